@@ -1,0 +1,5 @@
+"""The command line. Each module parses, calls one library function and prints; none imports torch at the top."""
+
+from musegan.cli.common import app
+
+__all__ = ["app"]

@@ -1,0 +1,82 @@
+"""Keys of pieces, from how long each pitch class sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import ConfigError
+
+PITCH_CLASS_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+# Probe-tone ratings of major and minor keys (Krumhansl, Cognitive Foundations of Musical Pitch, 1990).
+_MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
+_MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+
+
+@dataclass(frozen=True)
+class Key:
+    """A tonic (pitch class, C = 0) and a mode."""
+
+    tonic: int
+    is_minor: bool = False
+
+    def __str__(self) -> str:
+        return f"{PITCH_CLASS_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
+
+    @property
+    def to_canonical(self) -> int:
+        """Semitones, -6 to 5, that bring this key to C major or A minor (the key without accidentals)."""
+        home = 9 if self.is_minor else 0
+        return (home - self.tonic + 6) % 12 - 6
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read ``C``, ``Am``, ``F# minor``, ``Bb major``. Raises `ConfigError`."""
+        words = text.strip().replace("♯", "#").replace("♭", "b")
+        letter, rest = words[:1].upper(), words[1:]
+        tonic = _LETTERS.get(letter)
+        while rest[:1] in ("#", "b") and tonic is not None:
+            tonic, rest = (tonic + (1 if rest[0] == "#" else -1)) % 12, rest[1:]
+        mode = rest.strip()
+        is_minor = mode == "m" or mode.lower() in ("min", "minor")
+        if tonic is None or not (is_minor or mode.lower() in ("", "maj", "major") or mode == "M"):
+            raise ConfigError(f"{text!r} is not a key; write it like C, Am, 'F# minor' or 'Bb major'")
+        return cls(tonic, is_minor)
+
+
+def key_scores(pitch_classes: NDArray) -> NDArray[np.float64]:
+    """Correlation with the 24 key profiles (Krumhansl and Schmuckler).
+
+    Parameters
+    ----------
+    pitch_classes : (..., 12)
+        Sounding time of each pitch class, C = 0, in any unit.
+
+    Returns
+    -------
+    (..., 24), the major keys from C, then the minor keys from C; all 0 for silence.
+    """
+    profiles = np.stack([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+    profiles = profiles - profiles.mean(-1, keepdims=True)
+    values = np.asarray(pitch_classes, np.float64)
+    values = values - values.mean(-1, keepdims=True)
+    norms = np.linalg.norm(values, axis=-1, keepdims=True) * np.linalg.norm(profiles, axis=-1)
+    return np.divide(values @ profiles.T, norms, out=np.zeros((*values.shape[:-1], 24)), where=norms > 0)
+
+
+def estimate_key(pitch_classes: NDArray) -> Key:
+    """The key that correlates best with ``pitch_classes : (12,)``; C major for silence."""
+    best = int(key_scores(pitch_classes).argmax())
+    return Key(best % 12, best >= 12)
+
+
+def canonical_shifts(pitch_classes: NDArray) -> NDArray[np.int64]:
+    """`Key.to_canonical` of the estimated key of each row of ``pitch_classes : (song, 12)``: (song,), int64."""
+    best = key_scores(pitch_classes).argmax(-1)
+    home = np.where(best >= 12, 9, 0)
+    return (home - best % 12 + 6) % 12 - 6

@@ -1,0 +1,162 @@
+"""Notes to piano rolls and back, all in numpy.
+
+A roll is ``uint8 (track, bar, step, pitch)``: `SILENT` 0, `HELD` 1, `ONSET` 2 (a note starts here).
+``roll > 0`` is the classic piano roll. Because onsets are marked, repeated notes and ties over bar lines
+survive. Notes on the grid are a structured array of `NOTE`: times in steps from the start of the piece.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.spec import RollSpec
+
+SILENT, HELD, ONSET = 0, 1, 2
+
+NOTE = np.dtype(
+    [
+        ("track", np.uint8),  # index into RollSpec.tracks
+        ("start", np.int32),  # step of the onset, from the start of the piece
+        ("duration", np.int32),  # steps, at least 1
+        ("pitch", np.uint8),  # MIDI number, not an index
+        ("velocity", np.uint8),  # 1-127
+    ]
+)
+"""A note on the grid; arrays of it are sorted by (track, start, pitch)."""
+
+
+def sort_notes(notes: NDArray) -> NDArray:
+    """`notes` ordered by (track, start, pitch)."""
+    return notes[np.lexsort((notes["pitch"], notes["start"], notes["track"]))]
+
+
+def draw_notes(
+    out: NDArray[np.uint8],
+    row: NDArray,
+    start: NDArray,
+    duration: NDArray,
+    pitch_index: NDArray,
+    onset: NDArray[np.bool_],
+) -> None:
+    """Draw notes into ``out : uint8 (row, step, pitch)`` in place.
+
+    All arguments have one entry per note. Held cells are drawn first and onsets over them, so a new note
+    cuts an older one on the same pitch. ``onset`` False draws a note that began before step 0 of its row
+    (a tie). Notes must lie inside `out`.
+    """
+    n_rows, n_steps, n_pitches = out.shape
+    cells = out.reshape(n_rows * n_steps * n_pitches)
+    first = (row.astype(np.int64) * n_steps + start) * n_pitches + pitch_index
+    duration = duration.astype(np.int64)
+    ends = np.cumsum(duration)
+    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - duration, duration)
+    cells[np.repeat(first, duration) + within * n_pitches] = HELD
+    cells[first[onset]] = ONSET
+
+
+def notes_to_roll(notes: NDArray, spec: RollSpec, n_bars: int) -> NDArray[np.uint8]:
+    """Draw notes as a roll.
+
+    Parameters
+    ----------
+    notes : (note,), NOTE
+        Pitches outside the spec and notes starting at or after the end are left out; notes that run over
+        the end are cut; notes that began before step 0 are drawn as ties; drums become single onsets.
+
+    Returns
+    -------
+    (track, bar, step, pitch), uint8
+    """
+    roll = np.zeros(spec.shape(n_bars), np.uint8)
+    n_steps = n_bars * spec.steps_per_bar
+    pitch_index = notes["pitch"].astype(np.int64) - spec.lowest_pitch
+    start = notes["start"].astype(np.int64)
+    is_drum = np.array(spec.is_drum)[notes["track"]]
+    end = start + np.where(is_drum, 1, notes["duration"])
+    inside = (pitch_index >= 0) & (pitch_index < spec.n_pitches) & (start < n_steps) & (end > 0)
+    notes, pitch_index, start, end = notes[inside], pitch_index[inside], start[inside], end[inside]
+    clipped = np.maximum(start, 0)
+    draw_notes(
+        roll.reshape(spec.n_tracks, n_steps, spec.n_pitches),
+        notes["track"],
+        clipped,
+        np.minimum(end, n_steps) - clipped,
+        pitch_index,
+        start >= 0,
+    )
+    return roll
+
+
+def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -> NDArray:
+    """Read the notes of a roll: the inverse of `notes_to_roll` for notes that do not overlap on one pitch.
+
+    A note starts at every onset and lasts until its pitch falls silent or starts again. Held cells that no
+    onset leads to are ignored. Drum notes last one step.
+
+    Parameters
+    ----------
+    roll : (track, bar, step, pitch), uint8
+    velocity : int
+        Given to every note; a roll has no velocities.
+
+    Returns
+    -------
+    (note,), NOTE
+        Sorted by (track, start, pitch).
+    """
+    n_tracks, n_bars, n_steps, n_pitches = roll.shape
+    lines = roll.reshape(n_tracks, n_bars * n_steps, n_pitches).transpose(0, 2, 1)  # track, pitch, time
+    # A line ends with a silent cell, so that every note finds its end within its own line.
+    lines = np.concatenate([lines, np.zeros((n_tracks, n_pitches, 1), np.uint8)], axis=2)
+    flat = lines.reshape(-1)
+    onsets = np.flatnonzero(flat == ONSET)
+    stops = np.flatnonzero(flat != HELD)
+    ends = stops[np.searchsorted(stops, onsets, side="right")]
+    track, pitch, start = np.unravel_index(onsets, lines.shape)
+    notes = np.empty(len(onsets), NOTE)
+    notes["track"] = track
+    notes["start"] = start
+    notes["duration"] = np.where(np.array(spec.is_drum)[track], 1, ends - onsets)
+    notes["pitch"] = pitch + spec.lowest_pitch
+    notes["velocity"] = velocity
+    return sort_notes(notes)
+
+
+def clean(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.uint8]:
+    """The roll with every held cell removed that no onset leads to (drums keep onsets only).
+
+    Ties into the first step are such cells too: a piece starts at its start.
+    """
+    return notes_to_roll(roll_to_notes(roll, spec), spec, roll.shape[1])
+
+
+def transpose(roll: NDArray[np.uint8], semitones: int, spec: RollSpec) -> NDArray[np.uint8]:
+    """Shift the pitched tracks by `semitones`; drums stay. Pitches that would leave the range are folded
+    back by octaves, so nothing is lost unless it meets another note.
+
+    Parameters
+    ----------
+    roll : (..., track, bar, step, pitch), uint8
+
+    Returns
+    -------
+    Same shape and dtype, a new array.
+    """
+    shifted = np.arange(spec.n_pitches) + semitones
+    target = shifted.copy()
+    while (low := target < 0).any():
+        target[low] += 12
+    while (high := target >= spec.n_pitches).any():
+        target[high] -= 12
+    out = roll.copy()
+    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
+    source = roll[..., pitched, :, :, :]
+    moved = np.zeros_like(source)
+    inside = target == shifted
+    moved[..., target[inside]] = source[..., inside]
+    for index in np.flatnonzero(~inside):
+        if 0 <= target[index] < spec.n_pitches:
+            moved[..., target[index]] = np.maximum(moved[..., target[index]], source[..., index])
+    out[..., pitched, :, :, :] = moved
+    return out

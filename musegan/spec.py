@@ -1,0 +1,177 @@
+"""What every axis of a roll means: the tracks of an ensemble and the grid of time and pitch.
+
+A roll is ``uint8 (track, bar, step, pitch)``. A `RollSpec` says which instruments the tracks are, how
+many steps a beat and a bar have, and which MIDI pitches the last axis covers. It travels in every
+dataset and model file. The number of bars is never part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from musegan.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackSpec:
+    """One instrument line of an ensemble."""
+
+    name: str  # as shown to users and written to MIDI, unique in the ensemble
+    program: int  # General MIDI program written to files, 0-127
+    is_drum: bool = False  # True: the drum channel; onsets only
+    programs: tuple[int, ...] = ()  # General MIDI programs read into this track
+    part_names: tuple[str, ...] = ()  # part names read into this track (case ignored), before programs
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigError("a track needs a name")
+        for program in (self.program, *self.programs):
+            if not 0 <= program <= 127:
+                raise ConfigError(f"track {self.name!r}: program {program} is outside 0-127")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollSpec:
+    """The meaning of ``(track, bar, step, pitch)``.
+
+    A bar lasts ``beats_per_bar`` quarter notes: 4 covers 4/4 and 2/2, 3 covers 3/4 and 6/8.
+    """
+
+    tracks: tuple[TrackSpec, ...]
+    steps_per_beat: int = 12  # steps in a quarter note
+    beats_per_bar: int = 4  # quarter notes in a bar
+    lowest_pitch: int = 24  # MIDI number of pitch index 0
+    n_pitches: int = 84  # MIDI numbers lowest_pitch ... lowest_pitch + n_pitches - 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.tracks) <= 64:
+            raise ConfigError(f"an ensemble has 1 to 64 tracks, not {len(self.tracks)}")
+        names = [track.name for track in self.tracks]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"track names are not unique: {', '.join(names)}")
+        if not 1 <= self.steps_per_beat <= 96:
+            raise ConfigError(f"steps_per_beat is {self.steps_per_beat}; 1 to 96 are possible")
+        if not 1 <= self.beats_per_bar <= 32:
+            raise ConfigError(f"beats_per_bar is {self.beats_per_bar}; 1 to 32 are possible")
+        if self.lowest_pitch < 0 or self.n_pitches < 1 or self.lowest_pitch + self.n_pitches > 128:
+            raise ConfigError(
+                f"pitches {self.lowest_pitch} to {self.lowest_pitch + self.n_pitches - 1} leave the MIDI range 0-127"
+            )
+
+    @property
+    def n_tracks(self) -> int:
+        return len(self.tracks)
+
+    @property
+    def steps_per_bar(self) -> int:
+        return self.steps_per_beat * self.beats_per_bar
+
+    @cached_property
+    def track_names(self) -> tuple[str, ...]:
+        return tuple(track.name for track in self.tracks)
+
+    @cached_property
+    def is_drum(self) -> tuple[bool, ...]:
+        """One flag per track."""
+        return tuple(track.is_drum for track in self.tracks)
+
+    def shape(self, n_bars: int) -> tuple[int, int, int, int]:
+        """``(track, bar, step, pitch)`` of a roll of `n_bars`."""
+        return self.n_tracks, n_bars, self.steps_per_bar, self.n_pitches
+
+    def track_index(self, name: str) -> int:
+        """Index of the track called `name` (case ignored). Raises `ConfigError` naming the ones there are."""
+        lowered = [known.lower() for known in self.track_names]
+        if name.strip().lower() not in lowered:
+            raise ConfigError(f"there is no track {name!r}; the ensemble has {', '.join(self.track_names)}")
+        return lowered.index(name.strip().lower())
+
+    def require_same(self, other: RollSpec, here: str, there: str) -> None:
+        """Raise `ConfigError` naming the first field in which two specs differ."""
+        for field in (
+            "steps_per_beat",
+            "beats_per_bar",
+            "lowest_pitch",
+            "n_pitches",
+            "track_names",
+            "is_drum",
+        ):
+            mine, theirs = getattr(self, field), getattr(other, field)
+            if mine != theirs:
+                raise ConfigError(
+                    f"{here} and {there} do not fit: {field} is {mine} in {here} and {theirs} in {there}; "
+                    "prepare the dataset and train the model with the same ensemble"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RollSpec:
+        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
+        fields = dict(values)
+        try:
+            tracks = tuple(
+                TrackSpec(
+                    **{
+                        key: tuple(item) if isinstance(item, list) else item
+                        for key, item in dict(track).items()
+                    }
+                )
+                for track in fields.pop("tracks")
+            )
+            return cls(tracks=tracks, **fields)
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"an ensemble description is not valid: {error}") from error
+
+
+BAND = RollSpec(
+    tracks=(
+        TrackSpec(name="drums", program=0, is_drum=True),
+        TrackSpec(name="piano", program=0, programs=tuple(range(0, 8))),
+        TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32))),
+        TrackSpec(name="bass", program=33, programs=tuple(range(32, 40))),
+        TrackSpec(name="strings", program=48, programs=(*range(8, 24), *range(40, 96), *range(104, 112))),
+    )
+)
+
+CHORALE = RollSpec(
+    tracks=(
+        TrackSpec(name="soprano", program=52, part_names=("soprano", "s", "s.", "soprano 1")),
+        TrackSpec(name="alto", program=52, part_names=("alto", "a", "a.")),
+        TrackSpec(name="tenor", program=52, part_names=("tenor", "t", "t.")),
+        TrackSpec(name="bass", program=52, part_names=("bass", "b", "b.")),
+    ),
+    steps_per_beat=4,
+)
+
+ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}
+
+
+def load_ensemble(name_or_path: str) -> RollSpec:
+    """A named ensemble, or one described in a TOML file.
+
+    The file has the fields of `RollSpec` at the top and one ``[[tracks]]`` table per track with the
+    fields of `TrackSpec`. Raises `ConfigError` when there is no such name or file, or it is not valid.
+    """
+    if name_or_path in ENSEMBLES:
+        return ENSEMBLES[name_or_path]
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no ensemble {name_or_path!r}; use {', '.join(ENSEMBLES)} or the path of a TOML file"
+        )
+    try:
+        return RollSpec.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not a valid TOML file: {error}") from error
