@@ -292,9 +292,7 @@ class Dataset:
             )
         try:
             with zipfile.ZipFile(self.path) as archive:
-                members = {
-                    i.filename.removesuffix(".npy"): _map_array(self.path, i) for i in archive.infolist()
-                }
+                members = {i.filename.removesuffix(".npy"): _map_array(self.path, i) for i in archive.infolist()}
             self.header: dict[str, Any] = json.loads(bytes(members["header"]))
             self.notes, self.bar_offsets = members["notes"], members["bar_offsets"]
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]

@@ -123,10 +123,7 @@ class RollSpec:
         try:
             tracks = tuple(
                 TrackSpec(
-                    **{
-                        key: tuple(item) if isinstance(item, list) else item
-                        for key, item in dict(track).items()
-                    }
+                    **{key: tuple(item) if isinstance(item, list) else item for key, item in dict(track).items()}
                 )
                 for track in fields.pop("tracks")
             )
