@@ -1,0 +1,120 @@
+"""How a piece is played: notes on the grid become notes in ticks, with velocities and small timing offsets.
+
+Velocity and timing come from the feel table of the corpus (`musegan.dataset.FEEL`), drawn from the seed of
+the piece. Offsets stay under half a step, so a humanised file reads back as the same roll.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.pianoroll import roll_to_notes
+from musegan.piece import Piece
+from musegan.spec import RollSpec
+
+TICKS_PER_BEAT = 480
+FLAT_VELOCITY = 90
+
+PLAYED = np.dtype(
+    [
+        ("track", np.uint8),  # index into RollSpec.tracks
+        ("start", np.int64),  # tick of note-on
+        ("end", np.int64),  # tick of note-off, after the start
+        ("pitch", np.uint8),  # MIDI number
+        ("velocity", np.uint8),  # 1-127
+    ]
+)
+"""A note as it is played; arrays of it are sorted by (track, start, pitch)."""
+
+# Shares of the variance that all notes of a track have in common in a piece, that the notes struck together
+# have in common, and that is each note's own.
+_VELOCITY_SHARES = (0.5, 0.3, 0.2)
+_OFFSET_SHARES = (0.1, 0.7, 0.2)
+
+
+def to_ticks(steps: NDArray, spec: RollSpec, ticks_per_beat: int = TICKS_PER_BEAT) -> NDArray[np.int64]:
+    """Steps from the start as the nearest ticks (exact wherever the steps of a beat divide its ticks)."""
+    return np.rint(np.asarray(steps) * (ticks_per_beat / spec.steps_per_beat)).astype(np.int64)
+
+
+def perform(piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER_BEAT) -> NDArray:
+    """Play the notes of a piece.
+
+    Parameters
+    ----------
+    piece : Piece
+    humanize : float
+        0 is velocity 90 and exactly on the grid. 1 is drawn from the feel table, or, where there is none,
+        on the grid with metrical accents. Between, in proportion.
+
+    Returns
+    -------
+    (note,), PLAYED
+        Notes on one pitch of a track neither overlap nor change order, and none leaves the piece. Drum hits
+        last a sixteenth, or until the next hit.
+    """
+    spec = piece.spec
+    notes = roll_to_notes(piece.roll, spec)
+    end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
+    velocity, offset = _draw(piece, notes)
+    start = notes["start"].astype(np.int64)
+    offset_ticks = np.rint(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
+    played = np.empty(len(notes), PLAYED)
+    played["track"], played["pitch"] = notes["track"], notes["pitch"]
+    played["velocity"] = np.clip(np.rint(FLAT_VELOCITY + humanize * (velocity - FLAT_VELOCITY)), 1, 127)
+    onset = np.clip(to_ticks(start, spec, ticks_per_beat) + offset_ticks.astype(np.int64), 0, end_of_piece - 1)
+    held = to_ticks(start + notes["duration"], spec, ticks_per_beat) + offset_ticks.astype(np.int64)
+    is_drum = np.array(spec.is_drum)[notes["track"]]
+    end = np.where(is_drum, onset + ticks_per_beat // 4, held)
+    played["start"] = onset
+    played["end"] = np.clip(end, onset + 1, np.minimum(_next_onset(played), end_of_piece))
+    return played[np.lexsort((played["pitch"], played["start"], played["track"]))]
+
+
+def _next_onset(played: NDArray) -> NDArray[np.int64]:
+    """Start of the next note on the same pitch of the same track, or a very late tick."""
+    order = np.lexsort((played["start"], played["pitch"], played["track"]))
+    line = played["track"].astype(np.int64) * 128 + played["pitch"]
+    following = np.full(len(played), np.iinfo(np.int64).max)
+    same = line[order[1:]] == line[order[:-1]]
+    following[order[:-1]] = np.where(same, played["start"][order[1:]], following[order[:-1]])
+    return following
+
+
+def _draw(piece: Piece, notes: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Velocity and offset (in steps) of each note at full humanisation."""
+    spec = piece.spec
+    step = notes["start"] % spec.steps_per_bar
+    velocity, spread, offset, offset_spread = _table(piece)[notes["track"], step].T
+    for track in range(spec.n_tracks):
+        # A generator a track, so that a change in one track leaves the playing of the others alone.
+        rng = np.random.default_rng([piece.seed, track])
+        mine = notes["track"] == track
+        start = notes["start"][mine]
+        for mean, deviation, shares in (
+            (velocity, spread, _VELOCITY_SHARES),
+            (offset, offset_spread, _OFFSET_SHARES),
+        ):
+            whole, together, alone = np.sqrt(shares)
+            drawn = whole * rng.standard_normal()
+            drawn = drawn + together * rng.standard_normal(piece.n_bars * spec.steps_per_bar)[start]
+            mean[mine] += deviation[mine] * (drawn + alone * rng.standard_normal(len(start)))
+    return velocity, offset
+
+
+def _table(piece: Piece) -> NDArray[np.float64]:
+    """The feel table without gaps: (track, step, 4). Unseen steps take the mean of their track, and tracks
+    that the corpus lacks the metrical accents."""
+    spec = piece.spec
+    step = np.arange(spec.steps_per_bar)
+    accents = np.where(step == 0, 102, np.where(step % spec.steps_per_beat == 0, 94, 86))
+    plain = np.zeros((spec.n_tracks, spec.steps_per_bar, 4))
+    plain[..., 0] = accents
+    if piece.feel is None:
+        return plain
+    known = np.isfinite(piece.feel)
+    total = np.where(known, piece.feel, 0).sum(1, keepdims=True, dtype=np.float64)
+    count = known.sum(1, keepdims=True)
+    means = np.where(count > 0, total / np.maximum(count, 1), plain)
+    return np.where(known, piece.feel, means)

@@ -1,0 +1,251 @@
+"""Pieces to MIDI files that open right in every DAW.
+
+A file is type 1 with 480 ticks a beat: first a track with tempo, meter, key and markers, then one named
+track an instrument, silent ones too. Every track ends on the last bar line, so a loop has the right length.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mido
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import MidiError, MuseganError
+from musegan.files import replacing
+from musegan.harmony import Key
+from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.piece import Piece
+from musegan.spec import BAND, RollSpec
+
+if TYPE_CHECKING:
+    from pretty_midi import PrettyMIDI
+
+DRUM_CHANNEL = 9
+PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+
+_MAJOR_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_MINOR_KEYS = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
+
+
+def write_midi(
+    piece: Piece | NDArray[np.uint8],
+    path: str | os.PathLike,
+    *,
+    spec: RollSpec | None = None,
+    tempo_qpm: float = 120.0,
+    humanize: float = 1.0,
+    chords: bool = False,
+) -> Path:
+    """Write one MIDI file.
+
+    Parameters
+    ----------
+    piece : Piece, or (track, bar, step, pitch), uint8
+    spec, tempo_qpm
+        What a bare roll means (by default the `band` ensemble) and how fast it goes; not used for a `Piece`.
+    humanize : float
+        0 is flat and exactly on the grid, 1 has the spread of the corpus. Same seed, same file.
+    chords : bool
+        Add a text track with chord symbols.
+
+    Returns
+    -------
+    The path. Raises `MidiError` when it cannot be written, `ConfigError` when a roll does not fit `spec`.
+    """
+    if not isinstance(piece, Piece):
+        piece = Piece(roll=np.asarray(piece), spec=spec or BAND, tempo_qpm=tempo_qpm)
+    return save(to_mido(piece, humanize=humanize, chords=chords), Path(path))
+
+
+def write_files(
+    piece: Piece,
+    path: Path,
+    *,
+    humanize: float = 1.0,
+    stems: bool = False,
+    chords: bool = False,
+    force: bool = True,
+) -> list[Path]:
+    """Write the full file and, with `stems`, one file a track called ``name-track.mid``; returns the paths.
+
+    Raises `MuseganError` before anything is written when a file exists and `force` is off.
+    """
+    whole = to_mido(piece, humanize=humanize, chords=chords)
+    files = {path: whole}
+    if stems:
+        for index, track in enumerate(piece.spec.tracks):
+            files[path.with_name(f"{path.stem}-{track.name.replace(os.sep, '_')}{path.suffix}")] = _stem(
+                whole, index
+            )
+    for target in files:
+        if target.exists() and not force:
+            raise MuseganError(f"{target} exists already; choose another name or allow it to be replaced")
+    return [save(midi, target) for target, midi in files.items()]
+
+
+def to_mido(piece: Piece, *, humanize: float = 1.0, chords: bool = False) -> mido.MidiFile:
+    """The piece as a `mido.MidiFile`.
+
+    mido and not `PrettyMIDI.write`, which has no markers and no end of track, gives a silent bar at the end
+    no length, rounds tempos down and times through seconds.
+    """
+    if not 0 <= humanize <= 1:
+        raise MidiError(f"humanize is {humanize}; 0 to 1 are possible")
+    n_ticks = piece.n_bars * piece.spec.beats_per_bar * TICKS_PER_BEAT
+    played = perform(piece, humanize)
+    midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
+    midi.tracks.append(to_track(_conductor_events(piece), n_ticks))
+    for index, (channel, port) in enumerate(assign_channels(piece.spec)):
+        events = [
+            *_head(piece.spec, index, channel, port),
+            *note_events(played[played["track"] == index], channel),
+        ]
+        midi.tracks.append(to_track(events, n_ticks))
+    if chords:
+        midi.tracks.append(to_track(_chord_events(piece), n_ticks))
+    return midi
+
+
+def assign_channels(spec: RollSpec) -> list[tuple[int, int]]:
+    """Channel and port of every track: drums on channel 10, pitched tracks on the other 15 of as many ports
+    as they need, so that no two share a channel."""
+    n_pitched = 0
+    places = []
+    for is_drum in spec.is_drum:
+        port, index = divmod(n_pitched, len(PITCHED_CHANNELS))
+        places.append((DRUM_CHANNEL, 0) if is_drum else (PITCHED_CHANNELS[index], port))
+        n_pitched += not is_drum
+    return places
+
+
+Event = tuple[int, int, mido.Message | mido.MetaMessage]
+"""Tick, rank among the events of one tick (note-off before note-on), message."""
+
+_HEAD, _OFF, _ON = 0, 1, 2
+
+
+def to_track(events: Iterable[Event], n_ticks: int) -> mido.MidiTrack:
+    """A track of `events` in order of time that ends at `n_ticks`."""
+    track = mido.MidiTrack()
+    now = 0
+    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=n_ticks - now))
+    return track
+
+
+def note_events(played: NDArray, channel: int) -> list[Event]:
+    """Note-on and note-off of each note of ``played : (note,), PLAYED``."""
+    events: list[Event] = []
+    for _, start, end, pitch, velocity in played.tolist():
+        events.append((start, _ON, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
+        events.append((end, _OFF, mido.Message("note_off", channel=channel, note=pitch, velocity=64)))
+    return events
+
+
+def _head(spec: RollSpec, index: int, channel: int, port: int) -> list[Event]:
+    track = spec.tracks[index]
+    messages = [mido.MetaMessage("track_name", name=track.name)]
+    if port:
+        messages.append(mido.MetaMessage("midi_port", port=port))
+    messages.append(mido.Message("program_change", channel=channel, program=track.program))
+    return [(0, _HEAD, message) for message in messages]
+
+
+def tempo_in_microseconds(tempo_qpm: float) -> int:
+    return round(60_000_000 / tempo_qpm)
+
+
+def key_name(key: Key) -> str:
+    """The key as MIDI and mido call it, such as ``Eb`` or ``F#m``."""
+    return (_MINOR_KEYS if key.is_minor else _MAJOR_KEYS)[key.tonic]
+
+
+def _conductor_events(piece: Piece) -> list[Event]:
+    messages = [
+        mido.MetaMessage("set_tempo", tempo=tempo_in_microseconds(piece.tempo_qpm)),
+        mido.MetaMessage("time_signature", numerator=piece.spec.beats_per_bar, denominator=4),
+    ]
+    if piece.key is not None:
+        messages.append(mido.MetaMessage("key_signature", key=key_name(piece.key)))
+    ticks_per_bar = piece.spec.beats_per_bar * TICKS_PER_BEAT
+    return [
+        *((0, _HEAD, message) for message in messages),
+        *((bar * ticks_per_bar, _ON, mido.MetaMessage("marker", text=label)) for bar, label in piece.sections),
+    ]
+
+
+def _chord_events(piece: Piece) -> list[Event]:
+    from musegan.chords import estimate_chords
+
+    name: Event = (0, _HEAD, mido.MetaMessage("track_name", name="chords"))
+    return [
+        name,
+        *(
+            (beat * TICKS_PER_BEAT, _ON, mido.MetaMessage("text", text=symbol))
+            for beat, symbol in estimate_chords(piece.roll, piece.spec)
+        ),
+    ]
+
+
+def _stem(whole: mido.MidiFile, index: int) -> mido.MidiFile:
+    """The conductor track and one other of a file that `to_mido` made."""
+    midi = mido.MidiFile(type=1, ticks_per_beat=whole.ticks_per_beat, charset=whole.charset)
+    midi.tracks.extend([whole.tracks[0], whole.tracks[index + 1]])
+    return midi
+
+
+def save(midi: mido.MidiFile, path: Path) -> Path:
+    """Write `midi` under a temporary name and rename it. Raises `MidiError` when that fails."""
+    try:
+        with replacing(path) as temporary:
+            midi.save(temporary)
+    except OSError as error:
+        raise MidiError(f"{path} cannot be written: {error}", reason="unwritable") from error
+    return path
+
+
+def to_pretty_midi(piece: Piece, humanize: float = 1.0) -> PrettyMIDI:
+    """The piece as a `pretty_midi.PrettyMIDI`, one instrument a track; markers become text events."""
+    import pretty_midi
+
+    qpm = 60_000_000 / tempo_in_microseconds(piece.tempo_qpm)
+    midi = pretty_midi.PrettyMIDI(resolution=TICKS_PER_BEAT, initial_tempo=qpm)
+    seconds = 60 / qpm / TICKS_PER_BEAT
+    midi.time_signature_changes.append(pretty_midi.TimeSignature(piece.spec.beats_per_bar, 4, 0.0))
+    if piece.key is not None:
+        number = piece.key.tonic + 12 * piece.key.is_minor
+        midi.key_signature_changes.append(pretty_midi.KeySignature(number, 0.0))
+    for bar, label in piece.sections:
+        tick = bar * piece.spec.beats_per_bar * TICKS_PER_BEAT
+        midi.text_events.append(pretty_midi.Text(label, tick * seconds))
+    played = perform(piece, humanize)
+    for index, track in enumerate(piece.spec.tracks):
+        instrument = pretty_midi.Instrument(track.program, track.is_drum, track.name)
+        for _, start, end, pitch, velocity in played[played["track"] == index].tolist():
+            instrument.notes.append(pretty_midi.Note(velocity, pitch, start * seconds, end * seconds))
+        midi.instruments.append(instrument)
+    return midi
+
+
+def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
+    """Put the notes of a `pretty_midi.PrettyMIDI` on the grid of `spec`, instruments by name and program.
+
+    Raises `MidiError` when nothing in it fits.
+    """
+    import io
+
+    from musegan.midi.quantize import read_notes
+
+    from musegan.pianoroll import notes_to_roll
+
+    file = io.BytesIO()
+    midi.write(file)
+    grid = read_notes(file.getvalue(), spec)
+    return Piece(roll=notes_to_roll(grid.notes, spec, grid.n_bars), spec=spec, tempo_qpm=grid.tempo_qpm)
