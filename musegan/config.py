@@ -1,0 +1,262 @@
+"""Settings of a model and of its training: frozen dataclasses, presets, and how they are overridden.
+
+Order of precedence: preset < TOML file < ``--set section.field=value`` < a flag of its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from musegan.errors import ConfigError
+from musegan.spec import RollSpec
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Latent = Literal["composer", "jamming", "hybrid"]
+Loss = Literal["rpgan", "wgan-gp"]
+Transpose = Literal["key", "random", "none"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Sizes of the generator and the discriminator, which mirror each other."""
+
+    latent: Latent = "hybrid"  # which latents there are: shared, private to each track, or both
+    latent_dim: int = 64  # size of each latent vector
+    style_dim: int = 64  # size of the vectors that modulate the networks
+    patches_per_beat: int = 1  # patches in a beat; a patch is what the finest grid sees as one place
+    patch_pitches: int = 12  # semitones in a patch
+    widths: tuple[int, ...] = (96,)  # channels, finest grid first; each further grid halves time and pitch
+    track_width: int = 48  # channels of each track's own stream
+    n_blocks: int = 4  # residual blocks per grid, alternately local and across bars
+    phrase_bars: int = 4  # bars of the training window
+    styles: tuple[str, ...] = ()  # style labels, taken from the dataset when training starts
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "latent", Latent)
+        for name in ("latent_dim", "style_dim", "patches_per_beat", "patch_pitches", "track_width", "n_blocks"):
+            _check_range(self, name, 1, 4096)
+        _check_range(self, "phrase_bars", 2, 64)
+        if not self.widths or min(self.widths) < 1:
+            raise ConfigError(f"model.widths is {self.widths}; it lists one or more positive channel counts")
+
+    def check_fits(self, spec: RollSpec) -> None:
+        """Raise `ConfigError` when patches of this size do not divide the bars of `spec`."""
+        if spec.steps_per_beat % self.patches_per_beat:
+            raise ConfigError(
+                f"model.patches_per_beat is {self.patches_per_beat}, which does not divide the "
+                f"{spec.steps_per_beat} steps of a beat"
+            )
+        halvings = 2 ** (len(self.widths) - 1)
+        if spec.beats_per_bar * self.patches_per_beat % halvings:
+            raise ConfigError(
+                f"model.widths has {len(self.widths)} grids, but the {spec.beats_per_bar * self.patches_per_beat} "
+                f"patches of a bar do not divide by {halvings}; list fewer widths or change model.patches_per_beat"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a model is trained. Every schedule runs over phrases seen, never over time."""
+
+    n_phrases: int = 500_000  # phrases (real windows) to train on; the end of every schedule
+    batch_size: int = 32  # phrases per iteration
+    loss: Loss = "rpgan"  # relativistic pairing with R1 and R2, or Wasserstein with gradient penalty
+    learning_rate: float = 1e-3  # Adam, both networks, at the start
+    final_learning_rate: float = 2e-4  # at the end of the cosine schedule
+    beta2: float = 0.9  # Adam's second moment at the start
+    final_beta2: float = 0.99
+    gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
+    final_gamma: float = 0.3
+    ema_half_life: int = 5_000  # phrases after which a weight counts half in the average; ramps up from 0
+    straight_through: float = 1.0  # share of the hard output that the discriminator sees, 0 soft to 1 binary
+    min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
+    transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
+    control_dropout: float = 0.2  # chance that a control is left free
+    self_context: float = 0.5  # share of continuations whose given bars are the generator's own
+    self_context_from: float = 0.3  # share of training after which that starts
+    mask_nothing: float = 0.4  # mix of tasks: nothing given,
+    mask_start: float = 0.2  # the first 1 ... bars - 1 bars,
+    mask_tracks: float = 0.25  # whole tracks,
+    mask_ends: float = 0.08  # the first and the last bar,
+    mask_cells: float = 0.07  # cells at random
+    precision: Precision = "auto"  # of products and convolutions; auto is bfloat16 where the device has it
+    freeze_discriminator: bool = False  # keep the discriminator's first layers as they are (fine-tuning)
+    seed: int = 0  # of weights, order of data, latents and masks
+    n_samples: int = 512  # phrases composed to measure the model at each interval
+    sample_every: int = 25_000  # phrases between measurements, sample files and pictures
+    save_every: float = 5.0  # minutes between checkpoints
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "loss", Loss)
+        _check_choice(self, "transpose", Transpose)
+        _check_choice(self, "precision", Precision)
+        for name in ("n_phrases", "batch_size", "n_samples", "sample_every", "min_tracks"):
+            _check_range(self, name, 1, 10**12)
+        for name in ("learning_rate", "final_learning_rate", "save_every"):
+            _check_range(self, name, 1e-12, 1e6)
+        for name in ("gamma", "final_gamma", "ema_half_life"):
+            _check_range(self, name, 0, 1e9)
+        for name in ("straight_through", "control_dropout", "self_context", "self_context_from", *MASK_MIX):
+            _check_range(self, name, 0, 1)
+        if sum(getattr(self, name) for name in MASK_MIX) <= 0:
+            raise ConfigError("train.mask_...: at least one kind of mask needs a share above 0")
+
+
+MASK_MIX = ("mask_nothing", "mask_start", "mask_tracks", "mask_ends", "mask_cells")
+"""Fields of `TrainConfig` that say how often each kind of mask is trained on."""
+
+
+_Section = TypeVar("_Section", ModelConfig, TrainConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything a run is made from, besides its dataset."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Config:
+        return cls().updated(values)
+
+    def updated(self, values: Mapping[str, Any]) -> Config:
+        """A copy with some fields changed. `values` maps sections to fields to values.
+
+        Raises `ConfigError` for an unknown section or field (naming the nearest) or a value of the wrong type.
+        """
+        sections = {}
+        for name, section in values.items():
+            if name not in ("model", "train"):
+                raise ConfigError(f"there is no section {name!r}; there are model and train")
+            sections[name] = _updated(getattr(self, name), section, name)
+        return replace(self, **sections)
+
+    def with_settings(self, settings: list[str]) -> Config:
+        """A copy changed by ``section.field=value`` strings, values read as TOML (bare words as text)."""
+        config = self
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            section, dot, name = key.strip().partition(".")
+            if not equals or not dot:
+                raise ConfigError(f"{setting!r} is not a setting; write it like train.gamma=2")
+            try:
+                value = tomllib.loads(f"value = {text}")["value"]
+            except tomllib.TOMLDecodeError:
+                value = text
+            config = config.updated({section: {name: value}})
+        return config
+
+    def with_file(self, path: Path) -> Config:
+        """A copy changed by a TOML file with the tables ``[model]`` and ``[train]``."""
+        try:
+            return self.updated(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read as settings: {error}") from error
+
+
+def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
+    hints = get_type_hints(type(section))
+    known = [item.name for item in fields(section)]
+    changes = {}
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {name}.{near[0]}?" if near else f"; {name} has {', '.join(known)}"
+            raise ConfigError(f"there is no setting {name}.{key}{hint}")
+        changes[key] = _converted(value, hints[key], f"{name}.{key}")
+    return replace(section, **changes)
+
+
+def _converted(value: Any, hint: Any, name: str) -> Any:
+    if hint in (tuple[int, ...], tuple[str, ...]) and isinstance(value, (list, tuple)):
+        kind = get_args(hint)[0]
+        if all(type(item) is kind for item in value):
+            return tuple(value)
+    elif (hint is float and type(value) in (int, float)) or (hint in (int, bool) and type(value) is hint):
+        return hint(value)
+    elif isinstance(value, str) and (hint is str or get_args(hint)):
+        return value
+    wanted = "one of " + ", ".join(map(str, get_args(hint))) if get_args(hint) else getattr(hint, "__name__", hint)
+    raise ConfigError(f"{name} is {value!r}; it must be {wanted}")
+
+
+def _section_name(section: object) -> str:
+    return "model" if isinstance(section, ModelConfig) else "train"
+
+
+def _check_choice(section: object, name: str, choices: Any) -> None:
+    if getattr(section, name) not in get_args(choices):
+        raise ConfigError(
+            f"{_section_name(section)}.{name} is {getattr(section, name)!r}; "
+            f"there are {', '.join(get_args(choices))}"
+        )
+
+
+def _check_range(section: object, name: str, low: float, high: float) -> None:
+    if not low <= getattr(section, name) <= high:
+        raise ConfigError(
+            f"{_section_name(section)}.{name} is {getattr(section, name)}; it must be between {low:g} and {high:g}"
+        )
+
+
+PRESETS: dict[str, Config] = {
+    # For tests: a few seconds.
+    "tiny": Config(
+        model=ModelConfig(latent_dim=8, style_dim=8, widths=(8,), track_width=4, n_blocks=2),
+        train=TrainConfig(n_phrases=64, batch_size=4, min_tracks=1, n_samples=16, sample_every=32),
+    ),
+    # One scale of one-beat, one-octave patches: 1-2 hours on 2 cores.
+    "cpu": Config(),
+    # Sixteenth-note, minor-third patches on three scales: a GPU.
+    "base": Config(
+        model=ModelConfig(
+            latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(96, 192, 256), n_blocks=2
+        ),
+        train=TrainConfig(
+            n_phrases=1_000_000,
+            batch_size=128,
+            learning_rate=2e-4,
+            final_learning_rate=5e-5,
+            gamma=2.0,
+            final_gamma=0.5,
+            ema_half_life=20_000,
+            n_samples=2048,
+        ),
+    ),
+    "large": Config(
+        model=ModelConfig(
+            latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(128, 256, 384), n_blocks=2
+        ),
+        train=TrainConfig(
+            n_phrases=5_000_000,
+            batch_size=256,
+            learning_rate=2e-4,
+            final_learning_rate=5e-5,
+            gamma=2.0,
+            final_gamma=0.5,
+            ema_half_life=20_000,
+            n_samples=2048,
+        ),
+    ),
+}
+
+
+def preset(name: str) -> Config:
+    """The preset called `name`. Raises `ConfigError` naming the ones there are."""
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,20 @@
+"""Averaged weights: the generator that people get is the average of the one that was trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def half_life(phrases_seen: int, limit: int) -> float:
+    """Phrases after which a weight counts half; grows with training, so that the start is soon forgotten."""
+    return min(0.05 * phrases_seen, limit)
+
+
+@torch.no_grad()
+def update(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
+    """Move the weights of `average` toward `current` by what `n_phrases` more phrases count for."""
+    decay = 0.5 ** (n_phrases / half_life) if half_life > 0 else 0.0
+    averages, currents = list(average.parameters()), list(current.parameters())
+    assert len(averages) == len(currents)
+    torch._foreach_lerp_(averages, currents, 1 - decay)

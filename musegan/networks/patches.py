@@ -1,0 +1,56 @@
+"""Rolls as patches: the order of axes that the networks work in.
+
+A patch is one place of the finest grid: `patch_steps` steps by `patch_pitches` semitones of one track, with
+two planes (sounds, starts). Patches are ``float (track, batch, time, register, plane * step * pitch)``; the
+track comes first because every track has its own weights, and the last axis feeds a plain matrix product.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from musegan.config import ModelConfig
+from musegan.pianoroll import HELD, ONSET
+from musegan.spec import RollSpec
+
+
+class PatchGrid:
+    """How rolls of a spec fold into patches."""
+
+    def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
+        config.check_fits(spec)
+        self.spec = spec
+        self.patches_per_bar = spec.beats_per_bar * config.patches_per_beat
+        self.patch_steps = spec.steps_per_beat // config.patches_per_beat
+        self.patch_pitches = config.patch_pitches
+        unit = self.patch_pitches * 2 ** (len(config.widths) - 1)
+        self.padded_pitches = -(-spec.n_pitches // unit) * unit
+        self.n_registers = self.padded_pitches // self.patch_pitches
+        self.plane_size = self.patch_steps * self.patch_pitches
+        self.patch_size = 2 * self.plane_size
+
+    def fold(self, rolls: Tensor) -> Tensor:
+        """``(batch, track, bar, step, pitch), uint8`` -> ``(track, batch, time, register, patch), float32``."""
+        batch, track, bar, step, pitch = rolls.shape
+        rolls = torch.nn.functional.pad(rolls, (0, self.padded_pitches - pitch))
+        patches = rolls.reshape(
+            batch, track, bar * self.patches_per_bar, self.patch_steps, self.n_registers, self.patch_pitches
+        ).permute(1, 0, 2, 4, 3, 5)
+        patches = patches.reshape(track, batch, bar * self.patches_per_bar, self.n_registers, self.plane_size)
+        return torch.cat([patches > 0, patches == ONSET], dim=-1).float()
+
+    def unfold(self, patches: Tensor) -> Tensor:
+        """The inverse of `fold`, for patches of exact zeros and ones; padding pitches are cut off."""
+        track, batch, time, register, _ = patches.shape
+        sounds, starts = patches.to(torch.uint8).split(self.plane_size, dim=-1)
+        values = sounds * HELD + starts * (ONSET - HELD)
+        rolls = values.reshape(track, batch, time, register, self.patch_steps, self.patch_pitches)
+        rolls = rolls.permute(1, 0, 2, 4, 3, 5).reshape(
+            batch, track, time // self.patches_per_bar, self.spec.steps_per_bar, self.padded_pitches
+        )
+        return rolls[..., : self.spec.n_pitches]
+
+    def cells(self, values: Tensor) -> Tensor:
+        """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""
+        return values.permute(1, 0, 2).repeat_interleave(self.patches_per_bar, dim=2)[..., None, None]

@@ -1,0 +1,79 @@
+"""Training phrases: random windows of a dataset in their key, with the controls that they answer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.config import Transpose
+from musegan.controls import Controls, measure_controls
+from musegan.dataset import Dataset
+from musegan.errors import DatasetError
+from musegan.harmony import canonical_shifts
+
+PRIOR_BARS = 16  # bars of a section in the prior of controls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phrases:
+    """A batch of real phrases."""
+
+    rolls: NDArray[np.uint8]  # (batch, track, bar, step, pitch)
+    controls: Controls
+
+
+class PhraseSource:
+    """Windows of `n_bars` of one split of a dataset.
+
+    Raises `DatasetError` when there is none.
+    """
+
+    def __init__(
+        self, dataset: Dataset, split: str, n_bars: int, min_tracks: int = 1, transpose: Transpose = "key"
+    ) -> None:
+        self.dataset, self.n_bars, self.transpose = dataset, n_bars, transpose
+        self.windows = dataset.windows(n_bars, split, min(min_tracks, dataset.spec.n_tracks))
+        if not len(self.windows):
+            raise DatasetError(
+                f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} split; "
+                "add songs, or lower --set train.min_tracks"
+            )
+        self._shifts = canonical_shifts(dataset.songs["pitch_classes"])
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def sample(self, rng: np.random.Generator, batch_size: int) -> Phrases:
+        """Phrases drawn at random, with replacement."""
+        return self.at(rng.integers(0, len(self.windows), batch_size), rng)
+
+    def at(self, indices: NDArray[np.int64], rng: np.random.Generator) -> Phrases:
+        """The phrases with the given numbers. `rng` is used for random transpositions only."""
+        starts = self.windows[indices]
+        songs = self.dataset.song_of(starts)
+        if self.transpose == "key":
+            semitones = self._shifts[songs]
+        elif self.transpose == "random":
+            semitones = rng.integers(-6, 6, len(starts))
+        else:
+            semitones = np.zeros(len(starts), np.int64)
+        rolls = self.dataset.rolls(starts, self.n_bars, semitones)
+        classes = self.dataset.songs["pitch_classes"][songs]
+        key = np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1)
+        style = self.dataset.songs["style"][songs].astype(np.int64)
+        return Phrases(rolls=rolls, controls=measure_controls(rolls, key, style))
+
+
+def sample_prior(
+    dataset: Dataset, rng: np.random.Generator, n: int, min_tracks: int, transpose: Transpose
+) -> Controls:
+    """The controls of `n` random sections of the training songs, `PRIOR_BARS` long or shorter if no song is."""
+    for n_bars in (PRIOR_BARS, 8, 4, 2, 1):
+        try:
+            return PhraseSource(dataset, "train", n_bars, min_tracks, transpose).sample(rng, n).controls
+        except DatasetError:
+            if n_bars == 1:
+                raise
+    raise AssertionError("not reached")

@@ -1,0 +1,75 @@
+"""What training shows of itself: samples as files and pictures, and how near they are to real music."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from musegan.monitor import Reference, warnings
+from numpy.typing import NDArray
+
+from musegan.checkpoint import ModelFile
+from musegan.config import Config
+from musegan.dataset import Dataset
+from musegan.errors import DatasetError
+from musegan.generation import complete, draw_controls
+from musegan.phrases import PhraseSource
+
+N_FILES = 4  # samples written as MIDI
+N_PICTURES = 20  # samples in the picture
+BATCH_SIZE = 64
+
+
+class Sampler:
+    """Composes the same fixed-seed phrases at every interval and compares them with held-out ones."""
+
+    def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
+        self.folder, self.spec = folder, dataset.spec
+        self.seed, self.n_samples = config.train.seed, config.train.n_samples
+        self.real = Reference.from_rolls(_held_out(dataset, config), dataset.spec)
+
+    def take(self, model: ModelFile, phrases_seen: int) -> tuple[dict[str, float], list[str]]:
+        """Compose, write samples, and return the measures and the warnings they give."""
+        rolls = self.compose(model)
+        measures = self.real.measure(rolls)
+        self._write(model, rolls, phrases_seen)
+        return measures, warnings(measures)
+
+    def compose(self, model: ModelFile) -> NDArray[np.uint8]:
+        """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""
+        rng = np.random.default_rng([self.seed, 1])
+        n_bars = model.config.model.phrase_bars
+        batches = []
+        for first in range(0, self.n_samples, BATCH_SIZE):
+            size = min(BATCH_SIZE, self.n_samples - first)
+            nothing = np.zeros((size, *self.spec.shape(n_bars)), np.uint8)
+            controls = draw_controls(model, rng, size, n_bars)
+            batches.append(complete(model, nothing, np.zeros(nothing.shape[:3], bool), controls, rng))
+        return np.concatenate(batches)
+
+    def _write(self, model: ModelFile, rolls: np.ndarray, phrases_seen: int) -> None:
+        from musegan.piece import Piece
+        from musegan.render.image import draw_grid
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for index, roll in enumerate(rolls[:N_FILES]):
+            piece = Piece(roll=roll, spec=self.spec, feel=model.feel, seed=index)
+            piece.write(self.folder / f"{phrases_seen:09d}-{index + 1}.mid")
+        draw_grid(rolls[:N_PICTURES], self.spec, self.folder / f"{phrases_seen:09d}.png")
+
+
+def _held_out(dataset: Dataset, config: Config) -> NDArray[np.uint8]:
+    """Fixed held-out phrases; of the training songs when the dataset holds out none."""
+    settings = config.train
+    rng = np.random.default_rng([settings.seed, 2])
+    for split in ("valid", "train"):
+        try:
+            source = PhraseSource(
+                dataset, split, config.model.phrase_bars, settings.min_tracks, settings.transpose
+            )
+        except DatasetError:
+            if split == "train":
+                raise
+            continue
+        return source.sample(rng, settings.n_samples).rolls
+    raise AssertionError("not reached")

@@ -1,0 +1,386 @@
+"""The training loop: adversarial iterations, a log, samples, checkpoints, exact resume.
+
+A run is a folder: ``config.json``, ``log.jsonl``, ``checkpoint.safetensors``, ``model.safetensors`` (the last),
+``best.safetensors`` (the best by held-out measures) and ``samples/``. All randomness of an iteration follows
+from the seed and the number of phrases seen, so a run that is cut anywhere goes on bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musegan import ema
+from musegan.checkpoint import (
+    ModelFile,
+    load_model_file,
+    load_weights,
+    read_description,
+    save_model,
+    save_tensors,
+)
+from musegan.config import Config
+from musegan.controls import Controls, encode
+from musegan.dataset import Dataset
+from musegan.errors import ConfigError, ModelError, MuseganError
+from musegan.generation import complete
+from musegan.losses import discriminator_loss, generator_loss
+from musegan.masks import is_continuation, sample_masks
+from musegan.networks import Discriminator, Generator, sample_latents
+from musegan.phrases import Phrases, PhraseSource, sample_prior
+
+CHECKPOINT_FORMAT = "musegan checkpoint 1"
+PRIOR_SIZE = 512  # song sections kept in the model for their controls
+LOG_EVERY = 20  # iterations between lines of the log
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What `train` reports after every line of the log."""
+
+    phrases_seen: int
+    n_phrases: int
+    phrases_per_second: float
+    terms: dict[str, float]  # losses and health signals, averaged since the line before
+    measures: dict[str, float] = field(default_factory=dict)  # of the last samples
+    warnings: list[str] = field(default_factory=list)  # of the last samples
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """One batch on the device, ready for either network."""
+
+    real: Tensor  # (track, batch, time, register, patch): completed by the song
+    given: Tensor  # like real: what the generator is given, of the song or of its own making
+    mask: Tensor  # (batch, track, bar)
+    features: Tensor  # (batch, bar, feature)
+    play: Tensor  # (batch, track, bar)
+
+
+class Trainer:
+    """Both networks, their optimisers and the average, and how one iteration changes them."""
+
+    def __init__(self, dataset: Dataset, config: Config, device: torch.device, init: Path | None = None) -> None:
+        config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
+        if init is not None:
+            config = replace(config, model=_init_config(init, dataset, device))
+        self.dataset, self.config, self.device = dataset, config, device
+        settings, spec = config.train, dataset.spec
+        torch.manual_seed(settings.seed)
+        self.generator = Generator(spec, config.model)
+        self.discriminator = Discriminator(spec, config.model)
+        if init is not None:
+            parent = load_model_file(init, torch.device("cpu"))
+            self.generator.load_state_dict(parent.generator.state_dict())
+            self.discriminator.load_state_dict(parent.discriminator.state_dict())
+        for network in (self.generator, self.discriminator):
+            network.to(device, memory_format=torch.channels_last)
+        if settings.freeze_discriminator:
+            for module in self.discriminator.frozen_when_finetuning():
+                module.requires_grad_(False)
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.optimizers = {
+            "generator": _adam(self.generator, settings.learning_rate),
+            "discriminator": _adam(self.discriminator, settings.learning_rate),
+        }
+        self.uses_bfloat16 = settings.precision == "bfloat16" or (
+            settings.precision == "auto" and _has_bfloat16(device)
+        )
+        self.phrases_seen = 0
+        bars = config.model.phrase_bars
+        self.phrases = PhraseSource(dataset, "train", bars, settings.min_tracks, settings.transpose)
+
+    # -- one iteration ------------------------------------------------------------------------------------
+
+    def iterate(self) -> dict[str, Tensor]:
+        """One step of the discriminator and one of the generator, on batches of their own."""
+        settings = self.config.train
+        rng = np.random.default_rng([settings.seed, self.phrases_seen])
+        torch.manual_seed(int(rng.integers(2**62)))
+        self._schedule()
+        batch = self._batch(rng)
+        with torch.no_grad(), self._autocast():
+            fake = self._generate(batch, rng)
+        with self._autocast():
+            loss, terms = discriminator_loss(
+                settings.loss, self.discriminator, batch.real, fake, batch.features, self._gamma()
+            )
+        self._step("discriminator", loss)
+
+        batch = self._batch(rng)
+        self.discriminator.requires_grad_(False)
+        with self._autocast():
+            fake = self._generate(batch, rng)
+            loss, more = generator_loss(settings.loss, self.discriminator, batch.real, fake, batch.features)
+        self._step("generator", loss)
+        self.discriminator.requires_grad_(True)
+        if settings.freeze_discriminator:
+            for module in self.discriminator.frozen_when_finetuning():
+                module.requires_grad_(False)
+        self.phrases_seen += settings.batch_size
+        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life)
+        ema.update(self.average, self.generator, settings.batch_size, half_life)
+        with torch.no_grad():
+            density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
+        names = self.dataset.spec.track_names
+        return {**terms, **more, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.uses_bfloat16)
+
+    def _step(self, name: str, loss: Tensor) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def _generate(self, batch: Batch, rng: np.random.Generator) -> Tensor:
+        model, (size, n_tracks, n_bars) = self.config.model, batch.mask.shape
+        latents = sample_latents(rng, model.latent, size, n_tracks, n_bars, model.latent_dim)
+        return self.generator(
+            latents.to(self.device),
+            batch.given,
+            batch.mask,
+            batch.features,
+            batch.play,
+            self.config.train.straight_through,
+        )
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        settings, model = self.config.train, self.config.model
+        phrases = self.phrases.sample(rng, settings.batch_size)
+        masks = sample_masks(rng, settings.batch_size, self.dataset.spec.n_tracks, model.phrase_bars, settings)
+        controls = phrases.controls.dropped(rng, settings.control_dropout)
+        given = self._own_context(phrases, masks, controls, rng)
+        fold = self.generator.grid.fold
+        real = fold(torch.from_numpy(phrases.rolls).to(self.device))
+        return Batch(
+            real=real,
+            given=real if given is phrases.rolls else fold(torch.from_numpy(given).to(self.device)),
+            mask=torch.from_numpy(masks).to(self.device, torch.float32),
+            features=torch.from_numpy(encode(controls, masks, len(model.styles))).to(self.device),
+            play=torch.from_numpy(controls.play).to(self.device, torch.float32),
+        )
+
+    def _own_context(
+        self, phrases: Phrases, masks: np.ndarray, controls: Controls, rng: np.random.Generator
+    ) -> np.ndarray:
+        """What is given: the song's own bars, or for some continuations bars that the average composed.
+
+        Long pieces are continued from composed bars, so the networks meet them in training too (as in Self
+        Forcing, Huang et al., 2025).
+        """
+        settings = self.config.train
+        chosen = is_continuation(masks) & (rng.random(len(masks)) < settings.self_context)
+        if not chosen.any() or self.phrases_seen < settings.self_context_from * settings.n_phrases:
+            return phrases.rolls
+        index = np.flatnonzero(chosen)
+        n_given = masks[index, 0].sum(-1)
+        n_bars = masks.shape[2]
+        source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
+        play = np.take_along_axis(controls.play[index], source.argsort(-1)[:, None], axis=2)
+        before = Controls(
+            play=play, key=controls.key[index], density=controls.density[index], style=controls.style[index]
+        )
+        nothing = np.zeros_like(phrases.rolls[index])
+        composed = complete(self.as_model(), nothing, np.zeros_like(masks[index]), before, rng)
+        given = phrases.rolls.copy()
+        given[index] = np.take_along_axis(composed, source[:, None, :, None, None], axis=2)
+        return given
+
+    # -- schedules ----------------------------------------------------------------------------------------
+
+    def _cosine(self, start: float, end: float) -> float:
+        share = min(self.phrases_seen / self.config.train.n_phrases, 1)
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    def _gamma(self) -> float:
+        return self._cosine(self.config.train.gamma, self.config.train.final_gamma)
+
+    def _schedule(self) -> None:
+        settings = self.config.train
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self._cosine(settings.learning_rate, settings.final_learning_rate)
+                group["betas"] = (0.0, self._cosine(settings.beta2, settings.final_beta2))
+
+    # -- state --------------------------------------------------------------------------------------------
+
+    def as_model(self, prior: Controls | None = None) -> ModelFile:
+        """The averaged generator as a model."""
+        dataset = self.dataset
+        return ModelFile(
+            spec=dataset.spec,
+            config=self.config,
+            generator=self.average,
+            discriminator=self.discriminator,
+            feel=dataset.feel,
+            prior=prior or Controls.free(1, dataset.spec.n_tracks, self.config.model.phrase_bars),
+            facts={"phrases_seen": self.phrases_seen, "songs": dataset.n_songs, "bars": dataset.n_bars},
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that the next iteration depends on."""
+        networks = {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
+        tensors = {f"{k}.{name}": value for k, net in networks.items() for name, value in net.state_dict().items()}
+        for kind, optimizer in self.optimizers.items():
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"adam.{kind}.{index}.{slot}": value for slot, value in slots.items()}
+        return tensors
+
+    def save(self, path: Path, best_score: float) -> None:
+        """Write a checkpoint, all or nothing."""
+        facts = {"format": CHECKPOINT_FORMAT, "phrases_seen": self.phrases_seen, "best_score": best_score}
+        save_tensors(self.state(), path, facts)
+
+    def load(self, path: Path) -> float:
+        """Go on from a checkpoint; returns the best score so far. Raises `ModelError`."""
+        from safetensors.torch import load_file
+
+        facts = read_description(path, CHECKPOINT_FORMAT)
+        tensors = load_file(path)
+        try:
+            for kind, network in (
+                ("generator", self.generator),
+                ("discriminator", self.discriminator),
+                ("average", self.average),
+            ):
+                load_weights(network, tensors, kind)
+        except RuntimeError as error:
+            raise ModelError(f"{path} was made with other settings: {error}") from error
+        for kind, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                if name.startswith(f"adam.{kind}."):
+                    index, slot = name.split(".")[2:]
+                    slots.setdefault(int(index), {})[slot] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+        self.phrases_seen = facts["phrases_seen"]
+        return facts["best_score"]
+
+
+def train(
+    dataset: Dataset,
+    run: Path,
+    config: Config,
+    *,
+    device: torch.device,
+    resume: bool = False,
+    init: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Train until `config.train.n_phrases` are seen or `stop` answers True, and save either way.
+
+    Yields a `Progress` for every line of the log. Raises `ConfigError` when the run folder is in use or has
+    nothing to resume, `MuseganError` when a loss is not a number.
+    """
+    checkpoint = run / "checkpoint.safetensors"
+    if resume and not checkpoint.is_file():
+        raise ConfigError(f"{run} has no checkpoint to resume; start it without --resume")
+    if not resume and run.exists() and any(run.iterdir()):
+        raise ConfigError(f"{run} is not empty; add --resume to go on with it or choose another folder")
+    trainer = Trainer(dataset, config, device, init)
+    best_score = trainer.load(checkpoint) if resume else math.inf
+    run.mkdir(parents=True, exist_ok=True)
+    _write_text(
+        run / "config.json", json.dumps({**trainer.config.to_dict(), "dataset": str(dataset.path)}, indent=2)
+    )
+    yield from _loop(trainer, run, best_score, stop)
+
+
+def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], bool]) -> Iterator[Progress]:
+    from musegan.sampling import Sampler
+
+    settings = trainer.config.train
+    prior = sample_prior(
+        trainer.dataset, np.random.default_rng(settings.seed), PRIOR_SIZE, settings.min_tracks, settings.transpose
+    )
+    sampler = Sampler(trainer.dataset, trainer.config, run / "samples")
+    pending: list[dict[str, Tensor]] = []
+    last_save = last_line = time.monotonic()
+
+    def save() -> None:
+        trainer.save(run / "checkpoint.safetensors", best_score)
+        save_model(trainer.as_model(prior), run / "model.safetensors")
+
+    while trainer.phrases_seen < settings.n_phrases and not stop():
+        before = trainer.phrases_seen // settings.sample_every
+        pending.append(trainer.iterate())
+        ends = trainer.phrases_seen >= settings.n_phrases
+        samples_due = ends or trainer.phrases_seen // settings.sample_every > before
+        if not samples_due and len(pending) < LOG_EVERY:
+            continue
+        now = time.monotonic()
+        progress = Progress(
+            phrases_seen=trainer.phrases_seen,
+            n_phrases=settings.n_phrases,
+            phrases_per_second=len(pending) * settings.batch_size / max(now - last_line, 1e-9),
+            terms=_average(pending, trainer.phrases_seen, settings.batch_size),
+        )
+        pending = []
+        if samples_due:
+            progress.measures, progress.warnings = sampler.take(trainer.as_model(prior), trainer.phrases_seen)
+            if progress.measures["score"] < best_score:
+                best_score = progress.measures["score"]
+                save_model(trainer.as_model(prior), run / "best.safetensors")
+        with open(run / "log.jsonl", "a", encoding="utf-8") as log:
+            log.write(json.dumps(asdict(progress)) + "\n")
+        if samples_due or now - last_save > 60 * settings.save_every:
+            save()
+            last_save = now
+        yield progress
+        last_line = time.monotonic()
+    save()
+
+
+def _average(pending: list[dict[str, Tensor]], phrases_seen: int, batch_size: int) -> dict[str, float]:
+    """Means of the terms of some iterations. Raises `MuseganError` naming the first that is not finite."""
+    names = list(pending[0])
+    values = torch.stack([torch.stack([terms[name].float() for name in names]) for terms in pending]).cpu()
+    bad = torch.nonzero(~torch.isfinite(values))
+    if len(bad):
+        iteration = phrases_seen // batch_size - len(pending) + int(bad[0, 0]) + 1
+        raise MuseganError(
+            f"training stopped: {names[int(bad[0, 1])]} is not a number in iteration {iteration}; the last "
+            "checkpoint is from before that. Try a higher train.gamma or a lower train.learning_rate, and --resume"
+        )
+    return {name: float(value) for name, value in zip(names, values.mean(0), strict=True)}
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices faster than float32 ones."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return (
+        device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
+def _adam(network: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.0, 0.9), eps=1e-8)
+
+
+def _init_config(init: Path, dataset: Dataset, device: torch.device) -> Any:
+    parent = load_model_file(init, device)
+    parent.spec.require_same(dataset.spec, f"the model {init}", f"the dataset {dataset.path}")
+    return parent.config.model
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
