@@ -137,7 +137,7 @@ def find_notes(rolls: Rolls) -> NoteTable:
 
 def empty_bars(rolls: Rolls) -> Values:
     """EB (AAAI-18): 1 for a bar in which nothing sounds, else 0. Its mean is the share of silent bars."""
-    return (~rolls.any(axis=(-1, -2))).astype(np.float64)
+    return np.where(rolls.any(axis=(-1, -2)), 0.0, 1.0)
 
 
 def notes_per_bar(rolls: Rolls) -> Values:
