@@ -34,18 +34,9 @@ class Controls:
             style=np.full(batch_size, -1, np.int64),
         )
 
-    def bars(self, first: int, end: int) -> Controls:
-        """The controls of the bars ``first ... end - 1``."""
-        return replace(self, play=self.play[:, :, first:end])
-
-    def repeated(self, n: int) -> Controls:
-        """Each piece of the batch `n` times in a row."""
-        return Controls(
-            play=self.play.repeat(n, 0),
-            key=self.key.repeat(n, 0),
-            density=self.density.repeat(n, 0),
-            style=self.style.repeat(n, 0),
-        )
+    def bars(self, bars: NDArray[np.int64]) -> Controls:
+        """The controls of some bars."""
+        return replace(self, play=self.play[:, :, bars])
 
     def dropped(self, rng: np.random.Generator, probability: float) -> Controls:
         """A copy in which each control of each piece is free with the given probability."""
@@ -97,7 +88,7 @@ def encode(controls: Controls, masks: NDArray[np.bool_], n_styles: int) -> NDArr
     (batch, bar, feature), float32
         mask, play, "density is set", log density (each per track), key (12, centred), style (one-hot).
     """
-    batch_size, n_tracks, n_bars = masks.shape
+    batch_size, _, n_bars = masks.shape
     is_set = ~np.isnan(controls.density)
     log_density = np.where(is_set, np.log2(1 + np.nan_to_num(controls.density)) / 4, 0)
     style = np.eye(n_styles + 1)[controls.style][:, :n_styles]

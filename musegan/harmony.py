@@ -34,6 +34,12 @@ class Key:
         home = 9 if self.is_minor else 0
         return (home - self.tonic + 6) % 12 - 6
 
+    @property
+    def pitch_classes(self) -> list[int]:
+        """The seven pitch classes of the major or natural minor scale, from the tonic."""
+        steps = (0, 2, 3, 5, 7, 8, 10) if self.is_minor else (0, 2, 4, 5, 7, 9, 11)
+        return [(self.tonic + step) % 12 for step in steps]
+
     @classmethod
     def parse(cls, text: str) -> Key:
         """Read ``C``, ``Am``, ``F# minor``, ``Bb major``. Raises `ConfigError`."""

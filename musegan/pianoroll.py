@@ -143,20 +143,62 @@ def transpose(roll: NDArray[np.uint8], semitones: int, spec: RollSpec) -> NDArra
     -------
     Same shape and dtype, a new array.
     """
-    shifted = np.arange(spec.n_pitches) + semitones
-    target = shifted.copy()
-    while (low := target < 0).any():
-        target[low] += 12
-    while (high := target >= spec.n_pitches).any():
-        target[high] -= 12
+    target = np.arange(spec.n_pitches) + semitones
+    if spec.n_pitches >= 12:
+        target -= 12 * np.minimum(target // 12, 0)
+        target -= 12 * (np.maximum(target - spec.n_pitches, -1) // 12 + 1)
+    return map_pitches(roll, target, spec)
+
+
+def map_pitches(roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSpec) -> NDArray[np.uint8]:
+    """Move every pitch of the pitched tracks to another; notes that meet there become one.
+
+    Parameters
+    ----------
+    roll : (..., track, bar, step, pitch), uint8
+    target : (pitch,), int64
+        New pitch index of each; those outside the range are dropped.
+
+    Returns
+    -------
+    Same shape and dtype as `roll`, a new array.
+    """
     out = roll.copy()
     pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
     source = roll[..., pitched, :, :, :]
     moved = np.zeros_like(source)
-    inside = target == shifted
-    moved[..., target[inside]] = source[..., inside]
-    for index in np.flatnonzero(~inside):
-        if 0 <= target[index] < spec.n_pitches:
-            moved[..., target[index]] = np.maximum(moved[..., target[index]], source[..., index])
+    order = np.argsort(target, kind="stable")
+    order = order[(target[order] >= 0) & (target[order] < spec.n_pitches)]
+    goals, firsts = np.unique(target[order], return_index=True)
+    if len(goals):
+        moved[..., goals] = np.maximum.reduceat(source[..., order], firsts, axis=-1)
     out[..., pitched, :, :, :] = moved
     return out
+
+
+def snap_to_scale(roll: NDArray[np.uint8], pitch_classes: list[int], spec: RollSpec) -> NDArray[np.uint8]:
+    """Move notes of the pitched tracks outside a scale to its nearest pitch (the lower of two).
+
+    Parameters
+    ----------
+    roll : (..., track, bar, step, pitch), uint8
+    pitch_classes : list of int
+        Of the scale, C = 0.
+    """
+    pitch = spec.lowest_pitch + np.arange(spec.n_pitches)
+    inside = np.flatnonzero(np.isin(pitch % 12, pitch_classes))
+    if not len(inside):
+        return roll.copy()
+    distance = np.abs(np.arange(spec.n_pitches)[:, None] - inside)
+    return map_pitches(roll, inside[distance.argmin(1)], spec)
+
+
+def sounding_shares(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float32]:
+    """Share of the sounding time of each pitch class (C = 0) over the pitched tracks: (12,), sums to 1 or 0.
+
+    `roll` is ``(track, bar, step, pitch), uint8``.
+    """
+    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
+    cells = np.count_nonzero(roll[pitched], axis=(0, 1, 2))
+    shares = np.bincount((spec.lowest_pitch + np.arange(spec.n_pitches)) % 12, weights=cells, minlength=12)
+    return (shares / max(shares.sum(), 1)).astype(np.float32)

@@ -138,8 +138,7 @@ class Generator(nn.Module):
         """``(track, batch, time, register, plane * step * pitch)`` logits; the planes are held and onset."""
         n_bars = features.shape[1]
         context, pooled = self.encoder(given, n_bars)
-        song = latents.song[:, None].expand(-1, n_bars, -1)
-        style = self.latent_in(torch.cat([song, latents.bar], dim=-1)) + self.control_in(features) + pooled
+        style = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1)) + self.control_in(features) + pooled
         style = self.map(activate(style))
         x = self.basis.repeat(1, n_bars, 1) * spread(self.enter(activate(style)), context[-1].shape[2])
         for index, stage in enumerate(self.stages):
@@ -154,8 +153,7 @@ class Generator(nn.Module):
         return self.unfold(streams)
 
     def _add_private(self, streams: Tensor, latents: Latents, style: Tensor) -> Tensor:
-        track = latents.track[:, :, None].expand_as(latents.track_bar)
-        private = torch.cat([track, latents.track_bar], dim=-1).permute(1, 0, 2, 3)  # track, batch, bar, latent
+        private = torch.cat([latents.track, latents.track_bar], dim=-1).permute(1, 0, 2, 3)  # track, batch, bar, latent
         private = activate(self.private_in(private) + style)
         modulation = self.private_scale(private).repeat_interleave(self.grid.patches_per_bar, dim=2)
         scale, shift = modulation[:, :, :, None].chunk(2, dim=-1)

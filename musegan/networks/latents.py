@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,18 +20,29 @@ from musegan.config import Latent
 class Latents:
     """Standard normal vectors that choose one piece among all."""
 
-    song: Tensor  # (batch, latent)
+    song: Tensor  # (batch, bar, latent): the same in every bar of a section
     bar: Tensor  # (batch, bar, latent)
-    track: Tensor  # (batch, track, latent)
+    track: Tensor  # (batch, track, bar, latent): the same in every bar of a section
     track_bar: Tensor  # (batch, track, bar, latent)
 
-    def bars(self, first: int, end: int) -> Latents:
-        """The latents of the bars ``first ... end - 1``."""
+    def bars(self, bars: slice | list[int]) -> Latents:
+        """The latents of some bars."""
+        return Latents(**{item.name: getattr(self, item.name)[..., bars, :] for item in fields(self)})
+
+    def join(self, other: Latents) -> Latents:
+        """These latents and then, in time, those of `other`."""
         return Latents(
-            song=self.song,
-            bar=self.bar[:, first:end],
-            track=self.track,
-            track_bar=self.track_bar[:, :, first:end],
+            **{item.name: torch.cat([getattr(self, item.name), getattr(other, item.name)], -2) for item in fields(self)}
+        )
+
+    def towards(self, other: Latents, share: float) -> Latents:
+        """Spherical interpolation: these at 0, `other` at 1, of unit variance between."""
+        angle = share * math.pi / 2
+        return Latents(
+            **{
+                item.name: math.cos(angle) * getattr(self, item.name) + math.sin(angle) * getattr(other, item.name)
+                for item in fields(self)
+            }
         )
 
     def scaled(self, factor: float) -> Latents:
@@ -52,8 +64,8 @@ def sample_latents(
         return torch.from_numpy(values * wanted)
 
     return Latents(
-        song=draw(is_shared, batch_size),
+        song=draw(is_shared, batch_size, 1).expand(-1, n_bars, -1),
         bar=draw(is_shared, batch_size, n_bars),
-        track=draw(is_private, batch_size, n_tracks),
+        track=draw(is_private, batch_size, n_tracks, 1).expand(-1, -1, n_bars, -1),
         track_bar=draw(is_private, batch_size, n_tracks, n_bars),
     )

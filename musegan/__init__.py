@@ -1,0 +1,39 @@
+"""A band in one forward pass: symbolic multi-track music from a GAN, MIDI in and MIDI out.
+
+    model = musegan.load_model()
+    piece = model.generate(n_bars=8, seed=1)
+    piece.write("out.mid")
+
+Names are resolved when they are first used, so that what needs no torch never loads it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Dataset": "musegan.dataset",
+    "Key": "musegan.harmony",
+    "Model": "musegan.model",
+    "MuseganError": "musegan.errors",
+    "Piece": "musegan.piece",
+    "RollSpec": "musegan.spec",
+    "TrackSpec": "musegan.spec",
+    "Wishes": "musegan.model",
+    "load_ensemble": "musegan.spec",
+    "load_model": "musegan.model",
+    "write_midi": "musegan.midi",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'musegan' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
