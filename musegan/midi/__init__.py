@@ -1,3 +1,17 @@
+from musegan.midi.notes import GridNotes, read_notes
+from musegan.midi.quantize import Stretch, quantize
+from musegan.midi.read import Part, Score, read_score
 from musegan.midi.write import from_pretty_midi, to_pretty_midi, write_midi
 
-__all__ = ["from_pretty_midi", "to_pretty_midi", "write_midi"]
+__all__ = [
+    "GridNotes",
+    "Part",
+    "Score",
+    "Stretch",
+    "from_pretty_midi",
+    "quantize",
+    "read_notes",
+    "read_score",
+    "to_pretty_midi",
+    "write_midi",
+]

@@ -241,8 +241,7 @@ def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
     """
     import io
 
-    from musegan.midi.quantize import read_notes
-
+    from musegan.midi.notes import read_notes
     from musegan.pianoroll import notes_to_roll
 
     file = io.BytesIO()

@@ -1,0 +1,120 @@
+"""Where the bars and steps of a `RollSpec` lie in a file: its runs of bars in the right meter, and a constant
+distance of all its notes from the grid."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.midi.read import Score
+from musegan.spec import RollSpec
+
+_BINS = 480  # of a beat, in the histogram of onsets
+
+_MIN_STRENGTH = 0.3  # length of the mean vector of the onsets on the circle of a step, 1 for a perfect grid
+_MIN_OFFSET = 0.25  # steps; a smaller constant offset is a way of playing, and rounding takes care of it
+_MIN_GAIN = 1.5  # how much better than the grid of the file another one must fit to be believed
+
+# How often notes start at a place in the beat: on it, half way, on the sixteenths, on the triplets.
+_PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
+
+
+def runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
+    """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's.
+
+    A time signature starts a bar, except where it repeats a meter of the same length at a bar line. 4/4 is
+    assumed before the first. One that misses a bar line by less than a sixteenth note is meant to be on it.
+    """
+    bar = spec.beats_per_bar * score.ticks_per_beat
+    tolerance = score.ticks_per_beat / 4
+    fits = score.meters[:, 0] * 4 == spec.beats_per_bar * score.meters[:, 1]
+    begins, fit = [0.0], [spec.beats_per_bar == 4]
+    for tick, does_fit in zip(score.meter_ticks.tolist(), fits.tolist(), strict=True):
+        from_line = (tick - begins[-1] + bar / 2) % bar - bar / 2
+        is_on_line = fit[-1] and abs(from_line) < tolerance
+        begin = tick - from_line if is_on_line else tick
+        if begin < begins[-1] + tolerance:  # at the same place the last time signature counts
+            fit[-1] = does_fit
+        elif not (does_fit and is_on_line) and (does_fit or fit[-1]):
+            begins.append(begin)
+            fit.append(does_fit)
+    ends = [*begins[1:], np.inf]
+    return [(begin, end) for begin, end, is_fit in zip(begins, ends, fit, strict=True) if is_fit]
+
+
+def grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
+    """Ticks by which the onsets are later than the nearest steps, all in all; at most half a step.
+
+    The mean direction of the onsets on the circle of a step. 0 when it is weak or a matter of style.
+    """
+    return _fine_offset(_histogram(start, ticks_per_beat), spec) * ticks_per_beat
+
+
+def song_offset(
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    is_drum: NDArray[np.bool_],
+    ticks_per_beat: int,
+    spec: RollSpec,
+) -> float:
+    """As `grid_offset`, but also finds songs that lie between the beats of their file.
+
+    Parameters
+    ----------
+    start, end : (note,), int64
+        Ticks.
+    is_drum : (note,), bool
+
+    Returns
+    -------
+    The tick of the first bar line, between minus one bar and half a step.
+    """
+    histogram = _histogram(start, ticks_per_beat)
+    fit = _fit_to_beat(histogram)
+    if fit.max() < _MIN_GAIN * fit[0]:
+        return _fine_offset(histogram, spec) * ticks_per_beat
+    coarse = int(fit.argmax())
+    offset = coarse / _BINS + _fine_offset(np.roll(histogram, -coarse), spec)
+    # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
+    beat = np.rint(start / ticks_per_beat - offset).astype(np.int64) % spec.beats_per_bar
+    sounding = np.bincount(beat, weights=(end - start) * ~is_drum, minlength=spec.beats_per_bar)
+    return ((offset + int(sounding.argmax())) % spec.beats_per_bar - spec.beats_per_bar) * ticks_per_beat
+
+
+def _histogram(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.float64]:
+    """Onsets by place in the beat: (_BINS,)."""
+    counts = np.bincount(start % ticks_per_beat)
+    place = (np.arange(len(counts)) * _BINS + ticks_per_beat // 2) // ticks_per_beat % _BINS
+    return np.bincount(place, weights=counts, minlength=_BINS)
+
+
+def _fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
+    """In beats."""
+    mean = histogram @ _circle(spec.steps_per_beat) / max(histogram.sum(), 1)
+    steps = float(np.angle(mean)) / (2 * np.pi)
+    if abs(mean) < _MIN_STRENGTH or abs(steps) < _MIN_OFFSET:
+        return 0.0
+    return steps / spec.steps_per_beat
+
+
+def _fit_to_beat(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well the onsets fit the usual places in a beat when the beat begins at each bin: (_BINS,)."""
+    return np.fft.irfft(np.fft.rfft(histogram) * _usual_spectrum(), _BINS)
+
+
+@cache
+def _usual_spectrum() -> NDArray[np.complex128]:
+    """Conjugate spectrum of `_PLACES`, each as a triangle that reaches 1/48 of a beat to both sides."""
+    reach = np.arange(-(_BINS // 48), _BINS // 48 + 1)
+    usual = np.zeros(_BINS)
+    for place, share in _PLACES:
+        usual[(round(place * _BINS) + reach) % _BINS] += share * (1 - np.abs(reach) / (len(reach) // 2 + 1))
+    return np.fft.rfft(usual).conj()
+
+
+@cache
+def _circle(steps_per_beat: int) -> NDArray[np.complex128]:
+    """Direction of each bin on the circle of a step: (_BINS,)."""
+    return np.exp(2j * np.pi * steps_per_beat / _BINS * np.arange(_BINS))

@@ -1,0 +1,217 @@
+"""Notes in ticks to notes on the grid of a `RollSpec`, without a Python loop over notes.
+
+`quantize` is for corpora: it keeps what fits, cuts away what does not, and trims silence. For a file that
+somebody works on see `musegan.midi.notes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.dataset import FEEL_SUMS
+from musegan.midi.grid import runs_in_meter, song_offset
+from musegan.midi.read import Part, Score
+from musegan.pianoroll import NOTE
+from musegan.spec import RollSpec
+
+MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
+MAX_NOTE_BARS = 8  # a longer note of a corpus has lost its note-off and is cut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """An unbroken run of bars in the meter of the spec."""
+
+    notes: NDArray  # (note,), NOTE, starts counted from the first bar of the stretch
+    n_bars: int
+    first_tick: float  # tick of its first bar line in the file
+    feel_sums: NDArray[np.float64]  # (track, step, 5), see dataset.FEEL_SUMS
+    tempo_qpm: float  # the tempo that lasts longest
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Notes as columns; all have one entry per note."""
+
+    track: NDArray[np.int64]
+    start: NDArray[np.int64]  # ticks or steps
+    end: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    velocity: NDArray[np.uint8]
+
+    def __getitem__(self, index: NDArray | slice) -> Columns:
+        return Columns(
+            self.track[index], self.start[index], self.end[index], self.pitch[index], self.velocity[index]
+        )
+
+
+def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
+    """For each part the index of its track, by part name, then drum channel, then program; None: no track.
+
+    For an ensemble that names parts but no programs, parts without those names are taken in order, when there
+    are as many as tracks.
+    """
+    mapping = tuple(_track_of(part, spec) for part in parts)
+    by_name_only = not any(track.programs or track.is_drum for track in spec.tracks)
+    if by_name_only and len(parts) == spec.n_tracks and not any(index is not None for index in mapping):
+        return tuple(range(spec.n_tracks))
+    return mapping
+
+
+def _track_of(part: Part, spec: RollSpec) -> int | None:
+    name = part.name.strip().lower()
+    for index, track in enumerate(spec.tracks):
+        if name in track.part_names and name:
+            return index
+    for index, track in enumerate(spec.tracks):
+        if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):
+            return index
+    return None
+
+
+def quantize(score: Score, spec: RollSpec) -> list[Stretch]:
+    """All stretches of a score that are in the meter of the spec, with the notes of its tracks.
+
+    Empty bars at both ends are trimmed, a silence of more than `MAX_SILENCE_BARS` ends a stretch, and a
+    constant offset from the grid is removed. Empty when nothing fits.
+    """
+    ticks, _ = in_range(gather(score.parts, map_parts(score.parts, spec)), spec)
+    if not len(ticks.start):
+        return []
+    is_drum = np.array(spec.is_drum)[ticks.track]
+    offset = song_offset(ticks.start, ticks.end, is_drum, score.ticks_per_beat, spec)
+    runs = [(begin + offset, end + offset) for begin, end in runs_in_meter(score, spec)]
+    edges = np.array(runs).reshape(-1) - score.ticks_per_beat / spec.steps_per_beat / 2
+    return [
+        stretch
+        for (begin, end), index in zip(runs, _between(ticks.start, edges)[::2], strict=True)
+        for stretch in _stretches(score, spec, ticks[index], begin, end)
+    ]
+
+
+def _between(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice]:
+    """Where `values` lie between each edge and the next: as many indices as edges, less one."""
+    if len(edges) == 2 and edges[0] <= values.min() and edges[1] > values.max():
+        return [slice(None)]
+    order = np.argsort(values, kind="stable")
+    places = np.searchsorted(values[order], edges).tolist()
+    return [order[first:last] for first, last in pairwise(places)]
+
+
+def gather(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
+    """The notes of the mapped parts, in ticks."""
+    used = [(part, track) for part, track in zip(parts, mapping, strict=True) if track is not None]
+    tracks = np.array([track for _, track in used], np.int64)
+    empty = [np.empty(0, np.int64)]
+    return Columns(
+        np.repeat(tracks, [len(part.start) for part, _ in used]),
+        np.concatenate([part.start for part, _ in used] or empty),
+        np.concatenate([part.end for part, _ in used] or empty),
+        np.concatenate([part.pitch for part, _ in used] or empty).astype(np.int64),
+        np.concatenate([part.velocity for part, _ in used] or empty).astype(np.uint8),
+    )
+
+
+def in_range(notes: Columns, spec: RollSpec) -> tuple[Columns, int]:
+    """The notes with a pitch that the spec has, and how many have not."""
+    inside = (notes.pitch >= spec.lowest_pitch) & (notes.pitch < spec.lowest_pitch + spec.n_pitches)
+    n_outside = int(len(inside) - np.count_nonzero(inside))
+    return (notes[inside] if n_outside else notes), n_outside
+
+
+def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: float) -> list[Stretch]:
+    """The stretches between long silences of one run of bars."""
+    bar = spec.steps_per_bar
+    step = score.ticks_per_beat / spec.steps_per_beat
+    steps, late = to_steps(ticks, begin, step, spec, MAX_NOTE_BARS * bar)
+    if np.isfinite(end):
+        n_steps = round((end - begin) / step + spec.steps_per_beat / 4) // bar * bar
+        inside = steps.start < n_steps
+        steps, late = steps[inside], late[inside]
+        np.minimum(steps.end, n_steps, out=steps.end)
+    if not len(steps.start):
+        return []
+    # What has sounded before a silence are the earliest starts and also the earliest ends.
+    starts, ends = np.sort(steps.start), np.sort(steps.end)
+    silent = np.flatnonzero(starts[1:] - ends[:-1] > MAX_SILENCE_BARS * bar) + 1
+    edges = [int(starts[0]), *starts[silent].tolist(), np.inf]
+    stretches = []
+    for first_step, index in zip(edges[:-1], _between(steps.start, np.array(edges)), strict=True):
+        first_bar = first_step // bar
+        piece = steps[index]
+        n_bars = -(-int(piece.end.max()) // bar) - first_bar
+        notes, feel_sums = on_grid(piece, late[index], first_bar * bar, spec)
+        tick = begin + first_bar * bar * step
+        tempo_qpm = main_tempo(score, tick, tick + n_bars * bar * step)
+        stretches.append(
+            Stretch(notes=notes, n_bars=n_bars, first_tick=tick, feel_sums=feel_sums, tempo_qpm=tempo_qpm)
+        )
+    return stretches
+
+
+def to_steps(
+    ticks: Columns, begin: float, ticks_per_step: float, spec: RollSpec, longest: int
+) -> tuple[Columns, NDArray[np.float64]]:
+    """The notes at the nearest steps from tick `begin`, and how much later they were played, in steps."""
+    exact = (ticks.start - begin) / ticks_per_step
+    start = np.maximum(np.rint(exact), 0).astype(np.int64)
+    end = np.rint((ticks.end - begin) / ticks_per_step).astype(np.int64)
+    shortest = start + 1
+    end = np.clip(end, shortest, np.where(np.array(spec.is_drum)[ticks.track], shortest, start + longest))
+    return Columns(ticks.track, start, end, ticks.pitch, ticks.velocity), exact - start
+
+
+def on_grid(
+    steps: Columns, offset: NDArray[np.float64], first_step: int, spec: RollSpec
+) -> tuple[NDArray, NDArray[np.float64]]:
+    """One voice for each pitch of a track, as NOTE from `first_step` on, and the feel sums of these notes.
+
+    Notes that start together on a pitch become the longest and loudest of them; one that sounds when its
+    pitch starts again is cut there.
+    """
+    start = steps.start - first_step
+    line = steps.track << 7 | steps.pitch
+    key = line << 32 | start
+    order = np.argsort(key)
+    key = key[order]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    key = key[first]
+    line, start = key >> 32, key & 0xFFFFFFFF
+    end = np.maximum.reduceat(steps.end[order], first) - first_step
+    again = np.where(line[1:] == line[:-1], start[1:], end[:-1])
+    np.minimum(end[:-1], again, out=end[:-1])
+    velocity = np.clip(np.maximum.reduceat(steps.velocity[order], first), 1, 127)
+    offset = np.maximum.reduceat(offset[order], first)
+    track, pitch = line >> 7, line & 0x7F
+    order = np.argsort((track << 32 | start) << 7 | pitch)
+    notes = np.empty(len(order), NOTE)
+    notes["track"], notes["start"], notes["duration"] = track[order], start[order], (end - start)[order]
+    notes["pitch"], notes["velocity"] = pitch[order], velocity[order]
+    cell = track * spec.steps_per_bar + start % spec.steps_per_bar
+    return notes, _feel_sums(cell, velocity.astype(np.float64), offset, spec)
+
+
+def _feel_sums(
+    cell: NDArray[np.int64], velocity: NDArray[np.float64], offset: NDArray[np.float64], spec: RollSpec
+) -> NDArray[np.float64]:
+    """Sums of `FEEL_SUMS` over the notes of each cell, which is a step of the bar of a track."""
+    sums = np.zeros((len(FEEL_SUMS), spec.n_tracks * spec.steps_per_bar))
+    for row, weight in zip(sums, (None, velocity, velocity**2, offset, offset**2), strict=True):
+        row[:] = np.bincount(cell, weights=weight, minlength=len(row))
+    return np.ascontiguousarray(sums.T).reshape(spec.n_tracks, spec.steps_per_bar, len(FEEL_SUMS))
+
+
+def main_tempo(score: Score, begin: float, end: float) -> float:
+    """The tempo in qpm that lasts longest between two ticks; 120 where the file says nothing."""
+    if len(score.tempo_ticks) == 1 and score.tempo_ticks[0] <= begin:
+        return float(score.tempo_qpm[0])
+    ticks = np.concatenate([[0], score.tempo_ticks, [max(end, score.end_tick)]])
+    tempos = np.concatenate([[120.0], score.tempo_qpm])
+    seconds = np.diff(np.clip(ticks, begin, end)) / tempos
+    values, which = np.unique(tempos, return_inverse=True)
+    return float(values[np.bincount(which, weights=seconds).argmax()])

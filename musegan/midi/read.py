@@ -1,0 +1,221 @@
+"""Music files to a `Score`: parts of notes in ticks, tempo changes and time signatures.
+
+MIDI is parsed by symusic. What it refuses (data bytes out of range, truncated tracks, illegal events) is
+mended by `musegan.midi.repair` first, and what was mended is told in `Score.repairs`. MusicXML, ABC and
+Humdrum are read by music21 through `musegan.midi.notation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import symusic
+from numpy.typing import NDArray
+
+from musegan.errors import MidiError
+from musegan.midi import repair
+
+MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
+NOTATION_SUFFIXES = (".musicxml", ".mxl", ".xml", ".abc", ".krn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The notes of one instrument of a file. The arrays have one entry per note."""
+
+    name: str
+    program: int  # General MIDI program, 0-127
+    is_drum: bool
+    start: NDArray[np.int64] = field(repr=False)  # tick of the onset, 0 or later
+    end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
+    pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
+    velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a music file says, in its own ticks. Tempos and time signatures are in the order of their ticks."""
+
+    ticks_per_beat: int  # ticks in a quarter note
+    parts: tuple[Part, ...]  # those with notes
+    tempo_ticks: NDArray[np.int64] = field(repr=False)  # (tempo change,)
+    tempo_qpm: NDArray[np.float64] = field(repr=False)  # (tempo change,), quarter notes a minute
+    meter_ticks: NDArray[np.int64] = field(repr=False)  # (time signature,), empty when the file has none
+    meters: NDArray[np.int64] = field(repr=False)  # (time signature, 2), numerator and denominator
+    repairs: tuple[str, ...] = ()  # what had to be mended or assumed to read the file
+
+    @property
+    def n_notes(self) -> int:
+        return sum(len(part.start) for part in self.parts)
+
+    @property
+    def end_tick(self) -> int:
+        """Tick of the last release, 0 without notes."""
+        return max((int(part.end.max()) for part in self.parts), default=0)
+
+
+def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
+    """Read a MIDI, MusicXML, ABC or Humdrum file.
+
+    Parameters
+    ----------
+    source : path or bytes
+    name : str, optional
+        Shown in messages; its suffix tells notation formats from MIDI. The path by default.
+
+    Raises
+    ------
+    MidiError
+        The file is missing or holds no music that can be read; ``reason`` is the category.
+    """
+    name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
+    data = source if isinstance(source, bytes) else read_bytes(Path(source))
+    if Path(name).suffix.lower() in NOTATION_SUFFIXES:
+        from musegan.midi.notation import read_notation  # music21 takes a while to load
+
+        return read_notation(data, name)
+    data, repairs = repair.unwrap(data, name)
+    kind, n_tracks, _ = repair.header(data)
+    score = _read_sequences(data, name) if kind == 2 and n_tracks > 1 else _parse(data, name)
+    if score is None:
+        raise MidiError(f"{name} has no notes that can be read", "no notes")
+    if not len(score.meter_ticks):
+        repairs.append("no time signature, 4/4 assumed")
+    return replace(score, repairs=(*repairs, *score.repairs))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file that is not absurdly large. Raises `MidiError`."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(repair.MAX_BYTES + 1)
+    except OSError as error:
+        raise MidiError(f"{path} cannot be opened: {error.strerror}", "cannot be opened") from error
+    if len(data) > repair.MAX_BYTES:
+        raise MidiError(f"{path} has more than {repair.MAX_BYTES} bytes; is it music?", "too large")
+    return data
+
+
+def end_of_file(data: bytes, name: str) -> int:
+    """The tick at which a MIDI file ends, silence included; 0 for other formats, which have no such thing."""
+    if Path(name).suffix.lower() in NOTATION_SUFFIXES:
+        return 0
+    data, _ = repair.unwrap(data, name)
+    return 0 if repair.header(data)[0] == 2 else repair.end_tick(data)
+
+
+def _parse(data: bytes, name: str) -> Score | None:
+    """One MIDI file: as it is, or mended where that fails. None when no note is found.
+
+    Many damaged files have garbage behind the tracks that their header counts, so the others come last.
+    """
+    score = _parse_strictly(data, name)
+    if score is not None:
+        return score
+    for n_tracks in (repair.header(data)[1], None):
+        mended, repairs = repair.mend(data, n_tracks)
+        score = _parse_strictly(mended, name)
+        if score is not None:
+            return replace(score, repairs=tuple(repairs))
+    return None
+
+
+def _parse_strictly(data: bytes, name: str) -> Score | None:
+    """None where the data is malformed or has no notes."""
+    try:
+        score = _convert(symusic.Score.from_midi(data, ttype="tick"), name)
+    except RuntimeError:  # what symusic raises on malformed data
+        return None
+    return score if score.parts else None
+
+
+def _convert(parsed: symusic.core.ScoreTick, name: str) -> Score:
+    """A symusic score as ours."""
+    parts = _parts([track for track in parsed.tracks if len(track.notes)])
+    if parts and parsed.tpq <= 0:
+        raise MidiError(f"{name} has {parsed.tpq} ticks a beat, so its notes have no times", "no ticks per beat")
+    tempos, meters = parsed.tempos.numpy(), parsed.time_signatures.numpy()
+    tempo_ticks, microseconds = tempos["time"].astype(np.int64), tempos["mspq"].astype(np.float64)
+    tempo = _in_order(tempo_ticks, microseconds > 0)
+    meter_ticks = meters["time"].astype(np.int64)
+    fractions = np.stack([meters["numerator"], meters["denominator"]], axis=-1).astype(np.int64)
+    meter = _in_order(meter_ticks, fractions.min(-1) > 0)
+    return Score(
+        ticks_per_beat=parsed.tpq,
+        parts=parts,
+        tempo_ticks=tempo_ticks[tempo],
+        tempo_qpm=6e7 / microseconds[tempo],
+        meter_ticks=meter_ticks[meter],
+        meters=fractions[meter],
+    )
+
+
+def _in_order(ticks: NDArray[np.int64], is_valid: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Indices of the valid events by tick."""
+    order = np.argsort(ticks, kind="stable")
+    return order[(is_valid & (ticks >= 0))[order]]
+
+
+def _parts(tracks: list[symusic.core.TrackTick]) -> tuple[Part, ...]:
+    """Tracks with notes as parts. Notes at ticks beyond 31 bits, which symusic wraps around, are left out."""
+    if not tracks:
+        return ()
+    notes = [track.notes.numpy() for track in tracks]
+    start = np.concatenate([note["time"] for note in notes]).astype(np.int64)
+    duration = np.concatenate([note["duration"] for note in notes])
+    pitch = np.concatenate([note["pitch"] for note in notes]).view(np.uint8)
+    velocity = np.concatenate([note["velocity"] for note in notes]).view(np.uint8)
+    last = np.cumsum([len(note["time"]) for note in notes])
+    if start.min() < 0 or duration.min() < 0:
+        sound = (start >= 0) & (duration >= 0)
+        start, duration, pitch, velocity = start[sound], duration[sound], pitch[sound], velocity[sound]
+        last = np.cumsum(sound)[last - 1]
+    end = start + duration
+    ranges = zip(tracks, [0, *last[:-1].tolist()], last.tolist(), strict=True)
+    return tuple(
+        Part(
+            name=track.name.strip(),
+            program=track.program,
+            is_drum=track.is_drum,
+            start=start[a:b],
+            end=end[a:b],
+            pitch=pitch[a:b],
+            velocity=velocity[a:b],
+        )
+        for track, a, b in ranges
+        if a < b
+    )
+
+
+def _read_sequences(data: bytes, name: str) -> Score | None:
+    """A type 2 file. Its tracks are pieces of their own, so they follow each other, each from a bar line."""
+    division = repair.header(data)[2]
+    parsed = (_parse(repair.join([track], division), name) for track in repair.tracks(data))
+    scores = [score for score in parsed if score is not None]
+    return _one_after_another(scores) if scores else None
+
+
+def _one_after_another(scores: list[Score]) -> Score:
+    """Scores of the same ticks a beat as one."""
+    ticks_per_beat = scores[0].ticks_per_beat
+    moved = []
+    begin = 0
+    for score in scores:
+        ticks, meters = score.meter_ticks, score.meters
+        if not len(ticks) or ticks[0] > 0:
+            ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
+        parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
+        moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
+        ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
+        begin += -(-score.end_tick // ticks_per_bar) * ticks_per_bar
+    return Score(
+        ticks_per_beat=ticks_per_beat,
+        parts=tuple(part for parts, *_ in moved for part in parts),
+        tempo_ticks=np.concatenate([ticks for _, ticks, _, _ in moved]),
+        tempo_qpm=np.concatenate([score.tempo_qpm for score in scores]),
+        meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
+        meters=np.concatenate([meters for *_, meters in moved]),
+        repairs=tuple(sorted({text for score in scores for text in score.repairs})),
+    )

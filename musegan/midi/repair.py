@@ -1,0 +1,194 @@
+"""Mends MIDI data that a strict parser refuses.
+
+`unwrap` finds the MIDI file inside what surrounds it (RIFF-RMID, gzip, stray bytes). `mend` walks the events
+leniently and writes a clean file with what this package reads: notes, programs, tempos, meters and names.
+What was done is told in short phrases that ``prepare`` counts.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+
+from musegan.errors import MidiError
+
+MAX_BYTES = 16 << 20  # larger files are refused; the largest real ones have about 1 MB
+
+_N_DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # by upper half of the status byte
+_N_SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+_NOTE_OFF, _NOTE_ON, _PROGRAM = 0x8, 0x9, 0xC
+_NAME, _END_OF_TRACK, _TEMPO, _METER = 0x03, 0x2F, 0x51, 0x58
+_MAX_TICK = (1 << 28) - 1  # the longest time that fits one delta; data beyond it is damaged
+_SMPTE_QPM = 120  # the tempo assumed for files whose ticks are fractions of a second
+
+
+def unwrap(data: bytes, name: str) -> tuple[bytes, list[str]]:
+    """The MIDI file inside `data`, from its header on, and the repairs. Raises `MidiError`."""
+    repairs = []
+    if data[:2] == b"\x1f\x8b":
+        data = _gunzip(data, name)
+        repairs.append("gzip unpacked")
+    if len(data) > MAX_BYTES:
+        raise MidiError(f"{name} has {len(data)} bytes; MIDI files of up to {MAX_BYTES} are read", "too large")
+    if not data:
+        raise MidiError(f"{name} is empty", "empty file")
+    start = data.find(b"MThd", 0, 4096)
+    if start < 0 or len(data) < start + 14:
+        raise MidiError(f"{name} is not a MIDI file", "not a MIDI file")
+    if start:
+        repairs.append("RIFF wrapper removed" if data[:4] == b"RIFF" else "bytes before the header removed")
+    return data[start:], repairs
+
+
+def _gunzip(data: bytes, name: str) -> bytes:
+    try:
+        return zlib.decompressobj(31).decompress(data, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise MidiError(f"{name} is damaged gzip data: {error}", "not a MIDI file") from error
+
+
+def header(data: bytes) -> tuple[int, int, int]:
+    """Type, number of tracks and division that the header of unwrapped data declares."""
+    return struct.unpack(">HHH", data[8:14])
+
+
+def tracks(data: bytes) -> Iterator[bytes]:
+    """The event bytes of every track chunk, found also where chunk lengths are wrong."""
+    position = 8 + int.from_bytes(data[4:8], "big")
+    if data[position : position + 4] != b"MTrk":
+        position = data.find(b"MTrk", 14)
+    while 0 <= position <= len(data) - 8:
+        begin = position + 8
+        end = begin + int.from_bytes(data[position + 4 : begin], "big")
+        if not _is_chunk(data, end):
+            found = data.find(b"MTrk", begin)
+            end = found if found >= 0 else len(data)
+        if data[position : position + 4] == b"MTrk":
+            yield data[begin:end]
+        position = end
+
+
+def _is_chunk(data: bytes, position: int) -> bool:
+    """Whether a chunk may start at `position`: its name is four letters or digits, or the data ends there."""
+    return position == len(data) or (position <= len(data) - 8 and data[position : position + 4].isalnum())
+
+
+def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
+    """Tick, status and data bytes of every channel and meta event; the first byte of a meta event is its type.
+
+    What is wrong is stepped over and added to `repairs`. The last event is always the end of the track.
+    """
+    position = tick = running = 0
+    try:
+        while position < len(track):
+            delta, position = _variable_length(track, position)
+            tick += delta
+            if tick > _MAX_TICK:
+                raise IndexError
+            status = running
+            if track[position] >= 0x80:
+                status, position = track[position], position + 1
+            if not status:
+                repairs.add("illegal events skipped")
+                position += 1
+                continue
+            begin, end = _extent(track, status, position)
+            if end > len(track):
+                raise IndexError
+            if status < 0xF0:
+                running = status  # kept over meta events too, which many writers rely on
+                yield tick, status, _clip(track[begin:end], repairs)
+            elif status == 0xFF and track[position] == _END_OF_TRACK:
+                break
+            elif status == 0xFF:
+                yield tick, status, track[position : position + 1] + track[begin:end]
+            elif status not in (0xF0, 0xF7):
+                repairs.add("illegal events skipped")
+            position = end
+        else:
+            repairs.add("truncated")  # no end of track
+    except IndexError:
+        repairs.add("truncated")
+    yield tick, 0xFF, bytes([_END_OF_TRACK])
+
+
+def _extent(track: bytes, status: int, position: int) -> tuple[int, int]:
+    """Where the data bytes of an event begin and end, its status byte read."""
+    if status < 0xF0:
+        return position, position + _N_DATA_BYTES[status >> 4]
+    if status in (0xF0, 0xF7, 0xFF):
+        length, begin = _variable_length(track, position + (status == 0xFF))
+        return begin, begin + length
+    return position, position + _N_SYSTEM_BYTES.get(status, 0)
+
+
+def _clip(body: bytes, repairs: set[str]) -> bytes:
+    if max(body) <= 0x7F:
+        return body
+    repairs.add("data bytes clipped")
+    return bytes(min(byte, 0x7F) for byte in body)
+
+
+def _variable_length(data: bytes, position: int) -> tuple[int, int]:
+    """A variable-length number of at most four bytes, and the position after it."""
+    value = 0
+    for last in range(position, position + 4):
+        value = value << 7 | data[last] & 0x7F
+        if data[last] < 0x80:
+            break
+    return value, last + 1
+
+
+def _to_variable_length(value: int) -> bytes:
+    out = bytearray([value & 0x7F])
+    while value := value >> 7:
+        out.insert(0, value & 0x7F | 0x80)
+    return bytes(out)
+
+
+def mend(data: bytes, n_tracks: int | None = None) -> tuple[bytes, list[str]]:
+    """Rewrite (the first `n_tracks` tracks of) unwrapped data as a valid MIDI file with the same ticks.
+
+    Returns the file and the repairs.
+    """
+    division = header(data)[2]
+    repairs: set[str] = set()
+    if has_smpte_time := bool(division & 0x8000):
+        repairs.add(f"SMPTE time read at {_SMPTE_QPM} qpm")
+        ticks_per_second = (256 - (division >> 8)) * (division & 0xFF)
+        division = max(1, min(ticks_per_second * 60 // _SMPTE_QPM, 0x7FFF))
+    bodies = [_rewrite(track, repairs, has_smpte_time) for track in islice(tracks(data), n_tracks)]
+    return join(bodies, division), sorted(repairs) or ["chunks mended"]
+
+
+def join(bodies: list[bytes], division: int) -> bytes:
+    """A MIDI file of type 0 or 1 from the event bytes of its tracks."""
+    head = b"MThd" + struct.pack(">IHHH", 6, int(len(bodies) > 1), len(bodies), division)
+    return b"".join([head, *(b"MTrk" + struct.pack(">I", len(body)) + body for body in bodies)])
+
+
+def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
+    """The events that this package reads, as a clean track."""
+    out = bytearray()
+    written = 0
+    for tick, status, body in events(track, repairs):
+        if status == 0xFF:
+            kind, content = body[0], body[1:]
+            if kind == _METER:
+                content = (content + b"\x18\x08")[:4] if len(content) == 2 else content[:4]
+            wanted = {_NAME: True, _END_OF_TRACK: True, _TEMPO: len(content) == 3, _METER: len(content) == 4}
+            if not wanted.get(kind) or (kind == _TEMPO and drop_tempo):
+                continue
+            body = bytes([kind]) + _to_variable_length(len(content)) + content
+        elif status >> 4 not in (_NOTE_OFF, _NOTE_ON, _PROGRAM):
+            continue
+        out += _to_variable_length(tick - written) + bytes([status]) + body
+        written = tick
+    return bytes(out)
+
+
+def end_tick(data: bytes) -> int:
+    """Tick at which the longest track of unwrapped data ends."""
+    return max((tick for track in tracks(data) for tick, _, _ in events(track, set())), default=0)
