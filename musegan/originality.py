@@ -186,7 +186,7 @@ def _search_bars(dataset: Dataset, split: str, n_bars: int) -> _Bars:
 def _search_block(
     queries: _Queries, dataset: Dataset, bars: _Bars, first: int, n_bars: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Per query: the largest similarity with a window of one block, that window's bar, and the index of the shift."""
+    """Per query the largest similarity with a window of one block, the window's bar, the index of the shift."""
     sizes = bars.sizes[first : first + BLOCK_BARS]
     n_phrases = len(queries.sizes)
     similarity, bar, shift = np.zeros(n_phrases), np.zeros(n_phrases, np.int64), np.zeros(n_phrases, np.int64)

@@ -1,0 +1,126 @@
+"""Does what a model composes fit what it was given?
+
+Each task completes held-out phrases. What is composed is measured with the context it was composed for and with
+that of another phrase. A model that does not listen scores the same with both; real music says how large the
+difference can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan import metrics
+from musegan.longform import bar_line_features
+from musegan.metrics import Rolls, Values, average
+from musegan.pianoroll import ONSET
+from musegan.spec import RollSpec
+
+Mask = NDArray[np.bool_]
+TASKS = ("accompany", "continue", "infill")
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How one task went; each array has one value per context."""
+
+    harmony: Values  # tonal distance to another context less that to its own: above 0 it listens
+    rhythm: Values  # onset places in common with its own context less those with another: above 0 it listens
+    diversity: Values  # mean Jaccard distance between two of the draws, 0 all the same to 1; nan with one draw
+    is_exact: bool  # given cells came back bit for bit
+
+
+def task_masks(task: str, rolls: Rolls, spec: RollSpec) -> Mask:
+    """What is given: (phrase, track, bar), True.
+
+    ``accompany`` gives one sounding pitched track, another in turn for each phrase; ``continue`` the first half of
+    the bars; ``infill`` the first and last quarter.
+    """
+    n_phrases, n_tracks, n_bars = rolls.shape[:3]
+    mask = np.zeros((n_phrases, n_tracks, n_bars), bool)
+    if task == "accompany":
+        heard = rolls.any(axis=(2, 3, 4)) & ~np.array(spec.is_drum)
+        turn = (np.arange(n_tracks) - np.arange(n_phrases)[:, None]) % n_tracks
+        mask[np.arange(n_phrases), np.where(heard, -turn, -n_tracks).argmax(1)] = True
+    elif task == "continue":
+        mask[:, :, : n_bars // 2] = True
+    else:
+        mask[:, :, : max(n_bars // 4, 1)] = mask[:, :, -max(n_bars // 4, 1) :] = True
+    return mask
+
+
+def other_contexts(mask: Mask) -> NDArray[np.int64]:
+    """For each phrase another one with the same cells given, or itself when there is none: (phrase,)."""
+    _, kind = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+    other = np.empty(len(mask), np.int64)
+    for index in range(kind.max() + 1):
+        members = np.flatnonzero(kind == index)
+        other[members] = np.roll(members, 1)
+    return other
+
+
+def agreement(rolls: Rolls, mask: Mask, spec: RollSpec) -> tuple[Values, Values]:
+    """How near given and composed cells are in harmony (tonal distance) and rhythm (common onset places).
+
+    Between given and composed tracks where whole tracks are given, else over the bar lines between given and
+    composed bars. Each ``(phrase,)``.
+    """
+    if (mask == mask[:, :, :1]).all():
+        given = mask[:, :, 0]
+        across = given[:, :, None] & ~given[:, None]
+        place = (metrics.as_one_bar(rolls)[:, :, 0] == ONSET).any(-1)
+        first, second = place[:, :, None], place[:, None]
+        harmony = average(metrics.tonal_distance(rolls, spec), -1)
+        rhythm = metrics.share((first & second).sum(-1), (first | second).sum(-1))
+    else:
+        across = mask[:, :, 1:] != mask[:, :, :-1]
+        found = bar_line_features(rolls, spec)
+        harmony, rhythm = found["harmony"], found["rhythm"]
+    return average(np.where(across, harmony, np.nan), (1, 2)), average(np.where(across, rhythm, np.nan), (1, 2))
+
+
+def run_task(
+    task: str,
+    contexts: Rolls,
+    spec: RollSpec,
+    compose: Callable[[Rolls, Mask], Rolls] | None = None,
+    n_draws: int = 8,
+) -> TaskResult:
+    """Complete each context `n_draws` times and measure the result.
+
+    Parameters
+    ----------
+    contexts : (phrase, track, bar, step, pitch), uint8
+        Real phrases.
+    compose : (given, mask) -> rolls, optional
+        Left out, the contexts themselves are the completions: the row of real music.
+    """
+    n_draws = n_draws if compose else 1
+    given, mask = (
+        np.repeat(contexts, n_draws, axis=0),
+        np.repeat(task_masks(task, contexts, spec), n_draws, axis=0),
+    )
+    done = compose(np.where(mask[..., None, None], given, 0), mask) if compose else given
+    other = other_contexts(mask[::n_draws])
+    elsewhere = np.where(mask[..., None, None], np.repeat(contexts[other], n_draws, axis=0), done)
+    own, foreign = agreement(done, mask, spec), agreement(elsewhere, mask, spec)
+    gaps = [average((b - a).reshape(-1, n_draws), 1) for a, b in zip(own, foreign, strict=True)]
+    return TaskResult(
+        harmony=gaps[0],
+        rhythm=-gaps[1],
+        diversity=_diversity((done == ONSET) & ~mask[..., None, None], n_draws),
+        is_exact=bool((done[mask] == given[mask]).all()),
+    )
+
+
+def _diversity(onsets: NDArray[np.bool_], n_draws: int) -> Values:
+    """Mean Jaccard distance between two draws of each context: (context,)."""
+    draws = onsets.reshape(len(onsets) // n_draws, n_draws, -1).astype(np.float32)
+    common = draws @ draws.swapaxes(1, 2)
+    counts = np.diagonal(common, axis1=1, axis2=2)
+    distance = 1 - metrics.share(common, counts[:, :, None] + counts[:, None] - common)
+    first, second = np.triu_indices(n_draws, k=1)
+    return average(distance[:, first, second], 1)
