@@ -8,6 +8,7 @@ needs to go on exactly.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -127,6 +128,21 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
     if description.get("format") != expected:
         raise ModelError(f"{path} is a {description.get('format')!r}; a {expected!r} is needed")
     return description
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, without loading its weights: spec, config, facts, file size, prior size.
+
+    Raises `ModelError`.
+    """
+    description = read_description(path)
+    with safe_open(path, framework="numpy") as file:
+        networks = {"generator": 0, "discriminator": 0}
+        for name in file.keys():  # noqa: SIM118 - not a mapping
+            network = name.partition(".")[0]
+            if network in networks:
+                networks[network] += math.prod(file.get_slice(name).get_shape())
+    return {**description, "parameters": networks, "bytes": path.stat().st_size}
 
 
 def find_model(name_or_path: str | os.PathLike | None = None) -> Path:

@@ -22,6 +22,7 @@ class Phrases:
 
     rolls: NDArray[np.uint8]  # (batch, track, bar, step, pitch)
     controls: Controls
+    sources: NDArray[np.int64]  # (batch,): number of the file each is from
 
 
 class PhraseSource:
@@ -37,8 +38,8 @@ class PhraseSource:
         self.windows = dataset.windows(n_bars, split, min(min_tracks, dataset.spec.n_tracks))
         if not len(self.windows):
             raise DatasetError(
-                f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} split; "
-                "add songs, or lower --set train.min_tracks"
+                f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} "
+                "split; add songs, or lower --set train.min_tracks"
             )
         self._shifts = canonical_shifts(dataset.songs["pitch_classes"])
 
@@ -63,7 +64,11 @@ class PhraseSource:
         classes = self.dataset.songs["pitch_classes"][songs]
         key = np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1)
         style = self.dataset.songs["style"][songs].astype(np.int64)
-        return Phrases(rolls=rolls, controls=measure_controls(rolls, key, style))
+        return Phrases(
+            rolls=rolls,
+            controls=measure_controls(rolls, key, style),
+            sources=self.dataset.songs["source"][songs],
+        )
 
 
 def sample_prior(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from musegan.monitor import Reference, warnings
 from numpy.typing import NDArray
 
 from musegan.checkpoint import ModelFile
@@ -13,7 +12,8 @@ from musegan.config import Config
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.generation import complete, draw_controls
-from musegan.phrases import PhraseSource
+from musegan.monitor import Reference, warnings
+from musegan.phrases import Phrases, PhraseSource
 
 N_FILES = 4  # samples written as MIDI
 N_PICTURES = 20  # samples in the picture
@@ -26,7 +26,8 @@ class Sampler:
     def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
         self.folder, self.spec = folder, dataset.spec
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
-        self.real = Reference.from_rolls(_held_out(dataset, config), dataset.spec)
+        held_out = _held_out(dataset, config)
+        self.real = Reference.from_rolls(held_out.rolls, dataset.spec, held_out.sources)
 
     def take(self, model: ModelFile, phrases_seen: int) -> tuple[dict[str, float], list[str]]:
         """Compose, write samples, and return the measures and the warnings they give."""
@@ -58,7 +59,7 @@ class Sampler:
         draw_grid(rolls[:N_PICTURES], self.spec, self.folder / f"{phrases_seen:09d}.png")
 
 
-def _held_out(dataset: Dataset, config: Config) -> NDArray[np.uint8]:
+def _held_out(dataset: Dataset, config: Config) -> Phrases:
     """Fixed held-out phrases; of the training songs when the dataset holds out none."""
     settings = config.train
     rng = np.random.default_rng([settings.seed, 2])
@@ -71,5 +72,5 @@ def _held_out(dataset: Dataset, config: Config) -> NDArray[np.uint8]:
             if split == "train":
                 raise
             continue
-        return source.sample(rng, settings.n_samples).rolls
+        return source.sample(rng, 2 * settings.n_samples)
     raise AssertionError("not reached")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -45,7 +47,7 @@ class Discriminator(nn.Module):
             blocks(width, config.n_blocks, len(widths) * config.n_blocks, grid.patches_per_bar >> level)
             for level, width in enumerate(widths)
         )
-        self.down = nn.ModuleList(conv(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
         coarse = len(widths) - 1
         places = (grid.patches_per_bar >> coarse) * (grid.n_registers >> coarse)
         self.leave = conv(widths[-1], HEAD_CHANNELS, gain=GAIN)

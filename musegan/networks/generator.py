@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ class Encoder(nn.Module):
         self.stages = nn.ModuleList(
             blocks(width, 1, len(widths), grid.patches_per_bar >> level) for level, width in enumerate(widths)
         )
-        self.down = nn.ModuleList(conv(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
         self.pool = linear(widths[-1], config.style_dim)
 
     def forward(self, given: Tensor, n_bars: int) -> tuple[list[Tensor], Tensor]:
@@ -153,7 +154,8 @@ class Generator(nn.Module):
         return self.unfold(streams)
 
     def _add_private(self, streams: Tensor, latents: Latents, style: Tensor) -> Tensor:
-        private = torch.cat([latents.track, latents.track_bar], dim=-1).permute(1, 0, 2, 3)  # track, batch, bar, latent
+        private = torch.cat([latents.track, latents.track_bar], dim=-1)
+        private = private.permute(1, 0, 2, 3)  # track, batch, bar, latent
         private = activate(self.private_in(private) + style)
         modulation = self.private_scale(private).repeat_interleave(self.grid.patches_per_bar, dim=2)
         scale, shift = modulation[:, :, :, None].chunk(2, dim=-1)

@@ -31,9 +31,8 @@ class Latents:
 
     def join(self, other: Latents) -> Latents:
         """These latents and then, in time, those of `other`."""
-        return Latents(
-            **{item.name: torch.cat([getattr(self, item.name), getattr(other, item.name)], -2) for item in fields(self)}
-        )
+        names = [item.name for item in fields(self)]
+        return Latents(**{name: torch.cat([getattr(self, name), getattr(other, name)], dim=-2) for name in names})
 
     def towards(self, other: Latents, share: float) -> Latents:
         """Spherical interpolation: these at 0, `other` at 1, of unit variance between."""

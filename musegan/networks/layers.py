@@ -96,7 +96,7 @@ def tracks_to_channels(x: Tensor) -> Tensor:
 
 def channels_to_tracks(x: Tensor, n_tracks: int) -> Tensor:
     """The inverse of `tracks_to_channels`."""
-    batch, channel, time, register = x.shape
+    batch, _, time, register = x.shape
     return x.permute(0, 2, 3, 1).reshape(batch, time, register, n_tracks, -1).permute(3, 0, 1, 2, 4)
 
 

@@ -32,7 +32,7 @@ class PatchGrid:
 
     def fold(self, rolls: Tensor) -> Tensor:
         """``(batch, track, bar, step, pitch), uint8`` -> ``(track, batch, time, register, patch), float32``."""
-        batch, track, bar, step, pitch = rolls.shape
+        batch, track, bar, _, pitch = rolls.shape
         rolls = torch.nn.functional.pad(rolls, (0, self.padded_pitches - pitch))
         patches = rolls.reshape(
             batch, track, bar * self.patches_per_bar, self.patch_steps, self.n_registers, self.patch_pitches

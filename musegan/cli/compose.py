@@ -1,0 +1,346 @@
+"""The composing verbs. They differ in what is given; options, loading and writing are shared."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from musegan.cli.common import Force, app, refuse_overwrite, say
+from musegan.errors import ConfigError, MuseganError
+
+if TYPE_CHECKING:
+    from musegan.midi.quantize import GridNotes
+    from musegan.model import Model, Wishes
+    from musegan.piece import Piece
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write. [default: named after verb and seed]")
+]
+Input = Annotated[
+    Path, typer.Argument(metavar="IN.mid", help="MIDI file to work on.", exists=True, dir_okay=False)
+]
+Bars = Annotated[int, typer.Option(help="Bars to compose.", min=1, max=512)]
+Tracks = Annotated[str | None, typer.Option(help="Only these tracks, with commas: drums,bass.")]
+Maps = Annotated[
+    list[str] | None, typer.Option("--map", metavar="PART=TRACK", help="Take a part of the file for a track.")
+]
+
+
+@dataclass
+class Shared:
+    """Options of all composing verbs."""
+
+    model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
+    seed: Annotated[int | None, typer.Option(help="Same seed, same file. [default: random]", min=0)] = None
+    count: Annotated[int, typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ...", min=1)] = 1
+    temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0
+    best_of: Annotated[int, typer.Option(help="Drafts per piece; the best is kept.", min=1, max=256)] = 1
+    density: Annotated[
+        str | None, typer.Option(help="Times the usual number of notes: 0.5, or drums=2,bass=0.5.")
+    ] = None
+    rest: Annotated[list[str] | None, typer.Option(help="Bars in which a track is silent: drums:1-2.")] = None
+    style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
+    key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
+    snap: Annotated[bool, typer.Option("--snap", help="Move notes outside the key's scale to it.")] = False
+    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.", min=4, max=1000)] = None
+    humanize: Annotated[float, typer.Option(help="Feel of velocity and timing, 0 to 1.", min=0.0, max=1.0)] = 1.0
+    no_humanize: Annotated[bool, typer.Option("--no-humanize", help="Flat and exactly on the grid.")] = False
+    stems: Annotated[bool, typer.Option("--stems", help="Also write one file a track.")] = False
+    chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols.")] = False
+    play: Annotated[bool, typer.Option("--play", help="Play the result.")] = False
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto"
+    force: Force = False
+
+
+def composing(command: Callable[..., None]) -> Callable[..., None]:
+    """Register a command whose parameter ``shared`` stands for all options of `Shared`."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "shared"]
+    hints = {**get_type_hints(command, include_extras=True), **get_type_hints(Shared, include_extras=True)}
+    hints.pop("shared")
+    more = [
+        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default)
+        for item in fields(Shared)
+    ]
+
+    def run(**values: Any) -> None:
+        shared = Shared(**{item.name: values.pop(item.name) for item in fields(Shared)})
+        if shared.seed is None:
+            shared.seed = secrets.randbelow(2**31)
+        command(**values, shared=shared)
+
+    parameters = [p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *more)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = hints
+    run.__doc__ = command.__doc__
+    return app.command(command.__name__.rstrip("_"))(run)
+
+
+@composing
+def generate(
+    shared: Shared,
+    output: Output = None,
+    bars: Annotated[
+        int | None, typer.Option(help="Bars to compose. [default: 8, or 4 a section]", min=1, max=512)
+    ] = None,
+    form: Annotated[str, typer.Option(help="Sections by letter, like AABA.")] = "",
+    repeat: Annotated[
+        Literal["vary", "exact"], typer.Option(help="Sections that return: vary or exact.")
+    ] = "vary",
+    loop: Annotated[bool, typer.Option("--loop", help="The end leads back to the beginning.")] = False,
+    tracks: Tracks = None,
+) -> None:
+    """Compose a piece from nothing.
+
+    Example: musegan generate --bars 8 -o song.mid
+    """
+    n_bars = bars or (4 * len(form) if form else 8)
+    paths = _outputs(shared, output, "generate")
+    model, wishes = _start(shared)
+    for index, path in enumerate(paths):
+        piece = model.generate(
+            n_bars,
+            tracks=_names(tracks),
+            form=form,
+            repeat=repeat,
+            loop=loop,
+            wishes=replace(wishes, seed=wishes.seed + index),
+        )
+        _write(piece, path, shared)
+
+
+@composing
+def accompany(
+    shared: Shared,
+    source: Input,
+    keep: Annotated[str, typer.Option(help="Tracks that stay, with commas; the others are composed.")],
+    output: Output = None,
+    maps: Maps = None,
+) -> None:
+    """Keep some tracks of a file and compose the others.
+
+    Example: musegan accompany song.mid --keep piano -o band.mid
+    """
+    names = _names(keep) or []
+    _on_file(shared, source, output, maps, "accompany", lambda m, piece, w: m.accompany(piece, names, wishes=w))
+
+
+@composing
+def continue_(shared: Shared, source: Input, output: Output = None, bars: Bars = 8, maps: Maps = None) -> None:
+    """Write a file followed by new bars.
+
+    Example: musegan continue song.mid --bars 8 -o longer.mid
+    """
+    _on_file(shared, source, output, maps, "continue", lambda m, piece, w: m.continue_(piece, bars, wishes=w))
+
+
+@composing
+def infill(
+    shared: Shared,
+    source: Input,
+    at: Annotated[str, typer.Option(help="Bars to compose anew: 5-8, or 5; the first bar is 1.")],
+    output: Output = None,
+    tracks: Tracks = None,
+    maps: Maps = None,
+) -> None:
+    """Compose some bars of a file anew and keep all others.
+
+    Example: musegan infill song.mid --at 5-8 --tracks bass -o new.mid
+    """
+    first, end = _bar_range(at)
+    _on_file(
+        shared,
+        source,
+        output,
+        maps,
+        "infill",
+        lambda m, piece, w: m.infill(piece, first, end, _names(tracks), wishes=w),
+    )
+
+
+@composing
+def vary(
+    shared: Shared,
+    source: Input,
+    output: Output = None,
+    amount: Annotated[
+        float, typer.Option(help="Share of the bars that are composed anew.", min=0.0, max=1.0)
+    ] = 0.3,
+    tracks: Tracks = None,
+    maps: Maps = None,
+) -> None:
+    """Compose a share of a file anew, here and there.
+
+    Example: musegan vary song.mid --amount 0.3 -o variation.mid
+    """
+    _on_file(
+        shared, source, output, maps, "vary", lambda m, piece, w: m.vary(piece, amount, _names(tracks), wishes=w)
+    )
+
+
+@composing
+def interpolate(
+    shared: Shared,
+    a: Annotated[str, typer.Argument(metavar="A", help="A seed or a MIDI file.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="A seed or a MIDI file.")],
+    output: Output = None,
+    bars: Bars = 8,
+) -> None:
+    """Write pieces that lead from one seed or file to another. --count says how many, 8 by default.
+
+    Example: musegan interpolate 1 2 --count 8 -o way.mid
+    """
+    shared.count = 8 if shared.count == 1 else shared.count
+    paths = _outputs(shared, output, "interpolate")
+    model, wishes = _start(shared)
+    ends = [int(end) if end.isdigit() else _read(Path(end), None, model)[1] for end in (a, b)]
+    for piece, path in zip(model.interpolate(*ends, shared.count, bars, wishes=wishes), paths, strict=True):
+        _write(piece, path, shared)
+
+
+# -- shared ---------------------------------------------------------------------------------------------------
+
+
+def _start(shared: Shared) -> tuple[Model, Wishes]:
+    from musegan.harmony import Key
+    from musegan.model import Wishes, load_model
+
+    model = load_model(shared.model, shared.device)
+    assert shared.seed is not None
+    say(f"seed {shared.seed}")
+    wishes = Wishes(
+        seed=shared.seed,
+        temperature=shared.temperature,
+        best_of=shared.best_of,
+        key=Key.parse(shared.key) if shared.key else None,
+        snap=shared.snap,
+        density=_densities(shared.density, model),
+        rests=_rests(shared.rest),
+        style=shared.style,
+        tempo_qpm=shared.tempo,
+    )
+    return model, wishes
+
+
+def _outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
+    """The files to write; refuses names that are taken before anything is composed."""
+    path = output or Path(f"{verb}-{shared.seed}.mid")
+    if path.is_dir():
+        path = path / f"{verb}-{shared.seed}.mid"
+    if path.suffix.lower() not in (".mid", ".midi"):
+        raise ConfigError(
+            f"{path} is not a MIDI file name; end it with .mid, and use `musegan render` for the rest"
+        )
+    paths = [path]
+    if shared.count > 1:
+        paths = [path.with_name(f"{path.stem}-{i + 1}{path.suffix}") for i in range(shared.count)]
+    for item in paths:
+        refuse_overwrite(item, shared.force)
+    return paths
+
+
+def _on_file(
+    shared: Shared,
+    source: Path,
+    output: Path | None,
+    maps: list[str] | None,
+    verb: str,
+    task: Callable[[Model, Piece, Wishes], Piece],
+) -> None:
+    """Run a task on a user's file and write the result into a copy of that file."""
+    from musegan.midi.splice import splice
+
+    paths = _outputs(shared, output, verb)
+    model, wishes = _start(shared)
+    grid, piece = _read(source, maps, model)
+    for index, path in enumerate(paths):
+        result = task(model, piece, replace(wishes, seed=wishes.seed + index))
+        assert result.given is not None
+        splice(source, grid, result, path, humanize=0.0 if shared.no_humanize else shared.humanize)
+        _after(result, path, shared)
+
+
+def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes, Piece]:
+    from musegan.midi.quantize import read_notes
+    from musegan.pianoroll import notes_to_roll
+    from musegan.piece import Piece
+
+    if not source.is_file():
+        raise MuseganError(f"there is no file {source}; give a seed (a number) or a MIDI file")
+    pairs = [item.partition("=") for item in maps or []]
+    if not all(equals for _, equals, _ in pairs):
+        raise ConfigError("write --map as PART=TRACK, with the name of a part of the file and of a track")
+    grid = read_notes(source, model.spec, {part.strip(): track.strip() for part, _, track in pairs})
+    for part, track in zip(grid.score.parts, grid.mapping, strict=True):
+        say(
+            f"{part.name or 'unnamed part'}: {'kept as it is' if track is None else model.spec.track_names[track]}"
+        )
+    roll = notes_to_roll(grid.notes, model.spec, grid.n_bars)
+    return grid, Piece(roll=roll, spec=model.spec, tempo_qpm=grid.tempo_qpm)
+
+
+def _write(piece: Piece, path: Path, shared: Shared) -> None:
+    humanize = 0.0 if shared.no_humanize else shared.humanize
+    for written in piece.write(
+        path, humanize=humanize, stems=shared.stems, chords=shared.chords, force=shared.force
+    ):
+        typer.echo(written)
+    _play(path, shared)
+
+
+def _after(piece: Piece, path: Path, shared: Shared) -> None:
+    typer.echo(path)
+    _play(path, shared)
+
+
+def _play(path: Path, shared: Shared) -> None:
+    if shared.play:
+        from musegan.playback import play
+
+        play(path)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else None
+
+
+def _bar_range(text: str) -> tuple[int, int]:
+    """``5-8`` or ``5``, 1-based and inclusive, as 0-based first and end."""
+    first, dash, last = text.partition("-")
+    try:
+        begin, end = int(first) - 1, int(last if dash else first)
+    except ValueError:
+        begin, end = -1, -1
+    if not 0 <= begin < end:
+        raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
+    return begin, end
+
+
+def _rests(items: list[str] | None) -> dict[str, list[int]]:
+    rests: dict[str, list[int]] = {}
+    for item in items or []:
+        track, _, bars = item.partition(":")
+        first, end = _bar_range(bars)
+        rests.setdefault(track, []).extend(range(first, end))
+    return rests
+
+
+def _densities(text: str | None, model: Model) -> dict[str, float]:
+    densities: dict[str, float] = {}
+    for item in (text or "").split(","):
+        if not item.strip():
+            continue
+        track, equals, factor = item.rpartition("=")
+        try:
+            value = float(factor)
+        except ValueError:
+            value = -1.0
+        if value < 0:
+            raise ConfigError(f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5")
+        densities |= dict.fromkeys([track.strip()] if equals else model.spec.track_names, value)
+    return densities

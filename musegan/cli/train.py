@@ -1,0 +1,114 @@
+"""The ``train`` command: settings, a progress bar, signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from musegan.cli.common import app, say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from musegan.config import Config
+    from musegan.training import Progress
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(help="Dataset made by `musegan prepare`.")],
+    run: Annotated[Path, typer.Option(help="Folder of this run: checkpoint, models, log, samples.")],
+    preset: Annotated[str, typer.Option(help="tiny, cpu, base or large.")] = "cpu",
+    phrases: Annotated[int | None, typer.Option(help="Phrases to train on.", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Phrases per iteration.", min=1)] = None,
+    init: Annotated[str | None, typer.Option(help="Model to start from: fine-tuning.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with [model] and [train].")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, like train.gamma=2.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the settings as JSON and stop.")] = False,
+) -> None:
+    """Train a model on a dataset.
+
+    Example: musegan train songs.npz --run runs/mine
+    """
+    from musegan.config import preset as find_preset
+
+    chosen = _saved(run) if resume else find_preset(preset)
+    if config is not None:
+        chosen = chosen.with_file(config)
+    chosen = chosen.with_settings(settings or [])
+    flags = {"n_phrases": phrases, "batch_size": batch_size}
+    chosen = chosen.updated({"train": {name: value for name, value in flags.items() if value is not None}})
+    if dry_run:
+        typer.echo(json.dumps(chosen.to_dict(), indent=2))
+        return
+    _run(dataset, run, chosen, device, resume, init)
+
+
+def _saved(run: Path) -> Config:
+    """The settings that a run was started with."""
+    from musegan.config import Config
+    from musegan.errors import ConfigError
+
+    try:
+        values = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{run} is not a run to resume: config.json cannot be read ({error})") from error
+    return Config.from_dict({section: values[section] for section in ("model", "train")})
+
+
+def _run(dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None) -> None:
+    from musegan.checkpoint import find_model, pick_device
+    from musegan.dataset import Dataset
+    from musegan.training import train as start
+
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopped.append(received))
+    steps = start(
+        Dataset(dataset),
+        run,
+        config,
+        device=pick_device(device),
+        resume=resume,
+        init=find_model(init) if init else None,
+        stop=lambda: bool(stopped),
+    )
+    last = None
+    with _bar() as bar:
+        task = bar.add_task("training", total=config.train.n_phrases, facts="")
+        for last in steps:
+            bar.update(task, completed=last.phrases_seen, facts=_facts(last))
+            if last.measures:
+                bar.console.print(
+                    f"{last.phrases_seen} phrases: score {last.measures['score']:.3f} (lower is better)"
+                )
+            for warning in last.warnings:
+                bar.console.print(f"warning: {warning}")
+    if stopped:
+        say(f"stopped and saved; go on with `musegan train {dataset} --run {run} --resume`")
+    typer.echo(run / "model.safetensors")
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[facts]}"),
+        console=Console(stderr=True),
+    )
+
+
+def _facts(progress: Progress) -> str:
+    terms = progress.terms
+    shown = {name: terms[name] for name in ("discriminator", "generator", "sign_rate", "r1") if name in terms}
+    return f"{progress.phrases_per_second:.0f}/s  " + "  ".join(f"{k} {v:.3f}" for k, v in shown.items())

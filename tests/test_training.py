@@ -1,0 +1,159 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from musegan.checkpoint import describe_model, load_model_file, save_model
+from musegan.config import preset
+from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
+from musegan.phrases import PhraseSource
+from musegan.training import Trainer, train
+
+CPU = torch.device("cpu")
+TINY = preset("tiny").with_settings(["train.n_phrases=48", "train.sample_every=24", "train.n_samples=6"])
+
+
+def run(dataset, folder, config=TINY, **options):
+    return list(train(dataset, folder, config, device=CPU, **options))
+
+
+def test_a_run_leaves_everything_that_it_promises(dataset, tmp_path):
+    steps = run(dataset, tmp_path / "run")
+    assert steps[-1].phrases_seen == 48
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "best.safetensors",
+        "checkpoint.safetensors",
+        "config.json",
+        "log.jsonl",
+        "model.safetensors",
+        "samples",
+    }
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["phrases_seen"] for line in lines] == [24, 48]
+    assert {"discriminator", "generator", "r1", "r2", "gap", "sign_rate", "onsets_bass"} <= set(lines[0]["terms"])
+    assert all(np.isfinite(line["measures"]["score"]) for line in lines)
+    samples = sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+    assert "000000024.png" in samples
+    assert "000000048-1.mid" in samples
+    facts = describe_model(tmp_path / "run" / "model.safetensors")
+    assert facts["facts"]["phrases_seen"] == 48
+    assert facts["parameters"]["generator"] > 0
+
+
+@pytest.mark.parametrize("extra", [[], ["train.self_context_from=0.0", "train.mask_start=1.0", "train.loss=wgan-gp"]])
+def test_a_cut_run_goes_on_bit_for_bit(dataset, tmp_path, extra):
+    config = TINY.with_settings(extra)
+    run(dataset, tmp_path / "whole", config)
+    seen = []
+    for progress in train(dataset, tmp_path / "cut", config, device=CPU, stop=lambda: bool(seen)):
+        seen.append(progress.phrases_seen)
+    assert seen == [24]
+    run(dataset, tmp_path / "cut", config, resume=True)
+    whole, cut = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    assert any(name.startswith("adam.") for name in whole)
+    for name, value in whole.items():
+        assert torch.equal(value, cut[name]), name
+    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "cut")]
+    assert files[0] == files[1]
+
+
+def test_training_moves_toward_the_data(dataset):
+    """The discriminator tells real from composed after a few iterations: gradients flow the right way."""
+    trainer = Trainer(dataset, TINY.with_settings(["train.learning_rate=0.003", "train.gamma=0.01"]), CPU)
+    gaps = [float(trainer.iterate()["gap"]) for _ in range(25)]
+    assert np.mean(gaps[-5:]) > np.mean(gaps[:5]) + 0.01
+
+
+def test_fine_tuning_starts_from_the_model_and_freezes_what_it_should(dataset, model_path):
+    config = TINY.with_settings(["train.freeze_discriminator=true"])
+    trainer = Trainer(dataset, config, CPU, init=model_path)
+    parent = load_model_file(model_path, CPU)
+    assert torch.equal(trainer.generator.basis, parent.generator.basis)
+    frozen = [p.clone() for m in trainer.discriminator.frozen_when_finetuning() for p in m.parameters()]
+    free = trainer.discriminator.score.weight.clone()
+    trainer.iterate()
+    after = [p for m in trainer.discriminator.frozen_when_finetuning() for p in m.parameters()]
+    assert frozen
+    assert all(torch.equal(a, b) for a, b in zip(frozen, after, strict=True))
+    assert not torch.equal(free, trainer.discriminator.score.weight)
+
+
+def test_a_loss_that_is_not_a_number_stops_with_its_name(dataset, tmp_path, monkeypatch):
+    original = Trainer.iterate
+
+    def broken(self):
+        terms = original(self)
+        return {**terms, "r1": terms["r1"] * (float("nan") if self.phrases_seen == 12 else 1)}
+
+    monkeypatch.setattr(Trainer, "iterate", broken)
+    with pytest.raises(MuseganError, match="r1 is not a number in iteration 3"):
+        run(dataset, tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_folders_in_use_or_without_a_checkpoint_are_refused(dataset, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not empty"):
+        run(dataset, tmp_path / "full")
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        run(dataset, tmp_path / "full", resume=True)
+
+
+def test_a_checkpoint_of_other_sizes_is_refused(dataset, tmp_path):
+    run(dataset, tmp_path / "run", TINY.with_settings(["train.n_phrases=8"]))
+    with pytest.raises(ModelError, match="other settings"):
+        run(dataset, tmp_path / "run", TINY.with_settings(["model.widths=[6]"]), resume=True)
+
+
+def test_half_precision_models_load_and_are_smaller(dataset, tmp_path, model_path):
+    model = load_model_file(model_path, CPU)
+    save_model(model, tmp_path / "half.safetensors", half=True)
+    half = load_model_file(tmp_path / "half.safetensors", CPU)
+    assert half.generator.basis.dtype == torch.float32
+    assert torch.allclose(half.generator.basis, model.generator.basis, atol=1e-2)
+    assert (tmp_path / "half.safetensors").stat().st_size < model_path.stat().st_size
+    assert np.array_equal(half.prior.density, model.prior.density)
+
+
+def test_phrases_come_in_one_key_and_say_what_they_are(dataset):
+    source = PhraseSource(dataset, "train", 4, transpose="key")
+    plain = PhraseSource(dataset, "train", 4, transpose="none")
+    assert len(source) == len(plain) == sum(n - 3 for n in (6, 7, 8, 10, 11, 12))
+    rng = np.random.default_rng(0)
+    phrases = source.at(np.arange(len(source)), rng)
+    from musegan.harmony import key_scores
+
+    best = key_scores(phrases.controls.key).argmax(-1)
+    assert set(best) <= {0, 12 + 9}  # C major and A minor
+    assert (phrases.rolls[:, 0] == plain.at(np.arange(len(plain)), rng).rolls[:, 0]).all()  # drums stay
+    with pytest.raises(DatasetError, match="min_tracks"):
+        PhraseSource(dataset, "train", 60)
+
+
+def test_killed_run_is_saved_by_signal_and_resumes(dataset, tmp_path):
+    command = [sys.executable, "-m", "musegan", "train", str(dataset.path), "--run", str(tmp_path / "run")]
+    command += ["--preset", "tiny", "--set", "train.n_samples=6"]
+    process = subprocess.Popen([*command, "--phrases", "1000000"], stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        time.sleep(0.1)
+        if (tmp_path / "run" / "log.jsonl").exists():
+            break
+    os.kill(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "--resume" in errors
+    seen = describe_model(tmp_path / "run" / "model.safetensors")["facts"]["phrases_seen"]
+    assert seen > 0
+    more = [*command, "--resume", "--phrases", str(seen + 8), "--device", "cpu"]
+    subprocess.run(more, check=True, capture_output=True, timeout=120)
+    assert describe_model(tmp_path / "run" / "model.safetensors")["facts"]["phrases_seen"] >= seen + 8
