@@ -13,15 +13,15 @@ Two-sample test: Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 20
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import rankdata
+
+from musegan.metrics import share
 
 Matrix = NDArray[np.float64]
 
@@ -213,28 +213,33 @@ def _ridge_scores(train: Matrix, labels: NDArray[np.bool_], test: Matrix) -> NDA
     return test @ np.linalg.solve(gram, weighted.T @ np.where(labels, 1.0, -1.0))
 
 
-Statistic = TypeVar("Statistic")
-
-
-def bootstrap(
-    statistic: Callable[[NDArray[np.int64]], float], groups: NDArray, n_resamples: int = 200, seed: int = 0
-) -> tuple[float, float]:
-    """95% bootstrap interval of a statistic of a set, resampled by group.
+def bootstrap_mean(
+    values: NDArray, groups: NDArray, n_resamples: int = 500, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Means with 95% bootstrap intervals, resampled by group.
 
     Parameters
     ----------
-    statistic : called with the indices of a resample
+    values : (phrase, column, ...)
+        nan is left out; the mean of a column is over all other axes.
     groups : (phrase,)
         Song or piece of each phrase: whole groups are drawn with replacement, as phrases of one song are alike.
+
+    Returns
+    -------
+    mean, low, high : (column,), nan for a column without values
     """
+    values = values.reshape(*values.shape[:2], -1)
+    known = ~np.isnan(values)
     _, group = np.unique(groups, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group))
-    members = np.split(order, ends[:-1])
+    n_groups = int(group.max(initial=-1)) + 1
+    sums, counts = np.zeros((2, n_groups, values.shape[1]))
+    np.add.at(sums, group, np.where(known, values, 0).sum(-1))
+    np.add.at(counts, group, known.sum(-1))
     rng = np.random.default_rng(seed)
-    values = [
-        statistic(np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]))
-        for _ in range(n_resamples)
-    ]
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / max(n_groups, 1)), n_resamples)
+    mean = share(sums.sum(0), counts.sum(0))
+    resampled = share(drawn @ sums, drawn @ counts)
+    resampled = np.where(np.isnan(resampled), mean, resampled)
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    return mean, low, high

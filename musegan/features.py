@@ -183,3 +183,23 @@ def _band_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
         "key strength": np.where(sounding.any(-1), strength, np.nan),
         "notes": np.log2(1 + metrics.notes_per_bar(rolls).sum(1).mean(-1)),
     }
+
+
+def mix_tracks(rolls: Rolls, groups: NDArray, seed: int = 0) -> Rolls:
+    """Phrases whose tracks come from different songs: what is left when tracks do not listen to each other.
+
+    With the phrases in a random order of songs, track t is taken t steps further on, a step being the share of a
+    track in all phrases. So no two tracks of a phrase share a song unless a song has more phrases than a step.
+
+    Parameters
+    ----------
+    rolls : (phrase, track, bar, step, pitch), uint8
+    groups : (phrase,)
+        Song of each phrase.
+    """
+    rng = np.random.default_rng(seed)
+    _, song = np.unique(groups, return_inverse=True)
+    order = np.lexsort((rng.random(len(song)), rng.permutation(song.max(initial=0) + 1)[song]))
+    n_tracks = rolls.shape[1]
+    step = max(len(rolls) // n_tracks, 1)
+    return np.stack([rolls[np.roll(order, track * step), track] for track in range(n_tracks)], axis=1)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan import distance, metrics
-from musegan.features import Scaler, feature_matrix
+from musegan.features import Scaler, feature_matrix, mix_tracks
 from musegan.metrics import Rolls, Values, average
 from musegan.spec import RollSpec
 
@@ -66,7 +66,7 @@ class Reference:
             features=first,
             groups=groups[in_first],
             tracks=_track_means(rolls, spec),
-            tonal_distance=(_tonal_distance(rolls, spec), _tonal_distance(mix_tracks(rolls), spec)),
+            tonal_distance=(_tonal_distance(rolls, spec), _tonal_distance(mix_tracks(rolls, groups), spec)),
             frechet=distance.frechet_distance(first, second),
             coverage=near.coverage,
             pairwise=distance.pairwise_distance(first),
@@ -121,15 +121,6 @@ class Reference:
             for name, column in columns.items()
             for track, value in zip(self.spec.track_names, column, strict=True)
         }
-
-
-def mix_tracks(rolls: Rolls, seed: int = 0) -> Rolls:
-    """Phrases whose tracks come from different phrases: what is left when tracks do not listen to each other.
-
-    Track t takes the phrase t places further in a random order: with enough phrases no two tracks share one.
-    """
-    order = np.random.default_rng(seed).permutation(len(rolls))
-    return np.stack([rolls[np.roll(order, track), track] for track in range(rolls.shape[1])], axis=1)
 
 
 def _track_means(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:

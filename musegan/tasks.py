@@ -29,7 +29,7 @@ class TaskResult:
 
     harmony: Values  # tonal distance to another context less that to its own: above 0 it listens
     rhythm: Values  # onset places in common with its own context less those with another: above 0 it listens
-    diversity: Values  # mean Jaccard distance between two of the draws, 0 all the same to 1; nan with one draw
+    diversity: Values  # mean Jaccard distance between two draws, 0 to 1; of real music, between two songs
     is_exact: bool  # given cells came back bit for bit
 
 
@@ -99,28 +99,27 @@ def run_task(
         Left out, the contexts themselves are the completions: the row of real music.
     """
     n_draws = n_draws if compose else 1
-    given, mask = (
-        np.repeat(contexts, n_draws, axis=0),
-        np.repeat(task_masks(task, contexts, spec), n_draws, axis=0),
-    )
-    done = compose(np.where(mask[..., None, None], given, 0), mask) if compose else given
-    other = other_contexts(mask[::n_draws])
-    elsewhere = np.where(mask[..., None, None], np.repeat(contexts[other], n_draws, axis=0), done)
-    own, foreign = agreement(done, mask, spec), agreement(elsewhere, mask, spec)
-    gaps = [average((b - a).reshape(-1, n_draws), 1) for a, b in zip(own, foreign, strict=True)]
+    mask = task_masks(task, contexts, spec)
+    other = other_contexts(mask)
+    given, elsewhere, mask = (np.repeat(array, n_draws, axis=0) for array in (contexts, contexts[other], mask))
+    cells = mask[..., None, None]
+    done = compose(np.where(cells, given, 0), mask) if compose else given
+    own, foreign = (agreement(rolls, mask, spec) for rolls in (done, np.where(cells, elsewhere, done)))
+    harmony, rhythm = (average((b - a).reshape(-1, n_draws), 1) for a, b in zip(own, foreign, strict=True))
+    draws = ((done == ONSET) & ~cells).reshape(len(contexts), n_draws, -1)
     return TaskResult(
-        harmony=gaps[0],
-        rhythm=-gaps[1],
-        diversity=_diversity((done == ONSET) & ~mask[..., None, None], n_draws),
+        harmony=harmony,
+        rhythm=-rhythm,
+        diversity=_diversity(draws if compose else np.concatenate([draws, draws[other]], axis=1)),
         is_exact=bool((done[mask] == given[mask]).all()),
     )
 
 
-def _diversity(onsets: NDArray[np.bool_], n_draws: int) -> Values:
-    """Mean Jaccard distance between two draws of each context: (context,)."""
-    draws = onsets.reshape(len(onsets) // n_draws, n_draws, -1).astype(np.float32)
-    common = draws @ draws.swapaxes(1, 2)
+def _diversity(draws: NDArray[np.bool_]) -> Values:
+    """Mean Jaccard distance between two draws of ``(context, draw, cell)``: (context,)."""
+    found = draws.astype(np.float32)
+    common = found @ found.swapaxes(1, 2)
     counts = np.diagonal(common, axis1=1, axis2=2)
     distance = 1 - metrics.share(common, counts[:, :, None] + counts[:, None] - common)
-    first, second = np.triu_indices(n_draws, k=1)
+    first, second = np.triu_indices(draws.shape[1], k=1)
     return average(distance[:, first, second], 1)
