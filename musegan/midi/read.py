@@ -194,10 +194,10 @@ def _read_sequences(data: bytes, name: str) -> Score | None:
     division = repair.header(data)[2]
     parsed = (_parse(repair.join([track], division), name) for track in repair.tracks(data))
     scores = [score for score in parsed if score is not None]
-    return _one_after_another(scores) if scores else None
+    return one_after_another(scores) if scores else None
 
 
-def _one_after_another(scores: list[Score]) -> Score:
+def one_after_another(scores: list[Score]) -> Score:
     """Scores of the same ticks a beat as one."""
     ticks_per_beat = scores[0].ticks_per_beat
     moved = []

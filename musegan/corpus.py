@@ -1,0 +1,201 @@
+"""Music files to a dataset: read in parallel, written in a fixed order, and counted by what became of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TextIO
+
+from musegan.dataset import Dataset, DatasetWriter, Song
+from musegan.describe import describe_dataset
+from musegan.errors import DatasetError
+from musegan.files import replacing
+from musegan.labels import Label, Labels
+from musegan.parallel import Lost, map_in_order
+from musegan.songs import SongFile, read_song
+from musegan.sources import MUSIC_SUFFIXES, find_files, read_items
+from musegan.spec import RollSpec
+
+TIME_LIMIT = 60.0  # seconds for one file
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareReport:
+    """What became of the files of a corpus."""
+
+    dataset: str  # path of the dataset
+    log: str  # path of the log: a line for every file that was skipped, repaired or a duplicate
+    files: int  # found, those in archives too
+    read: int  # with music that fits, duplicates too
+    repaired: dict[str, int]  # files by what had to be mended or assumed
+    skipped: dict[str, int]  # files by reason
+    duplicates: int  # files with the notes of an earlier one, left out
+    songs: int  # files in the dataset
+    valid_songs: int  # of these in the valid split
+    stretches: int  # unbroken stretches of bars in the songs
+    bars: int
+    phrases: int  # windows of 4 bars
+    notes: int  # a note over a bar line counts once a bar
+    tracks: dict[str, float]  # share of the bars in which each track sounds
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def prepare(
+    sources: Iterable[str | Path],
+    output: Path,
+    spec: RollSpec,
+    *,
+    workers: int | None = None,
+    valid_fraction: float = 0.1,
+    seed: int = 0,
+    labels: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PrepareReport:
+    """Read music files and write one dataset, and a log beside it.
+
+    The bytes of the dataset depend on the files, their names, the spec, the labels, `valid_fraction` and
+    `seed` alone. A file that cannot be used is counted and named in the log; it never ends the run.
+
+    Parameters
+    ----------
+    sources
+        Folders, music files, archives and ``music21:COMPOSER``; see `musegan.sources`.
+    output
+        The dataset. It takes its name when all is done, so a kill at any moment leaves the old file.
+    workers
+        Processes; by default one for each core.
+    valid_fraction
+        Share of the songs for the ``valid`` split, by a hash of their notes and `seed`: a song goes to the
+        same side whatever other files there are, and so do its edited and transposed copies.
+    labels
+        CSV file for `Labels.load`; it wins over the hash.
+    progress
+        Called with the files done and the files known so far.
+
+    Raises
+    ------
+    DatasetError
+        A source does not exist, nothing in them can be used, or the labels cannot be read.
+    """
+    began = time.monotonic()
+    files = find_files(sources)
+    known = Labels.load(labels) if labels else Labels()
+    log_path = output.with_name(output.name + ".log")
+    with (
+        replacing(log_path) as unfinished,
+        open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as log,
+        DatasetWriter(output, spec) as writer,
+    ):
+        tally = _Tally(log)
+        read = partial(read_song, spec=spec)
+        for item, song in map_in_order(read, read_items(files), workers or n_cores(), TIME_LIMIT):
+            if isinstance(song, Lost):
+                tally.skip(item.name, song)
+            elif tally.is_new(item.name, song):
+                label = known.of(item.name)
+                split = label.split or choose_split(song.family, seed, valid_fraction)
+                tally.n_valid += split == "valid"
+                _add(writer, song, item.name, tally.n_songs - 1, split, label)
+            if progress:
+                progress(tally.n_files, max(tally.n_files, len(files)))
+        if not tally.n_songs:
+            raise DatasetError(tally.failure())
+    return tally.report(Dataset(output), log_path, time.monotonic() - began)
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_split(family: int, seed: int, valid_fraction: float) -> str:
+    """The split of a family of songs: by chance, but the same every time."""
+    key = blake2b(str(seed).encode(), digest_size=16).digest()
+    value = blake2b(family.to_bytes(8, "little"), key=key, digest_size=8).digest()
+    return "valid" if int.from_bytes(value, "little") < valid_fraction * 2**64 else "train"
+
+
+def _add(writer: DatasetWriter, song: SongFile, name: str, source: int, split: str, label: Label) -> None:
+    for stretch in song.stretches:
+        writer.add(
+            Song(
+                name=name,
+                source=source,
+                n_bars=stretch.n_bars,
+                notes=stretch.notes,
+                feel_sums=stretch.feel_sums,
+                split=split,
+                style=label.style,
+                licence=label.licence,
+                tempo_qpm=stretch.tempo_qpm,
+            )
+        )
+
+
+class _Tally:
+    """Counts what becomes of the files, and names the unusual ones in the log."""
+
+    def __init__(self, log: TextIO) -> None:
+        self.log = log
+        self.n_files = self.n_songs = self.n_valid = self.n_duplicates = 0
+        self.repaired: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.seen: set[int] = set()  # digests; all that grows with the corpus
+
+    def skip(self, name: str, lost: Lost) -> None:
+        self.n_files += 1
+        self.skipped[lost.reason] += 1
+        self._tell("skipped", lost.reason, name, lost.message)
+
+    def is_new(self, name: str, song: SongFile) -> bool:
+        """Whether no earlier file had the same notes; counts the song if so."""
+        self.n_files += 1
+        for repair in song.repairs:
+            self.repaired[repair] += 1
+            self._tell("repaired", repair, name)
+        if song.digest in self.seen:
+            self.n_duplicates += 1
+            self._tell("duplicate", "same notes as an earlier file", name)
+            return False
+        self.seen.add(song.digest)
+        self.n_songs += 1
+        return True
+
+    def _tell(self, *fields: str) -> None:
+        self.log.write("\t".join(" ".join(field.split()) for field in fields) + "\n")
+
+    def failure(self) -> str:
+        """Why there is no dataset."""
+        if not self.n_files:
+            return f"there are no music files in the sources; {' '.join(MUSIC_SUFFIXES)} and archives are read"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.most_common())
+        return f"none of the {self.n_files} files can be used ({reasons}); another --ensemble may fit them"
+
+    def report(self, dataset: Dataset, log_path: Path, seconds: float) -> PrepareReport:
+        content = describe_dataset(dataset)
+        return PrepareReport(
+            dataset=str(dataset.path),
+            log=str(log_path),
+            files=self.n_files,
+            read=self.n_songs + self.n_duplicates,
+            repaired=dict(self.repaired.most_common()),
+            skipped=dict(self.skipped.most_common()),
+            duplicates=self.n_duplicates,
+            songs=self.n_songs,
+            valid_songs=self.n_valid,
+            stretches=content["stretches"],
+            bars=content["bars"],
+            phrases=content["phrases"],
+            notes=content["notes"],
+            tracks=content["tracks"],
+            seconds=round(seconds, 3),
+        )

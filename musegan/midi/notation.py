@@ -1,0 +1,153 @@
+"""MusicXML, ABC and Humdrum files, and the corpus that comes with music21, as a `Score`.
+
+Repeats are not played out, chord symbols and grace notes are left out, ties are joined.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import DatasetError, MidiError
+from musegan.midi.read import NOTATION_SUFFIXES, Part, Score, one_after_another
+from musegan.midi.repair import MAX_BYTES
+
+if TYPE_CHECKING:
+    import music21
+
+TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
+DEFAULT_VELOCITY = 90
+
+_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
+
+
+def corpus_files(composer: str) -> list[Path]:
+    """The files of one composer in the corpus of music21. Raises `DatasetError` when there are none."""
+    import music21
+
+    found = [Path(path) for path in music21.corpus.getComposer(composer)]
+    if not found:
+        raise DatasetError(f"music21 has no works of {composer!r}; music21:bach has the chorales")
+    return [path for path in found if path.suffix.lower() in NOTATION_SUFFIXES]
+
+
+def read_notation(data: bytes, name: str) -> Score:
+    """Read a file by the suffix of `name`; the tunes of a collection follow each other. Raises `MidiError`."""
+    import music21
+
+    suffix = Path(name).suffix.lower()
+    text = _decode(_unzip(data, name) if suffix == ".mxl" else data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = music21.converter.parseData(text, format=_FORMATS[suffix])
+            pieces = parsed.scores if isinstance(parsed, music21.stream.Opus) else [parsed]
+            scores = [score for piece in pieces if (score := _convert(piece)).parts]
+    except Exception as error:  # music21 lets every kind of error through
+        raise MidiError(f"{name} cannot be read as {_FORMATS[suffix]}: {error}", "notation unreadable") from error
+    if not scores:
+        raise MidiError(f"{name} has no notes that can be read", "no notes")
+    return one_after_another(scores)
+
+
+def _unzip(data: bytes, name: str) -> bytes:
+    """The score inside a compressed MusicXML file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                is_score = member.filename.lower().endswith((".xml", ".musicxml"))
+                if is_score and not member.filename.startswith("META-INF"):
+                    if member.file_size > MAX_BYTES:
+                        raise MidiError(f"{name} expands to {member.file_size} bytes; is it music?", "too large")
+                    with archive.open(member) as stream:
+                        return stream.read(member.file_size)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise MidiError(f"{name} is not compressed MusicXML: {error}", "notation unreadable") from error
+    raise MidiError(f"{name} holds no MusicXML", "notation unreadable")
+
+
+def _decode(data: bytes) -> str:
+    """Text in the encoding that its first bytes show: UTF-16, or UTF-8, or else Latin-1."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:
+    return np.array([round(value * TICKS_PER_BEAT) for value in quarters], np.int64)
+
+
+def _convert(piece: music21.stream.Score) -> Score:
+    parts = piece.parts or [piece]
+    meters = list(_meters(parts[0]))
+    tempos = [(begin, mark.getQuarterBPM() or 120.0) for begin, _, mark in piece.metronomeMarkBoundaries()]
+    return Score(
+        ticks_per_beat=TICKS_PER_BEAT,
+        parts=tuple(part for part in map(_part, parts) if len(part.start)),
+        tempo_ticks=_ticks(begin for begin, _ in tempos),
+        tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
+        meter_ticks=_ticks(begin for begin, _ in meters),
+        meters=np.array([meter for _, meter in meters], np.int64).reshape(-1, 2),
+    )
+
+
+def _meters(part: music21.stream.Part) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
+    """Offset in quarters and time signature wherever it changes; a short bar has one of its own.
+
+    Two short bars that make a whole one, as around a repeat sign, are one bar.
+    """
+    measures = list(part.getElementsByClass("Measure"))
+    wholes = [measure.barDuration.quarterLength for measure in measures]
+    lengths = [
+        min(measure.duration.quarterLength or whole, whole)
+        for measure, whole in zip(measures, wholes, strict=True)
+    ]
+    lengths[-1:] = wholes[-1:]
+    before, is_second_half = 0, False
+    for index, (measure, whole) in enumerate(zip(measures, wholes, strict=True)):
+        if is_second_half:
+            is_second_half = False
+            continue
+        is_second_half = lengths[index] < whole and sum(lengths[index : index + 2]) == whole
+        length = whole if is_second_half else lengths[index]
+        if length != before:
+            meter = Fraction(length).limit_denominator(64) / 4
+            factor = max(1, 4 // meter.denominator)
+            yield measure.offset, (meter.numerator * factor, meter.denominator * factor)
+        before = length
+
+
+def _part(part: music21.stream.Part) -> Part:
+    import music21
+
+    instrument = part.getInstrument(returnDefault=True)
+    rows = []
+    for element in part.stripTies().flatten().notes:
+        if isinstance(element, music21.harmony.Harmony) or not element.quarterLength:
+            continue
+        velocity = element.volume.velocity or DEFAULT_VELOCITY
+        rows += [
+            (element.offset, element.offset + element.quarterLength, pitch, velocity)
+            for pitch in (round(pitch.ps) for pitch in element.pitches)
+            if 0 <= pitch <= 127
+        ]
+    start, end, pitch, velocity = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Part(
+        name=(part.partName or "").strip(),
+        program=instrument.midiProgram or 0,
+        is_drum=isinstance(instrument, music21.instrument.UnpitchedPercussion),
+        start=_ticks(start),
+        end=_ticks(end),
+        pitch=np.array(pitch, np.uint8),
+        velocity=np.array(velocity, np.uint8),
+    )

@@ -1,0 +1,158 @@
+"""Run a function on many tasks in several processes, in order, and survive what a task does to its process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from typing import Generic, TypeVar
+
+from musegan.errors import MuseganError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_BATCH = 8  # tasks that a worker gets at once
+_AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
+
+
+@dataclass(frozen=True)
+class Lost:
+    """In place of a result: the task took too long, ended its process or raised an exception."""
+
+    reason: str
+    message: str = ""
+
+
+def map_in_order(
+    function: Callable[[Task], Result], tasks: Iterable[Task], n_workers: int, time_limit: float
+) -> Iterator[tuple[Task, Result | Lost]]:
+    """Yield each task with its result, in the order of `tasks`, whatever the number of workers.
+
+    Tasks are taken as they are needed, so that neither they nor the results pile up. Function, tasks and
+    results must be picklable. A task that raises, runs for more than `time_limit` seconds or takes its
+    process with it gives `Lost`. Raises `MuseganError` when processes cannot start.
+    """
+    pool = _Pool(function, n_workers, time_limit)
+    try:
+        yield from pool.run(iter(tasks))
+    finally:
+        for worker in pool.workers:
+            worker.stop()
+
+
+class _Worker(Generic[Task]):
+    """A process and the tasks that it has not answered, in order."""
+
+    def __init__(self, function: Callable) -> None:
+        # spawn: safe beside threads, and the same on every system.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.has_started = False
+        self.tasks: deque[tuple[int, Task]] = deque()
+        self.since = time.monotonic()  # when it began the first of them
+
+    def give(self, tasks: Iterable[tuple[int, Task]]) -> None:
+        """Only to a worker without tasks, or two full pipes would wait for each other."""
+        self.tasks.extend(tasks)
+        self.since = time.monotonic()
+        with suppress(OSError):  # when it has died, the next look at its connection tells
+            self.connection.send([task for _, task in self.tasks])
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _work(connection: Connection, function: Callable) -> None:
+    """What a worker process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    connection.send(None)
+    while True:
+        try:
+            tasks = connection.recv()
+        except EOFError:
+            return
+        for task in tasks:
+            try:
+                answer = function(task)
+            except Exception as error:
+                answer = Lost(f"unexpected {type(error).__name__}", str(error))
+            connection.send(answer)
+
+
+class _Pool(Generic[Task, Result]):
+    def __init__(self, function: Callable[[Task], Result], n_workers: int, time_limit: float) -> None:
+        self.function, self.n_workers, self.time_limit = function, n_workers, time_limit
+        self.workers: list[_Worker[Task]] = []
+        self.results: dict[int, tuple[Task, Result | Lost]] = {}  # finished, but not handed out
+
+    def run(self, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Lost]]:
+        n_given = n_out = 0
+        has_more = True
+        while has_more or n_out < n_given:
+            while has_more and n_given - n_out < self.n_workers * _AHEAD and (worker := self._idle_worker()):
+                batch = list(islice(tasks, _BATCH))
+                worker.give(enumerate(batch, n_given))
+                n_given += len(batch)
+                has_more = len(batch) == _BATCH
+            while n_out in self.results:
+                yield self.results.pop(n_out)
+                n_out += 1
+            if n_out < n_given:
+                self._collect()
+
+    def _idle_worker(self) -> _Worker[Task] | None:
+        """A worker without tasks, a new one while there may be more."""
+        for worker in self.workers:
+            if not worker.tasks:
+                return worker
+        if len(self.workers) == self.n_workers:
+            return None
+        self.workers.append(_Worker(self.function))
+        return self.workers[-1]
+
+    def _collect(self) -> None:
+        """Wait, for a second at most, for answers and for workers that are lost."""
+        ready = wait([worker.connection for worker in self.workers], timeout=1.0)
+        for index, worker in enumerate(self.workers):
+            if worker.connection in ready:
+                try:
+                    self._take(worker, worker.connection.recv())
+                except (EOFError, OSError):
+                    self._replace(index, "crashed the reader")
+            elif worker.tasks and time.monotonic() - worker.since > self.time_limit:
+                self._replace(index, "took too long")
+
+    def _take(self, worker: _Worker[Task], answer: Result | Lost | None) -> None:
+        worker.since = time.monotonic()
+        if not worker.has_started:
+            worker.has_started = True
+            return
+        index, task = worker.tasks.popleft()
+        self.results[index] = task, answer  # type: ignore[assignment]
+
+    def _replace(self, place: int, reason: str) -> None:
+        """The first task of a worker is lost; a new worker gets the others."""
+        worker = self.workers[place]
+        worker.stop()
+        if not worker.has_started:
+            raise MuseganError(
+                "worker processes cannot start; a script that prepares datasets needs "
+                "`if __name__ == '__main__':` before its own commands"
+            )
+        self.workers[place] = _Worker(self.function)
+        if worker.tasks:
+            index, task = worker.tasks.popleft()
+            self.results[index] = task, Lost(reason)
+            self.workers[place].give(worker.tasks)
