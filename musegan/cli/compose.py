@@ -15,7 +15,7 @@ from musegan.cli.common import Force, app, refuse_overwrite, say
 from musegan.errors import ConfigError, MuseganError
 
 if TYPE_CHECKING:
-    from musegan.midi.quantize import GridNotes
+    from musegan.midi.notes import GridNotes
     from musegan.model import Model, Wishes
     from musegan.piece import Piece
 
@@ -266,7 +266,7 @@ def _on_file(
 
 
 def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes, Piece]:
-    from musegan.midi.quantize import read_notes
+    from musegan.midi.notes import read_notes
     from musegan.pianoroll import notes_to_roll
     from musegan.piece import Piece
 
