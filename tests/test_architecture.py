@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "musegan"
 
 LEVELS = [
     {"errors", "spec"},
-    {"files", "pianoroll", "harmony", "config", "chords"},
-    {"piece", "dataset", "metrics", "masks", "controls", "midi", "features", "sources"},
-    {"distance", "originality", "monitor", "corpus", "phrases", "render", "playback", "networks"},
+    {"files", "pianoroll", "harmony", "config", "chords", "parallel"},
+    {"piece", "dataset", "metrics", "masks", "controls", "midi", "features", "sources", "labels"},
+    {"distance", "originality", "monitor", "songs", "describe", "corpus", "phrases", "render", "playback", "networks"},
     {"losses", "ema", "checkpoint"},
     {"generation"},
     {"model", "sampling"},

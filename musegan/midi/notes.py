@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.grid import grid_offset, runs_in_meter
-from musegan.midi.quantize import gather, in_range, main_tempo, map_parts, on_grid, to_steps
+from musegan.midi.quantize import MAX_SILENCE_BARS, gather, in_range, main_tempo, map_parts, on_grid, to_steps
 from musegan.midi.read import Part, Score, end_of_file, read_bytes, read_score
 from musegan.spec import RollSpec
 
@@ -124,9 +124,13 @@ def _first_bar_tick(score: Score, spec: RollSpec, name: str) -> float:
 
 
 def _count_bars(score: Score, spec: RollSpec, first_tick: float, end_of_file: int) -> int:
-    """Bars up to the last onset, release and end of track; up to a sixteenth note over a bar line is let off."""
-    beat = score.ticks_per_beat
+    """Bars up to the last onset, release and end of the file.
+
+    Up to a sixteenth note over a bar line is let off, and an end of file long after the last note is not meant.
+    """
+    beat, bar = score.ticks_per_beat, score.ticks_per_beat * spec.beats_per_bar
     onset = max(int(part.start.max()) for part in score.parts)
     last_step = round((onset - first_tick) / beat * spec.steps_per_beat)
-    length = max(score.end_tick, end_of_file) - first_tick - beat / 4
-    return max(last_step // spec.steps_per_bar + 1, -int(-length // (beat * spec.beats_per_bar)))
+    is_meant = end_of_file - score.end_tick <= MAX_SILENCE_BARS * bar
+    end = max(score.end_tick, end_of_file) if is_meant else score.end_tick
+    return max(last_step // spec.steps_per_bar + 1, -int(-(end - first_tick - beat / 4) // bar))

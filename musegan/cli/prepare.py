@@ -1,0 +1,150 @@
+"""``prepare`` makes a dataset of music files; ``info`` tells what is in a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
+from musegan.errors import MuseganError
+from musegan.spec import RollSpec, load_ensemble
+
+if TYPE_CHECKING:
+    from musegan.corpus import PrepareReport
+
+Ensemble = Annotated[str, typer.Option(help="band, chorale or a TOML file.")]
+
+
+@app.command()
+def prepare(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Folders, music files, .zip or .tar.* archives, music21:bach."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Dataset to write, such as songs.npz.")],
+    ensemble: Ensemble = "band",
+    workers: Annotated[int | None, typer.Option(help="Processes. [default: one a core]", min=1)] = None,
+    valid_fraction: Annotated[float, typer.Option(help="Share of songs to validate on.", min=0.0, max=0.9)] = 0.1,
+    seed: Annotated[int, typer.Option(help="Chooses which songs these are.", min=0)] = 0,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV with a column file and any of split, style, licence.", exists=True, dir_okay=False),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a dataset of music files.
+
+    Example: musegan prepare ~/midi more.zip -o songs.npz
+    """
+    from musegan.corpus import prepare as run
+
+    refuse_overwrite(output, force)
+    spec = load_ensemble(ensemble)
+    with _bar() as bar:
+        task = bar.add_task("reading", total=None)
+        report = run(
+            sources,
+            output,
+            spec,
+            workers=workers,
+            valid_fraction=valid_fraction,
+            seed=seed,
+            labels=labels,
+            progress=lambda done, known: bar.update(task, completed=done, total=known),
+        )
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+        return
+    for line in _summary(report):
+        say(line)
+    typer.echo(output)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _summary(report: PrepareReport) -> list[str]:
+    lines = [f"{report.files} files: {report.songs} songs, {report.duplicates} duplicates left out"]
+    lines += [f"  {count} skipped: {reason}" for reason, count in report.skipped.items()]
+    lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]
+    lines.append(
+        f"{report.bars} bars, {report.phrases} phrases of 4 bars, {report.notes} notes; "
+        f"{report.valid_songs} songs to validate on"
+    )
+    lines.append("bars with " + ", ".join(f"{name} {share:.0%}" for name, share in report.tracks.items()))
+    per_second = report.files / max(report.seconds, 1e-9)
+    lines.append(f"{report.seconds:.1f} s, {per_second:.0f} files a second; names in {report.log}")
+    return lines
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(help="Dataset, model or music file.", exists=True)],
+    ensemble: Ensemble = "band",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is in a dataset, a model or a music file.
+
+    Example: musegan info song.mid
+    """
+    facts = _describe(path, ensemble)
+    typer.echo(json.dumps(facts, indent=2, default=str) if as_json else "\n".join(_lines(facts)))
+
+
+def _describe(path: Path, ensemble: str) -> dict[str, Any]:
+    from musegan.sources import MUSIC_SUFFIXES
+
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        from musegan.dataset import Dataset
+        from musegan.describe import describe_dataset
+
+        return describe_dataset(Dataset(path))
+    if suffix in MUSIC_SUFFIXES:
+        from musegan.describe import describe_music
+
+        return describe_music(path, load_ensemble(ensemble))
+    if suffix == ".safetensors" or path.is_dir():
+        from musegan.checkpoint import describe_model, find_model  # torch
+
+        return {"kind": "model", "path": str(path), **describe_model(find_model(path))}
+    raise MuseganError(f"{path} is neither a dataset (.npz), a model (.safetensors) nor a music file")
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    """The facts one a line, what is inside them indented."""
+    lines = []
+    for name, value in facts.items():
+        title = str(name).replace("_", " ")
+        if name == "spec":
+            lines.append(_grid(RollSpec.from_dict(value)))
+        elif isinstance(value, dict) and value:
+            lines += [f"{title}:", *(f"  {line}" for line in _lines(value))]
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+            lines += [f"{title}:", *("  " + _row(item) for item in value)]
+        elif isinstance(value, (list, tuple)):
+            lines.append(f"{title}: {', '.join(map(str, value)) or 'none'}")
+        elif value is not None:
+            lines.append(f"{title}: {value}")
+    return lines
+
+
+def _grid(spec: RollSpec) -> str:
+    highest = spec.lowest_pitch + spec.n_pitches - 1
+    return (
+        f"grid: {spec.steps_per_beat} steps a beat, {spec.beats_per_bar} beats a bar, "
+        f"pitches {spec.lowest_pitch} to {highest}"
+    )
+
+
+def _row(item: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in item.items() if value not in (None, "", [], ()))
