@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
-from musegan.metrics import Rolls
-from musegan.pianoroll import notes_to_roll
+from musegan.metrics import Rolls, Values, loose_cells
+from musegan.pianoroll import clean, notes_to_roll
+from musegan.piece import Piece
 from musegan.spec import RollSpec
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and which share of it is done."""
 
-BATCH_BARS = 256  # bars composed at once
+BATCH = 64  # phrases or pieces composed at once
 SHORT_BARS = 8  # phrases of a folder up to this length may end in silence
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 
@@ -31,12 +32,15 @@ class PhraseSet:
 
     rolls: Rolls  # (phrase, track, bar, step, pitch)
     groups: NDArray[np.int64]  # (phrase,), number of the song or piece that each is from
+    loose: Values | None = (
+        None  # (phrase, track, bar), share of loose cells that a model drew; taken out of `rolls`
+    )
 
     def __len__(self) -> int:
         return len(self.rolls)
 
     def __getitem__(self, index: Any) -> PhraseSet:
-        return PhraseSet(self.rolls[index], self.groups[index])
+        return PhraseSet(self.rolls[index], self.groups[index], None if self.loose is None else self.loose[index])
 
 
 class Candidate(Protocol):
@@ -70,8 +74,10 @@ class ModelCandidate:
 
     Parameters
     ----------
-    compose : (given, mask, seed) -> rolls
-        Composes what is not under the mask, in pieces of any length.
+    compose : (n, n_bars, seed) -> rolls
+        Composes pieces from nothing.
+    fill : (given, mask, seed) -> rolls
+        Completes phrases where the mask ``(batch, track, bar)`` is False.
     phrase_bars : int
         Bars that the model composes at once; longer pieces are joined from such windows.
     """
@@ -80,40 +86,56 @@ class ModelCandidate:
         self,
         name: str,
         spec: RollSpec,
-        compose: Callable[[Rolls, NDArray[np.bool_], int], Rolls],
+        compose: Callable[[int, int, int], Rolls],
+        fill: Callable[[Rolls, NDArray[np.bool_], int], Rolls],
         phrase_bars: int,
     ) -> None:
         self.name, self.spec, self.phrase_bars = name, spec, phrase_bars
-        self._compose = compose
+        self._compose, self._fill = compose, fill
 
     @classmethod
     def of(cls, model: Any, name: str) -> ModelCandidate:
-        """A model as the library loads it."""
-        from musegan.generation import compose  # loads torch
+        """A model as `musegan.load_model` returns it, asked as its users ask it."""
+        from musegan.generation import compose as compose_cells  # these load torch
+        from musegan.model import Wishes
 
-        return cls(
-            name,
-            model.spec,
-            lambda given, mask, seed: compose(model, given, mask, seed=seed),
-            model.config.model.phrase_bars,
-        )
+        spec = model.spec
+
+        def compose(n: int, n_bars: int, seed: int) -> Rolls:
+            shape = n, *spec.shape(n_bars)
+            return compose_cells(model, np.zeros(shape, np.uint8), np.zeros(shape[:3], bool), seed=seed)
+
+        def fill(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
+            pieces = (Piece(roll=roll, spec=spec) for roll in given)
+            wishes = (Wishes(seed=seed + index) for index in range(len(given)))
+            filled = [
+                model.fill(*item[:2], wishes=item[2]).roll for item in zip(pieces, mask, wishes, strict=True)
+            ]
+            return np.stack(filled)
+
+        return cls(name, spec, compose, fill, model.config.model.phrase_bars)
 
     def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
-        shape = n, *self.spec.shape(n_bars)
-        nothing = np.broadcast_to(np.uint8(0), shape)
-        return PhraseSet(self.compose(nothing, np.zeros(shape[:3], bool), seed, progress), np.arange(n))
-
-    def compose(self, given: Rolls, mask: NDArray[np.bool_], seed: int, progress: Progress | None = None) -> Rolls:
-        """Complete ``given : (batch, track, bar, step, pitch)`` where ``mask : (batch, track, bar)`` is False."""
-        n, n_bars = len(given), given.shape[2]
-        size = max(1, BATCH_BARS // n_bars)
-        out = np.empty(given.shape, np.uint8)
-        for first in range(0, n, size):
-            batch = slice(first, first + size)
-            out[batch] = self._compose(given[batch], mask[batch], seed + first)
+        parts = []
+        for first in range(0, n, BATCH):
+            parts.append(self._compose(min(BATCH, n - first), n_bars, seed + first))
             if progress:
-                progress(f"{self.name}: composing", min(first + size, n) / n)
-        return out
+                progress(f"{self.name}: composing", min(first + BATCH, n) / n)
+        raw = np.concatenate(parts)
+        rolls = np.stack([clean(roll, self.spec) for roll in raw])
+        return PhraseSet(rolls, np.arange(n), loose_cells(raw, self.spec))
+
+    def fill(
+        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
+    ) -> Rolls:
+        """Complete ``given : (batch, track, bar, step, pitch)`` where ``mask : (batch, track, bar)`` is False."""
+        parts = []
+        for first in range(0, len(given), BATCH):
+            batch = slice(first, first + BATCH)
+            parts.append(self._fill(given[batch], mask[batch], seed + first))
+            if progress:
+                progress(f"{self.name}: completing", min(first + BATCH, len(given)) / len(given))
+        return np.concatenate(parts)
 
 
 class FolderCandidate:

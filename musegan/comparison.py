@@ -47,7 +47,7 @@ def phrase_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
         "UPC": metrics.pitch_classes_used(rolls, spec),
         "QN": metrics.qualified_notes(rolls, spec),
         "one-step notes": metrics.one_step_notes(rolls, spec),
-        "loose cells": metrics.loose_cells(rolls, spec),
+        "loose cells": metrics.loose_cells(rolls, spec) if phrases.loose is None else phrases.loose,
         "DP": metrics.drum_pattern(rolls, spec),
         "scale consistency": metrics.scale_consistency(rolls, spec),
         "pitch entropy": metrics.pitch_entropy(rolls),

@@ -39,7 +39,7 @@ class Settings:
     phrase_bars: int = 4  # bars of a phrase
     n_pieces: int = 32  # long pieces in each row
     piece_bars: int = 64  # bars of a long piece; 32 where the dataset or the candidate has too few of 64
-    n_contexts: int = 64  # phrases completed in each task
+    n_contexts: int = 32  # phrases completed in each task
     n_draws: int = 8  # completions of each
     n_originality: int = 1000  # phrases whose nearest training phrase is looked for
     min_tracks: int = 3  # tracks that sound in a real phrase
@@ -282,6 +282,6 @@ def _measure_tasks(
     for task in TASKS:
         result.add(REAL, comparison.task_scores(task, run_task(task, contexts, real.spec), settings.seed))
         for model in models:
-            compose = partial(model.compose, seed=settings.seed, progress=report)
-            done = run_task(task, contexts, real.spec, compose, settings.n_draws)
+            fill = partial(model.fill, seed=settings.seed, progress=report)
+            done = run_task(task, contexts, real.spec, fill, settings.n_draws)
             result.add(model.name, comparison.task_scores(task, done, settings.seed))

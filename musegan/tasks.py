@@ -101,7 +101,8 @@ def run_task(
     n_draws = n_draws if compose else 1
     mask = task_masks(task, contexts, spec)
     other = other_contexts(mask)
-    given, elsewhere, mask = (np.repeat(array, n_draws, axis=0) for array in (contexts, contexts[other], mask))
+    given, elsewhere = np.repeat(contexts, n_draws, axis=0), np.repeat(contexts[other], n_draws, axis=0)
+    mask = np.repeat(mask, n_draws, axis=0)
     cells = mask[..., None, None]
     done = compose(np.where(cells, given, 0), mask) if compose else given
     own, foreign = (agreement(rolls, mask, spec) for rolls in (done, np.where(cells, elsewhere, done)))
