@@ -17,10 +17,14 @@ vectorised operations. Only the pages that a window touches are read.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 import tempfile
+import time
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +37,13 @@ from musegan.errors import DatasetError
 from musegan.pianoroll import draw_notes
 from musegan.spec import RollSpec
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; what a killed writer leaves there stays
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = "musegan dataset 1"
+_ABANDONED_SECONDS = 60.0  # since the last write, so that no writer is caught before it has its lock
 
 BAR_NOTE = np.dtype(
     [
@@ -106,34 +116,35 @@ def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray,
     counts : (bar,), int64, rows of each bar
     """
     steps_per_bar = spec.steps_per_bar
-    pitch = notes["pitch"].astype(np.int64)
-    start = notes["start"].astype(np.int64)
-    is_drum = np.array(spec.is_drum)[notes["track"]]
-    end = np.minimum(start + np.where(is_drum, 1, notes["duration"]), n_bars * steps_per_bar)
+    track, pitch, start = (notes[name].astype(np.int64) for name in ("track", "pitch", "start"))
+    duration = np.where(np.array(spec.is_drum)[track], 1, notes["duration"])
+    end = np.minimum(start + duration, n_bars * steps_per_bar)
     inside = (pitch >= spec.lowest_pitch) & (pitch < spec.lowest_pitch + spec.n_pitches)
     inside &= (start >= 0) & (end > start)
-    notes, start, end = notes[inside], start[inside], end[inside]
     first_bar = start // steps_per_bar
-    n_pieces = (end - 1) // steps_per_bar - first_bar + 1
+    n_pieces = np.where(inside, (end - 1) // steps_per_bar - first_bar + 1, 0)
     source = np.repeat(np.arange(len(notes)), n_pieces)
     piece = np.arange(len(source)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
     bar = first_bar[source] + piece
-    piece_start = np.maximum(start[source], bar * steps_per_bar)
+    bar_start = bar * steps_per_bar
+    piece_start = np.maximum(start[source], bar_start)
+    # Columns are put in order, not rows, which is slow. There are at most 64 tracks, 3072 steps, 128 pitches.
+    order = np.argsort(((bar << 6 | track[source]) << 12 | piece_start - bar_start) << 7 | pitch[source])
+    source, bar_start, piece_start = source[order], bar_start[order], piece_start[order]
     rows = np.empty(len(source), BAR_NOTE)
-    rows["track"] = notes["track"][source]
-    rows["pitch"] = notes["pitch"][source]
+    rows["track"] = track[source]
+    rows["pitch"] = pitch[source]
     rows["velocity"] = notes["velocity"][source]
-    rows["tie"] = piece > 0
-    rows["start"] = piece_start - bar * steps_per_bar
-    rows["duration"] = np.minimum(end[source], (bar + 1) * steps_per_bar) - piece_start
-    order = np.lexsort((rows["pitch"], rows["start"], rows["track"], bar))
-    return rows[order], np.bincount(bar, minlength=n_bars).astype(np.int64)
+    rows["tie"] = piece[order] > 0
+    rows["start"] = piece_start - bar_start
+    rows["duration"] = np.minimum(end[source], bar_start + steps_per_bar) - piece_start
+    return rows, np.bincount(bar, minlength=n_bars).astype(np.int64)
 
 
 def pitch_class_shares(notes: NDArray, spec: RollSpec) -> NDArray[np.float32]:
     """Share of the sounding time of each pitch class (C = 0) over the pitched tracks: (12,), sums to 1 or 0."""
-    pitched = notes[~np.array(spec.is_drum)[notes["track"]]]
-    shares = np.bincount(pitched["pitch"] % 12, weights=pitched["duration"], minlength=12)
+    sounding = np.where(np.array(spec.is_drum)[notes["track"]], 0, notes["duration"])
+    shares = np.bincount(notes["pitch"] % 12, weights=sounding, minlength=12)
     return (shares / max(shares.sum(), 1)).astype(np.float32)
 
 
@@ -152,10 +163,14 @@ class DatasetWriter:
 
     def __enter__(self) -> DatasetWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(self.path)
         self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent)
         self._parts: dict[str, IO[bytes]] = {
-            name: open(Path(self._folder.name) / name, "w+b") for name in _MEMBERS
+            name: open(Path(self._folder.name) / name, "w+b")  # noqa: SIM115 - closed in __exit__
+            for name in _MEMBERS
         }
+        if fcntl is not None:
+            fcntl.flock(self._parts["notes"], fcntl.LOCK_EX)
         self._append("bar_offsets", [0])
         return self
 
@@ -173,9 +188,9 @@ class DatasetWriter:
     def add(self, song: Song) -> None:
         """Append one song."""
         rows, counts = split_at_bars(song.notes, self.spec, song.n_bars)
-        bits = np.zeros(song.n_bars, np.uint64)
-        bar = np.repeat(np.arange(song.n_bars), counts)
-        np.bitwise_or.at(bits, bar, np.uint64(1) << rows["track"].astype(np.uint64))
+        cell = np.repeat(np.arange(song.n_bars) * self.spec.n_tracks, counts) + rows["track"]
+        sounding = np.bincount(cell, minlength=song.n_bars * self.spec.n_tracks).reshape(song.n_bars, -1) > 0
+        bits = (sounding.astype(np.uint64) << np.arange(self.spec.n_tracks, dtype=np.uint64)).sum(1)
         self._append("notes", rows)
         self._append("bar_offsets", self.n_notes + np.cumsum(counts))
         self._append("bar_tracks", bits)
@@ -239,6 +254,17 @@ class DatasetWriter:
                 )
             # The date makes otherwise equal files differ, so it is fixed in _write_array.
         os.replace(whole, self.path)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files of writers of `path` that were killed; a living writer holds a lock."""
+    if fcntl is None:
+        return
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), open(folder / "notes", "rb") as part:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.path.getmtime(part.name) > _ABANDONED_SECONDS:
+                shutil.rmtree(folder)
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray) -> None:
