@@ -83,7 +83,7 @@ def generator_loss(
 
 
 def _sum_of_squares(x: Tensor) -> Tensor:
-    flat = x.flatten()
+    flat = x.flatten().float()
     return torch.dot(flat, flat)
 
 

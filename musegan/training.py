@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from musegan import ema
@@ -94,9 +95,8 @@ class Trainer:
             "generator": _adam(self.generator, settings.learning_rate),
             "discriminator": _adam(self.discriminator, settings.learning_rate),
         }
-        self.uses_bfloat16 = settings.precision == "bfloat16" or (
-            settings.precision == "auto" and _has_bfloat16(device)
-        )
+        uses_half = settings.precision == "bfloat16" or (settings.precision == "auto" and _has_bfloat16(device))
+        self.dtype = torch.bfloat16 if uses_half else torch.float32
         self.phrases_seen = 0
         bars = config.model.phrase_bars
         self.phrases = PhraseSource(dataset, "train", bars, settings.min_tracks, settings.transpose)
@@ -137,7 +137,7 @@ class Trainer:
         return {**terms, **more, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.uses_bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
     def _step(self, name: str, loss: Tensor) -> None:
         optimizer = self.optimizers[name]
@@ -163,19 +163,21 @@ class Trainer:
         masks = sample_masks(rng, settings.batch_size, self.dataset.spec.n_tracks, model.phrase_bars, settings)
         controls = phrases.controls.dropped(rng, settings.control_dropout)
         given = self._own_context(phrases, masks, controls, rng)
-        fold = self.generator.grid.fold
-        real = fold(torch.from_numpy(phrases.rolls).to(self.device))
+        real = self._fold(phrases.rolls)
         return Batch(
             real=real,
-            given=real if given is phrases.rolls else fold(torch.from_numpy(given).to(self.device)),
-            mask=torch.from_numpy(masks).to(self.device, torch.float32),
+            given=real if given is phrases.rolls else self._fold(given),
+            mask=torch.from_numpy(masks).to(self.device, self.dtype),
             features=torch.from_numpy(encode(controls, masks, len(model.styles))).to(self.device),
-            play=torch.from_numpy(controls.play).to(self.device, torch.float32),
+            play=torch.from_numpy(controls.play).to(self.device, self.dtype),
         )
 
+    def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
+        return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
+
     def _own_context(
-        self, phrases: Phrases, masks: np.ndarray, controls: Controls, rng: np.random.Generator
-    ) -> np.ndarray:
+        self, phrases: Phrases, masks: NDArray[np.bool_], controls: Controls, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self

@@ -133,7 +133,7 @@ class Generator(nn.Module):
         kept = given * self.grid.cells(mask)
         logits = self.logits(latents, kept, features)
         composed = notes_from_logits(logits, self.pitched, straight_through)
-        return composed * self.grid.cells((1 - mask) * (play >= 0)) + kept
+        return torch.addcmul(kept, composed, self.grid.cells((1 - mask) * (play >= 0)))
 
     def logits(self, latents: Latents, given: Tensor, features: Tensor) -> Tensor:
         """``(track, batch, time, register, plane * step * pitch)`` logits; the planes are held and onset."""
@@ -188,8 +188,10 @@ class _Units(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         slopes, values = ctx.saved_tensors
         held, onset = values.chunk(2, dim=-1)
-        to_sounds, to_onset = gradient.chunk(2, dim=-1)
-        to_logits = torch.cat([to_sounds * (1 - onset), to_onset + to_sounds * (1 - held)], dim=-1)
+        to_logits = gradient.clone()
+        to_held, to_onset = to_logits.chunk(2, dim=-1)
+        to_onset.addcmul_(to_held, 1 - held)
+        to_held *= 1 - onset
         return to_logits.mul_(slopes), None, None
 
 

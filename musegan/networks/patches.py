@@ -30,15 +30,19 @@ class PatchGrid:
         self.plane_size = self.patch_steps * self.patch_pitches
         self.patch_size = 2 * self.plane_size
 
-    def fold(self, rolls: Tensor) -> Tensor:
-        """``(batch, track, bar, step, pitch), uint8`` -> ``(track, batch, time, register, patch), float32``."""
+    def fold(self, rolls: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """``(batch, track, bar, step, pitch), uint8`` -> ``(track, batch, time, register, patch)`` of `dtype`."""
         batch, track, bar, _, pitch = rolls.shape
         rolls = torch.nn.functional.pad(rolls, (0, self.padded_pitches - pitch))
         patches = rolls.reshape(
             batch, track, bar * self.patches_per_bar, self.patch_steps, self.n_registers, self.patch_pitches
         ).permute(1, 0, 2, 4, 3, 5)
         patches = patches.reshape(track, batch, bar * self.patches_per_bar, self.n_registers, self.plane_size)
-        return torch.cat([patches > 0, patches == ONSET], dim=-1).float()
+        planes = torch.empty((*patches.shape[:-1], self.patch_size), dtype=dtype, device=rolls.device)
+        sounds, starts = planes.chunk(2, dim=-1)
+        sounds.copy_(patches > 0)
+        starts.copy_(patches == ONSET)
+        return planes
 
     def unfold(self, patches: Tensor) -> Tensor:
         """The inverse of `fold`, for patches of exact zeros and ones; padding pitches are cut off."""
