@@ -1,0 +1,106 @@
+"""The ``evaluate`` command: a model, or anybody's MIDI files, beside real music."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
+
+if TYPE_CHECKING:
+    from musegan.candidates import Candidate, Progress
+    from musegan.evaluation import Evaluation
+    from musegan.spec import RollSpec
+
+
+@app.command()
+def evaluate(
+    candidate: Annotated[str, typer.Argument(help="A model, a folder of MIDI files, or a .npy file of rolls.")],
+    dataset: Annotated[Path, typer.Option(help="Dataset made by `musegan prepare`, with held-out songs.")],
+    against: Annotated[str | None, typer.Option(help="Another model or folder to put beside it.")] = None,
+    n_phrases: Annotated[int, typer.Option(help="Phrases in each row.", min=10)] = 2000,
+    n_pieces: Annotated[int, typer.Option(help="Long pieces in each row.", min=4)] = 32,
+    min_tracks: Annotated[int, typer.Option(help="Tracks that sound in a real phrase.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures: OUT.html.")] = None,
+    originality_midi: Annotated[
+        Path | None, typer.Option(help="Folder for the least original phrases and what they are like.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    as_json: AsJson = False,
+    force: Force = False,
+) -> None:
+    """Measure how near generated music is to real music.
+
+    Example: musegan evaluate band --dataset songs.npz --report band.html
+    """
+    from rich.console import Console
+
+    from musegan.dataset import Dataset
+    from musegan.evaluation import Settings
+    from musegan.evaluation import evaluate as run
+
+    for path in (report, originality_midi):
+        if path is not None:
+            refuse_overwrite(path, force)
+    songs = Dataset(dataset)
+    rivals = [_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
+    settings = Settings(n_phrases=n_phrases, n_pieces=n_pieces, min_tracks=min_tracks, seed=seed)
+    with _progress() as progress:
+        found = run(rivals[0], songs, settings, rivals[1] if against else None, progress)
+    for note in found.notes:
+        say(f"note: {note}")
+    if report is not None:
+        from musegan.report import write_report
+
+        say(f"wrote {write_report(found, report)}")
+    if originality_midi is not None:
+        say(f"wrote {_write_pairs(found, songs.spec, originality_midi)} files to {originality_midi}")
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        Console(width=max(Console().width, 50 + 18 * len(found.rows))).print(found.table())
+
+
+def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
+    """A folder of music files unless it is a run folder, an array, or a model."""
+    from musegan.candidates import ArrayCandidate, FolderCandidate, ModelCandidate
+
+    path = Path(name)
+    if path.suffix == ".npy":
+        return ArrayCandidate(path, spec)
+    if path.is_dir() and not any(path.glob("*.safetensors")):
+        return FolderCandidate(path, spec)
+    from musegan.model import load_model  # loads torch
+
+    return ModelCandidate.of(load_model(name, device), path.stem)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on stderr that shows one stage after another."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+
+def _write_pairs(found: Evaluation, spec: RollSpec, folder: Path) -> int:
+    """Write the least original phrases and their training phrases as MIDI; returns the number of files."""
+    from musegan.piece import Piece
+
+    folder.mkdir(parents=True, exist_ok=True)
+    n_files = 0
+    for row in found.candidates:
+        for rank, pair in enumerate(found.pairs[row], start=1):
+            for kind, roll in (("generated", pair.phrase), ("training", pair.training)):
+                Piece(roll=roll, spec=spec).write(folder / f"{row}-{rank}-{kind}.mid", humanize=0)
+                n_files += 1
+    return n_files

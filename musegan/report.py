@@ -1,0 +1,185 @@
+"""An evaluation as one self-contained HTML page: table, phrases side by side, histograms, originality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.comparison import REAL
+from musegan.evaluation import Evaluation, Pair, format_value
+from musegan.files import replacing
+from musegan.metrics import Rolls
+from musegan.pianoroll import roll_to_notes
+from musegan.spec import RollSpec
+
+COLOURS = ("#8a8a8a", "#2f7fd1", "#d1702f", "#2fa36b", "#9a5fd1", "#c23b5e", "#b39a1e", "#3aa6a6")
+"""Of tracks and rows in order; readable on light and on dark paper."""
+
+N_SAMPLES = 6  # phrases shown of each row
+N_PAIRS = 4  # least original phrases shown of each row
+N_BINS = 24  # of a histogram
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8885; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
+th, td { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+td.best { font-weight: 700; }
+tr.section td { font-weight: 700; padding-top: 1rem; }
+svg { border: 1px solid var(--line); border-radius: 3px; width: 100%; height: auto; display: block; }
+figure { margin: 0; } figcaption { font-size: 12px; opacity: .8; }
+.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(var(--cell), 1fr)); }
+.key span { margin-right: 1rem; white-space: nowrap; } .key i { font-style: normal; }
+"""
+
+
+def write_report(evaluation: Evaluation, path: Path) -> Path:
+    """Write the page, all or nothing. It needs no other file and no network."""
+    spec = RollSpec.from_dict(evaluation.facts["spec"])
+    title = "How near to real music: " + ", ".join(evaluation.candidates)
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{evaluation.facts['n_phrases']} phrases of {evaluation.facts['phrase_bars']} bars in each row; "
+        f"seed {evaluation.facts['seed']}. <b>Bold</b>: nearest to real. ± is half a 95% interval.</p>",
+        *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
+        _table(evaluation),
+        "<h2>Phrases</h2>",
+        _key(spec.track_names),
+        *(_sample_section(row, evaluation.samples[row], spec) for row in (REAL, *evaluation.candidates)),
+        "<h2>Features</h2><p>Share of phrases by value; the features that overlap least come first.</p>",
+        _key((REAL, *evaluation.candidates)),
+        _histograms(evaluation),
+        "<h2>Originality</h2><p>How like the nearest training phrase, over 12 transpositions; 1 is a copy.</p>",
+        _key((REAL, *evaluation.candidates)),
+        _originality(evaluation),
+        *(_pair_section(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
+    ]
+    with replacing(path) as temporary:
+        temporary.write_text(
+            "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+            "<meta name='viewport' content='width=device-width'>"
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>",
+            encoding="utf-8",
+        )
+    return path
+
+
+def _table(evaluation: Evaluation) -> str:
+    heads = "".join(f"<th>{escape(row)}</th>" for row in ("", *evaluation.rows))
+    lines = [f"<table><thead><tr>{heads}</tr></thead><tbody>"]
+    section = ""
+    for measure in evaluation.measures():
+        if measure[0] != section:
+            section = measure[0]
+            lines.append(
+                f"<tr class='section'><td colspan='{len(evaluation.rows) + 1}'>{escape(section)}</td></tr>"
+            )
+        best = evaluation.nearest(measure)
+        cells = "".join(
+            f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"
+            for row, scores in evaluation.rows.items()
+        )
+        lines.append(f"<tr><td>{escape(measure[1])}</td>{cells}</tr>")
+    return "".join([*lines, "</tbody></table>"])
+
+
+def _key(names: Sequence[str]) -> str:
+    """What the colours mean."""
+    items = (
+        f"<span><i style='color:{_colour(i)}'>&#9632;</i> {escape(name)}</span>" for i, name in enumerate(names)
+    )
+    return f"<p class='key'>{''.join(items)}</p>"
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def _grid(figures: Sequence[str], cell: str) -> str:
+    return f"<div class='grid' style='--cell:{cell}'>{''.join(figures)}</div>"
+
+
+def _sample_section(row: str, rolls: Rolls, spec: RollSpec) -> str:
+    figures = [f"<figure>{draw_roll(roll, spec)}</figure>" for roll in rolls[:N_SAMPLES]]
+    return f"<h3>{escape(row)}</h3>" + _grid(figures, "20rem")
+
+
+def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
+    """A roll ``(track, bar, step, pitch)`` as inline SVG: pitched tracks above, a row of drums per track below."""
+    n_bars = roll.shape[1]
+    notes = roll_to_notes(roll, spec)
+    width, height = n_bars * spec.steps_per_bar, spec.n_pitches + 14 * sum(spec.is_drum)
+    lines = [f"<svg viewBox='0 0 {width} {height}' role='img' fill='none'>"]
+    bars = "".join(f"M{bar * spec.steps_per_bar} 0v{height}" for bar in range(1, n_bars))
+    lines.append(f"<path d='{bars}' stroke='#8885' stroke-width='.5'/>")
+    floor = spec.n_pitches
+    for index, track in enumerate(spec.tracks):
+        own = notes[notes["track"] == index]
+        row = own["pitch"].astype(np.int64) - spec.lowest_pitch
+        if track.is_drum:
+            level = floor + 13 - row % 12
+            floor += 14
+        else:
+            level = spec.n_pitches - 1 - row
+        path = "".join(
+            f"M{start} {y + 0.5:g}h{duration - 0.3:.1f}"
+            for start, y, duration in zip(own["start"], level, own["duration"], strict=True)
+        )
+        lines.append(f"<path d='{path}' stroke='{_colour(index)}'/>")
+    return "".join([*lines, "</svg>"])
+
+
+def _histograms(evaluation: Evaluation) -> str:
+    rows = (REAL, *evaluation.candidates)
+    candidate = evaluation.candidates[0]
+    areas = [evaluation.rows[candidate]["overlapped area", name].estimate for name in evaluation.feature_names]
+    figures = []
+    for index in np.argsort(np.nan_to_num(areas, nan=2.0), kind="stable"):
+        columns = [evaluation.features[row][:, index] for row in rows]
+        caption = escape(evaluation.feature_names[index])
+        figures.append(f"<figure>{_draw_histogram(columns)}<figcaption>{caption}</figcaption></figure>")
+    return _grid(figures, "9rem")
+
+
+def _draw_histogram(columns: Sequence[NDArray]) -> str:
+    """Outlines of the histograms of several sets of values on one scale, as inline SVG with the range below."""
+    known = [column[~np.isnan(column)] for column in columns]
+    everything = np.concatenate(known)
+    if not len(everything):
+        return "<svg viewBox='0 0 120 60'></svg>"
+    low, high = np.quantile(everything, [0.005, 0.995])
+    high = high if high > low else low + 1
+    counts = [
+        np.histogram(np.clip(values, low, high), N_BINS, (low, high))[0] / max(len(values), 1) for values in known
+    ]
+    top = max(float(count.max()) for count in counts)
+    lines = ["<svg viewBox='0 0 120 60' fill='none'>"]
+    for index, count in enumerate(counts):
+        heights = 46 - 44 * count / top
+        path = f"M0 46V{heights[0]:.1f}" + "".join(f"h5V{y:.1f}" for y in heights[1:]) + "h5V46"
+        lines.append(f"<path d='{path}' stroke='{_colour(index)}' stroke-width='1.2'/>")
+    for x, anchor, value in ((1, "start", low), (119, "end", high)):
+        lines.append(
+            f"<text x='{x}' y='57' font-size='9' fill='currentColor' text-anchor='{anchor}'>{value:.3g}</text>"
+        )
+    return "".join([*lines, "</svg>"])
+
+
+def _originality(evaluation: Evaluation) -> str:
+    columns = [evaluation.similarities[row] for row in (REAL, *evaluation.candidates)]
+    return f"<div style='max-width:28rem'>{_draw_histogram(columns)}</div>"
+
+
+def _pair_section(row: str, pairs: Sequence[Pair], spec: RollSpec) -> str:
+    figures = []
+    for pair in pairs:
+        captions = f"similarity {pair.similarity:.2f}", f"{pair.song}, bar {pair.bar}"
+        for roll, caption in zip((pair.phrase, pair.training), captions, strict=True):
+            figures.append(f"<figure>{draw_roll(roll, spec)}<figcaption>{escape(caption)}</figcaption></figure>")
+    heading = f"<h3>{escape(row)}: least original phrases, each before its nearest training phrase</h3>"
+    return heading + f"<div class='grid' style='grid-template-columns:1fr 1fr'>{''.join(figures)}</div>"
