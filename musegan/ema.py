@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def half_life(phrases_seen: int, limit: int) -> float:
@@ -15,6 +15,7 @@ def half_life(phrases_seen: int, limit: int) -> float:
 def update(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
     """Move the weights of `average` toward `current` by what `n_phrases` more phrases count for."""
     decay = 0.5 ** (n_phrases / half_life) if half_life > 0 else 0.0
-    averages, currents = list(average.parameters()), list(current.parameters())
+    averages: list[Tensor] = list(average.parameters())
+    currents: list[Tensor] = list(current.parameters())
     assert len(averages) == len(currents)
     torch._foreach_lerp_(averages, currents, 1 - decay)

@@ -117,7 +117,7 @@ def _compose(
         latents = latents.bars([i % n_bars for i in range(n_bars + extra)])
     known = np.pad(mask, ((0, 0), (0, 0), (0, extra)))
     scores = []
-    for window, new in windows(known.all((0, 1)), phrase):
+    for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_controls = controls.bars(np.arange(window.start, window.stop))
         part = complete_from(
             model, latents.bars(window), rolls[:, :, window], known[:, :, window], part_controls, temperature
@@ -168,7 +168,8 @@ def complete(
 ) -> NDArray[np.uint8]:
     """Compose the cells of one window that are not given, with fresh latents; arguments as in `compose`."""
     sizes = model.config.model
-    latents = sample_latents(rng, sizes.latent, *mask.shape, sizes.latent_dim)
+    batch_size, n_tracks, n_bars = mask.shape
+    latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
     return complete_from(model, latents, given, mask, controls, temperature)
 
 

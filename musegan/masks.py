@@ -43,6 +43,7 @@ def sample_masks(
 
 def is_continuation(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which masks of a batch give whole first bars and nothing after them: (batch,), bool."""
-    bars = masks.all(1)
+    bars = np.all(masks, axis=1)
     falling = (bars[:, :-1] | ~bars[:, 1:]).all(-1)
-    return (masks == bars[:, None]).all((1, 2)) & falling & bars[:, 0] & ~bars[:, -1]
+    whole = (masks == bars[:, None]).all((1, 2))
+    return whole & falling & bars[:, 0] & ~bars[:, -1]

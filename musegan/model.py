@@ -73,7 +73,9 @@ class Model(ModelFile):
         seed : int, optional
             Short for ``wishes=Wishes(seed=...)``.
         """
-        wishes = replace(wishes or Wishes(), **({} if seed is None else {"seed": seed}))
+        wishes = wishes or Wishes()
+        if seed is not None:
+            wishes = replace(wishes, seed=seed)
         _check_bars(n_bars)
         if form and (not form.isalpha() or n_bars % len(form)):
             raise ConfigError(
@@ -313,7 +315,7 @@ class Model(ModelFile):
         rng = np.random.default_rng(wishes.seed)
         controls = draw_controls(self, rng, 1, mask.shape[1], self._prior_rows(wishes))
         sounds = context[0].any((2, 3))
-        plays = ~mask.any(1) | (sounds & mask).any(1)
+        plays = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
         plays[list(must_play)] = True
         n_onsets = (context[0] == 2).sum((1, 2, 3))
         n_played = (sounds & mask).sum(1)

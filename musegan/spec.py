@@ -65,7 +65,8 @@ class RollSpec:
             raise ConfigError(f"beats_per_bar is {self.beats_per_bar}; 1 to 32 are possible")
         if self.lowest_pitch < 0 or self.n_pitches < 1 or self.lowest_pitch + self.n_pitches > 128:
             raise ConfigError(
-                f"pitches {self.lowest_pitch} to {self.lowest_pitch + self.n_pitches - 1} leave the MIDI range 0-127"
+                f"pitches {self.lowest_pitch} to {self.lowest_pitch + self.n_pitches - 1} leave the MIDI range "
+                "0-127"
             )
 
     @property
@@ -121,13 +122,11 @@ class RollSpec:
         """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
         fields = dict(values)
         try:
-            tracks = tuple(
-                TrackSpec(
-                    **{key: tuple(item) if isinstance(item, list) else item for key, item in dict(track).items()}
-                )
+            tracks = [
+                {key: tuple(item) if isinstance(item, list) else item for key, item in track.items()}
                 for track in fields.pop("tracks")
-            )
-            return cls(tracks=tracks, **fields)
+            ]
+            return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **fields)
         except (KeyError, TypeError) as error:
             raise ConfigError(f"an ensemble description is not valid: {error}") from error
 

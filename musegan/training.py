@@ -8,9 +8,11 @@ from the seed and the number of phrases seen, so a run that is cut anywhere goes
 from __future__ import annotations
 
 import copy
+import ctypes
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +29,7 @@ from musegan.checkpoint import (
     ModelFile,
     load_model_file,
     load_weights,
+    place,
     read_description,
     save_model,
     save_tensors,
@@ -86,7 +89,7 @@ class Trainer:
             self.generator.load_state_dict(parent.generator.state_dict())
             self.discriminator.load_state_dict(parent.discriminator.state_dict())
         for network in (self.generator, self.discriminator):
-            network.to(device, memory_format=torch.channels_last)
+            place(network, device)
         if settings.freeze_discriminator:
             for module in self.discriminator.frozen_when_finetuning():
                 module.requires_grad_(False)
@@ -292,6 +295,7 @@ def train(
         raise ConfigError(f"{run} has no checkpoint to resume; start it without --resume")
     if not resume and run.exists() and any(run.iterdir()):
         raise ConfigError(f"{run} is not empty; add --resume to go on with it or choose another folder")
+    _keep_freed_memory()
     trainer = Trainer(dataset, config, device, init)
     best_score = trainer.load(checkpoint) if resume else math.inf
     run.mkdir(parents=True, exist_ok=True)
@@ -344,6 +348,15 @@ def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], boo
         yield progress
         last_line = time.monotonic()
     save()
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc reuse large blocks instead of mapping new pages for every tensor: a third faster on a CPU."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        trim_threshold, mmap_max = -1, -4  # names of the parameters in malloc.h
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_max, 0)
 
 
 def _average(pending: list[dict[str, Tensor]], phrases_seen: int, batch_size: int) -> dict[str, float]:

@@ -198,8 +198,9 @@ def interpolate(
     shared.count = 8 if shared.count == 1 else shared.count
     paths = _outputs(shared, output, "interpolate")
     model, wishes = _start(shared)
-    ends = [int(end) if end.isdigit() else _read(Path(end), None, model)[1] for end in (a, b)]
-    for piece, path in zip(model.interpolate(*ends, shared.count, bars, wishes=wishes), paths, strict=True):
+    first, last = (int(end) if end.isdigit() else _read(Path(end), None, model)[1] for end in (a, b))
+    pieces = model.interpolate(first, last, shared.count, bars, wishes=wishes)
+    for piece, path in zip(pieces, paths, strict=True):
         _write(piece, path, shared)
 
 

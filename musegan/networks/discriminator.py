@@ -11,9 +11,9 @@ from musegan.config import ModelConfig
 from musegan.controls import n_features
 from musegan.networks.layers import (
     GAIN,
+    Stage,
     TrackLinear,
     activate,
-    blocks,
     conv,
     halve,
     linear,
@@ -44,7 +44,7 @@ class Discriminator(nn.Module):
         self.rhythm = linear(n_tracks * grid.patch_steps, widths[0])
         self.control_in = linear(n_features(n_tracks, len(config.styles)), widths[0])
         self.stages = nn.ModuleList(
-            blocks(width, config.n_blocks, len(widths) * config.n_blocks, grid.patches_per_bar >> level)
+            Stage(width, config.n_blocks, len(widths) * config.n_blocks, grid.patches_per_bar >> level)
             for level, width in enumerate(widths)
         )
         self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
@@ -55,6 +55,7 @@ class Discriminator(nn.Module):
         self.score = linear(HEAD_WIDTH, 1)
         pitches = spec.lowest_pitch + torch.arange(grid.padded_pitches)
         classes = torch.eye(12)[pitches % 12].reshape(grid.n_registers, grid.patch_pitches, 12)
+        self.pitch_classes: Tensor
         self.register_buffer("pitch_classes", classes, persistent=False)
 
     def frozen_when_finetuning(self) -> list[nn.Module]:
@@ -80,8 +81,7 @@ class Discriminator(nn.Module):
         for level, stage in enumerate(self.stages):
             if level:
                 x = self.down[level - 1](halve(x))
-            for block in stage:
-                x = block(x)
+            x = stage(x)
         x = activate(self.leave(activate(x)))
         per_bar = x.unflatten(2, (n_bars, -1)).permute(0, 2, 1, 3, 4).flatten(2)
         return self.score(activate(self.hidden(per_bar))).mean(1).squeeze(-1)

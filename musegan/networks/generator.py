@@ -14,9 +14,9 @@ from musegan.controls import n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import (
     GAIN,
+    Stage,
     TrackLinear,
     activate,
-    blocks,
     channels_to_tracks,
     conv,
     double,
@@ -41,7 +41,7 @@ class Encoder(nn.Module):
         self.fold = TrackLinear(n_tracks, grid.patch_size, config.track_width, gain=GAIN)
         self.enter = conv(n_tracks * config.track_width, widths[0], gain=GAIN)
         self.stages = nn.ModuleList(
-            blocks(width, 1, len(widths), grid.patches_per_bar >> level) for level, width in enumerate(widths)
+            Stage(width, 1, len(widths), grid.patches_per_bar >> level) for level, width in enumerate(widths)
         )
         self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
         self.pool = linear(widths[-1], config.style_dim)
@@ -52,8 +52,7 @@ class Encoder(nn.Module):
         for level, stage in enumerate(self.stages):
             if level:
                 x = self.down[level - 1](halve(x))
-            for block in stage:
-                x = block(x)
+            x = stage(x)
             features.append(x)
         per_bar = activate(x).mean(3).unflatten(2, (n_bars, -1)).mean(3)  # batch, channel, bar
         return features, self.pool(per_bar.permute(0, 2, 1))
@@ -82,7 +81,7 @@ class Generator(nn.Module):
         )
         self.enter = linear(n_style, widths[-1])
         self.stages = nn.ModuleList(
-            blocks(
+            Stage(
                 widths[level],
                 config.n_blocks,
                 len(widths) * config.n_blocks,
@@ -98,6 +97,7 @@ class Generator(nn.Module):
         self.private_mix = TrackLinear(n_tracks, config.track_width, config.track_width, gain=GAIN)
         self.unfold = TrackLinear(n_tracks, config.track_width, grid.patch_size, bias=LOGIT_BIAS)
         pitched = [0.0 if is_drum else 1.0 for is_drum in spec.is_drum]
+        self.pitched: Tensor
         self.register_buffer("pitched", torch.tensor(pitched), persistent=False)
 
     def forward(
@@ -146,8 +146,7 @@ class Generator(nn.Module):
             if index:
                 x = self.up[index - 1](double(x))
             x = x + context[len(context) - 1 - index]
-            for block in stage:
-                x = block(x, style)
+            x = stage(x, style)
         streams = channels_to_tracks(self.leave(activate(x)), self.grid.spec.n_tracks)
         streams = activate(self._add_private(streams, latents, style))
         streams = activate(self.private_mix(streams))

@@ -23,8 +23,8 @@ def activate(x: Tensor) -> Tensor:
 def linear(n_in: int, n_out: int, gain: float = 1.0, bias: bool = True) -> nn.Linear:
     """A linear layer with unit variance at the start, times `gain`; biases start at zero."""
     layer = nn.Linear(n_in, n_out, bias=bias)
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_in)) if gain else nn.init.zeros_(layer.weight)
-    if bias:
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_in))
+    if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
 
@@ -33,11 +33,9 @@ def conv(n_in: int, n_out: int, kernel: int = 1, gain: float = 1.0, dilation: in
     """A convolution over (time, register) that keeps the size; `dilation` is that of time."""
     reach = kernel // 2
     layer = nn.Conv2d(n_in, n_out, kernel, padding=(reach * dilation, reach), dilation=(dilation, 1))
-    if gain:
-        nn.init.normal_(layer.weight, std=gain / math.sqrt(n_in * kernel**2))
-    else:
-        nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_in * kernel**2))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -75,11 +73,20 @@ class Block(nn.Module):
         return x + self.mix(activate(self.spatial(inner)))
 
 
-def blocks(width: int, n_blocks: int, n_total: int, bar_length: int, style_dim: int = 0) -> nn.ModuleList:
-    """`n_blocks` residual blocks, alternately local and across bars."""
-    return nn.ModuleList(
-        Block(width, n_total, dilation=bar_length if i % 2 else 1, style_dim=style_dim) for i in range(n_blocks)
-    )
+class Stage(nn.Module):
+    """`n_blocks` residual blocks on one grid, alternately local and across bars."""
+
+    def __init__(self, width: int, n_blocks: int, n_total: int, bar_length: int, style_dim: int = 0) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            Block(width, n_total, dilation=bar_length if i % 2 else 1, style_dim=style_dim)
+            for i in range(n_blocks)
+        )
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        for block in self.blocks:
+            x = block(x, style)
+        return x
 
 
 def spread(per_bar: Tensor, n_times: int) -> Tensor:
