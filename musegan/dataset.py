@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError
-from musegan.pianoroll import draw_notes
+from musegan.pianoroll import draw_notes, stable_order
 from musegan.spec import RollSpec
 
 try:
@@ -116,35 +116,34 @@ def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray,
     counts : (bar,), int64, rows of each bar
     """
     steps_per_bar = spec.steps_per_bar
-    track, pitch, start = (notes[name].astype(np.int64) for name in ("track", "pitch", "start"))
-    duration = np.where(np.array(spec.is_drum)[track], 1, notes["duration"])
-    end = np.minimum(start + duration, n_bars * steps_per_bar)
-    inside = (pitch >= spec.lowest_pitch) & (pitch < spec.lowest_pitch + spec.n_pitches)
+    start = notes["start"].astype(np.int64)
+    longest = np.where(spec.is_drum, 1, n_bars * steps_per_bar)[notes["track"]]
+    end = np.minimum(start + np.minimum(notes["duration"], longest), n_bars * steps_per_bar)
+    inside = (notes["pitch"] >= spec.lowest_pitch) & (notes["pitch"] < spec.lowest_pitch + spec.n_pitches)
     inside &= (start >= 0) & (end > start)
-    first_bar = start // steps_per_bar
-    n_pieces = np.where(inside, (end - 1) // steps_per_bar - first_bar + 1, 0)
-    source = np.repeat(np.arange(len(notes)), n_pieces)
-    piece = np.arange(len(source)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
-    bar = first_bar[source] + piece
-    bar_start = bar * steps_per_bar
-    piece_start = np.maximum(start[source], bar_start)
+    bar = start // steps_per_bar
+    n_more = np.where(inside, (end - 1) // steps_per_bar - bar, 0)  # bar lines that the note goes over
+    more = np.repeat(np.flatnonzero(n_more), n_more[n_more > 0])
+    tie = np.arange(len(more)) - np.searchsorted(more, more) + 1
+    source = np.append(np.flatnonzero(inside), more)
+    bar = np.append(bar[inside], bar[more] + tie)
+    begin = np.append(start[inside], bar[len(bar) - len(more) :] * steps_per_bar) - bar * steps_per_bar
+    track, pitch = notes["track"][source].astype(np.int64), notes["pitch"][source]
     # Columns are put in order, not rows, which is slow. There are at most 64 tracks, 3072 steps, 128 pitches.
-    order = np.argsort(((bar << 6 | track[source]) << 12 | piece_start - bar_start) << 7 | pitch[source])
-    source, bar_start, piece_start = source[order], bar_start[order], piece_start[order]
-    rows = np.empty(len(source), BAR_NOTE)
-    rows["track"] = track[source]
-    rows["pitch"] = pitch[source]
+    order = stable_order(((bar << 6 | track) << 12 | begin) << 7 | pitch)
+    source, begin = source[order], begin[order]
+    rows = np.empty(len(order), BAR_NOTE)
+    rows["track"], rows["pitch"], rows["start"] = track[order], pitch[order], begin
     rows["velocity"] = notes["velocity"][source]
-    rows["tie"] = piece[order] > 0
-    rows["start"] = piece_start - bar_start
-    rows["duration"] = np.minimum(end[source], bar_start + steps_per_bar) - piece_start
+    rows["tie"] = order >= len(order) - len(more)
+    rows["duration"] = np.minimum(end[source] - bar[order] * steps_per_bar, steps_per_bar) - begin
     return rows, np.bincount(bar, minlength=n_bars).astype(np.int64)
 
 
 def pitch_class_shares(notes: NDArray, spec: RollSpec) -> NDArray[np.float32]:
     """Share of the sounding time of each pitch class (C = 0) over the pitched tracks: (12,), sums to 1 or 0."""
     sounding = np.where(np.array(spec.is_drum)[notes["track"]], 0, notes["duration"])
-    shares = np.bincount(notes["pitch"] % 12, weights=sounding, minlength=12)
+    shares = np.bincount(notes["pitch"], weights=sounding, minlength=132).reshape(11, 12).sum(0)
     return (shares / max(shares.sum(), 1)).astype(np.float32)
 
 

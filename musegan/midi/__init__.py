@@ -1,5 +1,4 @@
 from musegan.midi.notes import GridNotes, read_notes
-from musegan.midi.quantize import Stretch, quantize
 from musegan.midi.read import Part, Score, read_score
 from musegan.midi.write import from_pretty_midi, to_pretty_midi, write_midi
 
@@ -7,9 +6,7 @@ __all__ = [
     "GridNotes",
     "Part",
     "Score",
-    "Stretch",
     "from_pretty_midi",
-    "quantize",
     "read_notes",
     "read_score",
     "to_pretty_midi",

@@ -65,11 +65,11 @@ def read_notes(
     if n_bars > MAX_BARS:
         raise MidiError(f"{name} has {n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
     step = score.ticks_per_beat / spec.steps_per_beat
-    steps, late = to_steps(ticks, first_bar_tick + offset, step, spec, n_bars * spec.steps_per_bar)
+    steps, _ = to_steps(ticks, first_bar_tick + offset, step, spec, n_bars * spec.steps_per_bar)
     np.minimum(steps.end, n_bars * spec.steps_per_bar, out=steps.end)
     return GridNotes(
         score=score,
-        notes=on_grid(steps, late, 0, spec)[0],
+        notes=on_grid(steps, 0),
         n_bars=n_bars,
         tempo_qpm=main_tempo(score, first_bar_tick, first_bar_tick + n_bars * ticks_per_bar),
         mapping=mapping,

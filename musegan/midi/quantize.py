@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from musegan.dataset import FEEL_SUMS
 from musegan.midi.grid import runs_in_meter, song_offset
 from musegan.midi.read import Part, Score
-from musegan.pianoroll import NOTE
+from musegan.pianoroll import NOTE, stable_order
 from musegan.spec import RollSpec
 
 MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
@@ -145,11 +145,15 @@ def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: 
         first_bar = first_step // bar
         piece = steps[index]
         n_bars = -(-int(piece.end.max()) // bar) - first_bar
-        notes, feel_sums = on_grid(piece, late[index], first_bar * bar, spec)
         tick = begin + first_bar * bar * step
-        tempo_qpm = main_tempo(score, tick, tick + n_bars * bar * step)
         stretches.append(
-            Stretch(notes=notes, n_bars=n_bars, first_tick=tick, feel_sums=feel_sums, tempo_qpm=tempo_qpm)
+            Stretch(
+                notes=on_grid(piece, first_bar * bar),
+                n_bars=n_bars,
+                first_tick=tick,
+                feel_sums=feel_sums(piece, late[index], spec),
+                tempo_qpm=main_tempo(score, tick, tick + n_bars * bar * step),
+            )
         )
     return stretches
 
@@ -161,47 +165,42 @@ def to_steps(
     exact = (ticks.start - begin) / ticks_per_step
     start = np.maximum(np.rint(exact), 0).astype(np.int64)
     end = np.rint((ticks.end - begin) / ticks_per_step).astype(np.int64)
-    shortest = start + 1
-    end = np.clip(end, shortest, np.where(np.array(spec.is_drum)[ticks.track], shortest, start + longest))
+    most = np.where(spec.is_drum, 1, longest)[ticks.track]
+    end = np.maximum(np.minimum(end, start + most), start + 1)
     return Columns(ticks.track, start, end, ticks.pitch, ticks.velocity), exact - start
 
 
-def on_grid(
-    steps: Columns, offset: NDArray[np.float64], first_step: int, spec: RollSpec
-) -> tuple[NDArray, NDArray[np.float64]]:
-    """One voice for each pitch of a track, as NOTE from `first_step` on, and the feel sums of these notes.
+def on_grid(steps: Columns, first_step: int) -> NDArray:
+    """Notes from `first_step` on as NOTE, one voice for each pitch of a track.
 
-    Notes that start together on a pitch become the longest and loudest of them; one that sounds when its
-    pitch starts again is cut there.
+    Of notes that start together on a pitch one stays, the longest; one that sounds when its pitch starts
+    again is cut there.
     """
-    start = steps.start - first_step
     line = steps.track << 7 | steps.pitch
-    key = line << 32 | start
-    order = np.argsort(key)
+    key = line << 31 | steps.start - first_step
+    order = stable_order(key)
     key = key[order]
-    first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    key = key[first]
-    line, start = key >> 32, key & 0xFFFFFFFF
-    end = np.maximum.reduceat(steps.end[order], first) - first_step
-    again = np.where(line[1:] == line[:-1], start[1:], end[:-1])
-    np.minimum(end[:-1], again, out=end[:-1])
-    velocity = np.clip(np.maximum.reduceat(steps.velocity[order], first), 1, 127)
-    offset = np.maximum.reduceat(offset[order], first)
-    track, pitch = line >> 7, line & 0x7F
-    order = np.argsort((track << 32 | start) << 7 | pitch)
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    key, end = key[first], np.maximum.reduceat(steps.end[order], first) - first_step
+    line, start = key >> 31, key & 0x7FFFFFFF
+    np.minimum(end[:-1], start[1:], out=end[:-1], where=line[1:] == line[:-1])
+    track, pitch, velocity = line >> 7, line & 0x7F, steps.velocity[order[first]]
+    order = stable_order((track << 31 | start) << 7 | pitch)
     notes = np.empty(len(order), NOTE)
     notes["track"], notes["start"], notes["duration"] = track[order], start[order], (end - start)[order]
     notes["pitch"], notes["velocity"] = pitch[order], velocity[order]
-    cell = track * spec.steps_per_bar + start % spec.steps_per_bar
-    return notes, _feel_sums(cell, velocity.astype(np.float64), offset, spec)
+    return notes
 
 
-def _feel_sums(
-    cell: NDArray[np.int64], velocity: NDArray[np.float64], offset: NDArray[np.float64], spec: RollSpec
-) -> NDArray[np.float64]:
-    """Sums of `FEEL_SUMS` over the notes of each cell, which is a step of the bar of a track."""
+def feel_sums(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDArray[np.float64]:
+    """Sums of `FEEL_SUMS` over the notes of each track and step of the bar: (track, step, 5).
+
+    ``late : (note,)`` is how much later than its step each note was played, in steps.
+    """
+    cell = steps.track * spec.steps_per_bar + steps.start % spec.steps_per_bar
+    loud = steps.velocity.astype(np.float64)
     sums = np.zeros((len(FEEL_SUMS), spec.n_tracks * spec.steps_per_bar))
-    for row, weight in zip(sums, (None, velocity, velocity**2, offset, offset**2), strict=True):
+    for row, weight in zip(sums, (None, loud, loud**2, late, late**2), strict=True):
         row[:] = np.bincount(cell, weights=weight, minlength=len(row))
     return np.ascontiguousarray(sums.T).reshape(spec.n_tracks, spec.steps_per_bar, len(FEEL_SUMS))
 

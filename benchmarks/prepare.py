@@ -1,0 +1,124 @@
+"""Preparing a corpus: files a second on one core, beside the peers and beside bare parsing; and reading windows.
+
+    python benchmarks/prepare.py FOLDER_OF_MIDI_FILES [--files 60]
+
+All readers get the same files in one run; CPU time is counted. Needs pypianoroll for the comparison with it
+(pip install pypianoroll); the others come with the package. Aims: 25 times the peers, at most 4 times the time
+of the bare parse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pretty_midi
+import symusic
+
+from musegan.corpus import prepare
+from musegan.dataset import Dataset, DatasetWriter, Song
+from musegan.parallel import Lost
+from musegan.songs import read_song
+from musegan.sources import Item, find_files
+from musegan.spec import BAND
+
+try:
+    import pypianoroll
+except ImportError:
+    pypianoroll = None
+
+
+def cpu_ms(work: Callable[[str], object], paths: list[str], repeats: int) -> float:
+    """CPU milliseconds a file, the best of some repetitions."""
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        for path in paths:
+            work(path)
+        times.append(time.process_time() - began)
+    return min(times) / len(paths) * 1000
+
+
+def bare(path: str) -> object:
+    return symusic.Score.from_midi(Path(path).read_bytes(), ttype="tick")
+
+
+def with_pretty_midi(path: str) -> object:
+    midi = pretty_midi.PrettyMIDI(path)
+    return [instrument.get_piano_roll(fs=24) for instrument in midi.instruments]
+
+
+def with_pypianoroll(path: str) -> object:
+    return pypianoroll.read(path, resolution=BAND.steps_per_beat)
+
+
+def ours(writer: DatasetWriter) -> Callable[[str], None]:
+    def work(path: str) -> None:
+        song = read_song(Item(path, path), BAND)
+        if isinstance(song, Lost):
+            return
+        for stretch in song.stretches:
+            writer.add(
+                Song(
+                    name=path,
+                    source=0,
+                    n_bars=stretch.n_bars,
+                    notes=stretch.notes,
+                    feel_sums=stretch.feel_sums,
+                    tempo_qpm=stretch.tempo_qpm,
+                )
+            )
+
+    return work
+
+
+def windows_per_second(dataset: Dataset, seconds: float = 2.0, batch: int = 64, n_bars: int = 4) -> float:
+    """Random transposed windows drawn as rolls."""
+    rng = np.random.default_rng(0)
+    starts = dataset.windows(n_bars, "train")
+    n_windows, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        dataset.rolls(rng.choice(starts, batch), n_bars, rng.integers(-6, 6, batch))
+        n_windows += batch
+    return n_windows / (time.perf_counter() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--files", type=int, default=60, help="files that every reader gets")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    paths = [
+        found.path for found in find_files([arguments.folder]) if found.path.lower().endswith((".mid", ".midi"))
+    ]
+    chosen = paths[:: max(len(paths) // arguments.files, 1)][: arguments.files]
+    with TemporaryDirectory() as folder:
+        with DatasetWriter(Path(folder) / "few.npz", BAND) as writer:
+            times = {
+                "bare symusic parse": cpu_ms(bare, chosen, 5),
+                "musegan prepare": cpu_ms(ours(writer), chosen, 5),
+            }
+        times["pretty_midi + get_piano_roll"] = cpu_ms(with_pretty_midi, chosen, 1)
+        if pypianoroll is None:
+            print("pypianoroll is not installed: left out (pip install pypianoroll)")
+        else:
+            times["pypianoroll.read"] = cpu_ms(with_pypianoroll, chosen, 1)
+        mine = times["musegan prepare"]
+        print(f"{len(chosen)} files on one core, CPU time")
+        for name, value in times.items():
+            print(
+                f"{name:30} {value:9.2f} ms a file {1000 / value:9.1f} files/s {value / mine:8.2f} x the time of ours"
+            )
+        report = prepare([arguments.folder], Path(folder) / "all.npz", BAND)
+        print(f"whole folder, all cores: {report.files} files in {report.seconds:.1f} s")
+        print(f"random windows of 4 bars: {windows_per_second(Dataset(report.dataset)):.0f} a second on one core")
+
+
+if __name__ == "__main__":
+    main()
