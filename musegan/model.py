@@ -290,12 +290,9 @@ class Model(ModelFile):
         """Controls with what the user says of tracks, rests and density."""
         play, density = controls.play.copy(), controls.density.copy()
         if tracks is not None:
-            chosen = [self.spec.track_index(name) for name in tracks]
-            others = [i for i in range(self.spec.n_tracks) if i not in chosen]
-            silent = (play <= 0).all(2)
-            silent[:, others] = False
-            play[silent] = PLAY
-            play[:, others] = REST
+            is_asked = np.isin(np.arange(self.spec.n_tracks), [self.spec.track_index(name) for name in tracks])
+            play[(play <= 0).all(2) & is_asked] = PLAY
+            play[:, ~is_asked] = REST
         for name, bars in (wishes.rests or {}).items():
             inside = [bar for bar in bars if 0 <= bar < play.shape[2]]
             play[:, self.spec.track_index(name), inside] = REST
@@ -315,8 +312,8 @@ class Model(ModelFile):
         rng = np.random.default_rng(wishes.seed)
         controls = draw_controls(self, rng, 1, mask.shape[1], self._prior_rows(wishes))
         sounds = context[0].any((2, 3))
-        plays = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
-        plays[list(must_play)] = True
+        plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
+        plays |= np.isin(np.arange(self.spec.n_tracks), must_play)
         n_onsets = (context[0] == 2).sum((1, 2, 3))
         n_played = (sounds & mask).sum(1)
         density = np.where(n_played > 0, n_onsets / np.maximum(n_played, 1), controls.density[0])

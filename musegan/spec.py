@@ -122,7 +122,7 @@ class RollSpec:
         """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
         fields = dict(values)
         try:
-            tracks = [
+            tracks: list[dict[str, Any]] = [
                 {key: tuple(item) if isinstance(item, list) else item for key, item in track.items()}
                 for track in fields.pop("tracks")
             ]
