@@ -75,9 +75,10 @@ def song_offset(
     histogram = _histogram(start, ticks_per_beat)
     width = _BINS // _PARTS
     fit = _usual_places() @ np.roll(histogram, width // 2).reshape(_PARTS, width).sum(1)
-    if fit.max() < _MIN_GAIN * fit[0]:
-        return _fine_offset(histogram, spec) * ticks_per_beat
     coarse = int(fit.argmax())
+    steps = min(coarse, _PARTS - coarse) / _PARTS * spec.steps_per_beat
+    if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0]:
+        return _fine_offset(histogram, spec) * ticks_per_beat
     offset = coarse / _PARTS + _fine_offset(np.roll(histogram, -coarse * width), spec)
     # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
     beat = np.rint(start / ticks_per_beat - offset).astype(np.int64) % spec.beats_per_bar
