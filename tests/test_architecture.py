@@ -11,13 +11,13 @@ PACKAGE = Path(__file__).parents[1] / "musegan"
 
 LEVELS = [
     {"errors", "spec"},
-    {"files", "pianoroll", "harmony", "config", "chords", "parallel"},
-    {"piece", "dataset", "metrics", "masks", "controls", "midi", "features", "sources", "labels"},
-    {"distance", "originality", "monitor", "songs", "describe", "corpus", "phrases", "render", "playback", "networks"},
-    {"losses", "ema", "checkpoint"},
+    {"files", "pianoroll", "harmony", "config", "chords", "soundfont"},
+    {"piece", "dataset", "metrics", "masks", "controls", "midi", "features", "sources", "labels", "parallel"},
+    {"distance", "originality", "songs", "corpus", "phrases", "render", "playback", "networks", "processes"},
+    {"losses", "ema", "checkpoint", "monitor", "describe"},
     {"generation"},
     {"model", "sampling"},
-    {"training", "evaluation", "report", "rows", "tasks"},
+    {"training", "candidates", "longform", "tasks", "comparison", "evaluation", "report"},
     {"cli"},
 ]
 
@@ -26,7 +26,10 @@ def imports_of(path):
     """Modules of the package that a file imports when it is loaded: names below ``musegan.``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nested = {
-        node for function in ast.walk(tree) if isinstance(function, (ast.FunctionDef, ast.If)) for node in ast.walk(function)
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.If))
+        for node in ast.walk(function)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node not in nested and node.module:

@@ -1,0 +1,81 @@
+"""Finds what turns MIDI into sound: the FluidSynth program and a General MIDI sound font."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from musegan.errors import MissingToolError
+
+VARIABLE = "MUSEGAN_SOUND_FONT"  # environment variable with the path of the sound font to use
+
+# Fonts with all General MIDI instruments, best first; any other is taken only when none of these is there.
+_KNOWN = ("FluidR3_GM", "MuseScore_General", "GeneralUser", "default-GM", "default", "TimGM6mb")
+
+_INSTALL_PROGRAM = {
+    "linux": "sudo apt-get install fluidsynth (Debian, Ubuntu) or sudo dnf install fluidsynth (Fedora)",
+    "darwin": "brew install fluid-synth",
+    "win32": "choco install fluidsynth",
+}
+_INSTALL_FONT = {
+    "linux": "sudo apt-get install fluid-soundfont-gm (Debian, Ubuntu) or sudo dnf install fluid-soundfont-gm",
+}
+_DOWNLOAD_FONT = "download a General MIDI sound font such as FluidR3_GM.sf2"
+
+
+def find_fluidsynth() -> Path:
+    """The FluidSynth program. Raises `MissingToolError` with the command that installs it."""
+    found = shutil.which("fluidsynth")
+    if found is None:
+        how = _INSTALL_PROGRAM.get(sys.platform, "see https://www.fluidsynth.org")
+        raise MissingToolError(f"FluidSynth, which makes the sound, is not installed: {how}")
+    return Path(found)
+
+
+def find_sound_font(given: Path | None = None) -> Path:
+    """A sound font: `given`, else that of the variable ``MUSEGAN_SOUND_FONT``, else the best on the system.
+
+    Raises `MissingToolError` when the one asked for does not exist, or none is found.
+    """
+    named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            raise MissingToolError(f"there is no sound font {named}")
+        return named
+    fonts = sorted(_installed(), key=_rank)
+    if not fonts:
+        how = _INSTALL_FONT.get(sys.platform, _DOWNLOAD_FONT)
+        raise MissingToolError(f"there is no sound font: {how}, or set {VARIABLE} to the path of an .sf2 file")
+    return fonts[0]
+
+
+def _rank(font: Path) -> tuple[int, str]:
+    places = [i for i, name in enumerate(_KNOWN) if font.stem.lower().startswith(name.lower())]
+    return min(places, default=len(_KNOWN)), str(font)
+
+
+def _installed() -> Iterator[Path]:
+    for folder in _folders():
+        for pattern in ("*.sf2", "*.sf3"):
+            yield from (font for font in folder.glob(pattern) if font.is_file())
+
+
+def _folders() -> list[Path]:
+    """Where packages and users put sound fonts."""
+    home = Path.home()
+    return [
+        *(
+            Path(prefix) / "share" / kind
+            for prefix in ("/usr", "/usr/local")
+            for kind in ("sounds/sf2", "sounds/sf3")
+        ),
+        *(Path(prefix) / "share" / "soundfonts" for prefix in ("/usr", "/usr/local", "/opt/homebrew")),
+        home / ".local/share/soundfonts",
+        home / ".local/share/sounds/sf2",
+        home / "Library/Audio/Sounds/Banks",
+        Path("/Library/Audio/Sounds/Banks"),
+        Path("C:/soundfonts"),
+    ]
