@@ -1,0 +1,279 @@
+"""Piano-roll pictures: a lane a track, drums by kit name, given material pale beside what was composed.
+
+Long pieces wrap into systems of 16 or 32 bars, as a score does.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.files import replacing
+from musegan.pianoroll import ONSET, roll_to_notes
+from musegan.piece import Piece
+from musegan.render.names import drum_name, note_name
+from musegan.spec import RollSpec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#e5484d", "#3b82e0", "#e69a0b", "#8250df", "#1f9d7a", "#d6409f", "#5b6b8c", "#8a6d3b")
+"""One a track, in the order of the ensemble, beginning again after the last."""
+
+_INK, _FAINT, _PAPER = "#24292f", "#6e7781", "#ffffff"
+_BLACK_KEYS = (1, 3, 6, 8, 10)
+_ROW_INCHES, _DRUM_ROW_INCHES = 0.062, 0.155  # height of a semitone and of a drum
+_LEFT, _RIGHT, _TOP, _BOTTOM = 1.25, 0.2, 0.42, 0.18  # margins of the page, inches
+_LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, between systems, for bar numbers
+_WIDTH = 14.0  # of the page, inches
+_MOST_PIXELS = 20_000  # height of the tallest bitmap
+_GUTTER = 12  # pixels between thumbnails
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lane:
+    """The rows that a track is drawn on."""
+
+    track: int
+    pitches: tuple[int, ...]  # MIDI number of each row, from the bottom
+    colour: str
+    is_drum: bool
+
+    @property
+    def inches(self) -> float:
+        return len(self.pitches) * (_DRUM_ROW_INCHES if self.is_drum else _ROW_INCHES)
+
+
+def draw(piece: Piece, path: str | Path) -> Path:
+    """Draw a piece as a ``.png``, ``.svg`` or ``.pdf`` file and return its path."""
+    path = Path(path)
+    with replacing(path) as temporary:
+        _save(_figure(piece), temporary, path.suffix.lower().lstrip("."))
+    return path
+
+
+def png(piece: Piece) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    _save(_figure(piece), file, "png")
+    return file.getvalue()
+
+
+def draw_grid(rolls: NDArray[np.uint8], spec: RollSpec, path: str | Path, n_columns: int = 4) -> Path:
+    """Draw many phrases as thumbnails on one ``.png`` contact sheet and return its path.
+
+    Every thumbnail has the same lanes: those pitches that any of the phrases uses, onsets dark and held cells
+    pale in the colour of the track.
+
+    Parameters
+    ----------
+    rolls : (phrase, track, bar, step, pitch), uint8
+        At least one phrase.
+    n_columns : int
+        Thumbnails side by side.
+    """
+    from matplotlib.image import imsave
+
+    path = Path(path)
+    phrases = np.concatenate([_thumbnails(rolls, spec, track) for track in range(spec.n_tracks)], axis=1)
+    phrases = np.pad(
+        phrases, ((0, -len(phrases) % n_columns), (_GUTTER, 0), (_GUTTER, 0), (0, 0)), constant_values=1
+    )
+    n, height, width, _ = phrases.shape
+    rows = phrases.reshape(n // n_columns, n_columns, height, width, 3).swapaxes(1, 2)
+    sheet = rows.reshape(n // n_columns * height, n_columns * width, 3)
+    sheet = np.pad(sheet, ((0, _GUTTER), (0, _GUTTER), (0, 0)), constant_values=1)
+    with replacing(path) as temporary:
+        imsave(temporary, sheet, format="png")
+    return path
+
+
+def _thumbnails(rolls: NDArray[np.uint8], spec: RollSpec, track: int) -> NDArray[np.float32]:
+    """One track of every phrase as pixels: (phrase, y, x, 3), 0 to 1."""
+    n_phrases, _, n_bars, n_steps, n_pitches = rolls.shape
+    cells = rolls[:, track].reshape(n_phrases, n_bars * n_steps, n_pitches)
+    used = np.flatnonzero((cells > 0).any((0, 1)))
+    low, high = (int(used[0]), int(used[-1])) if len(used) else (n_pitches // 2, n_pitches // 2)
+    pitches = used[::-1] if spec.is_drum[track] and len(used) else np.arange(high, low - 1, -1)
+    colour = COLOURS[track % len(COLOURS)]
+    ink = np.array([_mix(colour, 0.92), _mix(colour, 0.4), _mix(colour, 0.0)], np.float32)
+    pixels = ink[cells[:, :, pitches].swapaxes(1, 2)]
+    if spec.is_drum[track]:  # hits are as wide as a sixteenth note, to be seen
+        hit = cells[:, :, pitches].swapaxes(1, 2) == ONSET
+        for shift in range(1, max(1, spec.steps_per_beat // 4)):
+            pixels[:, :, shift:][hit[:, :, :-shift]] = ink[2]
+    pixels = pixels.repeat(3 if spec.is_drum[track] else 2, axis=1).repeat(2, axis=2)
+    pixels[:, :, :: 2 * n_steps] *= 0.75  # bar lines
+    return np.pad(pixels, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=1)
+
+
+def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
+    import matplotlib
+
+    dpi = min(150, _MOST_PIXELS / figure.get_figheight())
+    # Without date and with fixed identifiers, equal pieces give equal files.
+    metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    with matplotlib.rc_context({"svg.hashsalt": "musegan", "svg.fonttype": "none"}):
+        figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
+
+
+def _figure(piece: Piece) -> Figure:
+    from matplotlib.figure import Figure
+
+    lanes = _lanes(piece)
+    bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
+    firsts = range(0, piece.n_bars, bars_per_system)
+    system = _RULER + sum(lane.inches + _LANE_GAP for lane in lanes)
+    height = _TOP + _BOTTOM + len(firsts) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
+    figure = Figure(figsize=(_WIDTH, height), facecolor=_PAPER)
+    _title(figure, piece, height)
+    notes = roll_to_notes(piece.roll, piece.spec)
+    top = height - _TOP
+    for first in firsts:
+        bottom = top - _RULER
+        for lane in lanes:
+            bottom -= lane.inches
+            box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, lane.inches / height)
+            axes = figure.add_axes(box)
+            _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
+            if lane is lanes[0]:
+                _draw_ruler(axes, piece, first, bars_per_system)
+            bottom -= _LANE_GAP
+        top = bottom - _SYSTEM_GAP
+    return figure
+
+
+def _lanes(piece: Piece) -> list[_Lane]:
+    spec = piece.spec
+    lanes = []
+    for track, is_drum in enumerate(spec.is_drum):
+        used = np.flatnonzero((piece.roll[track] > 0).any((0, 1))) + spec.lowest_pitch
+        if is_drum:
+            pitches = tuple(int(pitch) for pitch in used) or (36, 38, 42)
+        else:
+            low, high = (int(used[0]), int(used[-1])) if len(used) else (58, 62)
+            spare = max(0, 12 - (high - low)) // 2 if len(used) else 0
+            pitches = tuple(range(low - 1 - spare, high + 2 + spare))
+        lanes.append(_Lane(track=track, pitches=pitches, colour=COLOURS[track % len(COLOURS)], is_drum=is_drum))
+    return lanes
+
+
+def _title(figure: Figure, piece: Piece, height: float) -> None:
+    facts = [f"{piece.n_bars} bar{'s' * (piece.n_bars != 1)}", f"{piece.tempo_qpm:g} qpm"]
+    facts += [str(piece.key)] if piece.key else []
+    y = 1 - 0.24 / height
+    figure.text(_LEFT / _WIDTH, y, "  ·  ".join(facts), color=_FAINT, fontsize=9, va="center")
+    if piece.given is not None and piece.given.any() and not piece.given.all():
+        x = 1 - _RIGHT / _WIDTH
+        figure.text(x, y, "■ composed", color=_INK, fontsize=9, va="center", ha="right")
+        figure.text(x - 0.075, y, "■ given", color="#b3bac2", fontsize=9, va="center", ha="right")
+
+
+def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int, n_bars: int) -> None:
+    from matplotlib.collections import LineCollection, PolyCollection
+
+    spec = piece.spec
+    n_steps, n_rows = n_bars * spec.steps_per_bar, len(lane.pitches)
+    drawn_bars = min(n_bars, piece.n_bars - first)
+    axes.set_xlim(0, n_steps)
+    axes.set_ylim(-0.5, n_rows - 0.5)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.patch.set_visible(False)
+    _draw_rows(axes, lane, drawn_bars * spec.steps_per_bar)
+    _draw_grid_lines(axes, spec.steps_per_beat, spec.beats_per_bar, drawn_bars, n_rows)
+    start = notes["start"] - first * spec.steps_per_bar
+    end = start + (max(1, spec.steps_per_beat // 4) if lane.is_drum else notes["duration"])
+    shown = (end > 0) & (start < drawn_bars * spec.steps_per_bar)
+    start, end, pitch = start[shown], end[shown], notes["pitch"][shown]
+    row = np.searchsorted(np.array(lane.pitches), pitch)
+    given = np.zeros(len(start), bool)
+    if piece.given is not None:
+        given = piece.given[lane.track, notes["start"][shown] // spec.steps_per_bar]
+    left, right = np.maximum(start, 0), np.minimum(end, drawn_bars * spec.steps_per_bar)
+    # A corner as wide as it is high on paper, given the scales of the two axes.
+    radius = 0.35 * lane.inches / n_rows / ((_WIDTH - _LEFT - _RIGHT) / n_steps)
+    for pale in (True, False):
+        mine = given == pale
+        axes.add_collection(
+            PolyCollection(
+                _rounded(left[mine], right[mine], row[mine], radius),
+                facecolors=_mix(lane.colour, 0.72) if pale else lane.colour,
+                edgecolors=_mix(lane.colour, 0.45) if pale else _PAPER,
+                linewidths=0.5,
+            )
+        )
+        begins = mine & (start >= 0)
+        strokes = np.stack([left[begins], row[begins] - 0.26, left[begins], row[begins] + 0.26], -1).reshape(
+            -1, 2, 2
+        ) + np.array([radius * 0.75, 0])
+        axes.add_collection(LineCollection(list(strokes), colors="black", alpha=0.28, linewidths=1.1))
+
+
+def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
+    """Paper, stripes for the black keys (for drums: every other drum) and the labels at the left."""
+    for row, pitch in enumerate(lane.pitches):
+        dark = row % 2 if lane.is_drum else pitch % 12 in _BLACK_KEYS
+        axes.axhspan(
+            row - 0.5,
+            row + 0.5,
+            xmax=n_steps / axes.get_xlim()[1],
+            color=_mix(lane.colour, 0.90 if dark else 0.945),
+            lw=0,
+            zorder=0,
+        )
+    labelled = (0,) if len(lane.pitches) > 15 else (0, 7)
+    rows = [i for i, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
+    names = [(drum_name if lane.is_drum else note_name)(lane.pitches[i]) for i in rows]
+    axes.set_yticks(rows, names, fontsize=6.5, color=_FAINT)
+    axes.tick_params(length=0, pad=3)
+    axes.set_xticks([])
+
+
+def _draw_grid_lines(axes: Axes, steps_per_beat: int, beats_per_bar: int, n_bars: int, n_rows: int) -> None:
+    beats = np.arange(n_bars * beats_per_bar + 1)
+    for is_bar in (False, True):
+        x = beats[(beats % beats_per_bar == 0) == is_bar] * steps_per_beat
+        axes.vlines(
+            x, -0.5, n_rows - 0.5, colors=_INK, alpha=0.35 if is_bar else 0.10, linewidths=0.7, zorder=1
+        ).set_clip_on(False)
+
+
+def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
+    from matplotlib.transforms import blended_transform_factory, offset_copy
+
+    place = offset_copy(
+        blended_transform_factory(axes.transData, axes.transAxes), axes.figure, y=0.045, units="inches"
+    )
+    sections = dict(piece.sections)
+    for bar in range(first, min(first + n_bars, piece.n_bars)):
+        x = (bar - first) * piece.spec.steps_per_bar
+        axes.text(x, 1, f" {bar + 1}", transform=place, fontsize=7.5, color=_FAINT, va="bottom")
+        if bar in sections:
+            raised = offset_copy(place, axes.figure, y=0.14, units="inches")
+            axes.text(x, 1, f" {sections[bar]}", transform=raised, fontsize=9, color=_INK, weight="bold")
+
+
+def _rounded(left: NDArray, right: NDArray, row: NDArray, radius: float) -> NDArray[np.float64]:
+    """Outlines of notes with round corners: (note, corner point, 2)."""
+    angle = np.linspace(0, np.pi / 2, 4)
+    turns = np.concatenate([angle + quarter * np.pi / 2 for quarter in range(4)])
+    side = np.repeat(np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]), 4, axis=0)
+    arc = np.stack([np.cos(turns), np.sin(turns)], -1) - side
+    half = np.stack([(right - left) / 2, np.full(len(left), 0.42)], -1)[:, None]
+    centre = np.stack([(right + left) / 2, row], -1)[:, None]
+    corner = np.minimum(half, np.array([radius, 0.35]))
+    return centre + side * half + arc * corner
+
+
+def _mix(colour: str, paper: float) -> tuple[float, ...]:
+    """`colour` with a share of `paper` white in it."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(part + (1 - part) * paper for part in to_rgb(colour))
