@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist, pdist
-from scipy.stats import rankdata
 
 from musegan.metrics import share
 
@@ -147,8 +146,9 @@ def auc(scores: NDArray, labels: NDArray[np.bool_]) -> float:
     n_negative = len(labels) - n_positive
     if not n_positive or not n_negative:
         return float("nan")
-    ranks = rankdata(scores)[labels].sum()
-    return float((ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    negative = np.sort(scores[~labels])
+    below = sum(np.searchsorted(negative, scores[labels], side).sum() for side in ("left", "right")) / 2
+    return float(below / (n_positive * n_negative))
 
 
 def two_sample_auc(
@@ -195,7 +195,7 @@ def two_sample_auc(
     return float(np.mean(known)) if known else float("nan")
 
 
-def _expanded(features: Matrix, rng: np.random.Generator, n_random: int = 256) -> Matrix:
+def _expanded(features: Matrix, rng: np.random.Generator, n_random: int = 128) -> Matrix:
     """Features, their squares and random rectified features, each with mean 0 and spread 1."""
     weights = rng.normal(size=(features.shape[1], n_random)) / np.sqrt(features.shape[1])
     rectified = np.maximum(features @ weights + rng.normal(size=n_random), 0)

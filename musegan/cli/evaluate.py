@@ -25,6 +25,8 @@ def evaluate(
     against: Annotated[str | None, typer.Option(help="Another model or folder to put beside it.")] = None,
     n_phrases: Annotated[int, typer.Option(help="Phrases in each row.", min=10)] = 2000,
     n_pieces: Annotated[int, typer.Option(help="Long pieces in each row.", min=4)] = 32,
+    piece_bars: Annotated[int, typer.Option(help="Bars of a long piece.", min=8)] = 64,
+    n_contexts: Annotated[int, typer.Option(help="Phrases completed in each task.", min=2)] = 32,
     min_tracks: Annotated[int, typer.Option(help="Tracks that sound in a real phrase.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures: OUT.html.")] = None,
@@ -50,7 +52,14 @@ def evaluate(
             refuse_overwrite(path, force)
     songs = Dataset(dataset)
     rivals = [_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
-    settings = Settings(n_phrases=n_phrases, n_pieces=n_pieces, min_tracks=min_tracks, seed=seed)
+    settings = Settings(
+        n_phrases=n_phrases,
+        n_pieces=n_pieces,
+        piece_bars=piece_bars,
+        n_contexts=n_contexts,
+        min_tracks=min_tracks,
+        seed=seed,
+    )
     with _progress() as progress:
         found = run(rivals[0], songs, settings, rivals[1] if against else None, progress)
     for note in found.notes:
