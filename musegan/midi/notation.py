@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.read import NOTATION_SUFFIXES, Part, Score, one_after_another
 from musegan.midi.repair import MAX_BYTES
-
-if TYPE_CHECKING:
-    import music21
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
@@ -87,8 +84,8 @@ def _ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:
     return np.array([round(value * TICKS_PER_BEAT) for value in quarters], np.int64)
 
 
-def _convert(piece: music21.stream.Score) -> Score:
-    parts = piece.parts or [piece]
+def _convert(piece: Any) -> Score:
+    parts = list(piece.parts) or [piece]
     meters = list(_meters(parts[0]))
     tempos = [(begin, mark.getQuarterBPM() or 120.0) for begin, _, mark in piece.metronomeMarkBoundaries()]
     return Score(
@@ -101,7 +98,7 @@ def _convert(piece: music21.stream.Score) -> Score:
     )
 
 
-def _meters(part: music21.stream.Part) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
+def _meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
     """Offset in quarters and time signature wherever it changes; a short bar has one of its own.
 
     Two short bars that make a whole one, as around a repeat sign, are one bar.
@@ -127,27 +124,25 @@ def _meters(part: music21.stream.Part) -> Iterator[tuple[float | Fraction, tuple
         before = length
 
 
-def _part(part: music21.stream.Part) -> Part:
+def _part(part: Any) -> Part:
     import music21
 
     instrument = part.getInstrument(returnDefault=True)
+    part.stripTies(inPlace=True)
     rows = []
-    for element in part.stripTies().flatten().notes:
+    for element in part.flatten().notes:
         if isinstance(element, music21.harmony.Harmony) or not element.quarterLength:
             continue
         velocity = element.volume.velocity or DEFAULT_VELOCITY
-        rows += [
-            (element.offset, element.offset + element.quarterLength, pitch, velocity)
-            for pitch in (round(pitch.ps) for pitch in element.pitches)
-            if 0 <= pitch <= 127
-        ]
-    start, end, pitch, velocity = zip(*rows, strict=True) if rows else ((), (), (), ())
+        end = element.offset + element.quarterLength
+        pitches = (round(pitch.ps) for pitch in element.pitches)
+        rows += [(element.offset, end, pitch, velocity) for pitch in pitches if 0 <= pitch <= 127]
     return Part(
         name=(part.partName or "").strip(),
         program=instrument.midiProgram or 0,
         is_drum=isinstance(instrument, music21.instrument.UnpitchedPercussion),
-        start=_ticks(start),
-        end=_ticks(end),
-        pitch=np.array(pitch, np.uint8),
-        velocity=np.array(velocity, np.uint8),
+        start=_ticks(row[0] for row in rows),
+        end=_ticks(row[1] for row in rows),
+        pitch=np.array([row[2] for row in rows], np.uint8),
+        velocity=np.array([row[3] for row in rows], np.uint8),
     )
