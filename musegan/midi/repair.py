@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from musegan.errors import MidiError
@@ -76,7 +76,7 @@ def _is_chunk(data: bytes, position: int) -> bool:
 
 
 def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
-    """Tick, status and data bytes of every channel and meta event; the first byte of a meta event is its type.
+    """Tick, status and data bytes of every event; the first byte of a meta event is its type.
 
     What is wrong is stepped over and added to `repairs`. The last event is always the end of the track.
     """
@@ -104,7 +104,9 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
                 break
             elif status == 0xFF:
                 yield tick, status, track[position : position + 1] + track[begin:end]
-            elif status not in (0xF0, 0xF7):
+            elif status in (0xF0, 0xF7):
+                yield tick, status, track[begin:end]
+            else:
                 repairs.add("illegal events skipped")
             position = end
         else:
@@ -171,20 +173,32 @@ def join(bodies: list[bytes], division: int) -> bytes:
 
 def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
     """The events that this package reads, as a clean track."""
-    out = bytearray()
-    written = 0
+    kept = []
     for tick, status, body in events(track, repairs):
         if status == 0xFF:
             kind, content = body[0], body[1:]
             if kind == _METER:
                 content = (content + b"\x18\x08")[:4] if len(content) == 2 else content[:4]
             wanted = {_NAME: True, _END_OF_TRACK: True, _TEMPO: len(content) == 3, _METER: len(content) == 4}
-            if not wanted.get(kind) or (kind == _TEMPO and drop_tempo):
-                continue
-            body = bytes([kind]) + _to_variable_length(len(content)) + content
-        elif status >> 4 not in (_NOTE_OFF, _NOTE_ON, _PROGRAM):
-            continue
-        out += _to_variable_length(tick - written) + bytes([status]) + body
+            if wanted.get(kind) and not (kind == _TEMPO and drop_tempo):
+                kept.append((tick, status, bytes([kind]) + content))
+        elif status >> 4 in (_NOTE_OFF, _NOTE_ON, _PROGRAM):
+            kept.append((tick, status, body))
+    return encode(kept)
+
+
+def encode(events: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The event bytes of a track: the inverse of `events`, without running status."""
+    out = bytearray()
+    written = 0
+    for tick, status, body in events:
+        out += _to_variable_length(tick - written) + bytes([status])
+        if status == 0xFF:
+            out += body[:1] + _to_variable_length(len(body) - 1) + body[1:]
+        elif status >= 0xF0:
+            out += _to_variable_length(len(body)) + body
+        else:
+            out += body
         written = tick
     return bytes(out)
 

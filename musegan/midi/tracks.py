@@ -1,0 +1,213 @@
+"""The tracks of a MIDI file event by event, so that a file can be changed in some places and stay what it is in
+all others. Every event is kept as its bytes: nothing is lost that this package has no use for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from musegan.midi import repair
+from musegan.midi.read import Part, Score
+
+DRUM_CHANNEL = 9
+PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+
+NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
+NAME, PORT, END_OF_TRACK, TEMPO, METER = 0x03, 0x21, 0x2F, 0x51, 0x58
+
+
+class Event(NamedTuple):
+    """One event of a track."""
+
+    tick: int
+    status: int  # with the channel in the lower half, for channel events
+    body: bytes  # the data bytes; of a meta event its type and content
+
+    @property
+    def kind(self) -> int:
+        """The upper half of the status of a channel event; more than 14 for all others."""
+        return self.status >> 4
+
+    @property
+    def channel(self) -> int:
+        return self.status & 0xF
+
+
+Track = list[Event]
+
+
+@dataclass
+class Note:
+    """A note of a track: where its events are, and when it sounds."""
+
+    on: int  # index of its note-on in the track
+    off: int | None  # of its note-off; None when there is none
+    start: int  # tick
+    end: int  # tick; the start where there is no note-off
+    pitch: int
+    velocity: int
+
+
+class Voice(NamedTuple):
+    """What a file calls an instrument: the notes of one program on one channel of one track."""
+
+    track: int  # index in the file
+    channel: int
+    program: int
+
+
+def note_on(tick: int, channel: int, pitch: int, velocity: int) -> Event:
+    return Event(tick, NOTE_ON << 4 | channel, bytes([pitch, velocity]))
+
+
+def note_off(tick: int, channel: int, pitch: int) -> Event:
+    return Event(tick, NOTE_OFF << 4 | channel, bytes([pitch, 64]))
+
+
+def meta(tick: int, kind: int, content: bytes = b"") -> Event:
+    return Event(tick, META, bytes([kind]) + content)
+
+
+def read_tracks(data: bytes, name: str) -> list[Track]:
+    """The tracks of a MIDI file of type 0 or 1; a track of type 0 becomes one track a channel, so that it opens
+    in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos."""
+    data, _ = repair.unwrap(data, name)
+    kind, n_tracks, division = repair.header(data)
+    tracks = [
+        [Event(*event) for event in repair.events(track, set())] for track in islice(repair.tracks(data), n_tracks)
+    ]
+    if division & 0x8000:
+        tracks = [[event for event in track if not _is_meta(event, TEMPO)] for track in tracks]
+    return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
+
+
+def _is_meta(event: Event, kind: int) -> bool:
+    return event.status == META and event.body[0] == kind
+
+
+def is_tempo(event: Event) -> bool:
+    return _is_meta(event, TEMPO) and len(event.body) == 4
+
+
+def is_end(event: Event) -> bool:
+    return _is_meta(event, END_OF_TRACK)
+
+
+def port_of(event: Event) -> int:
+    """The port that an event sends its track to, 0 for all other events."""
+    return event.body[1] if _is_meta(event, PORT) and len(event.body) > 1 else 0
+
+
+def name_of(track: Track) -> str:
+    """The name of a track, empty when it has none."""
+    return next((event.body[1:].decode("utf-8", "replace") for event in track if _is_meta(event, NAME)), "")
+
+
+def by_channel(track: Track) -> list[Track]:
+    """One track as several: first everything without a channel, then one a channel."""
+    channels = sorted({event.channel for event in track if event.status < 0xF0})
+    end = track[-1]
+    return [
+        [event for event in track if event.status >= 0xF0],
+        *([*(e for e in track if e.status < 0xF0 and e.channel == channel), end] for channel in channels),
+    ]
+
+
+def from_score(score: Score) -> list[Track]:
+    """Tracks that say what a score says, one a part: for files that are not MIDI or too damaged."""
+    end = score.end_tick
+    head = [
+        *(
+            meta(tick, TEMPO, min(round(6e7 / qpm), 0xFFFFFF).to_bytes(3, "big"))
+            for tick, qpm in zip(score.tempo_ticks.tolist(), score.tempo_qpm.tolist(), strict=True)
+        ),
+        *(
+            meta(tick, METER, bytes([top, bottom.bit_length() - 1, 24, 8]))
+            for tick, (top, bottom) in zip(score.meter_ticks.tolist(), score.meters.tolist(), strict=True)
+        ),
+    ]
+    tracks = [merge([], head, end)]
+    n_pitched = 0
+    for part in score.parts:
+        port, place = divmod(n_pitched, len(PITCHED_CHANNELS))
+        channel, port = (DRUM_CHANNEL, 0) if part.is_drum else (PITCHED_CHANNELS[place], port)
+        n_pitched += not part.is_drum
+        tracks.append(merge(new_track(part.name, channel, part.program, port), _events_of(part, channel), end))
+    return tracks
+
+
+def _events_of(part: Part, channel: int) -> Track:
+    rows = zip(part.start.tolist(), part.end.tolist(), part.pitch.tolist(), part.velocity.tolist(), strict=True)
+    out = []
+    for start, end, pitch, velocity in rows:
+        out += [note_on(start, channel, pitch, velocity), note_off(max(end, start + 1), channel, pitch)]
+    return out
+
+
+def new_track(name: str, channel: int, program: int, port: int = 0) -> Track:
+    """The beginning of a named track of one instrument."""
+    ports = [meta(0, PORT, bytes([port]))] if port else []
+    return [meta(0, NAME, name.encode()), *ports, Event(0, PROGRAM << 4 | channel, bytes([program]))]
+
+
+def merge(track: Track, added: Iterable[Event], end: int) -> Track:
+    """A track with more events, that ends at tick `end` or later.
+
+    At one tick what is added comes after what was there, but new note-offs come first.
+    """
+    last = max([end, *(event.tick for event in track)])
+    rows = [(event.tick, 1, event) for event in track if not is_end(event)]
+    rows += [(event.tick, 0 if event.kind == NOTE_OFF else 2, event) for event in added]
+    rows.sort(key=lambda row: row[:2])
+    last = max(last, rows[-1][0] if rows else 0)
+    return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
+
+
+def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
+    """A MIDI file of type 1."""
+    return repair.join([repair.encode(track) for track in tracks], ticks_per_beat)
+
+
+def find_notes(tracks: list[Track]) -> dict[Voice, list[Note]]:
+    """The notes of each voice, voices and notes in the order of their first events.
+
+    A note-off ends the oldest note that sounds on its pitch, as in `musegan.midi.read`.
+    """
+    voices: defaultdict[Voice, list[Note]] = defaultdict(list)
+    for number, track in enumerate(tracks):
+        program = [0] * 16
+        sounding: defaultdict[tuple[int, int], deque[Note]] = defaultdict(deque)
+        for index, event in enumerate(track):
+            if event.kind == PROGRAM:
+                program[event.channel] = event.body[0]
+            elif event.kind == NOTE_ON and event.body[1]:
+                pitch, velocity = event.body
+                note = Note(index, None, event.tick, event.tick, pitch, velocity)
+                voices[Voice(number, event.channel, program[event.channel])].append(note)
+                sounding[event.channel, pitch].append(note)
+            elif event.kind in (NOTE_OFF, NOTE_ON) and sounding[event.channel, event.body[0]]:
+                note = sounding[event.channel, event.body[0]].popleft()
+                note.off, note.end = index, event.tick
+    return dict(voices)
+
+
+def match_parts(voices: dict[Voice, list[Note]], score: Score) -> dict[Voice, int] | None:
+    """The part of `score` that each voice is, None when a part is none of them; voices without whole notes are
+    left out."""
+    waiting: defaultdict[tuple, deque[int]] = defaultdict(deque)
+    for index, part in enumerate(score.parts):
+        rows = np.stack([part.start, part.pitch, part.velocity], -1).tolist()
+        waiting[part.is_drum, part.program, tuple(sorted(map(tuple, rows)))].append(index)
+    found = {}
+    for voice, notes in voices.items():
+        rows = tuple(sorted((n.start, n.pitch, n.velocity) for n in notes if n.off is not None))
+        same = waiting[voice.channel == DRUM_CHANNEL, voice.program, rows]
+        if same:
+            found[voice] = same.popleft()
+    return found if len(found) == len(score.parts) else None
