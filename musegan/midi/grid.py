@@ -15,8 +15,10 @@ _BINS = 480  # of a beat, in the histogram of onsets
 _PARTS = 48  # of a beat, that are told apart when a song lies between the beats of its file
 
 _MIN_STRENGTH = 0.3  # length of the mean vector of the onsets on the circle of a step, 1 for a perfect grid
+_MIN_EVIDENCE = 10.0  # its square times the onsets (Rayleigh's test), so that few notes prove nothing
 _MIN_OFFSET = 0.25  # steps; a smaller constant offset is a way of playing, and rounding takes care of it
-_MIN_GAIN = 1.5  # how much better than the grid of the file another one must fit to be believed
+_MIN_GAIN = 1.5  # how much better than the beats of the file others must fit to be believed
+_MIN_ONSETS = 64  # in a song whose beats may be elsewhere
 
 # How often notes start at a place in the beat: on it, half way, on the sixteenths, on the triplets.
 _PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
@@ -77,7 +79,7 @@ def song_offset(
     fit = _usual_places() @ np.roll(histogram, width // 2).reshape(_PARTS, width).sum(1)
     coarse = int(fit.argmax())
     steps = min(coarse, _PARTS - coarse) / _PARTS * spec.steps_per_beat
-    if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0]:
+    if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0] or len(start) < _MIN_ONSETS:
         return _fine_offset(histogram, spec) * ticks_per_beat
     offset = coarse / _PARTS + _fine_offset(np.roll(histogram, -coarse * width), spec)
     # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
@@ -95,9 +97,11 @@ def _histogram(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.floa
 
 def _fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
     """In beats."""
-    mean = histogram @ _circle(spec.steps_per_beat) / max(histogram.sum(), 1)
+    n_onsets = histogram.sum()
+    mean = histogram @ _circle(spec.steps_per_beat) / max(n_onsets, 1)
     steps = float(np.angle(mean)) / (2 * np.pi)
-    if abs(mean) < _MIN_STRENGTH or abs(steps) < _MIN_OFFSET:
+    is_clear = abs(mean) >= _MIN_STRENGTH and abs(mean) ** 2 * n_onsets >= _MIN_EVIDENCE
+    if not is_clear or abs(steps) < _MIN_OFFSET:
         return 0.0
     return steps / spec.steps_per_beat
 

@@ -209,7 +209,8 @@ def one_after_another(scores: list[Score]) -> Score:
         parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
         moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
-        begin += -(-score.end_tick // ticks_per_bar) * ticks_per_bar
+        n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)
+        begin += int(ticks[-1]) + max(n_bars, 0) * ticks_per_bar
     return Score(
         ticks_per_beat=ticks_per_beat,
         parts=tuple(part for parts, *_ in moved for part in parts),

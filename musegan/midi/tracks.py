@@ -156,16 +156,16 @@ def new_track(name: str, channel: int, program: int, port: int = 0) -> Track:
     return [meta(0, NAME, name.encode()), *ports, Event(0, PROGRAM << 4 | channel, bytes([program]))]
 
 
-def merge(track: Track, added: Iterable[Event], end: int) -> Track:
+def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event] = ()) -> Track:
     """A track with more events, that ends at tick `end` or later.
 
-    At one tick what is added comes after what was there, but new note-offs come first.
+    At one tick come first new note-offs and the events of `early`, then what was there, then what else is added.
     """
-    last = max([end, *(event.tick for event in track)])
     rows = [(event.tick, 1, event) for event in track if not is_end(event)]
     rows += [(event.tick, 0 if event.kind == NOTE_OFF else 2, event) for event in added]
+    rows += [(event.tick, 0, event) for event in early]
     rows.sort(key=lambda row: row[:2])
-    last = max(last, rows[-1][0] if rows else 0)
+    last = max([end, *(event.tick for event in track), *(tick for tick, _, _ in rows[-1:])])
     return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
 
 

@@ -1,0 +1,300 @@
+"""Composed bars in a user's file: only they change, and everything else stays as it was, event for event.
+
+What is kept of the user's is their own: ticks, velocities, timing, programs, names, controllers, tempos, other
+tracks. In composed cells the notes of the mapped parts go, those that start there with all their length, and the
+composed ones come into the same tracks. A kept note that rings into a composed bar is cut at the bar line, or
+where the composed roll ends it, never made longer. A composed note ends at the latest where a kept one starts on
+its pitch. Bends and pedals of composed bars go with their notes (`musegan.midi.gestures`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import MidiError
+from musegan.files import replacing
+from musegan.midi.feel import perform
+from musegan.midi.gestures import remove_gestures, restore_volume
+from musegan.midi.notes import GridNotes
+from musegan.midi.read import read_bytes
+from musegan.midi.tracks import (
+    DRUM_CHANNEL,
+    PITCHED_CHANNELS,
+    PROGRAM,
+    Event,
+    Note,
+    Track,
+    Voice,
+    find_notes,
+    from_score,
+    is_tempo,
+    match_parts,
+    merge,
+    meta,
+    new_track,
+    note_off,
+    note_on,
+    port_of,
+    read_tracks,
+    to_bytes,
+)
+from musegan.pianoroll import HELD
+from musegan.piece import Piece
+
+Place = tuple[int, int]
+"""Track of the file and channel."""
+
+
+def splice(source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize: float = 1.0) -> Path:
+    """Write the composed cells of a piece into a copy of the file that it was made from.
+
+    Parameters
+    ----------
+    source : Path
+        The user's file. What is not MIDI (or is MIDI of type 2) is written as MIDI with the same notes.
+    grid : GridNotes
+        `read_notes` of that file.
+    piece : Piece
+        ``given : (track, bar), bool`` tells kept cells from composed ones; bars after those of the file are new.
+        With another tempo than `grid` all tempos of the file change in proportion.
+    path : Path
+        Written whole or not at all. It may be `source`.
+    humanize : float
+        For the composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
+
+    Returns
+    -------
+    `path`. A composed track that no part of the file is mapped to becomes a new named track on a free channel,
+    or on a port of its own when the file uses all channels.
+
+    Raises
+    ------
+    MidiError
+        `source` cannot be read any more, `piece` has no ``given`` or fewer bars than it, or `path` cannot be
+        written.
+    """
+    if piece.given is None or piece.n_bars < grid.n_bars:
+        raise MidiError(f"the piece is not made from {source}: it keeps nothing or has fewer than its bars")
+    tracks, parts = _read(source, grid)
+    data = to_bytes(_Splicer(tracks, parts, grid, piece).run(humanize), grid.score.ticks_per_beat)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise MidiError(f"{path} cannot be written: {error}", reason="unwritable") from error
+    return path
+
+
+def _read(source: Path, grid: GridNotes) -> tuple[list[Track], dict[Voice, int]]:
+    """The tracks of the file and the part that each voice is; made from the score where the file is not MIDI or
+    does not say the same as the score."""
+    data = read_bytes(source)
+    parts = None
+    if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
+        tracks = read_tracks(data, str(source))
+        parts = match_parts(find_notes(tracks), grid.score)
+    if parts is None:
+        tracks = from_score(grid.score)
+        parts = {voice: voice.track - 1 for voice in find_notes(tracks)}
+    return tracks, parts
+
+
+@dataclass
+class _Splicer:
+    """One splice: the tracks of the file, which grow and change until they are written."""
+
+    tracks: list[Track]
+    parts: dict[Voice, int]
+    grid: GridNotes
+    piece: Piece
+
+    def __post_init__(self) -> None:
+        spec, grid = self.piece.spec, self.grid
+        assert self.piece.given is not None
+        self.given = self.piece.given
+        self.step = grid.score.ticks_per_beat / spec.steps_per_beat  # ticks
+        self.begin = grid.first_bar_tick + grid.offset_ticks
+        self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
+        self.voices = find_notes(self.tracks)
+        self.rows = {voice: grid.mapping[part] for voice, part in self.parts.items()}  # None: not mapped
+        self.kept: defaultdict[tuple[Place, int], list[tuple[int, int]]] = defaultdict(list)  # by pitch
+        self.dropped: list[set[int]] = [set() for _ in self.tracks]
+        self.added: list[Track] = [[] for _ in self.tracks]
+        self.early: list[Track] = [[] for _ in self.tracks]  # added before what is there at the same tick
+
+    def run(self, humanize: float) -> list[Track]:
+        for voice, notes in self.voices.items():
+            for note in notes:
+                self._keep_or_drop(voice, note)
+        self._remove_gestures()
+        played = self._composed(humanize)
+        for row in np.unique(played["track"]).tolist():
+            self._add(row, played[played["track"] == row])
+        self._change_tempo()
+        changed = [
+            [event for index, event in enumerate(track) if index not in gone]
+            for track, gone in zip(self.tracks, self.dropped, strict=True)
+        ]
+        return [
+            merge(track, added, self.end, early)
+            for track, added, early in zip(changed, self.added, self.early, strict=True)
+        ]
+
+    # -- where ----------------------------------------------------------------------------------------------
+
+    def _step_of(self, tick: int) -> int:
+        return max(round((tick - self.begin) / self.step), 0)
+
+    def _tick_of(self, step: int) -> int:
+        return max(round(self.begin + step * self.step), 0)
+
+    def _bar_of(self, tick: int) -> int:
+        return min(self._step_of(tick) // self.piece.spec.steps_per_bar, self.piece.n_bars - 1)
+
+    def _composed_regions(self, row: int) -> list[tuple[int, int]]:
+        """First and end tick of each run of composed bars of a track, rounded as notes are."""
+        n_steps = self.piece.spec.steps_per_bar
+        bars = np.flatnonzero(~self.given[row]).tolist()
+        runs = [[bar for _, bar in run] for _, run in groupby(enumerate(bars), lambda item: item[1] - item[0])]
+        half = round(self.step / 2)
+        return [
+            (self._tick_of(run[0] * n_steps), max(self._tick_of((run[-1] + 1) * n_steps) - half, 0))
+            for run in runs
+        ]
+
+    # -- what the user had ----------------------------------------------------------------------------------
+
+    def _keep_or_drop(self, voice: Voice, note: Note) -> None:
+        row = self.rows.get(voice)
+        if row is None:
+            return
+        if not self.given[row, self._bar_of(note.start)]:
+            self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
+            return
+        end = self._cut(row, note)
+        if end < note.end and note.off is not None:
+            self.dropped[voice.track].add(note.off)
+            self.added[voice.track].append(note_off(end, voice.channel, note.pitch))
+        self.kept[(voice.track, voice.channel), note.pitch].append((note.start, end))
+
+    def _cut(self, row: int, note: Note) -> int:
+        """The end of a kept note: its own, or where it rings into a composed bar that does not hold it."""
+        spec, roll = self.piece.spec, self.piece.roll
+        if spec.tracks[row].is_drum or note.off is None:
+            return note.end
+        last = self._step_of(note.end)
+        step = (self._bar_of(note.start) + 1) * spec.steps_per_bar
+        line = roll[row].reshape(-1, spec.n_pitches)
+        pitch = note.pitch - spec.lowest_pitch
+        while step < min(last, len(line)):
+            is_held = 0 <= pitch < spec.n_pitches and line[step, pitch] == HELD
+            if not self.given[row, step // spec.steps_per_bar] and not is_held:
+                return max(min(note.end, self._tick_of(step)), note.start + 1)
+            step += 1
+        return note.end
+
+    def _remove_gestures(self) -> None:
+        for (track, channel), row in self._places().items():
+            if row is not None:
+                regions = self._composed_regions(row)
+                dropped, added = remove_gestures(self.tracks[track], channel, regions)
+                self.dropped[track] |= dropped
+                self.early[track] += added
+                if self.piece.n_bars > self.grid.n_bars:
+                    begin = self._tick_of(self.grid.n_bars * self.piece.spec.steps_per_bar)
+                    self.added[track] += restore_volume(self.tracks[track], channel, begin)
+
+    def _places(self) -> dict[Place, int | None]:
+        """The ensemble track that all voices of each place are mapped to, None where they differ."""
+        rows: defaultdict[Place, set[int | None]] = defaultdict(set)
+        for voice in self.voices:
+            rows[voice.track, voice.channel].add(self.rows.get(voice))
+        return {place: next(iter(found)) if len(found) == 1 else None for place, found in rows.items()}
+
+    # -- what is new ----------------------------------------------------------------------------------------
+
+    def _composed(self, humanize: float) -> NDArray:
+        """The notes that start in composed cells, as played, in ticks of the file."""
+        played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
+        steps = np.rint(played["start"] / self.step).astype(np.int64)
+        bars = np.minimum(steps // self.piece.spec.steps_per_bar, self.piece.n_bars - 1)
+        played = played[~self.given[played["track"], bars]]
+        for name in ("start", "end"):
+            played[name] = np.clip(np.rint(played[name] + self.begin), 0, self.end)
+        return played
+
+    def _add(self, row: int, played: NDArray) -> None:
+        """Write composed notes of one ensemble track into its place."""
+        place = self._home(row, played["start"])
+        track, channel = place or self._new_place(row)
+        for _, start, end, pitch, velocity in played.tolist():
+            for first, last in self.kept[(track, channel), pitch]:
+                if first <= start < last:
+                    start = last
+                elif start < first < end:
+                    end = first
+            if start < end:
+                self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
+
+    def _home(self, row: int, starts: NDArray[np.int64]) -> Place | None:
+        """Where most notes of an ensemble track are, if new notes at `starts` would sound with its programs."""
+        sizes: defaultdict[Place, int] = defaultdict(int)
+        programs: defaultdict[Place, set[int]] = defaultdict(set)
+        for voice, notes in self.voices.items():
+            sizes[voice.track, voice.channel] += len(notes)
+            programs[voice.track, voice.channel].add(voice.program)
+        places = [place for place, mapped in self._places().items() if mapped == row]
+        for place in sorted(places, key=lambda place: -sizes[place]):
+            track, channel = place
+            changes = [event for event in self.tracks[track] if event.status == PROGRAM << 4 | channel]
+            ticks = np.array([event.tick for event in changes], np.int64)
+            before = np.searchsorted(ticks, starts, side="right") - 1
+            used = {changes[index].body[0] for index in np.unique(before).tolist() if index >= 0}
+            if channel != DRUM_CHANNEL and not used <= programs[place]:
+                continue
+            if (before < 0).any() and changes and 0 not in programs[place]:
+                self.added[track].append(changes[0]._replace(tick=0))
+            return place
+        return None
+
+    def _new_place(self, row: int) -> Place:
+        """A new track on a free channel, or on a new port when there is none."""
+        own = self.piece.spec.tracks[row]
+        events = [event for track in (*self.tracks, *self.added) for event in track]
+        port = 0
+        channel = DRUM_CHANNEL
+        if not own.is_drum:
+            taken = {event.channel for event in events if event.status < 0xF0}
+            free = [channel for channel in PITCHED_CHANNELS if channel not in taken]
+            port = 0 if free else max(map(port_of, events)) + 1
+            channel = free[0] if free else PITCHED_CHANNELS[0]
+        self.tracks.append([])
+        self.dropped.append(set())
+        self.early.append([])
+        self.added.append(new_track(own.name, channel, own.program, port))
+        return len(self.tracks) - 1, channel
+
+    def _change_tempo(self) -> None:
+        """Scale the tempo map when another tempo was asked for."""
+        factor = self.grid.tempo_qpm / self.piece.tempo_qpm
+        if abs(factor - 1) < 1e-9:
+            return
+        n_changed = 0
+        for track in self.tracks:
+            for index, event in enumerate(track):
+                if is_tempo(event):
+                    slower = round(int.from_bytes(event.body[1:], "big") * factor)
+                    track[index] = _tempo(event.tick, slower)
+                    n_changed += 1
+        if not n_changed:
+            self.added[0].append(_tempo(0, round(6e7 / self.piece.tempo_qpm)))
+
+
+def _tempo(tick: int, microseconds: int) -> Event:
+    return meta(tick, 0x51, min(max(microseconds, 1), 0xFFFFFF).to_bytes(3, "big"))
