@@ -23,6 +23,7 @@ PLAYED = np.dtype(
         ("end", np.int64),  # tick of note-off, after the start
         ("pitch", np.uint8),  # MIDI number
         ("velocity", np.uint8),  # 1-127
+        ("step", np.int32),  # of the onset on the grid, from the start of the piece
     ]
 )
 """A note as it is played; arrays of it are sorted by (track, start, pitch)."""
@@ -59,9 +60,10 @@ def perform(piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER
     end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
     velocity, offset = _draw(piece, notes)
     start = notes["start"].astype(np.int64)
-    offset_ticks = np.rint(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
+    # Whole ticks towards the grid: in files of few ticks a rounded offset would reach half a step.
+    offset_ticks = np.trunc(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
     played = np.empty(len(notes), PLAYED)
-    played["track"], played["pitch"] = notes["track"], notes["pitch"]
+    played["track"], played["pitch"], played["step"] = notes["track"], notes["pitch"], start
     played["velocity"] = np.clip(np.rint(FLAT_VELOCITY + humanize * (velocity - FLAT_VELOCITY)), 1, 127)
     onset = np.clip(to_ticks(start, spec, ticks_per_beat) + offset_ticks.astype(np.int64), 0, end_of_piece - 1)
     held = to_ticks(start + notes["duration"], spec, ticks_per_beat) + offset_ticks.astype(np.int64)

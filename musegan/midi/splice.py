@@ -44,7 +44,7 @@ from musegan.midi.tracks import (
     read_tracks,
     to_bytes,
 )
-from musegan.pianoroll import HELD
+from musegan.pianoroll import HELD, ONSET, SILENT
 from musegan.piece import Piece
 
 Place = tuple[int, int]
@@ -178,25 +178,22 @@ class _Splicer:
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
         end = self._cut(row, note)
-        if end < note.end and note.off is not None:
+        if note.off is not None and end < note.end:
             self.dropped[voice.track].add(note.off)
             self.added[voice.track].append(note_off(end, voice.channel, note.pitch))
         self.kept[(voice.track, voice.channel), note.pitch].append((note.start, end))
 
     def _cut(self, row: int, note: Note) -> int:
-        """The end of a kept note: its own, or where it rings into a composed bar that does not hold it."""
-        spec, roll = self.piece.spec, self.piece.roll
-        if spec.tracks[row].is_drum or note.off is None:
-            return note.end
-        last = self._step_of(note.end)
-        step = (self._bar_of(note.start) + 1) * spec.steps_per_bar
-        line = roll[row].reshape(-1, spec.n_pitches)
-        pitch = note.pitch - spec.lowest_pitch
-        while step < min(last, len(line)):
-            is_held = 0 <= pitch < spec.n_pitches and line[step, pitch] == HELD
-            if not self.given[row, step // spec.steps_per_bar] and not is_held:
+        """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
+        that strikes it again)."""
+        spec, pitch = self.piece.spec, note.pitch - self.piece.spec.lowest_pitch
+        line = self.piece.roll[row].reshape(-1, spec.n_pitches)
+        begin = (self._bar_of(note.start) + 1) * spec.steps_per_bar
+        for step in range(begin, min(self._step_of(note.end), len(line))):
+            cell = line[step, pitch] if 0 <= pitch < spec.n_pitches else SILENT
+            goes_on = cell != ONSET if spec.tracks[row].is_drum else cell == HELD
+            if not goes_on and not self.given[row, step // spec.steps_per_bar]:
                 return max(min(note.end, self._tick_of(step)), note.start + 1)
-            step += 1
         return note.end
 
     def _remove_gestures(self) -> None:
@@ -222,9 +219,7 @@ class _Splicer:
     def _composed(self, humanize: float) -> NDArray:
         """The notes that start in composed cells, as played, in ticks of the file."""
         played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
-        steps = np.rint(played["start"] / self.step).astype(np.int64)
-        bars = np.minimum(steps // self.piece.spec.steps_per_bar, self.piece.n_bars - 1)
-        played = played[~self.given[played["track"], bars]]
+        played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         for name in ("start", "end"):
             played[name] = np.clip(np.rint(played[name] + self.begin), 0, self.end)
         return played
@@ -233,7 +228,7 @@ class _Splicer:
         """Write composed notes of one ensemble track into its place."""
         place = self._home(row, played["start"])
         track, channel = place or self._new_place(row)
-        for _, start, end, pitch, velocity in played.tolist():
+        for _, start, end, pitch, velocity, _ in played.tolist():
             for first, last in self.kept[(track, channel), pitch]:
                 if first <= start < last:
                     start = last

@@ -143,7 +143,7 @@ def to_track(events: Iterable[Event], n_ticks: int) -> mido.MidiTrack:
 def note_events(played: NDArray, channel: int) -> list[Event]:
     """Note-on and note-off of each note of ``played : (note,), PLAYED``."""
     events: list[Event] = []
-    for _, start, end, pitch, velocity in played.tolist():
+    for _, start, end, pitch, velocity, _ in played.tolist():
         events.append((start, _ON, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
         events.append((end, _OFF, mido.Message("note_off", channel=channel, note=pitch, velocity=64)))
     return events
@@ -228,7 +228,7 @@ def to_pretty_midi(piece: Piece, humanize: float = 1.0) -> PrettyMIDI:
     played = perform(piece, humanize)
     for index, track in enumerate(piece.spec.tracks):
         instrument = pretty_midi.Instrument(track.program, track.is_drum, track.name)
-        for _, start, end, pitch, velocity in played[played["track"] == index].tolist():
+        for _, start, end, pitch, velocity, _ in played[played["track"] == index].tolist():
             instrument.notes.append(pretty_midi.Note(velocity, pitch, start * seconds, end * seconds))
         midi.instruments.append(instrument)
     return midi
