@@ -217,9 +217,11 @@ class _Splicer:
     # -- what is new ----------------------------------------------------------------------------------------
 
     def _composed(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file."""
+        """The notes that start in composed cells, as played, in ticks of the file. Those in the part of a pickup
+        bar that comes before the file are left out."""
         played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
+        played = played[self.begin + played["step"] * self.step > -self.step / 2]
         for name in ("start", "end"):
             played[name] = np.clip(np.rint(played[name] + self.begin), 0, self.end)
         return played
