@@ -19,6 +19,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _BATCH = 8  # tasks that a worker gets at once
+_START_LIMIT = 60.0  # seconds for a process to start and import what it needs
 _AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
 
 
@@ -131,8 +132,11 @@ class _Pool(Generic[Task, Result]):
                     self._take(worker, worker.connection.recv())
                 except (EOFError, OSError):
                     self._replace(index, "crashed the reader")
-            elif worker.tasks and time.monotonic() - worker.since > self.time_limit:
+            elif worker.tasks and time.monotonic() - worker.since > self._limit(worker):
                 self._replace(index, "took too long")
+
+    def _limit(self, worker: _Worker[Task]) -> float:
+        return self.time_limit if worker.has_started else _START_LIMIT
 
     def _take(self, worker: _Worker[Task], answer: Result | Lost | None) -> None:
         worker.since = time.monotonic()
