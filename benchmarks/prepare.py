@@ -112,9 +112,7 @@ def main() -> None:
         mine = times["musegan prepare"]
         print(f"{len(chosen)} files on one core, CPU time")
         for name, value in times.items():
-            print(
-                f"{name:30} {value:9.2f} ms a file {1000 / value:9.1f} files/s {value / mine:8.2f} x the time of ours"
-            )
+            print(f"{name:30} {value:8.2f} ms a file {1000 / value:8.1f} files/s {value / mine:7.2f} x our time")
         report = prepare([arguments.folder], Path(folder) / "all.npz", BAND)
         print(f"whole folder, all cores: {report.files} files in {report.seconds:.1f} s")
         print(f"random windows of 4 bars: {windows_per_second(Dataset(report.dataset)):.0f} a second on one core")

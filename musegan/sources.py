@@ -158,7 +158,7 @@ def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
                 name = _inner_name(file, member.name)
                 content = archive.extractfile(member) if member.size <= MAX_BYTES else None
                 yield Item(name, None, "too large") if content is None else Item(name, content.read())
-            archive.members = []  # type: ignore[misc]  # or every member is kept in memory
+            archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
 
 
 def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:

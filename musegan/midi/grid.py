@@ -92,7 +92,7 @@ def _histogram(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.floa
     """Onsets by place in the beat: (_BINS,)."""
     counts = np.bincount(start % ticks_per_beat)
     place = (np.arange(len(counts)) * _BINS + ticks_per_beat // 2) // ticks_per_beat % _BINS
-    return np.bincount(place, weights=counts, minlength=_BINS)
+    return np.bincount(place, weights=counts, minlength=_BINS).astype(np.float64)
 
 
 def _fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import symusic
@@ -131,8 +132,8 @@ def _parse_strictly(data: bytes, name: str) -> Score | None:
     return score if score.parts else None
 
 
-def _convert(parsed: symusic.core.ScoreTick, name: str) -> Score:
-    """A symusic score as ours."""
+def _convert(parsed: Any, name: str) -> Score:
+    """A `symusic.Score` in ticks as ours."""
     parts = _parts([track for track in parsed.tracks if len(track.notes)])
     if parts and parsed.tpq <= 0:
         raise MidiError(f"{name} has {parsed.tpq} ticks a beat, so its notes have no times", "no ticks per beat")
@@ -158,7 +159,7 @@ def _in_order(ticks: NDArray[np.int64], is_valid: NDArray[np.bool_]) -> NDArray[
     return order[(is_valid & (ticks >= 0))[order]]
 
 
-def _parts(tracks: list[symusic.core.TrackTick]) -> tuple[Part, ...]:
+def _parts(tracks: list[Any]) -> tuple[Part, ...]:
     """Tracks with notes as parts. Notes at ticks beyond 31 bits, which symusic wraps around, are left out."""
     if not tracks:
         return ()
