@@ -5,7 +5,7 @@ The networks see controls and mask together as one row of features per bar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,12 @@ class Controls:
         """The controls of some bars."""
         return replace(self, play=self.play[:, :, bars])
 
-    def dropped(self, rng: np.random.Generator, probability: float) -> Controls:
-        """A copy in which each control of each piece is free with the given probability."""
-        drop = rng.random((4, len(self.key))) < probability
+    def pieces(self, index: slice | NDArray[np.int64]) -> Controls:
+        """The controls of some pieces of the batch."""
+        return Controls(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
+
+    def dropped(self, drop: NDArray[np.bool_]) -> Controls:
+        """A copy in which the controls are free that ``drop : (4, batch)`` marks: play, key, density, style."""
         return Controls(
             play=np.where(drop[0, :, None, None], FREE, self.play).astype(np.int8),
             key=np.where(drop[1, :, None], 0, self.key).astype(np.float32),

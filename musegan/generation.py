@@ -119,7 +119,7 @@ def _compose(
     scores = []
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_controls = controls.bars(np.arange(window.start, window.stop))
-        part = complete_from(
+        part = complete(
             model, latents.bars(window), rolls[:, :, window], known[:, :, window], part_controls, temperature
         )
         if scored:
@@ -158,23 +158,8 @@ def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, s
         is_known[new] = True
 
 
-def complete(
-    model: ModelFile,
-    given: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
-    controls: Controls,
-    rng: np.random.Generator,
-    temperature: float = 1.0,
-) -> NDArray[np.uint8]:
-    """Compose the cells of one window that are not given, with fresh latents; arguments as in `compose`."""
-    sizes = model.config.model
-    batch_size, n_tracks, n_bars = mask.shape
-    latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
-    return complete_from(model, latents, given, mask, controls, temperature)
-
-
 @torch.inference_mode()
-def complete_from(
+def complete(
     model: ModelFile,
     latents: Latents,
     given: NDArray[np.uint8],
@@ -182,7 +167,7 @@ def complete_from(
     controls: Controls,
     temperature: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """`complete` with latents of one's own."""
+    """Compose what is not given of one window, in one pass; arguments and result as in `compose`."""
     device = model.device
     patches = model.generator(
         latents.scaled(temperature).to(device),

@@ -56,7 +56,7 @@ def _wgan_gp(
     batch_size = real.shape[1]
     scores = discriminator(torch.cat([real, fake], dim=1), torch.cat([features, features]))
     gaps = scores[:batch_size] - scores[batch_size:]
-    share = torch.rand((1, batch_size, 1, 1, 1), device=real.device)
+    share = torch.rand((1, batch_size, 1, 1, 1), device=real.device).to(real.dtype)
     between = torch.lerp(real, fake, share).requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(between, features).sum(), between, create_graph=True)
     slopes = (gradient.square().sum((0, 2, 3, 4)) + 1e-8).sqrt()

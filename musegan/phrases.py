@@ -48,18 +48,21 @@ class PhraseSource:
 
     def sample(self, rng: np.random.Generator, batch_size: int) -> Phrases:
         """Phrases drawn at random, with replacement."""
-        return self.at(rng.integers(0, len(self.windows), batch_size), rng)
+        return self.at(*self.draw(rng, batch_size))
 
-    def at(self, indices: NDArray[np.int64], rng: np.random.Generator) -> Phrases:
-        """The phrases with the given numbers. `rng` is used for random transpositions only."""
-        starts = self.windows[indices]
+    def draw(self, rng: np.random.Generator, batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Random numbers of phrases, and the transpositions that ``transpose="random"`` gives them."""
+        return rng.integers(0, len(self.windows), batch_size), rng.integers(-6, 6, batch_size)
+
+    def at(
+        self, indices: NDArray[np.int64], random_shifts: NDArray[np.int64], part: slice = slice(None)
+    ) -> Phrases:
+        """The phrases with the given numbers, or a part of them."""
+        starts = self.windows[indices[part]]
         songs = self.dataset.song_of(starts)
-        if self.transpose == "key":
-            semitones = self._shifts[songs]
-        elif self.transpose == "random":
-            semitones = rng.integers(-6, 6, len(starts))
-        else:
-            semitones = np.zeros(len(starts), np.int64)
+        semitones = {"key": self._shifts[songs], "random": random_shifts[part], "none": np.zeros_like(starts)}[
+            self.transpose
+        ]
         rolls = self.dataset.rolls(starts, self.n_bars, semitones)
         classes = self.dataset.songs["pitch_classes"][songs]
         key = np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1)

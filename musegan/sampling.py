@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.calibration import calibrated
 from musegan.checkpoint import ModelFile
 from musegan.config import Config
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError
-from musegan.generation import complete, draw_controls
+from musegan.generation import compose
 from musegan.monitor import Reference, warnings
 from musegan.phrases import Phrases, PhraseSource
 
+N_CALIBRATION = 128  # training phrases that the model is calibrated on
 N_FILES = 4  # samples written as MIDI
 N_PICTURES = 20  # samples in the picture
 BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What one sampling found."""
+
+    model: ModelFile  # calibrated: the model to keep
+    measures: dict[str, float]  # see musegan.monitor; "score", lower is better
+    warnings: list[str]
 
 
 class Sampler:
@@ -28,24 +40,30 @@ class Sampler:
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
         held_out = _held_out(dataset, config)
         self.real = Reference.from_rolls(held_out.rolls, dataset.spec, held_out.sources)
+        settings = config.train
+        source = PhraseSource(dataset, "train", config.model.phrase_bars, settings.min_tracks, settings.transpose)
+        self.phrases = source.sample(np.random.default_rng([self.seed, 3]), min(settings.n_samples, N_CALIBRATION))
 
-    def take(self, model: ModelFile, phrases_seen: int) -> tuple[dict[str, float], list[str]]:
-        """Compose, write samples, and return the measures and the warnings they give."""
+    def take(self, model: ModelFile, phrases_seen: int) -> Samples:
+        """Calibrate the model, compose, write samples, and measure them."""
+        model = self.calibrate(model)
         rolls = self.compose(model)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
-        return measures, warnings(measures)
+        return Samples(model=model, measures=measures, warnings=warnings(measures))
+
+    def calibrate(self, model: ModelFile) -> ModelFile:
+        """A copy of the model that composes as many notes as the training phrases have."""
+        return calibrated(model, self.phrases)
 
     def compose(self, model: ModelFile) -> NDArray[np.uint8]:
         """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""
-        rng = np.random.default_rng([self.seed, 1])
         n_bars = model.config.model.phrase_bars
         batches = []
         for first in range(0, self.n_samples, BATCH_SIZE):
             size = min(BATCH_SIZE, self.n_samples - first)
             nothing = np.zeros((size, *self.spec.shape(n_bars)), np.uint8)
-            controls = draw_controls(model, rng, size, n_bars)
-            batches.append(complete(model, nothing, np.zeros(nothing.shape[:3], bool), controls, rng))
+            batches.append(compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=self.seed + first))
         return np.concatenate(batches)
 
     def _write(self, model: ModelFile, rolls: np.ndarray, phrases_seen: int) -> None:

@@ -1,8 +1,8 @@
 """The training loop: adversarial iterations, a log, samples, checkpoints, exact resume.
 
-A run is a folder: ``config.json``, ``log.jsonl``, ``checkpoint.safetensors``, ``model.safetensors`` (the last),
-``best.safetensors`` (the best by held-out measures) and ``samples/``. All randomness of an iteration follows
-from the seed and the number of phrases seen, so a run that is cut anywhere goes on bit for bit.
+A run is a folder: ``config.json``, ``log.jsonl``, ``checkpoint.safetensors``, ``samples/``, and calibrated models:
+``model.safetensors`` (the last) and ``best.safetensors`` (the best by held-out measures). All randomness of an
+iteration follows from the seed and the number of phrases seen, so a run that is cut anywhere goes on bit for bit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.generation import complete
 from musegan.losses import discriminator_loss, generator_loss
 from musegan.masks import is_continuation, sample_masks
-from musegan.networks import Discriminator, Generator, sample_latents
-from musegan.phrases import Phrases, PhraseSource, sample_prior
+from musegan.networks import Discriminator, Generator, Latents, sample_latents
+from musegan.phrases import PhraseSource, sample_prior
+from musegan.processes import Processes
 
 CHECKPOINT_FORMAT = "musegan checkpoint 1"
 PRIOR_SIZE = 512  # song sections kept in the model for their controls
@@ -75,11 +76,13 @@ class Batch:
 class Trainer:
     """Both networks, their optimisers and the average, and how one iteration changes them."""
 
-    def __init__(self, dataset: Dataset, config: Config, device: torch.device, init: Path | None = None) -> None:
+    def __init__(self, dataset: Dataset, config: Config, processes: Processes, init: Path | None = None) -> None:
+        device = processes.device
         config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
         if init is not None:
             config = replace(config, model=_init_config(init, dataset, device))
-        self.dataset, self.config, self.device = dataset, config, device
+        self.dataset, self.config, self.device, self.processes = dataset, config, device, processes
+        self.share = processes.share(config.train.batch_size)
         settings, spec = config.train, dataset.spec
         torch.manual_seed(settings.seed)
         self.generator = Generator(spec, config.model)
@@ -146,13 +149,20 @@ class Trainer:
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.processes.average_(gradients)
         optimizer.step()
 
+    def _latents(self, rng: np.random.Generator) -> Latents:
+        """Latents of this process's share of the batch."""
+        model = self.config.model
+        n_tracks, size = self.dataset.spec.n_tracks, self.config.train.batch_size
+        latents = sample_latents(rng, model.latent, size, n_tracks, model.phrase_bars, model.latent_dim)
+        return latents.pieces(self.share).to(self.device)
+
     def _generate(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        model, (size, n_tracks, n_bars) = self.config.model, batch.mask.shape
-        latents = sample_latents(rng, model.latent, size, n_tracks, n_bars, model.latent_dim)
         return self.generator(
-            latents.to(self.device),
+            self._latents(rng),
             batch.given,
             batch.mask,
             batch.features,
@@ -161,11 +171,17 @@ class Trainer:
         )
 
     def _batch(self, rng: np.random.Generator) -> Batch:
-        settings, model = self.config.train, self.config.model
-        phrases = self.phrases.sample(rng, settings.batch_size)
+        """This process's share of a batch. What is random is drawn for the whole batch, in every process."""
+        settings, model, share = self.config.train, self.config.model, self.share
+        phrases = self.phrases.at(*self.phrases.draw(rng, settings.batch_size), share)
         masks = sample_masks(rng, settings.batch_size, self.dataset.spec.n_tracks, model.phrase_bars, settings)
-        controls = phrases.controls.dropped(rng, settings.control_dropout)
-        given = self._own_context(phrases, masks, controls, rng)
+        masks = masks[share]
+        is_dropped = rng.random((4, settings.batch_size)) < settings.control_dropout
+        controls = phrases.controls.dropped(is_dropped[:, share])
+        given = phrases.rolls
+        if self.phrases_seen >= settings.self_context_from * settings.n_phrases:
+            is_own = rng.random(settings.batch_size)[share] < settings.self_context
+            given = self._with_own_context(given, masks, controls, is_own, self._latents(rng))
         real = self._fold(phrases.rolls)
         return Batch(
             real=real,
@@ -178,29 +194,30 @@ class Trainer:
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
 
-    def _own_context(
-        self, phrases: Phrases, masks: NDArray[np.bool_], controls: Controls, rng: np.random.Generator
+    def _with_own_context(
+        self,
+        rolls: NDArray[np.uint8],
+        masks: NDArray[np.bool_],
+        controls: Controls,
+        is_own: NDArray[np.bool_],
+        latents: Latents,
     ) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self
         Forcing, Huang et al., 2025).
         """
-        settings = self.config.train
-        chosen = is_continuation(masks) & (rng.random(len(masks)) < settings.self_context)
-        if not chosen.any() or self.phrases_seen < settings.self_context_from * settings.n_phrases:
-            return phrases.rolls
-        index = np.flatnonzero(chosen)
+        index = np.flatnonzero(is_own & is_continuation(masks))
+        if not len(index):
+            return rolls
         n_given = masks[index, 0].sum(-1)
         n_bars = masks.shape[2]
         source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
-        play = np.take_along_axis(controls.play[index], source.argsort(-1)[:, None], axis=2)
-        before = Controls(
-            play=play, key=controls.key[index], density=controls.density[index], style=controls.style[index]
-        )
-        nothing = np.zeros_like(phrases.rolls[index])
-        composed = complete(self.as_model(), nothing, np.zeros_like(masks[index]), before, rng)
-        given = phrases.rolls.copy()
+        chosen = controls.pieces(index)
+        before = replace(chosen, play=np.take_along_axis(chosen.play, source.argsort(-1)[:, None], axis=2))
+        nothing, no_mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
+        composed = complete(self.as_model(), latents.pieces(index), nothing, no_mask, before)
+        given = rolls.copy()
         given[index] = np.take_along_axis(composed, source[:, None, :, None, None], axis=2)
         return given
 
@@ -296,7 +313,8 @@ def train(
     if not resume and run.exists() and any(run.iterdir()):
         raise ConfigError(f"{run} is not empty; add --resume to go on with it or choose another folder")
     _keep_freed_memory()
-    trainer = Trainer(dataset, config, device, init)
+    processes = Processes(device)
+    trainer = Trainer(dataset, config, processes, init)
     best_score = trainer.load(checkpoint) if resume else math.inf
     run.mkdir(parents=True, exist_ok=True)
     _write_text(
@@ -308,19 +326,20 @@ def train(
 def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], bool]) -> Iterator[Progress]:
     from musegan.sampling import Sampler
 
-    settings = trainer.config.train
+    settings, processes = trainer.config.train, trainer.processes
     prior = sample_prior(
         trainer.dataset, np.random.default_rng(settings.seed), PRIOR_SIZE, settings.min_tracks, settings.transpose
     )
     sampler = Sampler(trainer.dataset, trainer.config, run / "samples")
     pending: list[dict[str, Tensor]] = []
     last_save = last_line = time.monotonic()
+    last_sampled = 0
 
     def save() -> None:
-        trainer.save(run / "checkpoint.safetensors", best_score)
-        save_model(trainer.as_model(prior), run / "model.safetensors")
+        if processes.is_main:
+            trainer.save(run / "checkpoint.safetensors", best_score)
 
-    while trainer.phrases_seen < settings.n_phrases and not stop():
+    while trainer.phrases_seen < settings.n_phrases and not processes.any(stop()):
         before = trainer.phrases_seen // settings.sample_every
         pending.append(trainer.iterate())
         ends = trainer.phrases_seen >= settings.n_phrases
@@ -332,22 +351,28 @@ def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], boo
             phrases_seen=trainer.phrases_seen,
             n_phrases=settings.n_phrases,
             phrases_per_second=len(pending) * settings.batch_size / max(now - last_line, 1e-9),
-            terms=_average(pending, trainer.phrases_seen, settings.batch_size),
+            terms=_average(pending, trainer),
         )
         pending = []
-        if samples_due:
-            progress.measures, progress.warnings = sampler.take(trainer.as_model(prior), trainer.phrases_seen)
+        if samples_due and processes.is_main:
+            last_sampled = trainer.phrases_seen
+            samples = sampler.take(trainer.as_model(prior), trainer.phrases_seen)
+            progress.measures, progress.warnings = samples.measures, samples.warnings
+            save_model(samples.model, run / "model.safetensors")
             if progress.measures["score"] < best_score:
                 best_score = progress.measures["score"]
-                save_model(trainer.as_model(prior), run / "best.safetensors")
-        with open(run / "log.jsonl", "a", encoding="utf-8") as log:
-            log.write(json.dumps(asdict(progress)) + "\n")
+                save_model(samples.model, run / "best.safetensors")
+        if processes.is_main:
+            with open(run / "log.jsonl", "a", encoding="utf-8") as log:
+                log.write(json.dumps(asdict(progress)) + "\n")
         if samples_due or now - last_save > 60 * settings.save_every:
             save()
             last_save = now
         yield progress
         last_line = time.monotonic()
     save()
+    if processes.is_main and trainer.phrases_seen != last_sampled:
+        save_model(sampler.calibrate(trainer.as_model(prior)), run / "model.safetensors")
 
 
 def _keep_freed_memory() -> None:
@@ -359,18 +384,19 @@ def _keep_freed_memory() -> None:
         mallopt(mmap_max, 0)
 
 
-def _average(pending: list[dict[str, Tensor]], phrases_seen: int, batch_size: int) -> dict[str, float]:
+def _average(pending: list[dict[str, Tensor]], trainer: Trainer) -> dict[str, float]:
     """Means of the terms of some iterations. Raises `MuseganError` naming the first that is not finite."""
     names = list(pending[0])
-    values = torch.stack([torch.stack([terms[name].float() for name in names]) for terms in pending]).cpu()
-    bad = torch.nonzero(~torch.isfinite(values))
+    values = torch.stack([torch.stack([terms[name].float() for name in names]) for terms in pending])
+    trainer.processes.average_([values])
+    bad = torch.nonzero(~torch.isfinite(values.cpu()))
     if len(bad):
-        iteration = phrases_seen // batch_size - len(pending) + int(bad[0, 0]) + 1
+        iteration = trainer.phrases_seen // trainer.config.train.batch_size - len(pending) + int(bad[0, 0]) + 1
         raise MuseganError(
             f"training stopped: {names[int(bad[0, 1])]} is not a number in iteration {iteration}; the last "
             "checkpoint is from before that. Try a higher train.gamma or a lower train.learning_rate, and --resume"
         )
-    return {name: float(value) for name, value in zip(names, values.mean(0), strict=True)}
+    return {name: float(value) for name, value in zip(names, values.mean(0).cpu(), strict=True)}
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -30,7 +30,9 @@ def make_song(seed: int, n_bars: int, spec: RollSpec = TRIO) -> Song:
     rows = []
     for bar in range(n_bars):
         start = bar * spec.steps_per_bar
-        rows += [(0, start + step, 1, 36 if step % 8 == 0 else 42, 100) for step in range(0, spec.steps_per_bar, 4)]
+        rows += [
+            (0, start + step, 1, 36 if step % 8 == 0 else 42, 100) for step in range(0, spec.steps_per_bar, 4)
+        ]
         root = 48 + int(rng.integers(7))
         rows += [(1, start, 12, root + interval, 80) for interval in (0, 4, 7)]
         rows += [(2, start + step, 3, root - 12, 90) for step in (0, 6, 8)]
@@ -76,10 +78,11 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     from musegan.checkpoint import save_model
     from musegan.config import preset
     from musegan.phrases import sample_prior
+    from musegan.processes import Processes
     from musegan.training import Trainer
 
     config = preset("tiny")
-    trainer = Trainer(dataset, config, torch.device("cpu"))
+    trainer = Trainer(dataset, config, Processes(torch.device("cpu")))
     with torch.no_grad():
         trainer.average.unfold.weight.mul_(20)
     prior = sample_prior(dataset, np.random.default_rng(0), 8, 1, "key")

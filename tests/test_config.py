@@ -16,7 +16,9 @@ def test_presets_fit_the_named_ensembles_and_survive_json(name):
 
 
 def test_settings_are_typed_and_later_ones_win():
-    config = Config().with_settings(["train.gamma=2", "model.widths=[16, 32]", "train.loss=wgan-gp", "train.gamma=3"])
+    config = Config().with_settings(
+        ["train.gamma=2", "model.widths=[16, 32]", "train.loss=wgan-gp", "train.gamma=3"]
+    )
     assert (config.train.gamma, config.model.widths, config.train.loss) == (3.0, (16, 32), "wgan-gp")
     assert config.model.latent_dim == Config().model.latent_dim
 

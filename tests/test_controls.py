@@ -44,7 +44,7 @@ def test_dropping_frees_each_control_on_its_own():
         density=np.ones((n, 2), np.float32),
         style=np.zeros(n, np.int64),
     )
-    dropped = asked.dropped(np.random.default_rng(0), 0.25)
+    dropped = asked.dropped(np.random.default_rng(0).random((4, n)) < 0.25)
     gone = [
         (dropped.play == 0).all((1, 2)),
         (dropped.key == 0).all(1),

@@ -39,7 +39,7 @@ def test_relativistic_loss_by_hand():
 
 
 def test_wasserstein_loss_by_hand():
-    loss, terms = discriminator_loss("wgan-gp", Line(2.0, -1.0), REAL, FAKE, FEATURES, gamma=10.0)
+    loss, _ = discriminator_loss("wgan-gp", Line(2.0, -1.0), REAL, FAKE, FEATURES, gamma=10.0)
     assert loss.item() == pytest.approx(-2 + 10 * (math.sqrt(5) - 1) ** 2, rel=1e-5)
     loss, _ = generator_loss("wgan-gp", Line(2.0, -1.0), REAL, FAKE, FEATURES)
     assert loss.item() == pytest.approx(0.5)

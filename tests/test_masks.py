@@ -6,7 +6,7 @@ from musegan.masks import is_continuation, sample_masks
 
 
 def only(kind):
-    shares = {name: 0.0 for name in ("mask_nothing", "mask_start", "mask_tracks", "mask_ends", "mask_cells")}
+    shares = dict.fromkeys(("mask_nothing", "mask_start", "mask_tracks", "mask_ends", "mask_cells"), 0.0)
     return TrainConfig(**{**shares, kind: 1.0})
 
 

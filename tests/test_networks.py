@@ -85,7 +85,8 @@ def test_what_is_not_given_is_not_seen():
     other = torch.where(mask.bool()[..., None, None], rolls, torch.full_like(rolls, 2))
     fold = generator.grid.fold
     assert torch.equal(
-        generator(latents, fold(rolls), mask, features, play), generator(latents, fold(other), mask, features, play)
+        generator(latents, fold(rolls), mask, features, play),
+        generator(latents, fold(other), mask, features, play),
     )
 
 
@@ -117,8 +118,7 @@ def test_a_private_latent_changes_its_track_only():
     generator = Generator(BAND, SMALL)
     with torch.no_grad():
         generator.unfold.weight.mul_(20)
-    rolls, mask, features, play, latents = inputs(BAND, SMALL, 1, 2)
-    mask = torch.zeros_like(mask)
+    rolls, _, features, _, latents = inputs(BAND, SMALL, 1, 2)
     before = generator.logits(latents, generator.grid.fold(rolls) * 0, features)
     latents.track_bar[:, 3] += 1
     after = generator.logits(latents, generator.grid.fold(rolls) * 0, features)

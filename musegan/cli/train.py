@@ -13,6 +13,7 @@ from musegan.cli.common import app, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+    from torch.utils.tensorboard import SummaryWriter
 
     from musegan.config import Config
     from musegan.training import Progress
@@ -30,6 +31,7 @@ def train(
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, like train.gamma=2.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard, in RUN.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the settings as JSON and stop.")] = False,
 ) -> None:
     """Train a model on a dataset.
@@ -47,7 +49,7 @@ def train(
     if dry_run:
         typer.echo(json.dumps(chosen.to_dict(), indent=2))
         return
-    _run(dataset, run, chosen, device, resume, init)
+    _run(dataset, run, chosen, device, resume, init, tensorboard)
 
 
 def _saved(run: Path) -> Config:
@@ -62,7 +64,9 @@ def _saved(run: Path) -> Config:
     return Config.from_dict({section: values[section] for section in ("model", "train")})
 
 
-def _run(dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None) -> None:
+def _run(
+    dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
+) -> None:
     from musegan.checkpoint import find_model, pick_device
     from musegan.dataset import Dataset
     from musegan.training import train as start
@@ -79,17 +83,20 @@ def _run(dataset: Path, run: Path, config: Config, device: str, resume: bool, in
         init=find_model(init) if init else None,
         stop=lambda: bool(stopped),
     )
-    last = None
+    log = _tensorboard(run) if tensorboard else None
     with _bar() as bar:
         task = bar.add_task("training", total=config.train.n_phrases, facts="")
-        for last in steps:
-            bar.update(task, completed=last.phrases_seen, facts=_facts(last))
-            if last.measures:
+        for step in steps:
+            bar.update(task, completed=step.phrases_seen, facts=_facts(step))
+            if step.measures:
                 bar.console.print(
-                    f"{last.phrases_seen} phrases: score {last.measures['score']:.3f} (lower is better)"
+                    f"{step.phrases_seen} phrases: score {step.measures['score']:.3f} (lower is better)"
                 )
-            for warning in last.warnings:
+            for warning in step.warnings:
                 bar.console.print(f"warning: {warning}")
+            if log is not None:
+                for name, value in {**step.terms, **step.measures}.items():
+                    log.add_scalar(name, value, step.phrases_seen)
     if stopped:
         say(f"stopped and saved; go on with `musegan train {dataset} --run {run} --resume`")
     typer.echo(run / "model.safetensors")
@@ -106,6 +113,16 @@ def _bar() -> Bar:
         TextColumn("{task.fields[facts]}"),
         console=Console(stderr=True),
     )
+
+
+def _tensorboard(run: Path) -> SummaryWriter:
+    from musegan.errors import MissingToolError
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingToolError("--tensorboard needs a package: pip install tensorboard") from error
+    return SummaryWriter(str(run / "tensorboard"))
 
 
 def _facts(progress: Progress) -> str:

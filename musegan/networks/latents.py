@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from musegan.config import Latent
@@ -28,6 +29,10 @@ class Latents:
     def bars(self, bars: slice | list[int]) -> Latents:
         """The latents of some bars."""
         return Latents(**{item.name: getattr(self, item.name)[..., bars, :] for item in fields(self)})
+
+    def pieces(self, index: slice | NDArray[np.int64]) -> Latents:
+        """The latents of some pieces of the batch."""
+        return Latents(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
     def join(self, other: Latents) -> Latents:
         """These latents and then, in time, those of `other`."""
