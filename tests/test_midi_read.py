@@ -201,6 +201,16 @@ def test_absurd_numbers_neither_crash_nor_hang():
             assert stretch.n_bars <= 16 * len(stretch.notes) + 1
 
 
+def test_tempos_that_are_none_are_ignored():
+    odd = [
+        (0, meta(0x51, b"\0\0\1")),
+        (0, meta(0x51, b"\xff\xff\xff")),
+        (96, tempo(132)),
+        (0, meta(0x51, b"\0\0\0")),
+    ]
+    assert read_score(smf(track([*odd, *MELODY]))).tempo_qpm.tolist() == pytest.approx([132], rel=1e-5)
+
+
 def test_every_truncation_is_read_or_refused():
     data = band(n_bars=1)
     reasons = set()

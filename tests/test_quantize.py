@@ -76,6 +76,8 @@ def test_names_come_before_programs_and_order_is_the_last_resort():
         piece(*([FOUR, (0, name(part)), *notes((0, 24, 60))] for part in ("Bass", "SOPRANO ", "flute", "Tenor")))
     )
     assert map_parts(named.parts, CHORALE) == (3, 0, None, 2)
+    shouted = dataclasses.replace(CHORALE.tracks[0], part_names=("FLUTE",))
+    assert map_parts(named.parts, dataclasses.replace(CHORALE, tracks=(shouted,))) == (None, None, 0, None)
     plain = read_score(piece(*([FOUR, *notes((0, 24, 60))] for _ in range(4))))
     assert map_parts(plain.parts, CHORALE) == (0, 1, 2, 3)
     assert map_parts(plain.parts[:3], CHORALE) == (None, None, None)

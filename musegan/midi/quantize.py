@@ -66,7 +66,7 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
 def _track_of(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
     for index, track in enumerate(spec.tracks):
-        if name in track.part_names and name:
+        if name and name in (known.lower() for known in track.part_names):
             return index
     for index, track in enumerate(spec.tracks):
         if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):

@@ -20,6 +20,7 @@ from musegan.midi import repair
 
 MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
 NOTATION_SUFFIXES = (".musicxml", ".mxl", ".xml", ".abc", ".krn")
+SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # other tempos are no tempos and are ignored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,7 @@ def _convert(parsed: Any, name: str) -> Score:
         raise MidiError(f"{name} has {parsed.tpq} ticks a beat, so its notes have no times", "no ticks per beat")
     tempos, meters = parsed.tempos.numpy(), parsed.time_signatures.numpy()
     tempo_ticks, microseconds = tempos["time"].astype(np.int64), tempos["mspq"].astype(np.float64)
-    tempo = _in_order(tempo_ticks, microseconds > 0)
+    tempo = _in_order(tempo_ticks, (microseconds >= 6e7 / FASTEST_QPM) & (microseconds <= 6e7 / SLOWEST_QPM))
     meter_ticks = meters["time"].astype(np.int64)
     fractions = np.stack([meters["numerator"], meters["denominator"]], axis=-1).astype(np.int64)
     meter = _in_order(meter_ticks, fractions.min(-1) > 0)
