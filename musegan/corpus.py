@@ -75,7 +75,7 @@ def prepare(
         Processes; by default one for each core.
     valid_fraction
         Share of the songs for the ``valid`` split, by a hash of their notes and `seed`: a song goes to the
-        same side whatever other files there are, and so do its edited and transposed copies.
+        same side whatever other files there are, and so, mostly, do its edited and transposed copies.
     labels
         CSV file for `Labels.load`; it wins over the hash.
     progress
