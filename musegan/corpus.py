@@ -42,6 +42,7 @@ class PrepareReport:
     bars: int
     phrases: int  # windows of 4 bars
     notes: int  # a note over a bar line counts once a bar
+    unused_notes: int  # of instruments without a track, outside the pitches or in other meters
     tracks: dict[str, float]  # share of the bars in which each track sounds
     seconds: float
 
@@ -146,7 +147,7 @@ class _Tally:
 
     def __init__(self, log: TextIO) -> None:
         self.log = log
-        self.n_files = self.n_songs = self.n_valid = self.n_duplicates = 0
+        self.n_files = self.n_songs = self.n_valid = self.n_duplicates = self.n_unused = 0
         self.repaired: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.seen: set[int] = set()  # digests; all that grows with the corpus
@@ -168,6 +169,7 @@ class _Tally:
             return False
         self.seen.add(song.digest)
         self.n_songs += 1
+        self.n_unused += song.n_unused
         return True
 
     def _tell(self, *fields: str) -> None:
@@ -196,6 +198,7 @@ class _Tally:
             bars=content["bars"],
             phrases=content["phrases"],
             notes=content["notes"],
+            unused_notes=self.n_unused,
             tracks=content["tracks"],
             seconds=round(seconds, 3),
         )

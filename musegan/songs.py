@@ -29,6 +29,7 @@ class SongFile:
 
     stretches: list[Stretch]
     repairs: tuple[str, ...]  # what had to be mended or assumed
+    n_unused: int  # notes of instruments without a track, outside the pitches or in other meters
     digest: int  # equal for files with the same onsets on the same tracks
     family: int  # mostly equal for versions of one song, in any key
 
@@ -44,7 +45,9 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
     stretches = quantize(score, spec)
     if not stretches:
         return Lost(_why_nothing_fits(score, spec))
-    return SongFile(stretches, score.repairs, digest(stretches), family(stretches, spec))
+    n_used = sum(int(stretch.feel_sums[..., 0].sum()) for stretch in stretches)
+    n_unused = score.n_notes - n_used
+    return SongFile(stretches, score.repairs, n_unused, digest(stretches), family(stretches, spec))
 
 
 def _why_nothing_fits(score: Score, spec: RollSpec) -> str:

@@ -183,6 +183,12 @@ def test_nothing_usable_is_an_error_with_the_reasons(tmp_path):
     assert os.listdir(tmp_path) == ["c"]
 
 
+def test_unused_notes_are_counted():
+    parts = [*notes((0, 24, 60), (24, 48, 100)), *notes((0, 24, 36), channel=9), (1600, meter(3, 4))]
+    data = smf(track([(0, meter(4, 4)), *parts, *notes((1700, 1710, 62))]))
+    assert read_song(Item("x.mid", data), TRIO).n_unused == 2  # one is too high, one in 3/4
+
+
 def test_why_a_song_does_not_fit():
     def reason(data, spec=TRIO):
         lost = read_song(Item("x.mid", data), spec)

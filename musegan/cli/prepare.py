@@ -77,8 +77,8 @@ def _summary(report: PrepareReport) -> list[str]:
     lines += [f"  {count} skipped: {reason}" for reason, count in report.skipped.items()]
     lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]
     lines.append(
-        f"{report.bars} bars, {report.phrases} phrases of 4 bars, {report.notes} notes; "
-        f"{report.valid_songs} songs to validate on"
+        f"{report.bars} bars, {report.phrases} phrases of 4 bars, {report.notes} notes "
+        f"({report.unused_notes} more fit no track, pitch or meter); {report.valid_songs} songs to validate on"
     )
     lines.append("bars with " + ", ".join(f"{name} {share:.0%}" for name, share in report.tracks.items()))
     per_second = report.files / max(report.seconds, 1e-9)
