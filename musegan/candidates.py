@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
 from musegan.metrics import Rolls, Values, loose_cells
-from musegan.pianoroll import clean, notes_to_roll
+from musegan.note_table import keep_notes
+from musegan.pianoroll import notes_to_roll
 from musegan.piece import Piece
 from musegan.spec import RollSpec
 
@@ -28,7 +29,7 @@ SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 
 @dataclass(frozen=True)
 class PhraseSet:
-    """Phrases or pieces of one length."""
+    """Phrases or pieces of one length, nothing but notes: what would sound before the start is left out."""
 
     rolls: Rolls  # (phrase, track, bar, step, pitch)
     groups: NDArray[np.int64]  # (phrase,), number of the song or piece that each is from
@@ -66,7 +67,7 @@ class DatasetCandidate:
         windows = self.dataset.windows(n_bars, self.split, self.min_tracks)
         chosen = np.random.default_rng(seed).permutation(windows)[:n]
         song = self.dataset.songs["source"][self.dataset.song_of(chosen)]
-        return PhraseSet(self.dataset.rolls(chosen, n_bars), song.astype(np.int64))
+        return PhraseSet(keep_notes(self.dataset.rolls(chosen, n_bars), self.spec), song.astype(np.int64))
 
 
 class ModelCandidate:
@@ -122,8 +123,7 @@ class ModelCandidate:
             if progress:
                 progress(f"{self.name}: composing", min(first + BATCH, n) / n)
         raw = np.concatenate(parts)
-        rolls = np.stack([clean(roll, self.spec) for roll in raw])
-        return PhraseSet(rolls, np.arange(n), loose_cells(raw, self.spec))
+        return PhraseSet(keep_notes(raw, self.spec), np.arange(n), loose_cells(raw, self.spec))
 
     def fill(
         self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
@@ -178,7 +178,8 @@ class FolderCandidate:
             stretch, first = places[index]
             part = self._stretches[stretch][1][:, first : first + n_bars]
             out[:, : part.shape[1]] = part
-        return PhraseSet(rolls, np.array([self._stretches[places[i][0]][0] for i in chosen], np.int64))
+        files = np.array([self._stretches[places[i][0]][0] for i in chosen], np.int64)
+        return PhraseSet(keep_notes(rolls, self.spec), files)
 
 
 class ArrayCandidate:
@@ -201,4 +202,4 @@ class ArrayCandidate:
         found = self._rolls if n_bars <= self._rolls.shape[2] else self._rolls[:0]
         chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:n])
         rolls = np.array(found[chosen, :, :n_bars]).reshape(-1, *self.spec.shape(n_bars))
-        return PhraseSet(rolls, chosen)
+        return PhraseSet(keep_notes(rolls, self.spec), chosen)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from musegan import metrics
 from musegan.harmony import key_scores
 from musegan.metrics import Rolls, Values, average, share
+from musegan.note_table import find_notes
 from musegan.pianoroll import ONSET
 from musegan.spec import RollSpec
 
@@ -124,7 +125,7 @@ def _track_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
 
 def _pitched_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
     whole = metrics.as_one_bar(rolls)
-    notes = metrics.find_notes(whole)
+    notes = find_notes(whole)
     counts = notes.per_bar()[..., 0]  # phrase, track
     mean = share(notes.per_bar(notes.pitch)[..., 0], counts)
     variance = share(notes.per_bar(notes.pitch**2)[..., 0], counts) - mean**2

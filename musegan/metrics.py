@@ -28,12 +28,11 @@ they do not compare with these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
+from musegan.note_table import find_notes, find_stretches
 from musegan.pianoroll import HELD, ONSET
 from musegan.spec import RollSpec
 
@@ -82,57 +81,6 @@ def _pitched(spec: RollSpec) -> NDArray[np.bool_]:
 def _fold(spec: RollSpec) -> NDArray[np.float32]:
     """One-hot pitch class of each pitch index: (pitch, 12)."""
     return np.eye(12, dtype=np.float32)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
-
-
-@dataclass(frozen=True)
-class NoteTable:
-    """The notes of many rolls, one entry per note in each array, all int64."""
-
-    shape: tuple[int, ...]  # (..., track, bar)
-    bar: NDArray[np.int64]  # where the note starts: flat index into `shape`
-    step: NDArray[np.int64]  # in its bar
-    pitch: NDArray[np.int64]  # index, not MIDI number
-    duration: NDArray[np.int64]  # steps
-    is_cut: NDArray[np.bool_]  # still sounding at the end of the roll
-
-    def per_bar(self, weights: NDArray | None = None) -> Values:
-        """Sum of `weights` (1 for each note) over the notes of each bar: ``shape``."""
-        size = int(np.prod(self.shape))
-        return np.bincount(self.bar, weights, minlength=size).astype(np.float64).reshape(self.shape)
-
-
-def _sorted_cells(rolls: Rolls) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The sounding cells in order of time within each pitch of each track.
-
-    Returns
-    -------
-    cells : (cell,), int64, flat indices into `rolls`
-    is_onset : (cell,), bool
-    is_first : (cell,), bool, True where a stretch begins: at an onset, or after silence without one
-    """
-    n_bars, n_steps, n_pitches = rolls.shape[-3:]
-    cells = np.flatnonzero(rolls != 0)
-    row, pitch = np.divmod(cells, n_pitches)
-    line, time = np.divmod(row, n_bars * n_steps)
-    # Keys one apart are neighbours in time; the gap after each line keeps lines apart.
-    key = (line * n_pitches + pitch) * (n_bars * n_steps + 1) + time
-    order = np.argsort(key, kind="stable")
-    cells = cells[order]
-    is_onset = rolls.reshape(-1)[cells] == ONSET
-    return cells, is_onset, is_onset | (np.diff(key[order], prepend=-2) > 1)
-
-
-def find_notes(rolls: Rolls) -> NoteTable:
-    """The notes of many rolls at once, each from its onset until its pitch falls silent or starts again."""
-    *lead, n_bars, n_steps, n_pitches = rolls.shape
-    cells, is_onset, is_first = _sorted_cells(rolls)
-    begin = np.flatnonzero(is_first)
-    end = np.append(begin[1:], len(cells))[is_onset[begin]]  # one past the last cell of each note
-    begin = begin[is_onset[begin]]
-    row, pitch = np.divmod(cells[begin], n_pitches)
-    bar, step = np.divmod(row, n_steps)
-    is_cut = cells[end - 1] // n_pitches % (n_bars * n_steps) == n_bars * n_steps - 1
-    return NoteTable((*lead, n_bars), bar, step, pitch, end - begin, is_cut)
 
 
 def empty_bars(rolls: Rolls) -> Values:
@@ -343,12 +291,9 @@ def loose_cells(rolls: Rolls, spec: RollSpec) -> Values:
     """
     _check(rolls, spec)
     *lead, n_bars, n_steps, n_pitches = rolls.shape
-    cells, is_onset, is_first = _sorted_cells(rolls)
-    bar = cells // (n_steps * n_pitches)
-    from_start = cells // n_pitches % (n_bars * n_steps) == 0
-    is_drum = np.array(spec.is_drum)[bar // n_bars % spec.n_tracks]
-    stretch = np.cumsum(is_first) - 1
-    is_loose = np.where(is_drum, ~is_onset, ~(is_onset | from_start)[is_first][stretch])
+    stretches = find_stretches(rolls, spec)
+    bar = stretches.cells // (n_steps * n_pitches)
+    is_loose = ~stretches.has_onset & ~stretches.is_from_start
     size = int(np.prod((*lead, n_bars)))
     rate = share(np.bincount(bar, is_loose, minlength=size), np.bincount(bar, minlength=size))
     return rate.reshape(*lead, n_bars)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from musegan import distance, metrics
 from musegan.features import Scaler, feature_matrix, mix_tracks
 from musegan.metrics import Rolls, Values, average
+from musegan.note_table import keep_notes
 from musegan.spec import RollSpec
 
 DEAD_SHARE = 0.98  # a track silent in more bars than this, and not so in real music, is dead
@@ -56,6 +57,7 @@ class Reference:
         groups = np.arange(len(rolls)) if groups is None else np.asarray(groups)
         songs = np.unique(groups)
         in_first = np.isin(groups, np.random.default_rng(0).permutation(songs)[: len(songs) // 2])
+        rolls = keep_notes(rolls, spec)
         raw = feature_matrix(rolls, spec)
         scaler = Scaler.fit(raw)
         first, second = scaler(raw[in_first]), scaler(raw[~in_first])
@@ -88,8 +90,11 @@ class Reference:
             different phrases. ``dead_tracks``: how many.
             Per track: ``silent/NAME`` the share of silent bars and ``silent_gap/NAME`` that less the real one,
             ``qn_gap/NAME`` likewise for qualified notes, ``notes_ratio/NAME`` and ``polyphony_ratio/NAME``
-            divided by real.
+            divided by real, ``loose/NAME`` the share of sounding cells that no onset leads to. All else is
+            measured without those cells, as it is heard.
         """
+        loose = average(metrics.loose_cells(rolls, self.spec), (0, 2))
+        rolls = keep_notes(rolls, self.spec)
         features = self.scaler(feature_matrix(rolls, self.spec))
         near = distance.neighbours(self.features, features, self.groups)
         frechet = distance.frechet_distance(self.features, features)
@@ -101,6 +106,7 @@ class Reference:
             "pairwise_ratio": distance.pairwise_distance(features) / max(self.pairwise, 1e-9),
             "tonal_gap": (_tonal_distance(rolls, self.spec) - real) / max(mixed - real, 1e-9),
             **self._track_gaps(rolls),
+            **{f"loose/{name}": float(value) for name, value in zip(self.spec.track_names, loose, strict=True)},
         }
         dead = sum(_is_dead(measures, name) for name in self.spec.track_names)
         missing = 1 - min(measures["coverage_ratio"], 1)

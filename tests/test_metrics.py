@@ -11,6 +11,8 @@ import pytest
 
 from musegan import metrics
 from musegan.errors import ConfigError
+from musegan.note_table import find_notes, keep_notes
+from musegan.pianoroll import clean
 from musegan.spec import RollSpec, TrackSpec
 
 # 3 tracks, 2 beats of 4 steps, 14 pitches from the B below middle C up to the C above: all sizes differ.
@@ -96,7 +98,7 @@ def test_neighbouring_semitones_are_different_classes() -> None:
 
 
 def test_note_lengths_and_cuts() -> None:
-    notes = metrics.find_notes(SONG)
+    notes = find_notes(SONG)
     rows = sorted(
         zip(notes.bar.tolist(), notes.step.tolist(), notes.pitch.tolist(), notes.duration.tolist(), strict=True)
     )
@@ -112,7 +114,13 @@ def test_note_lengths_and_cuts() -> None:
     ]
     assert notes.shape == (3, 3)
     assert not notes.is_cut.any()
-    assert metrics.find_notes(SONG[:, :2]).is_cut.sum() == 1  # the high bass note goes on in bar 3
+    assert find_notes(SONG[:, :2]).is_cut.sum() == 1  # the high bass note goes on in bar 3
+
+
+def test_keep_notes_is_clean_for_many(random_rolls: np.ndarray) -> None:
+    for roll, kept in zip(random_rolls, keep_notes(random_rolls, SPEC), strict=True):
+        np.testing.assert_array_equal(kept, clean(roll, SPEC))
+    assert (keep_notes(random_rolls, SPEC) != random_rolls).any()
 
 
 def test_qualified_notes() -> None:
