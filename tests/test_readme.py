@@ -1,0 +1,48 @@
+"""What the README promises: its commands exist and parse, and its Python runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from musegan.cli import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"`(musegan [a-z]+ [^`]*)`|^(musegan [a-z]+ [^#\n]*)", README, re.M)))
+COMPOSING = ("generate", "accompany", "continue", "infill", "vary", "interpolate")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a file by the name that the README gives the user's song."""
+    monkeypatch.chdir(tmp_path)
+    run("generate", "--bars", "8", "--seed", "1", "-o", "mine.mid")
+    return tmp_path
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+@pytest.mark.parametrize("command", [a or b for a, b in COMMANDS if (a or b).split()[1] in COMPOSING])
+def test_composing_commands_run_with_the_bundled_model(folder, command):
+    arguments = shlex.split(" ".join(command.split()))[1:]
+    if "--model" in arguments:
+        arguments[arguments.index("--model") + 1] = "band"
+    result = run(*arguments, "--seed", "1", "--device", "cpu")
+    assert all((folder / line).stat().st_size > 100 for line in result.stdout.split())
+
+
+def test_the_table_is_found():
+    assert len(COMMANDS) > 12
+
+
+def test_python_example_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    exec(code, {})
+    assert (tmp_path / "out.mid").is_file()
