@@ -50,14 +50,14 @@ class ModelFile:
         return self.generator.basis.device
 
 
-def save_model(model: ModelFile, path: Path, *, half: bool = False) -> None:
-    """Write a model file under a temporary name and rename it. `half` stores the weights as float16."""
+def save_model(model: ModelFile, path: Path) -> None:
+    """Write a model file, all or nothing. Weights are stored as float16, which is all that composing needs."""
+    networks = {"generator": model.generator, "discriminator": model.discriminator}
     tensors = {
-        **{f"generator.{name}": value for name, value in model.generator.state_dict().items()},
-        **{f"discriminator.{name}": value for name, value in model.discriminator.state_dict().items()},
+        f"{kind}.{name}": value.half()
+        for kind, net in networks.items()
+        for name, value in net.state_dict().items()
     }
-    if half:
-        tensors = {name: value.half() for name, value in tensors.items()}
     tensors["feel"] = torch.from_numpy(model.feel)
     for item in fields(Controls):
         tensors[f"prior.{item.name}"] = torch.from_numpy(getattr(model.prior, item.name))
