@@ -54,6 +54,7 @@ class Shared:
     stems: Annotated[bool, typer.Option("--stems", help="Also write one file a track.")] = False
     chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols.")] = False
     play: Annotated[bool, typer.Option("--play", help="Play the result.")] = False
+    port: Annotated[str | None, typer.Option(help="Play to this MIDI port; see `musegan devices`.")] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto"
     force: Force = False
 
@@ -255,6 +256,7 @@ def _on_file(
 ) -> None:
     """Run a task on a user's file and write the result into a copy of that file."""
     from musegan.midi.splice import splice
+    from musegan.midi.stems import write_stems
 
     paths = _outputs(shared, output, verb)
     model, wishes = _start(shared)
@@ -262,8 +264,16 @@ def _on_file(
     for index, path in enumerate(paths):
         result = task(model, piece, replace(wishes, seed=wishes.seed + index))
         assert result.given is not None
-        splice(source, grid, result, path, humanize=0.0 if shared.no_humanize else shared.humanize)
-        _after(result, path, shared)
+        splice(
+            source,
+            grid,
+            result,
+            path,
+            humanize=0.0 if shared.no_humanize else shared.humanize,
+            chords=shared.chords,
+        )
+        stems = write_stems(path, force=shared.force) if shared.stems else []
+        _finish([path, *stems], shared)
 
 
 def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes, Piece]:
@@ -287,23 +297,18 @@ def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes
 
 def _write(piece: Piece, path: Path, shared: Shared) -> None:
     humanize = 0.0 if shared.no_humanize else shared.humanize
-    for written in piece.write(
-        path, humanize=humanize, stems=shared.stems, chords=shared.chords, force=shared.force
-    ):
-        typer.echo(written)
-    _play(path, shared)
+    written = piece.write(path, humanize=humanize, stems=shared.stems, chords=shared.chords, force=shared.force)
+    _finish(written, shared)
 
 
-def _after(piece: Piece, path: Path, shared: Shared) -> None:
-    typer.echo(path)
-    _play(path, shared)
-
-
-def _play(path: Path, shared: Shared) -> None:
-    if shared.play:
+def _finish(paths: list[Path], shared: Shared) -> None:
+    """Tell what was written and play the first of it."""
+    for path in paths:
+        typer.echo(path)
+    if shared.play or shared.port:
         from musegan.playback import play
 
-        play(path)
+        play(paths[0], shared.port)
 
 
 def _names(text: str | None) -> list[str] | None:

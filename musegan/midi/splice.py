@@ -17,23 +17,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.chords import estimate_chords
 from musegan.errors import MidiError
-from musegan.files import replacing
 from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.notes import GridNotes
 from musegan.midi.read import read_bytes
+from musegan.midi.stems import write_all
 from musegan.midi.tracks import (
     DRUM_CHANNEL,
+    NAME,
     PITCHED_CHANNELS,
     PROGRAM,
-    Event,
+    TEXT,
     Note,
     Track,
     Voice,
     find_notes,
     from_score,
-    is_tempo,
     match_parts,
     merge,
     meta,
@@ -42,6 +43,7 @@ from musegan.midi.tracks import (
     note_on,
     port_of,
     read_tracks,
+    scale_tempos,
     to_bytes,
 )
 from musegan.pianoroll import HELD, ONSET, SILENT
@@ -51,7 +53,9 @@ Place = tuple[int, int]
 """Track of the file and channel."""
 
 
-def splice(source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize: float = 1.0) -> Path:
+def splice(
+    source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize: float = 1.0, chords: bool = False
+) -> Path:
     """Write the composed cells of a piece into a copy of the file that it was made from.
 
     Parameters
@@ -67,6 +71,8 @@ def splice(source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize:
         Written whole or not at all. It may be `source`.
     humanize : float
         For the composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
+    chords : bool
+        Add a text track with chord symbols, of kept and composed bars.
 
     Returns
     -------
@@ -82,12 +88,11 @@ def splice(source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize:
     if piece.given is None or piece.n_bars < grid.n_bars:
         raise MidiError(f"the piece is not made from {source}: it keeps nothing or has fewer than its bars")
     tracks, parts = _read(source, grid)
-    data = to_bytes(_Splicer(tracks, parts, grid, piece).run(humanize), grid.score.ticks_per_beat)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise MidiError(f"{path} cannot be written: {error}", reason="unwritable") from error
+    splicer = _Splicer(tracks, parts, grid, piece)
+    result = splicer.run(humanize)
+    if chords:
+        result.append(splicer.chord_track())
+    write_all({path: to_bytes(result, grid.score.ticks_per_beat)})
     return path
 
 
@@ -136,15 +141,23 @@ class _Splicer:
         played = self._composed(humanize)
         for row in np.unique(played["track"]).tolist():
             self._add(row, played[played["track"] == row])
-        self._change_tempo()
         changed = [
             [event for index, event in enumerate(track) if index not in gone]
             for track, gone in zip(self.tracks, self.dropped, strict=True)
         ]
-        return [
+        merged = [
             merge(track, added, self.end, early)
             for track, added, early in zip(changed, self.added, self.early, strict=True)
         ]
+        factor = self.piece.tempo_qpm / self.grid.tempo_qpm
+        return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
+
+    def chord_track(self) -> Track:
+        """The chords of the whole piece as texts."""
+        found = estimate_chords(self.piece.roll, self.piece.spec, self.piece.key)
+        steps = self.piece.spec.steps_per_beat
+        symbols = (meta(self._tick_of(beat * steps), TEXT, symbol.encode()) for beat, symbol in found)
+        return merge([], [meta(0, NAME, b"chords"), *symbols], self.end)
 
     # -- where ----------------------------------------------------------------------------------------------
 
@@ -276,22 +289,3 @@ class _Splicer:
         self.early.append([])
         self.added.append(new_track(own.name, channel, own.program, port))
         return len(self.tracks) - 1, channel
-
-    def _change_tempo(self) -> None:
-        """Scale the tempo map when another tempo was asked for."""
-        factor = self.grid.tempo_qpm / self.piece.tempo_qpm
-        if abs(factor - 1) < 1e-9:
-            return
-        n_changed = 0
-        for track in self.tracks:
-            for index, event in enumerate(track):
-                if is_tempo(event):
-                    slower = round(int.from_bytes(event.body[1:], "big") * factor)
-                    track[index] = _tempo(event.tick, slower)
-                    n_changed += 1
-        if not n_changed:
-            self.added[0].append(_tempo(0, round(6e7 / self.piece.tempo_qpm)))
-
-
-def _tempo(tick: int, microseconds: int) -> Event:
-    return meta(tick, 0x51, min(max(microseconds, 1), 0xFFFFFF).to_bytes(3, "big"))

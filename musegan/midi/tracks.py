@@ -19,7 +19,7 @@ DRUM_CHANNEL = 9
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
-NAME, PORT, END_OF_TRACK, TEMPO, METER = 0x03, 0x21, 0x2F, 0x51, 0x58
+TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
 
 
 class Event(NamedTuple):
@@ -91,10 +91,6 @@ def _is_meta(event: Event, kind: int) -> bool:
     return event.status == META and event.body[0] == kind
 
 
-def is_tempo(event: Event) -> bool:
-    return _is_meta(event, TEMPO) and len(event.body) == 4
-
-
 def is_end(event: Event) -> bool:
     return _is_meta(event, END_OF_TRACK)
 
@@ -124,7 +120,7 @@ def from_score(score: Score) -> list[Track]:
     end = score.end_tick
     head = [
         *(
-            meta(tick, TEMPO, min(round(6e7 / qpm), 0xFFFFFF).to_bytes(3, "big"))
+            tempo(tick, qpm)
             for tick, qpm in zip(score.tempo_ticks.tolist(), score.tempo_qpm.tolist(), strict=True)
         ),
         *(
@@ -167,6 +163,26 @@ def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event]
     rows.sort(key=lambda row: row[:2])
     last = max([end, *(event.tick for event in track), *(tick for tick, _, _ in rows[-1:])])
     return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
+
+
+def scale_tempos(tracks: list[Track], factor: float) -> list[Track]:
+    """All tempos `factor` times as fast; tracks without any are as fast as 120 quarter notes a minute."""
+    scaled = [[_faster(event, factor) if _is_tempo(event) else event for event in track] for track in tracks]
+    if not any(_is_tempo(event) for track in tracks for event in track):
+        scaled[0] = [_faster(tempo(0, 120.0), factor), *scaled[0]]
+    return scaled
+
+
+def tempo(tick: int, qpm: float) -> Event:
+    return meta(tick, TEMPO, min(max(round(6e7 / qpm), 1), 0xFFFFFF).to_bytes(3, "big"))
+
+
+def _is_tempo(event: Event) -> bool:
+    return _is_meta(event, TEMPO) and len(event.body) == 4 and any(event.body[1:])
+
+
+def _faster(event: Event, factor: float) -> Event:
+    return tempo(event.tick, 6e7 / int.from_bytes(event.body[1:], "big") * factor)
 
 
 def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:

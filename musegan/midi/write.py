@@ -6,6 +6,7 @@ track an instrument, silent ones too. Every track ends on the last bar line, so 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,18 +16,16 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.errors import MidiError, MuseganError
-from musegan.files import replacing
+from musegan.errors import MidiError
 from musegan.harmony import Key
 from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.midi.stems import stem_files, write_all
+from musegan.midi.tracks import DRUM_CHANNEL, PITCHED_CHANNELS
 from musegan.piece import Piece
 from musegan.spec import BAND, RollSpec
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
-
-DRUM_CHANNEL = 9
-PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 _MAJOR_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _MINOR_KEYS = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
@@ -59,7 +58,7 @@ def write_midi(
     """
     if not isinstance(piece, Piece):
         piece = Piece(roll=np.asarray(piece), spec=spec or BAND, tempo_qpm=tempo_qpm)
-    return save(to_mido(piece, humanize=humanize, chords=chords), Path(path))
+    return write_files(piece, Path(path), humanize=humanize, chords=chords)[0]
 
 
 def write_files(
@@ -75,17 +74,12 @@ def write_files(
 
     Raises `MuseganError` before anything is written when a file exists and `force` is off.
     """
-    whole = to_mido(piece, humanize=humanize, chords=chords)
-    files = {path: whole}
+    data = io.BytesIO()
+    to_mido(piece, humanize=humanize, chords=chords).save(file=data)
+    files = {path: data.getvalue()}
     if stems:
-        for index, track in enumerate(piece.spec.tracks):
-            files[path.with_name(f"{path.stem}-{track.name.replace(os.sep, '_')}{path.suffix}")] = _stem(
-                whole, index
-            )
-    for target in files:
-        if target.exists() and not force:
-            raise MuseganError(f"{target} exists already; choose another name or allow it to be replaced")
-    return [save(midi, target) for target, midi in files.items()]
+        files |= stem_files(data.getvalue(), path)
+    return write_all(files, force=force)
 
 
 def to_mido(piece: Piece, *, humanize: float = 1.0, chords: bool = False) -> mido.MidiFile:
@@ -189,26 +183,9 @@ def _chord_events(piece: Piece) -> list[Event]:
         name,
         *(
             (beat * TICKS_PER_BEAT, _ON, mido.MetaMessage("text", text=symbol))
-            for beat, symbol in estimate_chords(piece.roll, piece.spec)
+            for beat, symbol in estimate_chords(piece.roll, piece.spec, piece.key)
         ),
     ]
-
-
-def _stem(whole: mido.MidiFile, index: int) -> mido.MidiFile:
-    """The conductor track and one other of a file that `to_mido` made."""
-    midi = mido.MidiFile(type=1, ticks_per_beat=whole.ticks_per_beat, charset=whole.charset)
-    midi.tracks.extend([whole.tracks[0], whole.tracks[index + 1]])
-    return midi
-
-
-def save(midi: mido.MidiFile, path: Path) -> Path:
-    """Write `midi` under a temporary name and rename it. Raises `MidiError` when that fails."""
-    try:
-        with replacing(path) as temporary:
-            midi.save(temporary)
-    except OSError as error:
-        raise MidiError(f"{path} cannot be written: {error}", reason="unwritable") from error
-    return path
 
 
 def to_pretty_midi(piece: Piece, humanize: float = 1.0) -> PrettyMIDI:
@@ -239,8 +216,6 @@ def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
 
     Raises `MidiError` when nothing in it fits.
     """
-    import io
-
     from musegan.midi.notes import read_notes
     from musegan.pianoroll import notes_to_roll
 

@@ -1,0 +1,43 @@
+"""``musegan devices``: what there is to play with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from musegan.cli.common import AsJson, app
+from musegan.errors import MissingToolError
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List MIDI output ports for --port, and FluidSynth and the sound font that --play uses."""
+    from musegan.playback import list_ports
+    from musegan.soundfont import find_fluidsynth, find_sound_font
+
+    found, missing = _look(
+        {"fluidsynth": find_fluidsynth, "sound font": find_sound_font, "MIDI output ports": list_ports}
+    )
+    if as_json:
+        typer.echo(json.dumps({"found": found, "missing": missing}, default=str))
+        return
+    for name, value in found.items():
+        shown = (", ".join(value) or "none") if isinstance(value, list) else value
+        typer.echo(f"{name}: {shown}")
+    for name, reason in missing.items():
+        typer.echo(f"{name}: {reason}")
+
+
+def _look(finders: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What each finder finds, and why the others do not."""
+    found: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    for name, find in finders.items():
+        try:
+            found[name] = find()
+        except MissingToolError as error:
+            missing[name] = str(error)
+    return found, missing

@@ -1,0 +1,70 @@
+"""One file a track beside a MIDI file, each with the tempos, meters, keys and markers of the whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from musegan.errors import MidiError, MuseganError
+from musegan.files import replacing
+from musegan.midi import repair
+from musegan.midi.tracks import KEY, MARKER, META, METER, TEMPO, Event, merge, name_of, read_tracks, to_bytes
+
+_FOR_ALL = (TEMPO, METER, KEY, MARKER)
+_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+
+
+def stem_files(data: bytes, path: Path) -> dict[Path, bytes]:
+    """The stems of a MIDI file: ``name-track.mid`` for every track that has an instrument.
+
+    Parameters
+    ----------
+    data : bytes
+        A MIDI file of type 0 or 1.
+    path : Path
+        Where it is, or will be; the stems go beside it.
+    """
+    tracks = read_tracks(data, str(path))
+    end = max(event.tick for track in tracks for event in track)
+    guide = merge([], [event for track in tracks for event in track if _is_for_all(event)], end)
+    files: dict[Path, bytes] = {}
+    for number, track in enumerate(tracks, start=1):
+        if any(event.status < 0xF0 for event in track):
+            own = [event for event in track if not _is_for_all(event)]
+            target = _free(path, _NOT_IN_FILE_NAMES.sub("_", name_of(track).strip()) or f"track {number}", files)
+            files[target] = to_bytes([guide, merge(own, [], end)], repair.header(data)[2])
+    return files
+
+
+def _is_for_all(event: Event) -> bool:
+    return event.status == META and event.body[0] in _FOR_ALL
+
+
+def _free(path: Path, name: str, taken: dict[Path, bytes]) -> Path:
+    target, number = path.with_name(f"{path.stem}-{name}{path.suffix}"), 1
+    while target in taken:
+        number += 1
+        target = path.with_name(f"{path.stem}-{name} {number}{path.suffix}")
+    return target
+
+
+def write_stems(path: Path, *, force: bool = True) -> list[Path]:
+    """Write the stems of the MIDI file at `path` and return their paths.
+
+    Raises `MuseganError` before anything is written when one exists and `force` is off.
+    """
+    return write_all(stem_files(path.read_bytes(), path), force=force)
+
+
+def write_all(files: dict[Path, bytes], *, force: bool = True) -> list[Path]:
+    """Write files, each whole or not at all. Raises `MuseganError` as `write_stems` does, and `MidiError`."""
+    for path in files:
+        if path.exists() and not force:
+            raise MuseganError(f"{path} exists already; choose another name or allow it to be replaced")
+    for path, data in files.items():
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(data)
+        except OSError as error:
+            raise MidiError(f"{path} cannot be written: {error}", "unwritable") from error
+    return list(files)
