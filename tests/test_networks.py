@@ -63,6 +63,20 @@ def test_folding_puts_each_cell_where_it_belongs():
     assert torch.equal(grid.unfold(grid.fold(roll)), roll)
 
 
+def test_cells_that_no_onset_leads_to_are_not_heard():
+    grid = PatchGrid(WALTZ, ModelConfig(patches_per_beat=2, patch_pitches=4))
+    roll = np.zeros((1, 2, 2, 18, 31), np.uint8)
+    line = roll[0, 1].reshape(36, 31)[:, 9]
+    # a tie, a loose cell, a note over the bar line, one repeated, a loose cell again
+    line[:] = [int(c) for c in "110110000000002111110022001000000000"]
+    wanted = [int(c) for c in "110000000000001111110011000000000000"]
+    patches = grid.fold(torch.from_numpy(roll))
+    heard = torch.cat([grid.heard(patches), patches[..., grid.plane_size :] > 0], dim=-1)
+    found = grid.unfold(heard.float()).numpy()
+    assert (found[0, 1].reshape(36, 31)[:, 9] > 0).astype(int).tolist() == wanted
+    assert (found > 0).sum() == sum(wanted)
+
+
 def test_play_flags_silence_composed_cells_only():
     torch.manual_seed(0)
     generator = Generator(BAND, SMALL)

@@ -130,10 +130,14 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        kept = given * self.grid.cells(mask)
+        is_given = self.grid.cells(mask)
+        kept = given * is_given
         logits = self.logits(latents, kept, features)
         composed = notes_from_logits(logits, self.pitched, straight_through)
-        return torch.addcmul(kept, composed, self.grid.cells((1 - mask) * (play >= 0)))
+        completed = torch.addcmul(kept, composed, self.grid.cells((1 - mask) * (play >= 0)))
+        heard = self.grid.heard(completed.detach()) | (is_given > 0)
+        sounds, starts = completed.chunk(2, dim=-1)
+        return torch.cat([sounds * heard, starts], dim=-1)
 
     def logits(self, latents: Latents, given: Tensor, features: Tensor) -> Tensor:
         """``(track, batch, time, register, plane * step * pitch)`` logits; the planes are held and onset."""

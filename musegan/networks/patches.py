@@ -55,6 +55,30 @@ class PatchGrid:
         )
         return rolls[..., : self.spec.n_pitches]
 
+    def heard(self, patches: Tensor) -> Tensor:
+        """Which sounding cells belong to a note: an onset leads to them, or they are tied to what came before.
+
+        The other cells are dropped when notes are read, so the discriminator should not see them either.
+
+        Parameters
+        ----------
+        patches : (track, batch, time, register, plane * step * pitch), float
+
+        Returns
+        -------
+        (track, batch, time, register, step * pitch), bool
+        """
+        planes = (patches > 0.5).unflatten(-1, (2, self.patch_steps, self.patch_pitches))
+        sounds, starts = planes.unbind(4)
+        heard = torch.empty_like(sounds)
+        is_on = torch.ones_like(sounds[:, :, 0, :, 0])
+        for time in range(sounds.shape[2]):
+            for step in range(self.patch_steps):
+                place = (slice(None), slice(None), time, slice(None), step)
+                is_on = sounds[place] & (starts[place] | is_on)
+                heard[place] = is_on
+        return heard.flatten(-2)
+
     def cells(self, values: Tensor) -> Tensor:
         """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""
         return values.permute(1, 0, 2).repeat_interleave(self.patches_per_bar, dim=2)[..., None, None]
