@@ -57,6 +57,10 @@ class Piece:
         ):
             if part is not None and part.shape != wanted:
                 raise ConfigError(f"{name} has shape {part.shape}; the piece needs {wanted}")
+        if self.given is not None and self.given.dtype != bool:
+            raise ConfigError(f"given is {self.given.dtype}; it must be bool, True where material is given")
+        if self.seed < 0:
+            raise ConfigError(f"the seed is {self.seed}; it must be 0 or more")
         if any(not 0 <= bar < shape[1] for bar, _ in self.sections):
             raise ConfigError(f"a section starts outside the {shape[1]} bars: {self.sections}")
 
