@@ -24,9 +24,10 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -245,13 +246,9 @@ class DatasetWriter:
             _write_array(archive, "header", np.frombuffer(json.dumps(header).encode(), np.uint8))
             _write_array(archive, "feel", self._feel())
             for name, part in self._parts.items():
-                part.flush()
-                _write_array(
-                    archive,
-                    name,
-                    np.memmap(part.name, _MEMBERS[name], "r") if part.tell() else np.empty(0, _MEMBERS[name]),
-                )
-            # The date makes otherwise equal files differ, so it is fixed in _write_array.
+                length = part.tell() // _MEMBERS[name].itemsize
+                part.seek(0)
+                _write_member(archive, name, _MEMBERS[name], (length,), iter(partial(part.read, 1 << 20), b""))
         os.replace(whole, self.path)
 
 
@@ -267,18 +264,19 @@ def _remove_abandoned(path: Path) -> None:
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray) -> None:
+    _write_member(archive, name, array.dtype, array.shape, [array.tobytes()])
+
+
+def _write_member(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype, shape: tuple[int, ...], chunks: Iterable[bytes]
+) -> None:
+    """One array, from its bytes in chunks. The date is fixed, or equal content would not be equal bytes."""
     info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
     with archive.open(info, "w", force_zip64=True) as member:
-        np.lib.format.write_array_header_1_0(
-            member,
-            {
-                "descr": np.lib.format.dtype_to_descr(array.dtype),
-                "fortran_order": False,
-                "shape": array.shape,
-            },
-        )
-        for first in range(0, len(array), 1 << 20):
-            member.write(array[first : first + (1 << 20)].tobytes())
+        descr = np.lib.format.dtype_to_descr(dtype)
+        np.lib.format.write_array_header_1_0(member, {"descr": descr, "fortran_order": False, "shape": shape})
+        for chunk in chunks:
+            member.write(chunk)
 
 
 def _map_array(path: Path, info: zipfile.ZipInfo) -> NDArray:
