@@ -20,7 +20,7 @@ _HOMES = {
     "Piece": "musegan.piece",
     "RollSpec": "musegan.spec",
     "TrackSpec": "musegan.spec",
-    "Wishes": "musegan.model",
+    "Wishes": "musegan.wishes",
     "load_ensemble": "musegan.spec",
     "load_model": "musegan.model",
     "write_midi": "musegan.midi",

@@ -7,7 +7,7 @@ moved there for composing, and what was composed is moved back; given cells are 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -15,31 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.checkpoint import ModelFile, find_model, load_model_file, pick_device
-from musegan.controls import PLAY, REST, Controls
+from musegan.controls import Controls
 from musegan.errors import ConfigError, MuseganError
 from musegan.generation import compose, draw_controls
 from musegan.harmony import Key, estimate_key
 from musegan.networks import Latents, sample_latents
 from musegan.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.piece import Piece
+from musegan.wishes import Wishes, controls_for, prior_rows, restrict
 
 MAX_BARS = 512
 Repeat = Literal["vary", "exact"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What the user asks for besides the task. Everything can be left out."""
-
-    seed: int = 0
-    temperature: float = 1.0  # scale of the latents
-    best_of: int = 1  # drafts, of which the best is kept
-    key: Key | None = None  # of the piece; estimated from given material when there is some
-    snap: bool = False  # move the notes outside the key's scale to it
-    density: Mapping[str, float] | None = None  # times the usual number of notes, by track name
-    rests: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track is silent
-    style: str | None = None  # label of the training corpus
-    tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
 
 
 @dataclass(kw_only=True)
@@ -83,8 +69,8 @@ class Model(ModelFile):
                 "write one letter per section and give a number of bars that is a multiple"
             )
         rng = np.random.default_rng(wishes.seed)
-        controls = draw_controls(self, rng, 1, n_bars, self._prior_rows(wishes))
-        controls = self._restrict(controls, tracks, wishes)
+        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes))
+        controls = restrict(self, controls, tracks, wishes)
         given, mask = self._nothing(n_bars)
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat, rng)
@@ -179,7 +165,7 @@ class Model(ModelFile):
         _check_bars(n_bars)
         ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
         rng = np.random.default_rng([a, b])
-        controls = self._restrict(draw_controls(self, rng, 1, n_bars, self._prior_rows(wishes)), None, wishes)
+        controls = restrict(self, draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes)), None, wishes)
         given, mask = self._nothing(n_bars)
         pieces = []
         for share in shares:
@@ -221,7 +207,7 @@ class Model(ModelFile):
         key = wishes.key or estimate_key(sounding_shares(material, self.spec))
         shift = key.to_canonical if self._is_canonical else 0
         context = transpose(material, shift, self.spec)[None]
-        controls = self._controls_for(context, mask, must_play, replace(wishes, key=key))
+        controls = controls_for(self, context, mask, must_play, replace(wishes, key=key))
         composed = transpose(self._compose(context, mask[None], controls, wishes), -shift, self.spec)
         if wishes.snap:
             composed = snap_to_scale(composed, key.pitch_classes, self.spec)
@@ -270,63 +256,6 @@ class Model(ModelFile):
             best_of=wishes.best_of,
         )
         return rolls[0]
-
-    def _prior_rows(self, wishes: Wishes) -> NDArray[np.int64]:
-        """The sections of real songs in the mode and style that are wished for."""
-        wanted = np.ones(len(self.prior.key), bool)
-        if wishes.style is not None:
-            styles = self.config.model.styles
-            if wishes.style not in styles:
-                raise ConfigError(
-                    f"there is no style {wishes.style!r}; the model has {', '.join(styles) or 'none'}"
-                )
-            wanted &= self.prior.style == styles.index(wishes.style)
-        if wishes.key is not None:
-            modes = np.array([estimate_key(row).is_minor for row in self.prior.key])
-            wanted &= modes == wishes.key.is_minor
-        return np.flatnonzero(wanted) if wanted.any() else np.arange(len(wanted))
-
-    def _restrict(self, controls: Controls, tracks: Sequence[str] | None, wishes: Wishes) -> Controls:
-        """Controls with what the user says of tracks, rests and density."""
-        play, density = controls.play.copy(), controls.density.copy()
-        if tracks is not None:
-            is_asked = np.isin(np.arange(self.spec.n_tracks), [self.spec.track_index(name) for name in tracks])
-            play[(play <= 0).all(2) & is_asked] = PLAY
-            play[:, ~is_asked] = REST
-        for name, bars in (wishes.rests or {}).items():
-            inside = [bar for bar in bars if 0 <= bar < play.shape[2]]
-            play[:, self.spec.track_index(name), inside] = REST
-        for name, factor in (wishes.density or {}).items():
-            row = self.spec.track_index(name)
-            usual = float(np.nanmean(self.prior.density[self.prior.density[:, row] > 0, row]))
-            density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], usual)
-        return replace(controls, play=play, density=density)
-
-    def _controls_for(
-        self, context: NDArray[np.uint8], mask: NDArray[np.bool_], must_play: Sequence[int], wishes: Wishes
-    ) -> Controls:
-        """Controls of a task on given material: its key, its densities, and the tracks that it has.
-
-        A track plays where it is composed unless what is given of it is silent.
-        """
-        rng = np.random.default_rng(wishes.seed)
-        controls = draw_controls(self, rng, 1, mask.shape[1], self._prior_rows(wishes))
-        sounds = context[0].any((2, 3))
-        plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
-        plays |= np.isin(np.arange(self.spec.n_tracks), must_play)
-        n_onsets = (context[0] == 2).sum((1, 2, 3))
-        n_played = (sounds & mask).sum(1)
-        density = np.where(n_played > 0, n_onsets / np.maximum(n_played, 1), controls.density[0])
-        shares = sounding_shares(context[0], self.spec)
-        controls = replace(
-            controls,
-            play=np.where(mask, np.where(sounds, PLAY, REST), np.where(plays, PLAY, REST)[:, None])[None].astype(
-                np.int8
-            ),
-            key=shares[None] if shares.any() else controls.key,
-            density=density[None].astype(np.float32),
-        )
-        return self._restrict(controls, None, wishes)
 
     def _to_key(
         self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")  # tests run side by side; before numpy and torch are loaded
+
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +84,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     from musegan.config import preset
     from musegan.phrases import sample_prior
     from musegan.processes import Processes
-    from musegan.training import Trainer
+    from musegan.trainer import Trainer
 
     config = preset("tiny")
     trainer = Trainer(dataset, config, Processes(torch.device("cpu")))

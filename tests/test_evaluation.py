@@ -14,14 +14,14 @@ from conftest import write_dataset
 from rich.console import Console
 from typer.testing import CliRunner
 
-from musegan.candidates import ArrayCandidate, DatasetCandidate, FolderCandidate, ModelCandidate
 from musegan.cli import app
-from musegan.comparison import MIXED, REAL, REAL_REAL
 from musegan.dataset import Dataset
 from musegan.errors import ConfigError, DatasetError
 from musegan.evaluation import Evaluation, Settings, evaluate
+from musegan.evaluation.candidates import ArrayCandidate, DatasetCandidate, FolderCandidate, ModelCandidate
+from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL
+from musegan.evaluation.report import write_report
 from musegan.piece import Piece
-from musegan.report import write_report
 from musegan.spec import BAND
 
 SETTINGS = Settings(n_phrases=24, n_pieces=6, piece_bars=16, n_contexts=6, n_draws=2, n_originality=10)

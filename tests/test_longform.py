@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musegan import longform
+from musegan.evaluation import longform
 from musegan.pianoroll import ONSET
 from musegan.spec import RollSpec
 

@@ -4,8 +4,9 @@ import pytest
 import musegan
 from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.harmony import Key
-from musegan.model import Wishes, load_model
+from musegan.model import load_model
 from musegan.pianoroll import clean, transpose
+from musegan.wishes import Wishes
 
 
 @pytest.fixture(scope="module")

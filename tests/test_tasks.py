@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from musegan.dataset import Dataset
+from musegan.evaluation.tasks import TASKS, other_contexts, run_task, task_masks
 from musegan.spec import BAND
-from musegan.tasks import TASKS, other_contexts, run_task, task_masks
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from musegan.config import preset
 from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
 from musegan.phrases import PhraseSource
 from musegan.processes import Processes
-from musegan.training import Trainer, train
+from musegan.trainer import Trainer
+from musegan.training import train
 
 CPU = torch.device("cpu")
 TINY = preset("tiny").with_settings(["train.n_phrases=48", "train.sample_every=24", "train.n_samples=6"])

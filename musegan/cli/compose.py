@@ -16,8 +16,9 @@ from musegan.errors import ConfigError, MuseganError
 
 if TYPE_CHECKING:
     from musegan.midi.notes import GridNotes
-    from musegan.model import Model, Wishes
+    from musegan.model import Model
     from musegan.piece import Piece
+    from musegan.wishes import Wishes
 
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="File to write. [default: named after verb and seed]")
@@ -210,7 +211,8 @@ def interpolate(
 
 def _start(shared: Shared) -> tuple[Model, Wishes]:
     from musegan.harmony import Key
-    from musegan.model import Wishes, load_model
+    from musegan.model import load_model
+    from musegan.wishes import Wishes
 
     model = load_model(shared.model, shared.device)
     assert shared.seed is not None

@@ -13,8 +13,8 @@ import typer
 from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
 
 if TYPE_CHECKING:
-    from musegan.candidates import Candidate, Progress
     from musegan.evaluation import Evaluation
+    from musegan.evaluation.candidates import Candidate, Progress
     from musegan.spec import RollSpec
 
 
@@ -65,7 +65,7 @@ def evaluate(
     for note in found.notes:
         say(f"note: {note}")
     if report is not None:
-        from musegan.report import write_report
+        from musegan.evaluation.report import write_report
 
         say(f"wrote {write_report(found, report)}")
     if originality_midi is not None:
@@ -78,7 +78,7 @@ def evaluate(
 
 def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
     """A folder of music files unless it is a run folder, an array, or a model."""
-    from musegan.candidates import ArrayCandidate, FolderCandidate, ModelCandidate
+    from musegan.evaluation.candidates import ArrayCandidate, FolderCandidate, ModelCandidate
 
     path = Path(name)
     if path.suffix == ".npy":

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan import distance, longform, metrics
-from musegan.candidates import PhraseSet
+from musegan import distance, metrics
+from musegan.evaluation import longform
+from musegan.evaluation.candidates import PhraseSet
+from musegan.evaluation.tasks import TaskResult
 from musegan.features import Scaler, feature_matrix, mix_tracks, phrase_features
 from musegan.metrics import Values, average
 from musegan.originality import Nearest
 from musegan.spec import RollSpec
-from musegan.tasks import TaskResult
 
 REAL, REAL_REAL, MIXED = "real", "real-real", "mixed tracks"
 """Names of the rows that every evaluation has."""

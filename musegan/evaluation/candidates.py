@@ -98,7 +98,7 @@ class ModelCandidate:
     def of(cls, model: Any, name: str) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it."""
         from musegan.generation import compose as compose_cells  # these load torch
-        from musegan.model import Wishes
+        from musegan.wishes import Wishes
 
         spec = model.spec
 

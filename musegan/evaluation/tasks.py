@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan import metrics
-from musegan.longform import bar_line_features
+from musegan.evaluation.longform import bar_line_features
 from musegan.metrics import Rolls, Values, average
 from musegan.pianoroll import ONSET
 from musegan.spec import RollSpec

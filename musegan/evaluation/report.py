@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.comparison import REAL
-from musegan.evaluation import Evaluation, Pair, format_value
+from musegan.evaluation.comparison import REAL
+from musegan.evaluation.table import Evaluation, Pair, format_value
 from musegan.files import replacing
 from musegan.metrics import Rolls
 from musegan.pianoroll import roll_to_notes
