@@ -213,6 +213,14 @@ def test_new_bars_come_after_the_file_and_are_heard_after_a_fade_out(spliced):
     assert piece.n_bars == 5
 
 
+@pytest.mark.parametrize(("names", "home"), [(("Solo", "Pad"), 2), (("Keys 1", "Pad"), 1), (("", ""), 2)])
+def test_of_several_parts_the_one_of_that_name_or_with_most_sound_gets_the_new_notes(spliced, names, home):
+    solo = [(0, name(names[0])), (0, program(1)), *notes(*((30 * i, 30 * i + 20, 65) for i in range(8)))]
+    pad = [(0, name(names[1])), (0, program(6, 1)), *notes((0, BAR, 50), (0, BAR, 55), channel=1)]
+    *_, file = spliced([(KEYS, 1)], (KEYS, 12, 6, 60), data=make_file([CONDUCTOR, solo, pad]))
+    assert [len(read_pairs(t)) for t in file.tracks] == [0, 8 + (home == 1), 2 + (home == 2)]
+
+
 def test_a_track_without_a_part_gets_a_named_track_on_a_free_channel(spliced):
     *_, file = spliced([(BASS, 1)], (BASS, 12, 4, 40), data=make_file([CONDUCTOR, PIANO, LEAD]))
     assert [file.name(i) for i in range(4)] == ["My song", "Piano", "Lead", "bass"]
@@ -252,6 +260,15 @@ def test_a_stuck_note_of_a_composed_cell_goes(spliced):
     stuck = [(0, program(33, 1)), (300, bytes([0x91, 41, 60])), *notes((0, 90, 60), channel=1)]
     *_, file = spliced([(BASS, 1)], data=make_file([CONDUCTOR, stuck]))
     assert pairs_by_channel(file) == {1: [(0, 90, 60, 80)]}
+
+
+def test_chords_come_as_a_text_track(spliced, tmp_path):
+    grid, piece, _ = spliced([(BASS, 1)], (BASS, 12, 12, 43))
+    path = splice(tmp_path / "in.mid", grid, piece, tmp_path / "chords.mid", chords=True)
+    file = read_file(path.read_bytes())
+    assert file.name(4) == "chords"
+    assert {m[:2] for _, m in file.tracks[4][1:-1]} == {b"\xff\x01"}
+    assert all(tick % 96 == 0 for tick, _ in file.tracks[4])
 
 
 def test_type_0_becomes_a_track_a_channel_with_all_events(spliced):

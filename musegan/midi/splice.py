@@ -38,6 +38,7 @@ from musegan.midi.tracks import (
     match_parts,
     merge,
     meta,
+    name_of,
     new_track,
     note_off,
     note_on,
@@ -223,8 +224,8 @@ class _Splicer:
     def _places(self) -> dict[Place, int | None]:
         """The ensemble track that all voices of each place are mapped to, None where they differ."""
         rows: defaultdict[Place, set[int | None]] = defaultdict(set)
-        for voice in self.voices:
-            rows[voice.track, voice.channel].add(self.rows.get(voice))
+        for voice, row in self.rows.items():
+            rows[voice.track, voice.channel].add(row)
         return {place: next(iter(found)) if len(found) == 1 else None for place, found in rows.items()}
 
     # -- what is new ----------------------------------------------------------------------------------------
@@ -253,24 +254,26 @@ class _Splicer:
                 self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
 
     def _home(self, row: int, starts: NDArray[np.int64]) -> Place | None:
-        """Where most notes of an ensemble track are, if new notes at `starts` would sound with its programs."""
-        sizes: defaultdict[Place, int] = defaultdict(int)
+        """Where new notes of an ensemble track belong: in the file's track of that name, or else in the one with
+        the most sound (a pad before a solo), if they would sound with its programs at `starts`."""
+        own = self.piece.spec.tracks[row]
+        sound: defaultdict[Place, int] = defaultdict(int)
         programs: defaultdict[Place, set[int]] = defaultdict(set)
-        for voice, notes in self.voices.items():
-            sizes[voice.track, voice.channel] += len(notes)
+        for voice in self.rows:
+            sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices[voice])
             programs[voice.track, voice.channel].add(voice.program)
         places = [place for place, mapped in self._places().items() if mapped == row]
-        for place in sorted(places, key=lambda place: -sizes[place]):
-            track, channel = place
+        is_named = {place: own.name.lower() in name_of(self.tracks[place[0]]).lower() for place in places}
+        for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
             changes = [event for event in self.tracks[track] if event.status == PROGRAM << 4 | channel]
             ticks = np.array([event.tick for event in changes], np.int64)
             before = np.searchsorted(ticks, starts, side="right") - 1
             used = {changes[index].body[0] for index in np.unique(before).tolist() if index >= 0}
-            if channel != DRUM_CHANNEL and not used <= programs[place]:
+            if channel != DRUM_CHANNEL and not used <= programs[track, channel]:
                 continue
-            if (before < 0).any() and changes and 0 not in programs[place]:
+            if (before < 0).any() and changes and 0 not in programs[track, channel]:
                 self.added[track].append(changes[0]._replace(tick=0))
-            return place
+            return track, channel
         return None
 
     def _new_place(self, row: int) -> Place:
