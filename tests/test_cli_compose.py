@@ -96,6 +96,24 @@ def test_verbs_on_a_file(musegan, song, tmp_path, verb, options):
     assert (tmp_path / "out.mid").read_bytes() == (tmp_path / "again.mid").read_bytes()
 
 
+def test_stems_and_chords_come_beside_new_and_given_music(musegan, song, tmp_path):
+    for verb in (["generate", "--bars", "2"], ["infill", song, "--at", "2"]):
+        written = musegan(*verb, "--stems", "--chords", "--force", "--seed", 1, "-o", "s.mid").stdout.split()
+        assert written == ["s.mid", "s-drums.mid", "s-keys.mid", "s-bass.mid"]
+        assert [t.name for t in mido.MidiFile("s.mid").tracks[1:]] == ["drums", "keys", "bass", "chords"]
+        assert [t.name for t in mido.MidiFile("s-keys.mid").tracks] == ["", "keys"]
+        assert n_ticks("s-keys.mid") == n_ticks("s.mid")
+    musegan("vary", song, "--stems", "--seed", 1, "-o", "s.mid", code=1)
+
+
+def test_play_is_asked_for_with_a_port_or_without(musegan, monkeypatch):
+    calls = []
+    monkeypatch.setattr("musegan.playback.play", lambda path, port: calls.append((str(path), port)))
+    musegan("generate", "--bars", 1, "--play", "-o", "a.mid")
+    musegan("generate", "--bars", 1, "--port", "synth", "-o", "b.mid")
+    assert calls == [("a.mid", None), ("b.mid", "synth")]
+
+
 def test_interpolate_between_seeds_and_files(musegan, song):
     assert len(musegan("interpolate", 1, 2, "--count", 3, "--bars", 2, "-o", "i.mid").stdout.split()) == 3
     assert len(musegan("interpolate", song, song, "--seed", 4, "--count", 2, "-o", "j.mid").stdout.split()) == 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from musegan.cli.common import Force, app, refuse_overwrite, say
+from musegan.cli.parse import bar_range, densities, names, rests
 from musegan.errors import ConfigError, MuseganError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def generate(
     for index, path in enumerate(paths):
         piece = model.generate(
             n_bars,
-            tracks=_names(tracks),
+            tracks=names(tracks),
             form=form,
             repeat=repeat,
             loop=loop,
@@ -128,8 +129,8 @@ def accompany(
 
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
-    names = _names(keep) or []
-    _on_file(shared, source, output, maps, "accompany", lambda m, piece, w: m.accompany(piece, names, wishes=w))
+    kept = names(keep) or []
+    _on_file(shared, source, output, maps, "accompany", lambda m, piece, w: m.accompany(piece, kept, wishes=w))
 
 
 @composing
@@ -154,14 +155,14 @@ def infill(
 
     Example: musegan infill song.mid --at 5-8 --tracks bass -o new.mid
     """
-    first, end = _bar_range(at)
+    first, end = bar_range(at)
     _on_file(
         shared,
         source,
         output,
         maps,
         "infill",
-        lambda m, piece, w: m.infill(piece, first, end, _names(tracks), wishes=w),
+        lambda m, piece, w: m.infill(piece, first, end, names(tracks), wishes=w),
     )
 
 
@@ -181,7 +182,7 @@ def vary(
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
     _on_file(
-        shared, source, output, maps, "vary", lambda m, piece, w: m.vary(piece, amount, _names(tracks), wishes=w)
+        shared, source, output, maps, "vary", lambda m, piece, w: m.vary(piece, amount, names(tracks), wishes=w)
     )
 
 
@@ -223,8 +224,8 @@ def _start(shared: Shared) -> tuple[Model, Wishes]:
         best_of=shared.best_of,
         key=Key.parse(shared.key) if shared.key else None,
         snap=shared.snap,
-        density=_densities(shared.density, model),
-        rests=_rests(shared.rest),
+        density=densities(shared.density, model.spec.track_names),
+        rests=rests(shared.rest),
         style=shared.style,
         tempo_qpm=shared.tempo,
     )
@@ -311,44 +312,3 @@ def _finish(paths: list[Path], shared: Shared) -> None:
         from musegan.playback import play
 
         play(paths[0], shared.port)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",") if name.strip()] if text else None
-
-
-def _bar_range(text: str) -> tuple[int, int]:
-    """``5-8`` or ``5``, 1-based and inclusive, as 0-based first and end."""
-    first, dash, last = text.partition("-")
-    try:
-        begin, end = int(first) - 1, int(last if dash else first)
-    except ValueError:
-        begin, end = -1, -1
-    if not 0 <= begin < end:
-        raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
-    return begin, end
-
-
-def _rests(items: list[str] | None) -> dict[str, list[int]]:
-    rests: dict[str, list[int]] = {}
-    for item in items or []:
-        track, _, bars = item.partition(":")
-        first, end = _bar_range(bars)
-        rests.setdefault(track, []).extend(range(first, end))
-    return rests
-
-
-def _densities(text: str | None, model: Model) -> dict[str, float]:
-    densities: dict[str, float] = {}
-    for item in (text or "").split(","):
-        if not item.strip():
-            continue
-        track, equals, factor = item.rpartition("=")
-        try:
-            value = float(factor)
-        except ValueError:
-            value = -1.0
-        if value < 0:
-            raise ConfigError(f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5")
-        densities |= dict.fromkeys([track.strip()] if equals else model.spec.track_names, value)
-    return densities
