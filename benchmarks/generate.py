@@ -1,0 +1,59 @@
+"""Composing speed: 8 bars by our model, warm, beside one forward pass of MuseGAN's own generator.
+
+    python benchmarks/generate.py [--model MODEL]
+
+MuseGAN's generator makes 4 bars at a time, so 8 bars are a batch of two; it knows no context, no mask and no joins.
+Both run on the same threads in one process, taking turns; the shortest of the turns counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+from musegan_baseline import LATENT, Generator
+
+from musegan.model import load_model
+
+
+def shortest(turns: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """The shortest seconds of each function, called in turns."""
+    seconds = dict.fromkeys(turns, float("inf"))
+    for _ in range(repeats):
+        for name, call in turns.items():
+            begin = time.perf_counter()
+            call()
+            seconds[name] = min(seconds[name], time.perf_counter() - begin)
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model")
+    parser.add_argument("--repeats", type=int, default=20)
+    options = parser.parse_args()
+    model = load_model(options.model, "cpu")
+    original = Generator(model.spec.n_tracks, 1.0).eval()
+    latents = torch.randn(2, LATENT)
+
+    @torch.inference_mode()
+    def original_forward() -> torch.Tensor:
+        return original(latents)
+
+    found = shortest(
+        {
+            "musegan generate, 8 bars": lambda: model.generate(8, seed=1),
+            "musegan generate, 64 bars": lambda: model.generate(64, seed=1),
+            "MuseGAN v3 generator, 2 x 4 bars": original_forward,
+        },
+        options.repeats,
+    )
+    reference = found["MuseGAN v3 generator, 2 x 4 bars"]
+    for name, seconds in found.items():
+        print(f"{name:34} {1000 * seconds:8.1f} ms  {seconds / reference:5.2f} x")
+
+
+if __name__ == "__main__":
+    main()
