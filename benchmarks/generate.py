@@ -2,7 +2,7 @@
 
     python benchmarks/generate.py [--model MODEL]
 
-MuseGAN's generator makes 4 bars at a time, so 8 bars are a batch of two; it knows no context, no mask and no joins.
+MuseGAN's generator makes 4 bars at a time, so 8 bars are a batch of two; it knows no context, mask or joins.
 Both run on the same threads in one process, taking turns; the shortest of the turns counts.
 """
 
