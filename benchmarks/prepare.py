@@ -33,15 +33,16 @@ except ImportError:
     pypianoroll = None
 
 
-def cpu_ms(work: Callable[[str], object], paths: list[str], repeats: int) -> float:
-    """CPU milliseconds a file, the best of some repetitions."""
-    times = []
-    for _ in range(repeats):
-        began = time.process_time()
-        for path in paths:
-            work(path)
-        times.append(time.process_time() - began)
-    return min(times) / len(paths) * 1000
+def cpu_ms(readers: dict[str, Callable[[str], object]], paths: list[str], rounds: int) -> dict[str, float]:
+    """CPU milliseconds a file of each reader, the best of some rounds in which all take their turn."""
+    times: dict[str, list[float]] = {name: [] for name in readers}
+    for _ in range(rounds):
+        for name, read in readers.items():
+            began = time.process_time()
+            for path in paths:
+                read(path)
+            times[name].append(time.process_time() - began)
+    return {name: min(values) / len(paths) * 1000 for name, values in times.items()}
 
 
 def bare(path: str) -> object:
@@ -100,15 +101,13 @@ def main() -> None:
     chosen = paths[:: max(len(paths) // arguments.files, 1)][: arguments.files]
     with TemporaryDirectory() as folder:
         with DatasetWriter(Path(folder) / "few.npz", BAND) as writer:
-            times = {
-                "bare symusic parse": cpu_ms(bare, chosen, 5),
-                "musegan prepare": cpu_ms(ours(writer), chosen, 5),
-            }
-        times["pretty_midi + get_piano_roll"] = cpu_ms(with_pretty_midi, chosen, 1)
+            times = cpu_ms({"bare symusic parse": bare, "musegan prepare": ours(writer)}, chosen, 9)
+        peers: dict[str, Callable[[str], object]] = {"pretty_midi + get_piano_roll": with_pretty_midi}
         if pypianoroll is None:
             print("pypianoroll is not installed: left out (pip install pypianoroll)")
         else:
-            times["pypianoroll.read"] = cpu_ms(with_pypianoroll, chosen, 1)
+            peers["pypianoroll.read"] = with_pypianoroll
+        times |= cpu_ms(peers, chosen, 1)
         mine = times["musegan prepare"]
         print(f"{len(chosen)} files on one core, CPU time")
         for name, value in times.items():
