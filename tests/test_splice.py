@@ -271,6 +271,13 @@ def test_chords_come_as_a_text_track(spliced, tmp_path):
     assert all(tick % 96 == 0 for tick, _ in file.tracks[4])
 
 
+def test_a_missing_note_off_does_not_shift_those_of_later_notes(spliced):
+    doubled = [(0, bytes([0x90, 60, 70])), *notes((0, 40, 60), (290, 330, 60), (580, 620, 60), (700, 740, 60))]
+    *_, file = spliced([(KEYS, 1)], data=make_file([CONDUCTOR, [(0, program(0)), *doubled]]))
+    ticks = [(tick, m[0] >> 4) for tick, m in file.tracks[1] if m[0] in (0x80, 0x90)]
+    assert ticks == [(0, 9), (0, 9), (40, 8), (580, 9), (620, 8), (700, 9), (740, 8)]
+
+
 def test_type_0_becomes_a_track_a_channel_with_all_events(spliced):
     everything = sorted((m for events in TRACKS for m in events), key=lambda m: m[0])
     data = make_file([everything], kind=0)

@@ -127,7 +127,7 @@ class _Splicer:
         self.step = grid.score.ticks_per_beat / spec.steps_per_beat  # ticks
         self.begin = grid.first_bar_tick + grid.offset_ticks
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
-        self.voices = find_notes(self.tracks)
+        self.voices = find_notes(self.tracks, is_mended=True)
         self.rows = {voice: grid.mapping[part] for voice, part in self.parts.items()}  # None: not mapped
         self.kept: defaultdict[tuple[Place, int], list[tuple[int, int]]] = defaultdict(list)  # by pitch
         self.dropped: list[set[int]] = [set() for _ in self.tracks]

@@ -190,14 +190,16 @@ def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
     return repair.join([repair.encode(track) for track in tracks], ticks_per_beat)
 
 
-def find_notes(tracks: list[Track]) -> dict[Voice, list[Note]]:
+def find_notes(tracks: list[Track], is_mended: bool = False) -> dict[Voice, list[Note]]:
     """The notes of each voice, voices and notes in the order of their first events.
 
-    A note-off ends the oldest note that sounds on its pitch, as in `musegan.midi.read`.
+    A note-off ends the oldest note that sounds on its pitch, as in `musegan.midi.read`. With `is_mended`, where
+    note-offs are missing on a pitch, it ends the newest: else every later note would have that of another.
     """
     voices: defaultdict[Voice, list[Note]] = defaultdict(list)
     for number, track in enumerate(tracks):
         program = [0] * 16
+        lacking = _lacking_note_offs(track) if is_mended else set()
         sounding: defaultdict[tuple[int, int], deque[Note]] = defaultdict(deque)
         for index, event in enumerate(track):
             if event.kind == PROGRAM:
@@ -207,10 +209,20 @@ def find_notes(tracks: list[Track]) -> dict[Voice, list[Note]]:
                 note = Note(index, None, event.tick, event.tick, pitch, velocity)
                 voices[Voice(number, event.channel, program[event.channel])].append(note)
                 sounding[event.channel, pitch].append(note)
-            elif event.kind in (NOTE_OFF, NOTE_ON) and sounding[event.channel, event.body[0]]:
-                note = sounding[event.channel, event.body[0]].popleft()
+            elif event.kind in (NOTE_OFF, NOTE_ON) and (notes := sounding[event.channel, event.body[0]]):
+                note = notes.pop() if (event.channel, event.body[0]) in lacking else notes.popleft()
                 note.off, note.end = index, event.tick
     return dict(voices)
+
+
+def _lacking_note_offs(track: Track) -> set[tuple[int, int]]:
+    """Channel and pitch where more notes begin than end."""
+    surplus: defaultdict[tuple[int, int], int] = defaultdict(int)
+    for event in track:
+        if event.kind in (NOTE_OFF, NOTE_ON):
+            begins = event.kind == NOTE_ON and event.body[1] > 0
+            surplus[event.channel, event.body[0]] += 1 if begins else -1
+    return {line for line, count in surplus.items() if count > 0}
 
 
 def match_parts(voices: dict[Voice, list[Note]], score: Score) -> dict[Voice, int] | None:
