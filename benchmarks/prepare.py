@@ -21,7 +21,8 @@ import pretty_midi
 import symusic
 
 from musegan.corpus import prepare
-from musegan.dataset import Dataset, DatasetWriter, Song
+from musegan.dataset import Dataset
+from musegan.packing import DatasetWriter, Song
 from musegan.parallel import Lost
 from musegan.songs import read_song
 from musegan.sources import Item, find_files

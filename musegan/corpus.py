@@ -12,11 +12,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
-from musegan.dataset import Dataset, DatasetWriter, Song
+from musegan.dataset import Dataset
 from musegan.describe import describe_dataset
 from musegan.errors import DatasetError
 from musegan.files import replacing
 from musegan.labels import Label, Labels
+from musegan.packing import DatasetWriter, Song
 from musegan.parallel import Lost, map_in_order
 from musegan.songs import SongFile, read_song
 from musegan.sources import MUSIC_SUFFIXES, find_files, read_items

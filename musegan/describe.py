@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.dataset import SPLITS, Dataset, pitch_class_shares
+from musegan.dataset import SPLITS, Dataset
 from musegan.errors import MuseganError
 from musegan.harmony import estimate_key
 from musegan.midi.notes import read_notes
 from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
 from musegan.midi.read import read_score
+from musegan.packing import pitch_class_shares
 from musegan.spec import RollSpec
 
 PHRASE_BARS = 4  # of the phrases that are counted

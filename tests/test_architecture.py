@@ -13,7 +13,7 @@ LEVELS = [
     "errors",
     "spec",
     "files pianoroll harmony config chords soundfont",
-    "piece dataset note_table metrics masks controls midi features sources labels parallel",
+    "piece dataset packing note_table metrics masks controls midi features sources labels parallel",
     "distance originality songs corpus phrases render playback networks processes describe",
     "losses ema checkpoint monitor",
     "generation",
