@@ -21,11 +21,11 @@ import pretty_midi
 import symusic
 
 from musegan.corpus import prepare
+from musegan.corpus.parallel import Lost
+from musegan.corpus.songs import read_song
+from musegan.corpus.sources import Item, find_files
 from musegan.dataset import Dataset
 from musegan.packing import DatasetWriter, Song
-from musegan.parallel import Lost
-from musegan.songs import read_song
-from musegan.sources import Item, find_files
 from musegan.spec import BAND
 
 try:

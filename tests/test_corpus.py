@@ -15,14 +15,14 @@ import pytest
 from conftest import TRIO
 from midibytes import band, meter, notes, program, smf, track
 
-from musegan.corpus import choose_split, prepare
+from musegan.corpus.parallel import Lost, map_in_order
+from musegan.corpus.prepare import choose_split, prepare
+from musegan.corpus.songs import digest, family, read_song
+from musegan.corpus.sources import Item
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.midi.quantize import quantize
 from musegan.midi.read import read_score
-from musegan.parallel import Lost, map_in_order
-from musegan.songs import digest, family, read_song
-from musegan.sources import Item
 
 
 def melody(seed, n_notes=60, shift=0, edit=None):

@@ -8,10 +8,10 @@ import zipfile
 import pytest
 from midibytes import band
 
-from musegan import sources
+from musegan.corpus import sources
+from musegan.corpus.labels import Label, Labels
+from musegan.corpus.sources import FoundFile, find_files, read_items
 from musegan.errors import DatasetError
-from musegan.labels import Label, Labels
-from musegan.sources import FoundFile, find_files, read_items
 
 SONG = band(n_bars=1)
 

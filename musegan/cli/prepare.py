@@ -101,7 +101,7 @@ def info(
 
 
 def _describe(path: Path, ensemble: str) -> dict[str, Any]:
-    from musegan.sources import MUSIC_SUFFIXES
+    from musegan.corpus.sources import MUSIC_SUFFIXES
 
     suffix = path.suffix.lower()
     if suffix == ".npz":

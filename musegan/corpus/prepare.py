@@ -12,15 +12,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
+from musegan.corpus.labels import Label, Labels
+from musegan.corpus.parallel import Lost, map_in_order
+from musegan.corpus.songs import SongFile, read_song
+from musegan.corpus.sources import MUSIC_SUFFIXES, find_files, read_items
 from musegan.dataset import Dataset
 from musegan.describe import describe_dataset
 from musegan.errors import DatasetError
 from musegan.files import replacing
-from musegan.labels import Label, Labels
 from musegan.packing import DatasetWriter, Song
-from musegan.parallel import Lost, map_in_order
-from musegan.songs import SongFile, read_song
-from musegan.sources import MUSIC_SUFFIXES, find_files, read_items
 from musegan.spec import RollSpec
 
 TIME_LIMIT = 60.0  # seconds for one file
@@ -70,7 +70,7 @@ def prepare(
     Parameters
     ----------
     sources
-        Folders, music files, archives and ``music21:COMPOSER``; see `musegan.sources`.
+        Folders, music files, archives and ``music21:COMPOSER``; see `musegan.corpus.sources`.
     output
         The dataset. It takes its name when all is done, so a kill at any moment leaves the old file.
     workers

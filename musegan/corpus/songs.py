@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.corpus.parallel import Lost
+from musegan.corpus.sources import Item
 from musegan.errors import MidiError
 from musegan.midi.grid import runs_in_meter
 from musegan.midi.quantize import Stretch, map_parts, quantize
 from musegan.midi.read import Score, read_score
-from musegan.parallel import Lost
-from musegan.sources import Item
 from musegan.spec import RollSpec
 
 _DOUBLINGS = 3  # a pattern has 2 ** 3 intervals
