@@ -203,7 +203,7 @@ def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int
         mine = given == pale
         axes.add_collection(
             PolyCollection(
-                _rounded(left[mine], right[mine], row[mine], radius),
+                list(_rounded(left[mine], right[mine], row[mine], radius)),
                 facecolors=_mix(lane.colour, 0.72) if pale else lane.colour,
                 edgecolors=_mix(lane.colour, 0.45) if pale else _PAPER,
                 linewidths=0.5,
@@ -248,15 +248,15 @@ def _draw_grid_lines(axes: Axes, steps_per_beat: int, beats_per_bar: int, n_bars
 def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
     from matplotlib.transforms import blended_transform_factory, offset_copy
 
-    place = offset_copy(
-        blended_transform_factory(axes.transData, axes.transAxes), axes.figure, y=0.045, units="inches"
-    )
+    figure = axes.get_figure(root=True)
+    above = blended_transform_factory(axes.transData, axes.transAxes)
+    place = offset_copy(above, figure, y=0.045, units="inches")
     sections = dict(piece.sections)
     for bar in range(first, min(first + n_bars, piece.n_bars)):
         x = (bar - first) * piece.spec.steps_per_bar
         axes.text(x, 1, f" {bar + 1}", transform=place, fontsize=7.5, color=_FAINT, va="bottom")
         if bar in sections:
-            raised = offset_copy(place, axes.figure, y=0.14, units="inches")
+            raised = offset_copy(place, figure, y=0.14, units="inches")
             axes.text(x, 1, f" {sections[bar]}", transform=raised, fontsize=9, color=_INK, weight="bold")
 
 

@@ -1,0 +1,41 @@
+"""The ``render`` command: a music file as a picture, sound or score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from musegan.cli import parse
+from musegan.cli.common import Force, app, refuse_overwrite
+
+
+@app.command()
+def render(
+    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="Music file.", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="OUT.png .svg .pdf .wav .flac .ogg .musicxml. [default: IN.png]"),
+    ] = None,
+    bars: Annotated[str | None, typer.Option(help="Only these bars, in pictures and scores: 1-8.")] = None,
+    sound_font: Annotated[Path | None, typer.Option(help="Sound font (.sf2, .sf3) for sound.")] = None,
+    force: Force = False,
+) -> None:
+    """Draw a music file, play it into a sound file, or write it as a score.
+
+    Example: musegan render song.mid -o song.png
+    """
+    from musegan.render import AUDIO_SUFFIXES
+    from musegan.render import render as write
+
+    path = output or source.with_suffix(".png")
+    refuse_overwrite(path, force)
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        from musegan.render.audio import convert
+
+        typer.echo(convert(source, path, sound_font=sound_font))
+        return
+    from musegan.render.files import read_piece
+
+    typer.echo(write(read_piece(source, parse.bar_range(bars) if bars else None), path))
