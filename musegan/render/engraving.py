@@ -1,0 +1,134 @@
+"""What a score shows: note values that read well rather than every step of the grid, voices, names, kit.
+
+Each quarter note of a part is written in sixteenths or in triplet eighths, whichever is nearer to its onsets.
+A part has one voice, and a second one below it where notes sound on while others move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.harmony import Key
+
+BEAT = 12  # ticks of notation in a quarter note
+_SIXTEENTH, _TRIPLET = 3, 4  # ticks
+_WHOLE_BEATS = (8, 6, 4, 3, 2, 1)  # quarter notes in one note value
+
+KIT = {
+    35: ("E4", "normal"), 36: ("F4", "normal"), 37: ("C5", "x"), 38: ("C5", "normal"), 39: ("B4", "x"),
+    40: ("C5", "normal"), 41: ("G4", "normal"), 42: ("G5", "x"), 43: ("A4", "normal"), 44: ("D4", "x"),
+    45: ("B4", "normal"), 46: ("G5", "circle-x"), 47: ("D5", "normal"), 48: ("E5", "normal"), 49: ("A5", "x"),
+    50: ("F5", "normal"), 51: ("F5", "x"), 52: ("C6", "x"), 53: ("F5", "diamond"), 54: ("E5", "x"),
+    55: ("D6", "x"), 56: ("E5", "triangle"), 57: ("B5", "x"), 59: ("D5", "x"),
+}  # fmt: skip
+"""Drum pitch to its place on a five-line staff (read in treble clef) and its note head."""
+OTHER_DRUM = ("E5", "diamond")
+
+
+@dataclass(frozen=True)
+class Chord:
+    """Notes of one voice that begin and end together."""
+
+    start: int  # ticks from the start of the piece
+    end: int
+    pitches: tuple[int, ...]  # MIDI numbers, rising
+
+
+def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[list[Chord], list[Chord]]:
+    """The notes of a part as two voices of chords: those that move, and those held while others move.
+
+    Parameters
+    ----------
+    start, end : (note,)
+        Ticks, `BEAT` to a quarter note, from the start of the piece; starts lie before its end.
+    pitch : (note,)
+        MIDI numbers.
+    n_beats : int
+        Quarter notes in the piece.
+
+    Returns
+    -------
+    Two lists of chords in order, that do not overlap within a voice. Each begins and ends on a sixteenth or
+    triplet eighth. A held chord is cut where the next held chord begins.
+    """
+    start, end = _snap(start, end, n_beats)
+    onsets = np.unique(start).tolist()
+    following = dict(zip(onsets, [*onsets[1:], n_beats * BEAT], strict=True))
+    moving: dict[int, Chord] = {}
+    held: dict[int, Chord] = {}
+    for onset in onsets:
+        here = start == onset
+        for voice, chosen in (
+            (moving, here & (end <= following[onset])),
+            (held, here & (end > following[onset])),
+        ):
+            if chosen.any():
+                pitches = tuple(np.unique(pitch[chosen]).tolist())
+                voice[onset] = Chord(onset, int(end[chosen].max()), pitches)
+    cuts = dict(zip(held, list(held)[1:], strict=False))
+    for onset, chord in list(held.items()):
+        held[onset] = cut = Chord(onset, min(chord.end, cuts.get(onset, chord.end)), chord.pitches)
+        if cut.end <= following[onset]:
+            partners = moving[onset].pitches if onset in moving else ()
+            moving[onset] = Chord(onset, cut.end, tuple(sorted({*held.pop(onset).pitches, *partners})))
+    return [moving[onset] for onset in sorted(moving)], list(held.values())
+
+
+def strokes(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
+    """Drum hits as chords that last until the next one, at most to the next beat; arguments as in `voices`."""
+    chords, _ = voices(start, start, pitch, n_beats)
+    following = [*(chord.start for chord in chords[1:]), n_beats * BEAT]
+    return [
+        Chord(chord.start, min(after, (chord.start // BEAT + 1) * BEAT), chord.pitches)
+        for chord, after in zip(chords, following, strict=False)
+    ]
+
+
+def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Split a time within a bar into single note values that show the beat: (start, end) of each, in ticks."""
+    while start < end:
+        place, left = start % BEAT, end - start
+        if left == BEAT * 3 // 2 and place == 0:
+            value = left  # a dotted quarter
+        elif left >= BEAT and place == 0:
+            value = BEAT * next(n for n in _WHOLE_BEATS if n * BEAT <= left)
+        elif left == BEAT and place == BEAT // 2:
+            value = left  # a syncopated quarter
+        else:
+            value = min(left, BEAT - place)
+        yield start, start + value
+        start += value
+
+
+def spelling(key: Key) -> dict[int, str]:
+    """Name of each pitch class in a key, as music21 writes it (flat is ``-``): near the key in fifths."""
+    lowest = sharps(key) - (3 if key.is_minor else 4)
+    names = {}
+    for fifths in range(lowest, lowest + 12):
+        accidentals, letter = divmod(fifths + 1, 7)
+        names[fifths * 7 % 12] = "FCGDAEB"[letter] + ("#" if accidentals > 0 else "-") * abs(accidentals)
+    return names
+
+
+def sharps(key: Key) -> int:
+    """Sharps in the key signature, -5 to 6; negative for flats."""
+    return ((key.tonic + 3 * key.is_minor) * 7 + 5) % 12 - 5
+
+
+def _snap(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Times in ticks moved to sixteenths or, in beats whose onsets are nearer to them, triplet eighths."""
+
+    def miss(unit: int) -> NDArray:
+        return np.abs(start - np.rint(start / unit) * unit)
+
+    beat = (start // BEAT).astype(np.int64)
+    gain = np.bincount(beat, weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=n_beats + 1)
+    units = np.where(gain > 1e-6, _TRIPLET, _SIXTEENTH)
+    unit, end_unit = units[beat], units[(end // BEAT).astype(np.int64)]
+    snapped = np.minimum(np.rint(start / unit).astype(np.int64) * unit, n_beats * BEAT - unit)
+    ends = np.rint(end / end_unit).astype(np.int64) * end_unit
+    return snapped, np.maximum(ends, snapped + units[snapped // BEAT])

@@ -1,0 +1,261 @@
+"""Pieces as MusicXML scores, through music21."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element, SubElement
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import MuseganError
+from musegan.files import replacing
+from musegan.harmony import Key, estimate_key
+from musegan.pianoroll import roll_to_notes, sounding_shares
+from musegan.piece import Piece
+from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, sharps, spelling, strokes, voices
+from musegan.render.names import drum_name
+from musegan.spec import RollSpec, TrackSpec
+
+if TYPE_CHECKING:
+    from music21.instrument import Instrument
+    from music21.note import GeneralNote, Rest, Unpitched
+    from music21.pitch import Pitch
+    from music21.stream import Part, Score
+
+_GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
+_LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
+_CONTAINER = (
+    '<?xml version="1.0" encoding="UTF-8"?><container><rootfiles>'
+    '<rootfile full-path="score.musicxml" media-type="application/vnd.recordare.musicxml+xml"/>'
+    "</rootfiles></container>"
+)
+
+
+def write_score(piece: Piece, path: str | Path) -> Path:
+    """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
+
+    Tracks without notes are left out. Without a key, the one that fits the notes best is written. Raises
+    `MuseganError` when the piece has no bars.
+    """
+    from music21.musicxml.m21ToXml import ScoreExporter
+
+    path = Path(path)
+    if not piece.n_bars:
+        raise MuseganError("the piece has no bars; there is nothing to write as a score")
+    score, hits = _score(piece, path.stem)
+    exporter = ScoreExporter(score)
+    _name_drums(exporter.parse(), hits)
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".mxl":
+            with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
+                archive.writestr("META-INF/container.xml", _CONTAINER)
+                archive.writestr("score.musicxml", exporter.asBytes())
+        else:
+            temporary.write_bytes(exporter.asBytes())
+    return path
+
+
+def _score(piece: Piece, title: str) -> tuple[Score, list[int]]:
+    """The score, and the MIDI pitch of every drum hit in the order in which they are written."""
+    import music21 as m21
+
+    spec = piece.spec
+    key = piece.key or estimate_key(sounding_shares(piece.roll, spec))
+    score = m21.stream.Score()
+    score.metadata = m21.metadata.Metadata(title=title, composer="musegan")
+    notes = roll_to_notes(piece.roll, spec)
+    hits: list[int] = []
+    for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
+        mine = notes[notes["track"] == track]
+        above, below = _voices(mine, spec, piece.n_bars)
+        score.insert(0, _part(piece, track, _Pen.of(spec.tracks[track], mine["pitch"], key), above, below))
+        if spec.is_drum[track]:
+            hits += [pitch for chord in above for pitch in chord.pitches]
+    bars = score.parts[0].getElementsByClass("Measure")
+    bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
+    for bar, label in piece.sections:
+        bars[bar].insert(0, m21.expressions.RehearsalMark(label))
+    return score, hits
+
+
+def _voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:
+    """The upper and the lower voice of one track."""
+    start = notes["start"] * BEAT / spec.steps_per_beat
+    end = start + notes["duration"] * BEAT / spec.steps_per_beat
+    n_beats = n_bars * spec.beats_per_bar
+    if len(notes) and spec.is_drum[notes["track"][0]]:
+        return strokes(start, notes["pitch"], n_beats), []
+    return voices(start, end, notes["pitch"], n_beats)
+
+
+def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[Chord]) -> Part:
+    """One track in complete bars."""
+    import music21 as m21
+
+    part = m21.stream.Part()
+    part.partName = part.partAbbreviation = piece.spec.tracks[track].name
+    part.atSoundingPitch = False
+    part.insert(0, _instrument(piece.spec.tracks[track], track))
+    length = piece.spec.beats_per_bar * BEAT
+    for bar in range(piece.n_bars):
+        measure = m21.stream.Measure(number=bar + 1)
+        if bar == 0:
+            signature = m21.meter.TimeSignature(f"{piece.spec.beats_per_bar}/4")
+            for element in (pen.clef, pen.signature, signature):
+                if element is not None:
+                    measure.insert(0, element)
+        upper = _elements(above, bar * length, length, pen)
+        lower = _elements(below, bar * length, length, pen, is_lower=True)
+        if any(not element.isRest for _, element in lower):
+            for number, elements in enumerate((upper, lower), start=1):
+                voice = m21.stream.Voice(id=str(number))
+                for offset, element in elements:
+                    voice.insert(offset, element)
+                measure.insert(0, voice)
+        else:
+            for offset, element in upper:
+                measure.insert(offset, element)
+        part.append(measure)
+    measure.rightBarline = "final"
+    return part
+
+
+def _instrument(track: TrackSpec, number: int) -> Instrument:
+    import music21 as m21
+
+    instrument: Instrument
+    if track.is_drum:
+        instrument = m21.instrument.UnpitchedPercussion()
+    else:
+        instrument = m21.instrument.instrumentFromMidiProgram(track.program)
+        octave = m21.interval.Interval("P-8")
+        instrument.transposition = octave if track.program in _BASSES else None
+        instrument.midiChannel = number % 9  # not the channel of the drums
+    instrument.partName = track.name
+    instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
+    return instrument
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pen:
+    """How the chords of one track are written."""
+
+    clef: Any
+    signature: Any  # None for drums
+    is_drum: bool
+    names: Mapping[int, str]  # of the pitch classes
+    up: int  # semitones from sounding to written pitch
+
+    @classmethod
+    def of(cls, track: TrackSpec, pitches: NDArray, key: Key) -> _Pen:
+        """`pitches` are the MIDI numbers of all notes of the track; they choose its clef."""
+        from music21 import clef
+        from music21.key import KeySignature
+
+        is_low = track.program in _BASSES or (len(pitches) > 0 and np.median(pitches) < _LOWEST_TREBLE)
+        sign = clef.Treble8vbClef if track.program in _GUITARS else clef.BassClef if is_low else clef.TrebleClef
+        signature = KeySignature(sharps(key)).asKey("minor" if key.is_minor else "major")
+        return cls(
+            clef=clef.PercussionClef() if track.is_drum else sign(),
+            signature=None if track.is_drum else signature,
+            is_drum=track.is_drum,
+            names=spelling(key),
+            up=12 if track.program in _BASSES else 0,
+        )
+
+    def write(self, chord: Chord) -> GeneralNote:
+        """A note or chord without its duration."""
+        import music21 as m21
+
+        if self.is_drum:
+            notes = [self._hit(pitch) for pitch in chord.pitches]
+            return notes[0] if len(notes) == 1 else m21.percussion.PercussionChord(notes)
+        pitches = [self._pitch(pitch + self.up) for pitch in chord.pitches]
+        return m21.note.Note(pitches[0]) if len(pitches) == 1 else m21.chord.Chord(pitches)
+
+    def _pitch(self, number: int) -> Pitch:
+        from music21.pitch import Pitch
+
+        name = self.names[number % 12]
+        return Pitch(name, octave=(number - name.count("#") + name.count("-")) // 12 - 1)
+
+    def _hit(self, number: int) -> Unpitched:
+        from music21.note import Unpitched
+
+        place, head = KIT.get(number, OTHER_DRUM)
+        hit = Unpitched(place)
+        hit.notehead = head
+        return hit
+
+
+def _elements(
+    chords: Sequence[Chord], first: int, length: int, pen: _Pen, is_lower: bool = False
+) -> list[tuple[Fraction, GeneralNote]]:
+    """One voice of the bar that begins at tick `first`: offsets in quarter notes, notes and rests.
+
+    Rests of the lower voice are hidden.
+    """
+    inside = [chord for chord in chords if chord.start < first + length and chord.end > first]
+    if not inside:
+        return [(Fraction(0), _rest(length, is_lower, is_whole_bar=True))]
+    elements: list[tuple[Fraction, GeneralNote]] = []
+    place = 0
+    for chord in inside:
+        begin, end = max(chord.start - first, 0), min(chord.end - first, length)
+        elements += [(Fraction(a, BEAT), _rest(b - a, is_lower)) for a, b in note_values(place, begin)]
+        for a, b in note_values(begin, end):
+            element = pen.write(chord)
+            element.quarterLength = Fraction(b - a, BEAT)
+            _tie(element, first + a > chord.start, first + b < chord.end)
+            elements.append((Fraction(a, BEAT), element))
+        place = end
+    return elements + [(Fraction(a, BEAT), _rest(b - a, is_lower)) for a, b in note_values(place, length)]
+
+
+def _rest(ticks: int, is_hidden: bool, is_whole_bar: bool = False) -> Rest:
+    from music21.note import Rest
+
+    rest = Rest(quarterLength=Fraction(ticks, BEAT))
+    rest.fullMeasure = is_whole_bar
+    rest.style.hideObjectOnPrint = is_hidden
+    return rest
+
+
+def _tie(element: GeneralNote, from_before: bool, to_after: bool) -> None:
+    from music21.tie import Tie
+
+    if from_before or to_after:
+        element.tie = Tie("continue" if from_before and to_after else "stop" if from_before else "start")
+
+
+def _name_drums(root: Element, hits: Sequence[int]) -> None:
+    """Tell programs which drum of the General MIDI kit each hit is; music21 writes only its place.
+
+    `hits` are the MIDI pitches of all unpitched notes under `root`, in order.
+    """
+    drums = [part for part in root.iter("part") if part.find(".//unpitched") is not None]
+    pitches = iter(hits)
+    for part in drums:
+        header = next(item for item in root.iter("score-part") if item.get("id") == part.get("id"))
+        used: set[int] = set()
+        for note in part.iter("note"):
+            if note.find("unpitched") is not None:
+                pitch = next(pitches)
+                used.add(pitch)
+                after = max(i for i, child in enumerate(note) if child.tag in ("unpitched", "duration", "tie"))
+                note.insert(after + 1, Element("instrument", id=f"{part.get('id')}-{pitch}"))
+        for old in [*header.findall("score-instrument"), *header.findall("midi-instrument")]:
+            header.remove(old)
+        for pitch in sorted(used):
+            instrument = SubElement(header, "score-instrument", id=f"{part.get('id')}-{pitch}")
+            SubElement(instrument, "instrument-name").text = drum_name(pitch)
+        for pitch in sorted(used):
+            sound = SubElement(header, "midi-instrument", id=f"{part.get('id')}-{pitch}")
+            SubElement(sound, "midi-channel").text = "10"
+            SubElement(sound, "midi-unpitched").text = str(pitch + 1)
