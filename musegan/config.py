@@ -77,7 +77,7 @@ class TrainConfig:
     final_beta2: float = 0.99
     gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
     final_gamma: float = 0.3
-    ema_half_life: int = 5_000  # phrases after which a weight counts half in the average; ramps up from 0
+    ema_half_life: int = 20_000  # phrases after which a weight counts half in the average; ramps up from 0
     straight_through: float = 1.0  # share of the hard output that the discriminator sees, 0 soft to 1 binary
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
@@ -233,7 +233,6 @@ PRESETS: dict[str, Config] = {
             final_learning_rate=5e-5,
             gamma=2.0,
             final_gamma=0.5,
-            ema_half_life=20_000,
             n_samples=2048,
         ),
     ),
@@ -248,7 +247,6 @@ PRESETS: dict[str, Config] = {
             final_learning_rate=5e-5,
             gamma=2.0,
             final_gamma=0.5,
-            ema_half_life=20_000,
             n_samples=2048,
         ),
     ),
