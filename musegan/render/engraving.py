@@ -53,29 +53,39 @@ def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[
     Returns
     -------
     Two lists of chords in order, that do not overlap within a voice. Each begins and ends on a sixteenth or
-    triplet eighth. A held chord is cut where the next held chord begins.
+    triplet eighth. Notes that outlast the next onset by less than a quarter note are cut there, and a held
+    chord is cut where the next one begins.
     """
-    start, end = _snap(start, end, n_beats)
+    last = n_beats * BEAT
+    start, end, pitch = _restruck(*_snap(start, end, n_beats), pitch)
     onsets = np.unique(start).tolist()
-    following = dict(zip(onsets, [*onsets[1:], n_beats * BEAT], strict=True))
-    moving: dict[int, Chord] = {}
-    held: dict[int, Chord] = {}
-    for onset in onsets:
-        here = start == onset
-        for voice, chosen in (
-            (moving, here & (end <= following[onset])),
-            (held, here & (end > following[onset])),
-        ):
-            if chosen.any():
-                pitches = tuple(np.unique(pitch[chosen]).tolist())
-                voice[onset] = Chord(onset, int(end[chosen].max()), pitches)
-    cuts = dict(zip(held, list(held)[1:], strict=False))
-    for onset, chord in list(held.items()):
-        held[onset] = cut = Chord(onset, min(chord.end, cuts.get(onset, chord.end)), chord.pitches)
-        if cut.end <= following[onset]:
-            partners = moving[onset].pitches if onset in moving else ()
-            moving[onset] = Chord(onset, cut.end, tuple(sorted({*held.pop(onset).pitches, *partners})))
-    return [moving[onset] for onset in sorted(moving)], list(held.values())
+    following = dict(zip(onsets, [*onsets[1:], last], strict=False))
+    groups = {onset: (end[start == onset], pitch[start == onset]) for onset in onsets}
+    held_from = [onset for onset, (ends, _) in groups.items() if ends.max() >= following[onset] + BEAT]
+    cuts = dict(zip(held_from, held_from[1:], strict=False))
+    moving: list[Chord] = []
+    held: list[Chord] = []
+    for onset, (ends, pitches) in groups.items():
+        ends = np.minimum(ends, cuts.get(onset, last))
+        outlasts = ends >= following[onset] + BEAT
+        if not outlasts.all():
+            stop = min(int(ends[~outlasts].max()), following[onset])
+            moving.append(Chord(onset, stop, tuple(pitches[~outlasts].tolist())))
+        if outlasts.any():
+            held.append(Chord(onset, int(ends[outlasts].min()), tuple(pitches[outlasts].tolist())))
+    return moving, held
+
+
+def _restruck(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Notes by pitch, each ending before its pitch is struck again; the longest of several at once is left."""
+    order = np.lexsort((-end, start, pitch))
+    start, end, pitch = start[order], end[order], pitch[order]
+    is_new = np.ones(len(start), bool)
+    is_new[1:] = (start[1:] != start[:-1]) | (pitch[1:] != pitch[:-1])
+    start, end, pitch = start[is_new], end[is_new], pitch[is_new]
+    again = pitch[1:] == pitch[:-1]
+    end[:-1][again] = np.minimum(end[:-1], start[1:])[again]
+    return start, end, pitch
 
 
 def strokes(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
