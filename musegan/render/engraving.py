@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[
     following = dict(zip(onsets, [*onsets[1:], last], strict=False))
     groups = {onset: (end[start == onset], pitch[start == onset]) for onset in onsets}
     held_from = [onset for onset, (ends, _) in groups.items() if ends.max() >= following[onset] + BEAT]
-    cuts = dict(zip(held_from, held_from[1:], strict=False))
+    cuts = dict(pairwise(held_from))
     moving: list[Chord] = []
     held: list[Chord] = []
     for onset, (ends, pitches) in groups.items():
