@@ -131,6 +131,13 @@ def test_bass_is_written_an_octave_up(tmp_path):
     assert "<octave-change>-1</octave-change>" in text
 
 
+def test_octaves_that_musicxml_lacks_are_folded(tmp_path):
+    spec = RollSpec(tracks=(TrackSpec(name="low", program=33),), lowest_pitch=0, n_pitches=128)
+    path = render(piece_of([(0, 0, 12, 2), (0, 24, 12, 126)], n_bars=1, spec=spec), tmp_path / "ends.musicxml")
+    pitches = ElementTree.parse(path).getroot().iter("pitch")
+    assert [(pitch.findtext("step"), pitch.findtext("octave")) for pitch in pitches] == [("D", "0"), ("F", "9")]
+
+
 def test_drums_are_unpitched(parsed):
     hits = list(parsed.parts[0].recurse().notes)
     assert [float(hit.getOffsetInHierarchy(parsed)) for hit in hits] == [0, 0.5, 1, 11.75]

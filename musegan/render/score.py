@@ -183,7 +183,8 @@ class _Pen:
         from music21.pitch import Pitch
 
         name = self.names[number % 12]
-        return Pitch(name, octave=(number - name.count("#") + name.count("-")) // 12 - 1)
+        octave = (number - name.count("#") + name.count("-")) // 12 - 1
+        return Pitch(name, octave=min(max(octave, 0), 9))  # MusicXML has no others
 
     def _hit(self, number: int) -> Unpitched:
         from music21.note import Unpitched
