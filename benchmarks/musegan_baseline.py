@@ -173,6 +173,8 @@ def train(
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = 1e-3 * min(1, 10 * (1 - used))
         for _ in range(FIRST_CRITIC_STEPS if step < FIRST_STEPS else CRITIC_STEPS):
+            if time.monotonic() - start > 60 * minutes:
+                break
             real = torch.from_numpy(to_signs(source.sample(rng, batch_size).rolls)).to(device)
             with torch.no_grad():
                 fake = generator(draw_latents(batch_size, device))

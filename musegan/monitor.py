@@ -21,6 +21,7 @@ from musegan.metrics import Rolls, Values, average
 from musegan.note_table import keep_notes
 from musegan.spec import RollSpec
 
+FEWEST_SONGS = 4  # with fewer, phrases count as independent of each other
 DEAD_SHARE = 0.98  # a track silent in more bars than this, and not so in real music, is dead
 COLLAPSE_PAIRWISE = 0.5  # phrases nearer to each other than this share of real ones are alike
 COLLAPSE_COVERAGE = 0.25  # less of real music covered than this share of what real music covers is too little
@@ -52,9 +53,10 @@ class Reference:
         rolls : (phrase, track, bar, step, pitch), uint8
             At least 4 phrases, in random order.
         groups : (phrase,), optional
-            Song of each phrase; the halves then share no song.
+            Song of each phrase; the halves then share no song, unless there are too few songs for that.
         """
-        groups = np.arange(len(rolls)) if groups is None else np.asarray(groups)
+        if groups is None or len(np.unique(groups)) < FEWEST_SONGS:
+            groups = np.arange(len(rolls))
         songs = np.unique(groups)
         in_first = np.isin(groups, np.random.default_rng(0).permutation(songs)[: len(songs) // 2])
         rolls = keep_notes(rolls, spec)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.config import Transpose
+from musegan.config import Config, Transpose
 from musegan.controls import Controls, measure_controls
 from musegan.dataset import Dataset
 from musegan.errors import DatasetError
@@ -28,11 +29,18 @@ class Phrases:
 class PhraseSource:
     """Windows of `n_bars` of one split of a dataset.
 
-    Raises `DatasetError` when there is none.
+    `styles` are the labels that a model knows, when they are not those of the dataset; labels it does not know
+    are left free. Raises `DatasetError` when there is no window.
     """
 
     def __init__(
-        self, dataset: Dataset, split: str, n_bars: int, min_tracks: int = 1, transpose: Transpose = "key"
+        self,
+        dataset: Dataset,
+        split: str,
+        n_bars: int,
+        min_tracks: int = 1,
+        transpose: Transpose = "key",
+        styles: Sequence[str] | None = None,
     ) -> None:
         self.dataset, self.n_bars, self.transpose = dataset, n_bars, transpose
         self.windows = dataset.windows(n_bars, split, min(min_tracks, dataset.spec.n_tracks))
@@ -41,6 +49,9 @@ class PhraseSource:
                 f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} "
                 "split; add songs, or lower --set train.min_tracks"
             )
+        known = dataset.styles if styles is None else list(styles)
+        # The last entry is for songs without a label, whose index is -1.
+        self._styles = np.array([known.index(name) if name in known else -1 for name in dataset.styles] + [-1])
         self._shifts = canonical_shifts(dataset.songs["pitch_classes"])
 
     def __len__(self) -> int:
@@ -66,7 +77,7 @@ class PhraseSource:
         rolls = self.dataset.rolls(starts, self.n_bars, semitones)
         classes = self.dataset.songs["pitch_classes"][songs]
         key = np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1)
-        style = self.dataset.songs["style"][songs].astype(np.int64)
+        style = self._styles[self.dataset.songs["style"][songs]]
         return Phrases(
             rolls=rolls,
             controls=measure_controls(rolls, key, style),
@@ -74,14 +85,17 @@ class PhraseSource:
         )
 
 
-def sample_prior(
-    dataset: Dataset, rng: np.random.Generator, n: int, min_tracks: int, transpose: Transpose
-) -> Controls:
+def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
     """The controls of `n` random sections of the training songs, `PRIOR_BARS` long or shorter if no song is."""
+    settings = config.train
     for n_bars in (PRIOR_BARS, 8, 4, 2, 1):
         try:
-            return PhraseSource(dataset, "train", n_bars, min_tracks, transpose).sample(rng, n).controls
+            source = PhraseSource(
+                dataset, "train", n_bars, settings.min_tracks, settings.transpose, config.model.styles
+            )
         except DatasetError:
             if n_bars == 1:
                 raise
+            continue
+        return source.sample(np.random.default_rng(settings.seed), n).controls
     raise AssertionError("not reached")

@@ -41,7 +41,14 @@ class Sampler:
         held_out = _held_out(dataset, config)
         self.real = Reference.from_rolls(held_out.rolls, dataset.spec, held_out.sources)
         settings = config.train
-        source = PhraseSource(dataset, "train", config.model.phrase_bars, settings.min_tracks, settings.transpose)
+        source = PhraseSource(
+            dataset,
+            "train",
+            config.model.phrase_bars,
+            settings.min_tracks,
+            settings.transpose,
+            config.model.styles,
+        )
         self.phrases = source.sample(np.random.default_rng([self.seed, 3]), min(settings.n_samples, N_CALIBRATION))
 
     def take(self, model: ModelFile, phrases_seen: int) -> Samples:

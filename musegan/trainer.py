@@ -75,7 +75,9 @@ class Trainer:
         self.dtype = torch.bfloat16 if uses_half else torch.float32
         self.phrases_seen = 0
         bars = config.model.phrase_bars
-        self.phrases = PhraseSource(dataset, "train", bars, settings.min_tracks, settings.transpose)
+        self.phrases = PhraseSource(
+            dataset, "train", bars, settings.min_tracks, settings.transpose, config.model.styles
+        )
 
     # -- one iteration ------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,19 +70,17 @@ def train(
     processes = Processes(device)
     trainer = Trainer(dataset, config, processes, init)
     best_score = trainer.load(checkpoint) if resume else math.inf
-    run.mkdir(parents=True, exist_ok=True)
-    _write_text(
-        run / "config.json", json.dumps({**trainer.config.to_dict(), "dataset": str(dataset.path)}, indent=2)
-    )
     yield from _loop(trainer, run, best_score, stop)
 
 
 def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], bool]) -> Iterator[Progress]:
     settings, processes = trainer.config.train, trainer.processes
-    prior = sample_prior(
-        trainer.dataset, np.random.default_rng(settings.seed), PRIOR_SIZE, settings.min_tracks, settings.transpose
-    )
+    prior = sample_prior(trainer.dataset, trainer.config, PRIOR_SIZE)
     sampler = Sampler(trainer.dataset, trainer.config, run / "samples")
+    if processes.is_main:  # only now, so that a start that fails leaves no folder behind
+        run.mkdir(parents=True, exist_ok=True)
+        settings_used = {**trainer.config.to_dict(), "dataset": str(trainer.dataset.path)}
+        _write_text(run / "config.json", json.dumps(settings_used, indent=2))
     pending: list[dict[str, Tensor]] = []
     last_save = last_line = time.monotonic()
     last_sampled = 0

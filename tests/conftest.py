@@ -91,7 +91,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     trainer = Trainer(dataset, config, Processes(torch.device("cpu")))
     with torch.no_grad():
         trainer.average.unfold.weight.mul_(20)
-    prior = sample_prior(dataset, np.random.default_rng(0), 8, 1, "key")
+    prior = sample_prior(dataset, config, 8)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(trainer.as_model(prior), path)
     return path

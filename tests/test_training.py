@@ -8,9 +8,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from conftest import write_dataset
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from musegan.checkpoint import describe_model, load_model_file, save_model
+from musegan.cli import app
 from musegan.config import preset
 from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
 from musegan.phrases import PhraseSource
@@ -192,3 +195,36 @@ def test_batches_that_cannot_be_shared_are_refused(dataset):
     processes.count = 3
     with pytest.raises(ConfigError, match="multiple of 3"):
         Trainer(dataset, TINY, processes)
+
+
+def test_one_held_out_song_is_enough_to_start(tmp_path):
+    dataset = write_dataset(tmp_path / "few.npz", n_songs=4)
+    assert len(set(dataset.songs["source"][dataset.songs["split"] == 1])) == 1
+    steps = run(dataset, tmp_path / "run", TINY.with_settings(["train.n_phrases=8"]))
+    assert np.isfinite(steps[-1].measures["score"])
+
+
+def test_a_start_that_fails_leaves_no_folder(tmp_path):
+    dataset = write_dataset(tmp_path / "few.npz", n_songs=2)
+    with pytest.raises(DatasetError, match="min_tracks"):
+        run(dataset, tmp_path / "run", TINY.with_settings(["model.phrase_bars=40"]))
+    assert not (tmp_path / "run").exists()
+
+
+def test_fine_tuning_speaks_the_styles_of_its_parent(dataset, model_path):
+    parent = load_model_file(model_path, CPU)
+    assert parent.config.model.styles == ("odd",)
+    source = PhraseSource(dataset, "train", 4, styles=("else", "odd"))
+    styles = source.at(np.arange(len(source)), np.zeros(len(source), int)).controls.style
+    assert set(styles) == {-1, 1}
+    unknown = PhraseSource(dataset, "train", 4, styles=())
+    assert set(unknown.at(np.arange(len(unknown)), np.zeros(len(unknown), int)).controls.style) == {-1}
+
+
+def test_tensorboard_does_not_stop_a_new_run(dataset, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs the tensorboard extra")
+    arguments = ["train", str(dataset.path), "--run", str(tmp_path / "run"), "--preset", "tiny", "--phrases", "8"]
+    more = ["--set", "train.n_samples=6", "--device", "cpu", "--tensorboard"]
+    result = CliRunner().invoke(app, [*arguments, *more], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    assert list((tmp_path / "run" / "tensorboard").iterdir())

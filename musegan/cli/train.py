@@ -27,7 +27,7 @@ def train(
     phrases: Annotated[int | None, typer.Option(help="Phrases to train on.", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Phrases per iteration.", min=1)] = None,
     init: Annotated[str | None, typer.Option(help="Model to start from: fine-tuning.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with [model] and [train].")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with the tables model and train.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, like train.gamma=2.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
@@ -83,7 +83,8 @@ def _run(
         init=find_model(init) if init else None,
         stop=lambda: bool(stopped),
     )
-    log = _tensorboard(run) if tensorboard else None
+    writer = _tensorboard() if tensorboard else None
+    log = None
     with _bar() as bar:
         task = bar.add_task("training", total=config.train.n_phrases, facts="")
         for step in steps:
@@ -94,7 +95,8 @@ def _run(
                 )
             for warning in step.warnings:
                 bar.console.print(f"warning: {warning}")
-            if log is not None:
+            if writer is not None:
+                log = log or writer(str(run / "tensorboard"))
                 for name, value in {**step.terms, **step.measures}.items():
                     log.add_scalar(name, value, step.phrases_seen)
     if stopped:
@@ -115,14 +117,15 @@ def _bar() -> Bar:
     )
 
 
-def _tensorboard(run: Path) -> SummaryWriter:
+def _tensorboard() -> type[SummaryWriter]:
+    """What writes TensorBoard's files; it makes its folder at once, so it starts after the run has."""
     from musegan.errors import MissingToolError
 
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingToolError("--tensorboard needs a package: pip install tensorboard") from error
-    return SummaryWriter(str(run / "tensorboard"))
+    return SummaryWriter
 
 
 def _facts(progress: Progress) -> str:
