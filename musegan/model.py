@@ -97,6 +97,12 @@ class Model(ModelFile):
         mask[[self.spec.track_index(name) for name in keep]] = True
         if not mask.any() or mask.all():
             raise ConfigError(f"keep some of the tracks {', '.join(self.spec.track_names)} and not all")
+        if not piece.roll[mask].any():
+            heard = [name for name, line in zip(self.spec.track_names, piece.roll, strict=True) if line.any()]
+            raise ConfigError(
+                f"the tracks to keep have no notes; the piece has notes for {', '.join(heard) or 'no track'}. "
+                "If a part was taken for the wrong track, correct it with --map PART=TRACK"
+            )
         return self.fill(piece, mask, wishes=wishes)
 
     def continue_(self, piece: Piece, n_bars: int = 8, *, wishes: Wishes | None = None) -> Piece:

@@ -84,6 +84,15 @@ def test_accompany_keeps_tracks(model, song):
             model.accompany(song, keep)
 
 
+def test_keeping_a_silent_track_is_refused(model, song):
+    from dataclasses import replace
+
+    roll = song.roll.copy()
+    roll[1] = 0
+    with pytest.raises(ConfigError, match="notes for drums, bass"):
+        model.accompany(replace(song, roll=roll), ["keys"])
+
+
 def test_continue_keeps_all_and_adds(model, song):
     out = model.continue_(song, 5, wishes=Wishes(seed=1))
     assert out.n_bars == 11

@@ -11,6 +11,7 @@ import pytest
 
 from musegan.errors import MuseganError
 from musegan.harmony import Key
+from musegan.midi.read import read_score
 from musegan.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.piece import Piece
 from musegan.render import render
@@ -129,6 +130,12 @@ def test_bass_is_written_an_octave_up(tmp_path):
     text = path.read_text(encoding="utf-8")
     assert "<octave>3</octave>" in text
     assert "<octave-change>-1</octave-change>" in text
+
+
+def test_our_own_reader_hears_transposing_parts_as_they_sound(written):
+    score = read_score(written)
+    low = next(part for part in score.parts if part.name == "low")
+    assert low.pitch.tolist() == [39, 34]
 
 
 def test_octaves_that_musicxml_lacks_are_folded(tmp_path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from musegan.wishes import Wishes
 
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="File to write. [default: named after verb and seed]")
+    Path | None, typer.Option("-o", "--output", help="File to write. (default: named after verb and seed)")
 ]
 Input = Annotated[
     Path, typer.Argument(metavar="IN.mid", help="MIDI file to work on.", exists=True, dir_okay=False)
@@ -39,7 +39,7 @@ class Shared:
     """Options of all composing verbs."""
 
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
-    seed: Annotated[int | None, typer.Option(help="Same seed, same file. [default: random]", min=0)] = None
+    seed: Annotated[int | None, typer.Option(help="Same seed, same file. (default: random)", min=0)] = None
     count: Annotated[int, typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ...", min=1)] = 1
     temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0
     best_of: Annotated[int, typer.Option(help="Drafts per piece; the best is kept.", min=1, max=256)] = 1
@@ -89,7 +89,7 @@ def generate(
     shared: Shared,
     output: Output = None,
     bars: Annotated[
-        int | None, typer.Option(help="Bars to compose. [default: 8, or 4 a section]", min=1, max=512)
+        int | None, typer.Option(help="Bars to compose. (default: 8, or 4 a section)", min=1, max=512)
     ] = None,
     form: Annotated[str, typer.Option(help="Sections by letter, like AABA.")] = "",
     repeat: Annotated[

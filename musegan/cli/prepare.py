@@ -26,7 +26,7 @@ def prepare(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Dataset to write, such as songs.npz.")],
     ensemble: Ensemble = "band",
-    workers: Annotated[int | None, typer.Option(help="Processes. [default: one a core]", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)", min=1)] = None,
     valid_fraction: Annotated[float, typer.Option(help="Share of songs to validate on.", min=0.0, max=0.9)] = 0.1,
     seed: Annotated[int, typer.Option(help="Chooses which songs these are.", min=0)] = 0,
     labels: Annotated[

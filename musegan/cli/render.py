@@ -16,7 +16,7 @@ def render(
     source: Annotated[Path, typer.Argument(metavar="IN.mid", help="Music file.", exists=True, dir_okay=False)],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="OUT.png .svg .pdf .wav .flac .ogg .musicxml. [default: IN.png]"),
+        typer.Option("-o", "--output", help="OUT.png .svg .pdf .wav .flac .ogg .musicxml. (default: IN.png)"),
     ] = None,
     bars: Annotated[str | None, typer.Option(help="Only these bars, in pictures and scores: 1-8.")] = None,
     sound_font: Annotated[Path | None, typer.Option(help="Sound font (.sf2, .sf3) for sound.")] = None,

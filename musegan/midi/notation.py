@@ -47,7 +47,7 @@ def read_notation(data: bytes, name: str) -> Score:
             warnings.simplefilter("ignore")
             parsed = music21.converter.parseData(text, format=_FORMATS[suffix])
             pieces = parsed.scores if isinstance(parsed, music21.stream.Opus) else [parsed]
-            scores = [score for piece in pieces if (score := _convert(piece)).parts]
+            scores = [score for piece in pieces if (score := _convert(piece.toSoundingPitch())).parts]
     except Exception as error:  # music21 lets every kind of error through
         raise MidiError(f"{name} cannot be read as {_FORMATS[suffix]}: {error}", "notation unreadable") from error
     if not scores:
