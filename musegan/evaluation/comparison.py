@@ -197,9 +197,9 @@ def long_scores(
         for name, gaps in longform.seam_gaps(pieces.rolls, spec, phrase_bars).items():
             scores["seams", f"{name}, joins - inner"] = _means(gaps[:, None], pieces.groups, seed)[0]
     for name, values in longform.window_measures(pieces.rolls, spec, phrase_bars).items():
-        if not scale[name] > 1e-6:  # real music does not vary in this: there is no unit to count in
-            continue
-        change = longform.drift(values[:, 1:] if name == "key distance" else values) / scale[name]
+        # Where real music does not vary there is no unit to count in.
+        unit = scale[name] if scale[name] > 1e-6 else np.nan
+        change = longform.drift(values[:, 1:] if name == "key distance" else values) / unit
         scores["drift", f"{name}, change"] = _means(change[:, None], pieces.groups, seed)[0]
     return scores
 
