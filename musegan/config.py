@@ -213,6 +213,22 @@ def _check_range(section: object, name: str, low: float, high: float) -> None:
         )
 
 
+# Sixteenth-note, minor-third patches on three scales: a GPU.
+_BASE = Config(
+    model=ModelConfig(
+        latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(96, 192, 256), n_blocks=2
+    ),
+    train=TrainConfig(
+        n_phrases=1_000_000,
+        batch_size=128,
+        learning_rate=2e-4,
+        final_learning_rate=5e-5,
+        gamma=2.0,
+        final_gamma=0.5,
+        n_samples=2048,
+    ),
+)
+
 PRESETS: dict[str, Config] = {
     # For tests: a few seconds.
     "tiny": Config(
@@ -221,34 +237,10 @@ PRESETS: dict[str, Config] = {
     ),
     # One scale of one-beat, one-octave patches: 1-2 hours on 2 cores.
     "cpu": Config(),
-    # Sixteenth-note, minor-third patches on three scales: a GPU.
-    "base": Config(
-        model=ModelConfig(
-            latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(96, 192, 256), n_blocks=2
-        ),
-        train=TrainConfig(
-            n_phrases=1_000_000,
-            batch_size=128,
-            learning_rate=2e-4,
-            final_learning_rate=5e-5,
-            gamma=2.0,
-            final_gamma=0.5,
-            n_samples=2048,
-        ),
-    ),
+    "base": _BASE,
     "large": Config(
-        model=ModelConfig(
-            latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(128, 256, 384), n_blocks=2
-        ),
-        train=TrainConfig(
-            n_phrases=5_000_000,
-            batch_size=256,
-            learning_rate=2e-4,
-            final_learning_rate=5e-5,
-            gamma=2.0,
-            final_gamma=0.5,
-            n_samples=2048,
-        ),
+        model=replace(_BASE.model, widths=(128, 256, 384)),
+        train=replace(_BASE.train, n_phrases=5_000_000, batch_size=256),
     ),
 }
 
