@@ -12,7 +12,7 @@ from musegan.checkpoint import ModelFile
 from musegan.controls import PLAY, REST, Controls
 from musegan.errors import ConfigError
 from musegan.generation import draw_controls
-from musegan.harmony import Key, estimate_key
+from musegan.harmony import Key, key_scores
 from musegan.pianoroll import sounding_shares
 
 
@@ -40,8 +40,8 @@ def prior_rows(model: ModelFile, wishes: Wishes) -> NDArray[np.int64]:
             raise ConfigError(f"there is no style {wishes.style!r}; the model has {', '.join(styles) or 'none'}")
         wanted &= model.prior.style == styles.index(wishes.style)
     if wishes.key is not None:
-        modes = np.array([estimate_key(row).is_minor for row in model.prior.key])
-        wanted &= modes == wishes.key.is_minor
+        is_minor = key_scores(model.prior.key).argmax(-1) >= 12
+        wanted &= is_minor == wishes.key.is_minor
     return np.flatnonzero(wanted) if wanted.any() else np.arange(len(wanted))
 
 
