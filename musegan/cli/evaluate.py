@@ -27,6 +27,9 @@ def evaluate(
     n_pieces: Annotated[int, typer.Option(help="Long pieces in each row.", min=4)] = 32,
     piece_bars: Annotated[int, typer.Option(help="Bars of a long piece.", min=8)] = 64,
     n_contexts: Annotated[int, typer.Option(help="Phrases completed in each task.", min=2)] = 32,
+    n_originality: Annotated[
+        int, typer.Option(help="Phrases whose nearest training phrase is looked for.", min=1)
+    ] = 1000,
     min_tracks: Annotated[int, typer.Option(help="Tracks that sound in a real phrase.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures: OUT.html.")] = None,
@@ -57,6 +60,7 @@ def evaluate(
         n_pieces=n_pieces,
         piece_bars=piece_bars,
         n_contexts=n_contexts,
+        n_originality=n_originality,
         min_tracks=min_tracks,
         seed=seed,
     )
