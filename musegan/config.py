@@ -77,7 +77,9 @@ class TrainConfig:
     final_beta2: float = 0.99
     gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
     final_gamma: float = 0.3
-    ema_half_life: int = 20_000  # phrases after which a weight counts half in the average; ramps up from 0
+    ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
+    ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
+    augment: float = 0.0  # chance of each change of `musegan.augmentation`; 0.3 helps with few songs
     straight_through: float = 1.0  # share of the hard output that the discriminator sees, 0 soft to 1 binary
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
@@ -106,7 +108,15 @@ class TrainConfig:
             _check_range(self, name, 1e-12, 1e6)
         for name in ("gamma", "final_gamma", "ema_half_life"):
             _check_range(self, name, 0, 1e9)
-        for name in ("straight_through", "control_dropout", "self_context", "self_context_from", *MASK_MIX):
+        for name in (
+            "augment",
+            "ema_ramp",
+            "straight_through",
+            "control_dropout",
+            "self_context",
+            "self_context_from",
+            *MASK_MIX,
+        ):
             _check_range(self, name, 0, 1)
         if sum(getattr(self, name) for name in MASK_MIX) <= 0:
             raise ConfigError("train.mask_...: at least one kind of mask needs a share above 0")
@@ -241,6 +251,21 @@ PRESETS: dict[str, Config] = {
     "large": Config(
         model=replace(_BASE.model, widths=(128, 256, 384)),
         train=replace(_BASE.train, n_phrases=5_000_000, batch_size=256),
+    ),
+    # From a trained model on a few songs: slow changes, an average that keeps much of the start.
+    "finetune": Config(
+        train=TrainConfig(
+            n_phrases=8_000,
+            learning_rate=2e-4,
+            final_learning_rate=2e-4,
+            gamma=10,
+            final_gamma=10,
+            ema_half_life=4_000,
+            ema_ramp=0,
+            augment=0.3,
+            freeze_discriminator=True,
+            sample_every=2_000,
+        ),
     ),
 }
 

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 
 
-def half_life(phrases_seen: int, limit: int) -> float:
-    """Phrases after which a weight counts half; grows with training, so that the start is soon forgotten."""
-    return min(0.05 * phrases_seen, limit)
+def half_life(phrases_seen: int, limit: int, ramp: float) -> float:
+    """Phrases after which a weight counts half: `ramp` times the phrases seen, to forget the start soon.
+
+    At most `limit`, and always `limit` with a ramp of 0: the start is worth keeping when it is a trained model.
+    """
+    return min(ramp * phrases_seen, limit) if ramp else limit
 
 
 @torch.no_grad()

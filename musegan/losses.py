@@ -7,16 +7,20 @@ phrases (R2) of R3GAN (Huang et al., NeurIPS 2024). ``wgan-gp`` is the Wasserste
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from musegan.config import Loss
-from musegan.networks.discriminator import Discriminator
+
+Judge = Callable[[Tensor, Tensor], Tensor]
+"""A discriminator, or one behind an augmentation: patches and features of phrases in, their scores out."""
 
 
 def discriminator_loss(
-    kind: Loss, discriminator: Discriminator, real: Tensor, fake: Tensor, features: Tensor, gamma: float
+    kind: Loss, judge: Judge, real: Tensor, fake: Tensor, features: Tensor, gamma: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the discriminator and what to watch of it.
 
@@ -25,6 +29,7 @@ def discriminator_loss(
 
     Parameters
     ----------
+    judge : Judge
     real, fake : (track, batch, time, register, patch), float
         Pairs that share mask and controls.
     features : (batch, bar, feature), float
@@ -38,10 +43,10 @@ def discriminator_loss(
         ``gap`` D(x) - D(G(z)), ``sign_rate`` share of pairs told apart, and the penalties.
     """
     if kind == "wgan-gp":
-        return _wgan_gp(discriminator, real, fake, features, gamma)
+        return _wgan_gp(judge, real, fake, features, gamma)
     batch_size = real.shape[1]
     both = torch.cat([real, fake], dim=1).requires_grad_()
-    scores = discriminator(both, torch.cat([features, features]))
+    scores = judge(both, torch.cat([features, features]))
     (gradient,) = torch.autograd.grad(scores.sum(), both, create_graph=True)
     r1, r2 = (_sum_of_squares(part) / batch_size for part in gradient.chunk(2, dim=1))
     gaps = scores[:batch_size] - scores[batch_size:]
@@ -51,14 +56,14 @@ def discriminator_loss(
 
 
 def _wgan_gp(
-    discriminator: Discriminator, real: Tensor, fake: Tensor, features: Tensor, gamma: float
+    judge: Judge, real: Tensor, fake: Tensor, features: Tensor, gamma: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
     batch_size = real.shape[1]
-    scores = discriminator(torch.cat([real, fake], dim=1), torch.cat([features, features]))
+    scores = judge(torch.cat([real, fake], dim=1), torch.cat([features, features]))
     gaps = scores[:batch_size] - scores[batch_size:]
     share = torch.rand((1, batch_size, 1, 1, 1), device=real.device).to(real.dtype)
     between = torch.lerp(real, fake, share).requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(between, features).sum(), between, create_graph=True)
+    (gradient,) = torch.autograd.grad(judge(between, features).sum(), between, create_graph=True)
     slopes = (gradient.square().sum((0, 2, 3, 4)) + 1e-8).sqrt()
     penalty = (slopes - 1).square().mean()
     loss = gamma * penalty - gaps.mean()
@@ -66,18 +71,18 @@ def _wgan_gp(
 
 
 def generator_loss(
-    kind: Loss, discriminator: Discriminator, real: Tensor, fake: Tensor, features: Tensor
+    kind: Loss, judge: Judge, real: Tensor, fake: Tensor, features: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the generator: mean softplus(-(D(G(z)) - D(x))), or for ``wgan-gp`` mean -D(G(z)).
 
     Arguments and result are those of `discriminator_loss`.
     """
-    scores = discriminator(fake, features)
+    scores = judge(fake, features)
     if kind == "wgan-gp":
         loss = -scores.mean()
     else:
         with torch.no_grad():
-            real_scores = discriminator(real, features)
+            real_scores = judge(real, features)
         loss = softplus(real_scores - scores).mean()
     return loss, _terms(generator=loss)
 

@@ -17,13 +17,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from musegan import ema
+from musegan.augmentation import Augmentation
 from musegan.checkpoint import ModelFile, load_model_file, load_weights, place, read_description, save_tensors
 from musegan.config import Config, ModelConfig
 from musegan.controls import Controls, encode
 from musegan.dataset import Dataset
 from musegan.errors import ModelError
 from musegan.generation import complete
-from musegan.losses import discriminator_loss, generator_loss
+from musegan.losses import Judge, discriminator_loss, generator_loss
 from musegan.masks import is_continuation, sample_masks
 from musegan.networks import Discriminator, Generator, Latents, sample_latents
 from musegan.phrases import PhraseSource
@@ -41,6 +42,7 @@ class Batch:
     mask: Tensor  # (batch, track, bar)
     features: Tensor  # (batch, bar, feature)
     play: Tensor  # (batch, track, bar)
+    judge: Judge  # the discriminator, through this batch's augmentation if there is one
 
 
 class Trainer:
@@ -92,7 +94,7 @@ class Trainer:
             fake = self._generate(batch, rng)
         with self._autocast():
             loss, terms = discriminator_loss(
-                settings.loss, self.discriminator, batch.real, fake, batch.features, self._gamma()
+                settings.loss, batch.judge, batch.real, fake, batch.features, self._gamma()
             )
         self._step("discriminator", loss)
 
@@ -100,14 +102,14 @@ class Trainer:
         self.discriminator.requires_grad_(False)
         with self._autocast():
             fake = self._generate(batch, rng)
-            loss, more = generator_loss(settings.loss, self.discriminator, batch.real, fake, batch.features)
+            loss, more = generator_loss(settings.loss, batch.judge, batch.real, fake, batch.features)
         self._step("generator", loss)
         self.discriminator.requires_grad_(True)
         if settings.freeze_discriminator:
             for module in self.discriminator.frozen_when_finetuning():
                 module.requires_grad_(False)
         self.phrases_seen += settings.batch_size
-        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life)
+        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.generator, settings.batch_size, half_life)
         with torch.no_grad():
             density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
@@ -161,7 +163,18 @@ class Trainer:
             mask=torch.from_numpy(masks).to(self.device, self.dtype),
             features=torch.from_numpy(encode(controls, masks, len(model.styles))).to(self.device),
             play=torch.from_numpy(controls.play).to(self.device, self.dtype),
+            judge=self._judge(rng),
         )
+
+    def _judge(self, rng: np.random.Generator) -> Judge:
+        settings, model = self.config.train, self.config.model
+        if not settings.augment:
+            return self.discriminator
+        drawn = Augmentation.draw(
+            rng, self.generator.grid, settings.batch_size, model.phrase_bars, settings.augment
+        )
+        change = drawn.pieces(self.share).to(self.device, self.dtype)
+        return lambda patches, features: self.discriminator(change(patches), features)
 
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)

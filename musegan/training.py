@@ -59,14 +59,14 @@ def train(
     """Train until `config.train.n_phrases` are seen or `stop` answers True, and save either way.
 
     Yields a `Progress` for every line of the log. Raises `ConfigError` when the run folder is in use or has
-    nothing to resume, `MuseganError` when a loss is not a number.
+    nothing to resume, `MuseganError` when a loss is not a number or memory runs out.
     """
     checkpoint = run / "checkpoint.safetensors"
     if resume and not checkpoint.is_file():
         raise ConfigError(f"{run} has no checkpoint to resume; start it without --resume")
     if not resume and run.exists() and any(run.iterdir()):
         raise ConfigError(f"{run} is not empty; add --resume to go on with it or choose another folder")
-    _keep_freed_memory()
+    keep_freed_memory()
     processes = Processes(device)
     trainer = Trainer(dataset, config, processes, init)
     best_score = trainer.load(checkpoint) if resume else math.inf
@@ -91,7 +91,7 @@ def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], boo
 
     while trainer.phrases_seen < settings.n_phrases and not processes.any(stop()):
         before = trainer.phrases_seen // settings.sample_every
-        pending.append(trainer.iterate())
+        pending.append(_iterate(trainer))
         ends = trainer.phrases_seen >= settings.n_phrases
         samples_due = ends or trainer.phrases_seen // settings.sample_every > before
         if not samples_due and len(pending) < LOG_EVERY:
@@ -127,7 +127,23 @@ def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], boo
         save_model(sampler.calibrate(trainer.as_model(prior)), run / "model.safetensors")
 
 
-def _keep_freed_memory() -> None:
+def _iterate(trainer: Trainer) -> dict[str, Tensor]:
+    """One iteration. Raises `MuseganError` saying what to lower when memory is not enough for it."""
+    try:
+        return trainer.iterate()
+    except (MemoryError, RuntimeError) as error:
+        lacks_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+        if not lacks_memory:
+            raise
+        size = trainer.config.train.batch_size
+        raise MuseganError(
+            f"out of memory with {size} phrases an iteration on {trainer.device}; lower it, as with "
+            f"--batch-size {max(size // 2, 1)}, or choose a smaller --preset or smaller model.widths. The last "
+            "checkpoint is kept: --resume goes on, also with another batch size"
+        ) from error
+
+
+def keep_freed_memory() -> None:
     """Have glibc reuse large blocks instead of mapping new pages for every tensor: a third faster on a CPU."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -15,7 +15,7 @@ LEVELS = [
     "files pianoroll harmony config chords soundfont",
     "piece dataset packing note_table metrics masks controls midi features",
     "distance originality corpus phrases render playback networks processes describe",
-    "losses ema checkpoint monitor",
+    "losses ema augmentation checkpoint monitor",
     "generation",
     "wishes calibration",
     "model sampling trainer",

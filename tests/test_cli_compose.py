@@ -184,4 +184,6 @@ def test_dry_run_shows_the_settings(musegan, dataset):
 
     arguments = ["train", dataset.path, "--run", "r", "--dry-run", "--set", "train.gamma=3", "--batch-size", 5]
     shown = json.loads(musegan.run(*arguments).stdout)
-    assert (shown["train"]["gamma"], shown["train"]["batch_size"]) == (3.0, 5)
+    assert (shown["train"]["gamma"], shown["train"]["batch_size"], shown["train"]["augment"]) == (3.0, 5, 0)
+    shown = json.loads(musegan.run(*arguments, "--init", "band").stdout)
+    assert (shown["train"]["gamma"], shown["train"]["augment"]) == (3.0, 0.3)

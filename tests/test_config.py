@@ -55,7 +55,7 @@ def test_file_settings(tmp_path):
 
 
 def test_unknown_preset_lists_the_known():
-    with pytest.raises(ConfigError, match="tiny, cpu, base, large"):
+    with pytest.raises(ConfigError, match="tiny, cpu, base, large, finetune"):
         preset("huge")
 
 

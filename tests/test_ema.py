@@ -16,8 +16,9 @@ def test_a_weight_counts_half_after_its_half_life():
 
 
 def test_ramps_up_and_starts_as_a_copy():
-    assert ema.half_life(1000, 5000) == 50
-    assert ema.half_life(10**6, 5000) == 5000
+    assert ema.half_life(1000, 5000, ramp=0.05) == 50
+    assert ema.half_life(10**6, 5000, ramp=0.05) == 5000
+    assert ema.half_life(0, 5000, ramp=0) == 5000
     average, current = nn.Linear(2, 3), nn.Linear(2, 3)
     ema.update(average, current, 32, half_life=0)
     assert torch.equal(average.weight, current.weight)

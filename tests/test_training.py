@@ -54,7 +54,8 @@ def test_a_run_leaves_everything_that_it_promises(dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "extra", [[], ["train.self_context_from=0.0", "train.mask_start=1.0", "train.loss=wgan-gp"]]
+    "extra",
+    [["train.augment=0.5"], ["train.self_context_from=0.0", "train.mask_start=1.0", "train.loss=wgan-gp"]],
 )
 def test_a_cut_run_goes_on_bit_for_bit(dataset, tmp_path, extra):
     config = TINY.with_settings(extra)
@@ -82,7 +83,7 @@ def test_gradients_flow_the_right_way(dataset):
 
 
 def test_fine_tuning_starts_from_the_model_and_freezes_what_it_should(dataset, model_path):
-    config = TINY.with_settings(["train.freeze_discriminator=true"])
+    config = preset("finetune").with_settings(["train.batch_size=4", "train.min_tracks=1"])
     trainer = Trainer(dataset, config, Processes(CPU), init=model_path)
     parent = load_model_file(model_path, CPU)
     assert torch.equal(trainer.generator.basis, parent.generator.basis)
@@ -93,6 +94,9 @@ def test_fine_tuning_starts_from_the_model_and_freezes_what_it_should(dataset, m
     assert frozen
     assert all(torch.equal(a, b) for a, b in zip(frozen, after, strict=True))
     assert not torch.equal(free, trainer.discriminator.score.weight)
+    share = 0.5 ** (4 / config.train.ema_half_life)  # the average stays near the parent
+    expected = share * parent.generator.basis + (1 - share) * trainer.generator.basis
+    assert torch.allclose(trainer.average.basis, expected, atol=1e-6)
 
 
 def test_a_loss_that_is_not_a_number_stops_with_its_name(dataset, tmp_path, monkeypatch):
@@ -106,6 +110,24 @@ def test_a_loss_that_is_not_a_number_stops_with_its_name(dataset, tmp_path, monk
     with pytest.raises(MuseganError, match="r1 is not a number in iteration 3"):
         run(dataset, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("error", [None, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_out_of_memory_says_what_to_lower(dataset, tmp_path, monkeypatch, error):
+    def too_much(self):
+        if error is None:
+            return torch.empty(2**50)
+        raise error
+
+    monkeypatch.setattr(Trainer, "iterate", too_much)
+    with pytest.raises(MuseganError, match="--batch-size 2"):
+        run(dataset, tmp_path / "run")
+
+
+def test_other_errors_stay_what_they_are(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "iterate", lambda self: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        run(dataset, tmp_path / "run")
 
 
 def test_folders_in_use_or_without_a_checkpoint_are_refused(dataset, tmp_path):
@@ -175,6 +197,7 @@ def test_two_processes_give_what_one_gives(dataset, tmp_path):
     pytest.importorskip("accelerate", reason="needs the distributed extra")
     command = ["-m", "musegan", "train", str(dataset.path), "--preset", "tiny", "--device", "cpu"]
     command += ["--set", "train.precision=float32", "--set", "train.n_samples=6", "--phrases", "4"]
+    command += ["--set", "train.augment=0.5"]
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     for name, start in (("two", launch), ("one", [sys.executable])):
         whole = [*start, *command, "--run", str(tmp_path / name)]

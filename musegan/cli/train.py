@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def train(
     dataset: Annotated[Path, typer.Argument(help="Dataset made by `musegan prepare`.")],
     run: Annotated[Path, typer.Option(help="Folder of this run: checkpoint, models, log, samples.")],
-    preset: Annotated[str, typer.Option(help="tiny, cpu, base or large.")] = "cpu",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="tiny, cpu, base, large or finetune. cpu when left out, or finetune with --init."),
+    ] = None,
     phrases: Annotated[int | None, typer.Option(help="Phrases to train on.", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Phrases per iteration.", min=1)] = None,
     init: Annotated[str | None, typer.Option(help="Model to start from: fine-tuning.")] = None,
@@ -40,7 +43,7 @@ def train(
     """
     from musegan.config import preset as find_preset
 
-    chosen = _saved(run) if resume else find_preset(preset)
+    chosen = _saved(run) if resume else find_preset(preset or ("finetune" if init else "cpu"))
     if config is not None:
         chosen = chosen.with_file(config)
     chosen = chosen.with_settings(settings or [])

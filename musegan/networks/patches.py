@@ -69,15 +69,17 @@ class PatchGrid:
         (track, batch, time, register, step * pitch), bool
         """
         planes = (patches > 0.5).unflatten(-1, (2, self.patch_steps, self.patch_pitches))
-        sounds, starts = planes.unbind(4)
-        heard = torch.empty_like(sounds)
-        is_on = torch.ones_like(sounds[:, :, 0, :, 0])
-        for time in range(sounds.shape[2]):
-            for step in range(self.patch_steps):
-                place = (slice(None), slice(None), time, slice(None), step)
-                is_on = sounds[place] & (starts[place] | is_on)
-                heard[place] = is_on
-        return heard.flatten(-2)
+        # Time and step first; a cell's state follows from the one before: on = starts or (goes on and on before).
+        # Such maps compose, so doubling their span reaches any length in a few passes over the whole.
+        goes_on, starts = (plane.permute(2, 4, 0, 1, 3, 5).flatten(0, 1) for plane in planes.unbind(4))
+        starts = starts & goes_on
+        span = 1
+        while span < len(starts):
+            starts = torch.cat([starts[:span], starts[span:] | (goes_on[span:] & starts[:-span])])
+            goes_on = torch.cat([goes_on[:span], goes_on[span:] & goes_on[:-span]])
+            span *= 2
+        heard = starts | goes_on  # what goes on from the first step is tied to what came before
+        return heard.unflatten(0, (-1, self.patch_steps)).permute(2, 3, 0, 4, 1, 5).flatten(-2)
 
     def cells(self, values: Tensor) -> Tensor:
         """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""

@@ -1,0 +1,94 @@
+"""Training speed: seconds of an iteration, phrases a second, and the share of the device's measured matrix rate.
+
+    python benchmarks/train.py DATASET [--preset cpu] [--device auto] [--set train.batch_size=32]
+
+An iteration is a step of the discriminator with R1 and R2 and a step of the generator, data and all. Its
+floating-point operations are those of its matrix products and convolutions, both passes and the double backward,
+counted as they run. The matrix rate is that of one large square product of the dtype that training uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from musegan.checkpoint import pick_device
+from musegan.config import preset
+from musegan.dataset import Dataset
+from musegan.processes import Processes
+from musegan.trainer import Trainer
+from musegan.training import keep_freed_memory
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts the operations of products and convolutions that run inside it, backward passes too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
+    """Mean seconds of a call, after a few to warm up."""
+    for _ in range(3):
+        call()
+    wait(device)
+    begin = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    wait(device)
+    return (time.perf_counter() - begin) / repeats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    options = parser.parse_args()
+    device = pick_device(options.device)
+    keep_freed_memory()
+    config = preset(options.preset).with_settings(options.settings)
+    trainer = Trainer(Dataset(options.dataset), config, Processes(device))
+    sizes = [f"{sum(p.numel() for p in net.parameters()):,}" for net in (trainer.generator, trainer.discriminator)]
+    with FlopCounter() as counter:
+        trainer.iterate()
+    seconds = seconds_each(trainer.iterate, device, options.repeats)
+
+    size = 8192 if device.type == "cuda" else 2048
+    square = torch.randn(size, size, device=device, dtype=trainer.dtype)
+    rate = 2 * size**3 / seconds_each(lambda: square @ square, device, 10)
+
+    batch = config.train.batch_size
+    print(f"parameters             {' + '.join(sizes)} ({trainer.dtype}, {torch.get_num_threads()} threads)")
+    print(f"iteration of {batch:<4}      {seconds:.4f} s")
+    print(f"phrases a second       {batch / seconds:.1f}")
+    print(f"GFLOP a phrase         {counter.total / batch / 1e9:.2f}")
+    print(f"matrix rate            {rate / 1e9:,.0f} GFLOP/s")
+    print(f"share of it            {counter.total / seconds / rate:.1%}")
+    if device.type == "cuda":
+        print(f"peak memory            {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()
