@@ -75,16 +75,15 @@ class TrainConfig:
     final_learning_rate: float = 2e-4  # at the end of the cosine schedule
     beta2: float = 0.9  # Adam's second moment at the start
     final_beta2: float = 0.99
-    gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
-    final_gamma: float = 0.3
+    gamma: float = 4.0  # weight of the R1 and R2 penalties at the start
+    final_gamma: float = 1.0
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
     augment: float = 0.0  # chance of each change of `musegan.augmentation`; 0.3 helps with few songs
-    straight_through: float = 1.0  # share of the hard output that the discriminator sees, 0 soft to 1 binary
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
     control_dropout: float = 0.2  # chance that a control is left free
-    self_context: float = 0.5  # share of continuations whose given bars are the generator's own
+    self_context: float = 0.8  # share of continuations whose given bars are the generator's own
     self_context_from: float = 0.3  # share of training after which that starts
     mask_nothing: float = 0.4  # mix of tasks: nothing given,
     mask_start: float = 0.2  # the first 1 ... bars - 1 bars,
@@ -111,7 +110,6 @@ class TrainConfig:
         for name in (
             "augment",
             "ema_ramp",
-            "straight_through",
             "control_dropout",
             "self_context",
             "self_context_from",
@@ -233,8 +231,6 @@ _BASE = Config(
         batch_size=128,
         learning_rate=2e-4,
         final_learning_rate=5e-5,
-        gamma=2.0,
-        final_gamma=0.5,
         n_samples=2048,
     ),
 )

@@ -31,6 +31,7 @@ from musegan.phrases import PhraseSource
 from musegan.processes import Processes
 
 CHECKPOINT_FORMAT = "musegan checkpoint 1"
+MAX_WINDOWS = 4  # windows composed one after another for a context of the generator's own making
 
 
 @dataclass(kw_only=True)
@@ -141,7 +142,6 @@ class Trainer:
             batch.mask,
             batch.features,
             batch.play,
-            self.config.train.straight_through,
         )
 
     def _batch(self, rng: np.random.Generator) -> Batch:
@@ -155,7 +155,8 @@ class Trainer:
         given = phrases.rolls
         if self.phrases_seen >= settings.self_context_from * settings.n_phrases:
             is_own = rng.random(settings.batch_size)[share] < settings.self_context
-            given = self._with_own_context(given, masks, controls, is_own, self._latents(rng))
+            n_windows = int(rng.integers(1, MAX_WINDOWS + 1))
+            given = self._with_own_context(given, masks, controls, is_own, self._latents(rng), n_windows)
         real = self._fold(phrases.rolls)
         return Batch(
             real=real,
@@ -186,11 +187,12 @@ class Trainer:
         controls: Controls,
         is_own: NDArray[np.bool_],
         latents: Latents,
+        n_windows: int,
     ) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self
-        Forcing, Huang et al., 2025).
+        Forcing, Huang et al., 2025), also after `n_windows` windows of which each continues the one before.
         """
         index = np.flatnonzero(is_own & is_continuation(masks))
         if not len(index):
@@ -200,10 +202,12 @@ class Trainer:
         source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
         chosen = controls.pieces(index)
         before = replace(chosen, play=np.take_along_axis(chosen.play, source.argsort(-1)[:, None], axis=2))
-        nothing, no_mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
-        composed = complete(self.as_model(), latents.pieces(index), nothing, no_mask, before)
+        own, mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
+        for _ in range(n_windows):
+            composed = complete(self.as_model(), latents.pieces(index), own, mask, before)
+            own, mask = np.take_along_axis(composed, source[:, None, :, None, None], axis=2), masks[index]
         given = rolls.copy()
-        given[index] = np.take_along_axis(composed, source[:, None, :, None, None], axis=2)
+        given[index] = own
         return given
 
     # -- schedules ----------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def test_densities_count_what_is_heard(dataset, model_path):
 def test_calibration_brings_densities_back_and_leaves_the_model_alone(dataset, model_path):
     model = load_model_file(model_path, torch.device("cpu"))
     with torch.no_grad():
-        model.generator.unfold.weight.div_(10)
+        model.generator.unfold.weight.div_(5)
     phrases = PhraseSource(dataset, "train", 4).sample(np.random.default_rng(0), 24)
     target = _compose(model, phrases)
     with torch.no_grad():

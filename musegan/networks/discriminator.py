@@ -21,8 +21,10 @@ from musegan.networks.layers import (
     tracks_to_channels,
 )
 from musegan.networks.patches import PatchGrid
+from musegan.networks.summaries import Summaries
 from musegan.spec import RollSpec
 
+SUMMARY_WIDTH = 128  # units that read the summaries of a time
 HEAD_CHANNELS = 32  # channels in which the coarsest grid is read out
 HEAD_WIDTH = 128  # hidden units per bar
 
@@ -30,8 +32,7 @@ HEAD_WIDTH = 128  # hidden units per bar
 class Discriminator(nn.Module):
     """Scores phrases; higher is more like real music.
 
-    Besides the patches it sees two sums of them that are hard to learn and matter to listeners: how long
-    each pitch class sounds in each track (harmony), and how many notes start at each step (rhythm).
+    Besides the patches it sees `Summaries` of them, which are hard to learn and matter to listeners.
     """
 
     def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
@@ -40,8 +41,9 @@ class Discriminator(nn.Module):
         n_tracks, widths = spec.n_tracks, config.widths
         self.fold = TrackLinear(n_tracks, grid.patch_size, config.track_width, gain=GAIN)
         self.enter = conv(n_tracks * config.track_width, widths[0])
-        self.harmony = linear(n_tracks * 12, widths[0])
-        self.rhythm = linear(n_tracks * grid.patch_steps, widths[0])
+        self.summaries = Summaries(grid)
+        self.summary_in = linear(self.summaries.n_features, widths[0])
+        self.sum_up = linear(self.summaries.n_features, SUMMARY_WIDTH, gain=GAIN)
         self.control_in = linear(n_features(n_tracks, len(config.styles)), widths[0])
         self.stages = nn.ModuleList(
             Stage(width, config.n_blocks, len(widths) * config.n_blocks, grid.patches_per_bar >> level)
@@ -51,16 +53,13 @@ class Discriminator(nn.Module):
         coarse = len(widths) - 1
         places = (grid.patches_per_bar >> coarse) * (grid.n_registers >> coarse)
         self.leave = conv(widths[-1], HEAD_CHANNELS, gain=GAIN)
-        self.hidden = linear(HEAD_CHANNELS * places, HEAD_WIDTH, gain=GAIN)
+        per_bar = HEAD_CHANNELS * places + SUMMARY_WIDTH * grid.patches_per_bar
+        self.hidden = linear(per_bar, HEAD_WIDTH, gain=GAIN)
         self.score = linear(HEAD_WIDTH, 1)
-        pitches = spec.lowest_pitch + torch.arange(grid.padded_pitches)
-        classes = torch.eye(12)[pitches % 12].reshape(grid.n_registers, grid.patch_pitches, 12)
-        self.pitch_classes: Tensor
-        self.register_buffer("pitch_classes", classes, persistent=False)
 
     def frozen_when_finetuning(self) -> list[nn.Module]:
         """The layers nearest to the notes, which carry over to other corpora (FreezeD, Mo et al., 2020)."""
-        return [self.fold, self.enter, self.harmony, self.rhythm]
+        return [self.fold, self.enter, self.summary_in]
 
     def forward(self, patches: Tensor, features: Tensor) -> Tensor:
         """Score phrases.
@@ -77,21 +76,15 @@ class Discriminator(nn.Module):
         """
         n_bars = features.shape[1]
         x = self.enter(tracks_to_channels(activate(self.fold(patches))))
-        x = x + self._sums(patches) + spread(self.control_in(features), x.shape[2])
+        summaries = self.summaries(patches)
+        x = x + self.summary_in(summaries).permute(0, 2, 1)[..., None]
+        x = x + spread(self.control_in(features), x.shape[2])
         for level, stage in enumerate(self.stages):
             if level:
                 x = self.down[level - 1](halve(x))
             x = stage(x)
         x = activate(self.leave(activate(x)))
         per_bar = x.unflatten(2, (n_bars, -1)).permute(0, 2, 1, 3, 4).flatten(2)
+        summed_up = activate(self.sum_up(summaries)).unflatten(1, (n_bars, -1)).flatten(2)
+        per_bar = torch.cat([per_bar, summed_up], dim=-1)
         return self.score(activate(self.hidden(per_bar))).mean(1).squeeze(-1)
-
-    def _sums(self, patches: Tensor) -> Tensor:
-        """Harmony and rhythm of every time: ``(batch, channel, time, 1)``."""
-        grid = self.grid
-        sounds, starts = patches.unflatten(-1, (2, grid.patch_steps, grid.patch_pitches)).unbind(4)
-        # sounds, starts: track, batch, time, register, step, pitch
-        harmony = torch.einsum("kbtrp,rpc->btkc", sounds.sum(4), self.pitch_classes).flatten(2)
-        rhythm = starts.sum((3, 5)).permute(1, 2, 0, 3).flatten(2)
-        x = self.harmony(harmony / grid.patch_steps) + self.rhythm(rhythm)
-        return x.permute(0, 2, 1)[..., None]

@@ -100,15 +100,7 @@ class Generator(nn.Module):
         self.pitched: Tensor
         self.register_buffer("pitched", torch.tensor(pitched), persistent=False)
 
-    def forward(
-        self,
-        latents: Latents,
-        given: Tensor,
-        mask: Tensor,
-        features: Tensor,
-        play: Tensor,
-        straight_through: float = 1.0,
-    ) -> Tensor:
+    def forward(self, latents: Latents, given: Tensor, mask: Tensor, features: Tensor, play: Tensor) -> Tensor:
         """Complete phrases.
 
         Parameters
@@ -122,8 +114,6 @@ class Generator(nn.Module):
             Mask and controls, see `musegan.controls.encode`.
         play : (batch, track, bar), float
             -1 silences a cell that is not given.
-        straight_through : float
-            1 gives binary values with the gradient of the sigmoid, 0 the sigmoid itself.
 
         Returns
         -------
@@ -133,7 +123,7 @@ class Generator(nn.Module):
         is_given = self.grid.cells(mask)
         kept = given * is_given
         logits = self.logits(latents, kept, features)
-        composed = notes_from_logits(logits, self.pitched, straight_through)
+        composed = notes_from_logits(logits, self.pitched)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - mask) * (play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
@@ -168,17 +158,17 @@ class Generator(nn.Module):
 class _Units(torch.autograd.Function):
     """Binary notes from logits in one pass over the largest tensors of the network.
 
-    With l softly clamped to 6 tanh(l / 6) and p its sigmoid, each plane takes the value
-    ``p + a (1[l > 0] - p)`` and passes the gradient of p: sigmoid-adjusted straight-through units (Chung et
-    al., 2017). The first plane becomes ``held or onset``: a note sounds where it starts.
+    Each plane is 1 where its logit l is above 0, and passes the gradient of the sigmoid of 6 tanh(l / 6):
+    sigmoid-adjusted straight-through units (Chung et al., 2017). The first plane becomes ``held or onset``: a note
+    sounds where it starts.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, pitched: Tensor, straight_through: float) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, pitched: Tensor) -> Tensor:
         squashed = torch.tanh(logits / LOGIT_LIMIT)
-        values = torch.sigmoid(LOGIT_LIMIT * squashed)
-        slopes = values * (1 - values) * (1 - squashed.square_())
-        values.lerp_((logits > 0).to(values.dtype), straight_through)
+        soft = torch.sigmoid(LOGIT_LIMIT * squashed)
+        slopes = soft * (1 - soft) * (1 - squashed.square_())
+        values = (logits > 0).to(logits.dtype)
         held, onset = values.chunk(2, dim=-1)
         held *= pitched.view(-1, 1, 1, 1, 1)
         slopes.chunk(2, dim=-1)[0].mul_(pitched.view(-1, 1, 1, 1, 1))
@@ -188,25 +178,23 @@ class _Units(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         slopes, values = ctx.saved_tensors
         held, onset = values.chunk(2, dim=-1)
         to_logits = gradient.clone()
         to_held, to_onset = to_logits.chunk(2, dim=-1)
         to_onset.addcmul_(to_held, 1 - held)
         to_held *= 1 - onset
-        return to_logits.mul_(slopes), None, None
+        return to_logits.mul_(slopes), None
 
 
-def notes_from_logits(logits: Tensor, pitched: Tensor, straight_through: float = 1.0) -> Tensor:
-    """Patches of notes from logits of the planes held and onset.
+def notes_from_logits(logits: Tensor, pitched: Tensor) -> Tensor:
+    """Patches of binary notes from logits of the planes held and onset.
 
     Parameters
     ----------
     logits : (track, batch, time, register, plane * step * pitch), float
     pitched : (track,), float
         0 for drums, whose notes sound only where they start.
-    straight_through : float
-        1 gives binary values with the gradient of the sigmoid, 0 the sigmoid itself.
     """
-    return _Units.apply(logits, pitched, straight_through)
+    return _Units.apply(logits, pitched)

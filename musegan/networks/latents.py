@@ -2,6 +2,9 @@
 
 `composer` has the shared pair ``song`` and ``bar``; `jamming` the private pair ``track`` and ``track_bar``;
 `hybrid` all four (Dong et al., MuseGAN, AAAI 2018). Latents that a model does not have are zero.
+
+How much the bars of a piece differ is drawn as well, for the band and for each track, and scales the latents that
+are new in every bar: real music repeats a bar exactly or not at all more often than it repeats it roughly.
 """
 
 from __future__ import annotations
@@ -16,15 +19,17 @@ from torch import Tensor
 
 from musegan.config import Latent
 
+EXACT = 0.2  # share of pieces, and of tracks, whose bars all have the same latents
+
 
 @dataclass(frozen=True, kw_only=True)
 class Latents:
-    """Standard normal vectors that choose one piece among all."""
+    """Normal vectors that choose one piece among all."""
 
     song: Tensor  # (batch, bar, latent): the same in every bar of a section
-    bar: Tensor  # (batch, bar, latent)
+    bar: Tensor  # (batch, bar, latent): standard normal times how much the bars differ, 0 to 1
     track: Tensor  # (batch, track, bar, latent): the same in every bar of a section
-    track_bar: Tensor  # (batch, track, bar, latent)
+    track_bar: Tensor  # (batch, track, bar, latent): like `bar`
 
     def bars(self, bars: slice | list[int]) -> Latents:
         """The latents of some bars."""
@@ -67,9 +72,13 @@ def sample_latents(
         values = rng.standard_normal((*shape, latent_dim), np.float32)
         return torch.from_numpy(values * wanted)
 
+    def variation(*shape: int) -> Tensor:
+        amount = rng.uniform(-EXACT / (1 - EXACT), 1, (*shape, 1, 1)).clip(0)
+        return torch.from_numpy(amount.astype(np.float32))
+
     return Latents(
         song=draw(is_shared, batch_size, 1).expand(-1, n_bars, -1),
-        bar=draw(is_shared, batch_size, n_bars),
+        bar=draw(is_shared, batch_size, n_bars) * variation(batch_size),
         track=draw(is_private, batch_size, n_tracks, 1).expand(-1, -1, n_bars, -1),
-        track_bar=draw(is_private, batch_size, n_tracks, n_bars),
+        track_bar=draw(is_private, batch_size, n_tracks, n_bars) * variation(batch_size, n_tracks),
     )
