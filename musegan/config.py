@@ -79,7 +79,7 @@ class TrainConfig:
     final_gamma: float = 1.0
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
-    augment: float = 0.0  # chance of each change of `musegan.augmentation`; 0.3 helps with few songs
+    augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
     control_dropout: float = 0.2  # chance that a control is left free

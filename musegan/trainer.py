@@ -66,9 +66,7 @@ class Trainer:
             self.discriminator.load_state_dict(parent.discriminator.state_dict())
         for network in (self.generator, self.discriminator):
             place(network, device)
-        if settings.freeze_discriminator:
-            for module in self.discriminator.frozen_when_finetuning():
-                module.requires_grad_(False)
+        self._let_discriminator_learn()
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.optimizers = {
             "generator": _adam(self.generator, settings.learning_rate),
@@ -105,10 +103,7 @@ class Trainer:
             fake = self._generate(batch, rng)
             loss, more = generator_loss(settings.loss, batch.judge, batch.real, fake, batch.features)
         self._step("generator", loss)
-        self.discriminator.requires_grad_(True)
-        if settings.freeze_discriminator:
-            for module in self.discriminator.frozen_when_finetuning():
-                module.requires_grad_(False)
+        self._let_discriminator_learn()
         self.phrases_seen += settings.batch_size
         half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.generator, settings.batch_size, half_life)
@@ -116,6 +111,13 @@ class Trainer:
             density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
         names = self.dataset.spec.track_names
         return {**terms, **more, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
+
+    def _let_discriminator_learn(self) -> None:
+        """All of it, or all but what fine-tuning keeps as it is."""
+        self.discriminator.requires_grad_(True)
+        if self.config.train.freeze_discriminator:
+            for module in self.discriminator.frozen_when_finetuning():
+                module.requires_grad_(False)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
@@ -136,13 +138,7 @@ class Trainer:
         return latents.pieces(self.share).to(self.device)
 
     def _generate(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        return self.generator(
-            self._latents(rng),
-            batch.given,
-            batch.mask,
-            batch.features,
-            batch.play,
-        )
+        return self.generator(self._latents(rng), batch.given, batch.mask, batch.features, batch.play)
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         """This process's share of a batch. What is random is drawn for the whole batch, in every process."""
@@ -202,9 +198,10 @@ class Trainer:
         source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
         chosen = controls.pieces(index)
         before = replace(chosen, play=np.take_along_axis(chosen.play, source.argsort(-1)[:, None], axis=2))
+        model, latents = self.as_model(), latents.pieces(index)
         own, mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
         for _ in range(n_windows):
-            composed = complete(self.as_model(), latents.pieces(index), own, mask, before)
+            composed = complete(model, latents, own, mask, before)
             own, mask = np.take_along_axis(composed, source[:, None, :, None, None], axis=2), masks[index]
         given = rolls.copy()
         given[index] = own

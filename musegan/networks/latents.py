@@ -45,7 +45,7 @@ class Latents:
         return Latents(**{name: torch.cat([getattr(self, name), getattr(other, name)], dim=-2) for name in names})
 
     def towards(self, other: Latents, share: float) -> Latents:
-        """Spherical interpolation: these at 0, `other` at 1, of unit variance between."""
+        """Spherical interpolation: these at 0, `other` at 1, of the same variance between."""
         angle = share * math.pi / 2
         return Latents(
             **{
