@@ -15,7 +15,8 @@ from musegan.corpus.sources import Item
 from musegan.errors import MidiError
 from musegan.midi.grid import runs_in_meter
 from musegan.midi.quantize import Stretch, map_parts, quantize
-from musegan.midi.read import Score, read_score
+from musegan.midi.read import read_score
+from musegan.midi.score import Score
 from musegan.spec import RollSpec
 
 _DOUBLINGS = 3  # a pattern has 2 ** 3 intervals

@@ -1,5 +1,6 @@
 from musegan.midi.notes import GridNotes, read_notes
-from musegan.midi.read import Part, Score, read_score
+from musegan.midi.read import read_score
+from musegan.midi.score import Part, Score
 from musegan.midi.write import from_pretty_midi, to_pretty_midi, write_midi
 
 __all__ = [

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.midi.read import Score
+from musegan.midi.score import Score
 from musegan.spec import RollSpec
 
 _BINS = 480  # of a beat, in the histogram of onsets

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
-from musegan.midi.read import NOTATION_SUFFIXES, Part, Score, one_after_another
 from musegan.midi.repair import MAX_BYTES
+from musegan.midi.score import Part, Score, one_after_another
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
 
 _FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
+NOTATION_SUFFIXES = tuple(_FORMATS)
 
 
 def corpus_files(composer: str) -> list[Path]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.dataset import FEEL_SUMS
 from musegan.midi.grid import runs_in_meter, song_offset
-from musegan.midi.read import Part, Score
+from musegan.midi.score import Part, Score
 from musegan.pianoroll import NOTE, stable_order
 from musegan.spec import RollSpec
 

@@ -7,7 +7,7 @@ Humdrum are read by music21 through `musegan.midi.notation`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +17,11 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi import repair
+from musegan.midi.notation import NOTATION_SUFFIXES, read_notation
+from musegan.midi.score import Part, Score, one_after_another
 
 MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
-NOTATION_SUFFIXES = (".musicxml", ".mxl", ".xml", ".abc", ".krn")
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # other tempos are no tempos and are ignored
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """The notes of one instrument of a file. The arrays have one entry per note."""
-
-    name: str
-    program: int  # General MIDI program, 0-127
-    is_drum: bool
-    start: NDArray[np.int64] = field(repr=False)  # tick of the onset, 0 or later
-    end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
-    pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
-    velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """What a music file says, in its own ticks. Tempos and time signatures are in the order of their ticks."""
-
-    ticks_per_beat: int  # ticks in a quarter note
-    parts: tuple[Part, ...]  # those with notes
-    tempo_ticks: NDArray[np.int64] = field(repr=False)  # (tempo change,)
-    tempo_qpm: NDArray[np.float64] = field(repr=False)  # (tempo change,), quarter notes a minute
-    meter_ticks: NDArray[np.int64] = field(repr=False)  # (time signature,), empty when the file has none
-    meters: NDArray[np.int64] = field(repr=False)  # (time signature, 2), numerator and denominator
-    repairs: tuple[str, ...] = ()  # what had to be mended or assumed to read the file
-
-    @property
-    def n_notes(self) -> int:
-        return sum(len(part.start) for part in self.parts)
-
-    @property
-    def end_tick(self) -> int:
-        """Tick of the last release, 0 without notes."""
-        return max((int(part.end.max()) for part in self.parts), default=0)
 
 
 def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
@@ -75,8 +41,6 @@ def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
     name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     if Path(name).suffix.lower() in NOTATION_SUFFIXES:
-        from musegan.midi.notation import read_notation  # music21 takes a while to load
-
         return read_notation(data, name)
     data, repairs = repair.unwrap(data, name)
     kind, n_tracks, _ = repair.header(data)
@@ -197,28 +161,3 @@ def _read_sequences(data: bytes, name: str) -> Score | None:
     parsed = (_parse(repair.join([track], division), name) for track in repair.tracks(data))
     scores = [score for score in parsed if score is not None]
     return one_after_another(scores) if scores else None
-
-
-def one_after_another(scores: list[Score]) -> Score:
-    """Scores of the same ticks a beat as one."""
-    ticks_per_beat = scores[0].ticks_per_beat
-    moved = []
-    begin = 0
-    for score in scores:
-        ticks, meters = score.meter_ticks, score.meters
-        if not len(ticks) or ticks[0] > 0:
-            ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
-        parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
-        moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
-        ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
-        n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)
-        begin += int(ticks[-1]) + max(n_bars, 0) * ticks_per_bar
-    return Score(
-        ticks_per_beat=ticks_per_beat,
-        parts=tuple(part for parts, *_ in moved for part in parts),
-        tempo_ticks=np.concatenate([ticks for _, ticks, _, _ in moved]),
-        tempo_qpm=np.concatenate([score.tempo_qpm for score in scores]),
-        meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
-        meters=np.concatenate([meters for *_, meters in moved]),
-        repairs=tuple(sorted({text for score in scores for text in score.repairs})),
-    )

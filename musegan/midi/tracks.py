@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from musegan.midi import repair
-from musegan.midi.read import Part, Score
+from musegan.midi.score import Part, Score
 
 DRUM_CHANNEL = 9
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)

@@ -8,7 +8,8 @@ from pathlib import Path
 from musegan.errors import MidiError
 from musegan.harmony import estimate_key
 from musegan.midi.notes import read_notes
-from musegan.midi.read import Score, read_score
+from musegan.midi.read import read_score
+from musegan.midi.score import Score
 from musegan.pianoroll import notes_to_roll, sounding_shares
 from musegan.piece import Piece
 from musegan.spec import RollSpec, TrackSpec

@@ -1,0 +1,68 @@
+"""What a music file says: parts of notes in ticks, tempo changes and time signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The notes of one instrument of a file. The arrays have one entry per note."""
+
+    name: str
+    program: int  # General MIDI program, 0-127
+    is_drum: bool
+    start: NDArray[np.int64] = field(repr=False)  # tick of the onset, 0 or later
+    end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
+    pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
+    velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a music file says, in its own ticks. Tempos and time signatures are in the order of their ticks."""
+
+    ticks_per_beat: int  # ticks in a quarter note
+    parts: tuple[Part, ...]  # those with notes
+    tempo_ticks: NDArray[np.int64] = field(repr=False)  # (tempo change,)
+    tempo_qpm: NDArray[np.float64] = field(repr=False)  # (tempo change,), quarter notes a minute
+    meter_ticks: NDArray[np.int64] = field(repr=False)  # (time signature,), empty when the file has none
+    meters: NDArray[np.int64] = field(repr=False)  # (time signature, 2), numerator and denominator
+    repairs: tuple[str, ...] = ()  # what had to be mended or assumed to read the file
+
+    @property
+    def n_notes(self) -> int:
+        return sum(len(part.start) for part in self.parts)
+
+    @property
+    def end_tick(self) -> int:
+        """Tick of the last release, 0 without notes."""
+        return max((int(part.end.max()) for part in self.parts), default=0)
+
+
+def one_after_another(scores: list[Score]) -> Score:
+    """Scores of the same ticks a beat as one."""
+    ticks_per_beat = scores[0].ticks_per_beat
+    moved = []
+    begin = 0
+    for score in scores:
+        ticks, meters = score.meter_ticks, score.meters
+        if not len(ticks) or ticks[0] > 0:
+            ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
+        parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
+        moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
+        ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
+        n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)
+        begin += int(ticks[-1]) + max(n_bars, 0) * ticks_per_bar
+    return Score(
+        ticks_per_beat=ticks_per_beat,
+        parts=tuple(part for parts, *_ in moved for part in parts),
+        tempo_ticks=np.concatenate([ticks for _, ticks, _, _ in moved]),
+        tempo_qpm=np.concatenate([score.tempo_qpm for score in scores]),
+        meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
+        meters=np.concatenate([meters for *_, meters in moved]),
+        repairs=tuple(sorted({text for score in scores for text in score.repairs})),
+    )
