@@ -41,7 +41,7 @@ class ModelFile:
     config: Config
     generator: Generator
     discriminator: Discriminator
-    feel: NDArray[np.float32]  # (track, step, 4), see musegan.dataset.FEEL
+    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
     prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
 

@@ -9,7 +9,7 @@ and flat arrays:
 ``bar_tracks``   uint64 (bar,), bit t is set when track t sounds in the bar
 ``songs``        `SONG` rows
 ``names``        uint8, the source names of the songs as UTF-8, addressed by ``SONG.name_end``
-``feel``         float32 (track, step, 4), see `FEEL`
+``feel``         float32 (track, step, 4), see `musegan.midi.feel.FEEL`
 
 Notes take about a tenth of bit-packed rolls, a transposition is an addition, and drawing a batch is a few
 vectorised operations. Only the pages that a window touches are read. `musegan.packing` writes datasets.
@@ -58,13 +58,6 @@ SONG = np.dtype(
 )
 
 SPLITS = ("train", "valid")
-
-FEEL = ("velocity_mean", "velocity_std", "offset_mean", "offset_std")
-"""Last axis of ``feel``: MIDI velocity, and the distance of played onsets from the grid in steps (late > 0).
-An entry without a note in the corpus is nan."""
-
-FEEL_SUMS = ("count", "velocity", "velocity_squared", "offset", "offset_squared")
-"""Last axis of `packing.Song.feel_sums`: sums over the notes that start at a step of the bar."""
 
 MEMBERS: dict[str, np.dtype] = {
     "notes": BAR_NOTE,

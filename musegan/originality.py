@@ -16,12 +16,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from musegan.dataset import Dataset
 from musegan.metrics import Rolls
 from musegan.pianoroll import ONSET
 from musegan.spec import RollSpec
@@ -34,6 +34,27 @@ BLOCK_PHRASES = 100  # ... queries in one matrix product, so that it stays in th
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
+
+
+class Songs(Protocol):
+    """Notes bar by bar, as `musegan.Dataset` has them."""
+
+    @property
+    def spec(self) -> RollSpec: ...
+
+    @property
+    def n_bars(self) -> int: ...
+
+    @property
+    def notes(self) -> NDArray:
+        """(note,), with the fields track, start (step of the bar), pitch and tie, bar after bar."""
+
+    @property
+    def bar_offsets(self) -> NDArray[np.int64]:
+        """(bar + 1,), index of the first note of each bar."""
+
+    def windows(self, n_bars: int, split: str) -> NDArray[np.int64]:
+        """First bars of the phrases of `n_bars` of a split."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,7 @@ class Nearest:
 
 def find_nearest(
     rolls: Rolls,
-    dataset: Dataset,
+    dataset: Songs,
     split: str = "train",
     progress: Progress | None = None,
     n_threads: int | None = None,
@@ -174,7 +195,7 @@ class _Bars:
     blocks: range  # first bar of each block
 
 
-def _search_bars(dataset: Dataset, split: str, n_bars: int) -> _Bars:
+def _search_bars(dataset: Songs, split: str, n_bars: int) -> _Bars:
     starts = dataset.windows(n_bars, split)
     is_onset = np.concatenate([[0], np.cumsum(dataset.notes["tie"] == 0)])
     offsets = is_onset[dataset.bar_offsets]
@@ -184,7 +205,7 @@ def _search_bars(dataset: Dataset, split: str, n_bars: int) -> _Bars:
 
 
 def _search_block(
-    queries: _Queries, dataset: Dataset, bars: _Bars, first: int, n_bars: int
+    queries: _Queries, dataset: Songs, bars: _Bars, first: int, n_bars: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Per query the largest similarity with a window of one block, the window's bar, the index of the shift."""
     sizes = bars.sizes[first : first + BLOCK_BARS]
@@ -205,7 +226,7 @@ def _search_block(
     return similarity, bar, shift
 
 
-def _block_matrices(queries: _Queries, dataset: Dataset, first: int, n_bars: int) -> tuple[NDArray, NDArray]:
+def _block_matrices(queries: _Queries, dataset: Songs, first: int, n_bars: int) -> tuple[NDArray, NDArray]:
     """The onsets of `n_bars` bars from `first`, past the end empty: (cell, bar) of pitched tracks and of drums."""
     spec = dataset.spec
     stop = min(first + n_bars, dataset.n_bars)

@@ -19,7 +19,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.dataset import BAR_NOTE, FEEL_SUMS, FORMAT, MEMBERS, SONG, SPLITS
+from musegan.dataset import BAR_NOTE, FORMAT, MEMBERS, SONG, SPLITS
+from musegan.midi.feel import FEEL_SUMS
 from musegan.pianoroll import stable_order
 from musegan.spec import RollSpec
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musegan.dataset import FEEL_SUMS, Dataset
+from musegan.dataset import Dataset
+from musegan.midi.feel import FEEL_SUMS
 from musegan.packing import DatasetWriter, Song
 from musegan.pianoroll import NOTE, sort_notes
 from musegan.spec import RollSpec, TrackSpec

@@ -10,8 +10,9 @@ from conftest import TRIO, make_song, write_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musegan.dataset import BAR_NOTE, FEEL_SUMS, Dataset
+from musegan.dataset import BAR_NOTE, Dataset
 from musegan.errors import DatasetError
+from musegan.midi.feel import FEEL_SUMS
 from musegan.packing import DatasetWriter, Song, pitch_class_shares, split_at_bars
 from musegan.pianoroll import NOTE, notes_to_roll, sort_notes, transpose
 from musegan.spec import RollSpec

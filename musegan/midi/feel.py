@@ -1,6 +1,6 @@
 """How a piece is played: notes on the grid become notes in ticks, with velocities and small timing offsets.
 
-Velocity and timing come from the feel table of the corpus (`musegan.dataset.FEEL`), drawn from the seed of
+Velocity and timing come from the feel table of the corpus (`FEEL`), drawn from the seed of
 the piece. Offsets stay under half a step, so a humanised file reads back as the same roll.
 """
 
@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 from musegan.pianoroll import roll_to_notes
 from musegan.piece import Piece
 from musegan.spec import RollSpec
+
+FEEL = ("velocity_mean", "velocity_std", "offset_mean", "offset_std")
+"""Last axis of ``feel``: MIDI velocity, and the distance of played onsets from the grid in steps (late > 0).
+An entry without a note in the corpus is nan."""
+
+FEEL_SUMS = ("count", "velocity", "velocity_squared", "offset", "offset_squared")
+"""Last axis of `quantize.Stretch.feel_sums`: sums over the notes that start at a step of the bar."""
 
 TICKS_PER_BEAT = 480
 FLAT_VELOCITY = 90

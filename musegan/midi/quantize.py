@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.dataset import FEEL_SUMS
+from musegan.midi.feel import FEEL_SUMS
 from musegan.midi.grid import runs_in_meter, song_offset
 from musegan.midi.score import Part, Score
 from musegan.pianoroll import NOTE, stable_order
@@ -30,7 +30,7 @@ class Stretch:
     notes: NDArray  # (note,), NOTE, starts counted from the first bar of the stretch
     n_bars: int
     first_tick: float  # tick of its first bar line in the file
-    feel_sums: NDArray[np.float64]  # (track, step, 5), see dataset.FEEL_SUMS
+    feel_sums: NDArray[np.float64]  # (track, step, 5), see feel.FEEL_SUMS
     tempo_qpm: float  # the tempo that lasts longest
 
 
