@@ -23,6 +23,7 @@ _HOMES = {
     "Wishes": "musegan.wishes",
     "load_ensemble": "musegan.spec",
     "load_model": "musegan.model",
+    "write": "musegan.render",
     "write_midi": "musegan.midi",
 }
 

@@ -1,7 +1,6 @@
 """A composed piece: its roll and everything that writing, drawing and playing it needs.
 
-This is what the composing functions return. It needs no torch; libraries that draw, play or write are
-loaded when a method that uses them is called.
+This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument.
 """
 
 from __future__ import annotations
@@ -9,7 +8,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 from musegan.harmony import Key
 from musegan.spec import RollSpec
-
-if TYPE_CHECKING:
-    from pretty_midi import PrettyMIDI
 
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # MIDI stores the microseconds of a quarter note in 24 bits
 
@@ -90,47 +87,18 @@ class Piece:
         chords: bool = False,
         force: bool = True,
     ) -> list[Path]:
-        """Write a MIDI file, or what else the suffix of `path` asks for.
+        """Write MIDI, or a picture, sound or score: what the suffix of `path` asks for.
 
-        Parameters
-        ----------
-        path
-            ``.mid`` or ``.midi`` is written by `musegan.midi.write_midi`; every suffix in
-            `musegan.render.SUFFIXES` is a picture, sound or score.
-        humanize : float
-            0 is flat and exactly on the grid, 1 has the spread of the corpus.
-        stems : bool
-            Also write one MIDI file a track beside it, called ``name-track.mid``.
-        chords : bool
-            Also write a text track with chord symbols.
-        force : bool
-            Replace files that exist.
-
-        Returns
-        -------
-        The paths written, `path` first. Raises `MidiError` or `ConfigError`.
+        The same as `musegan.render.write`, which describes the options.
         """
-        path = Path(path)
-        if path.suffix.lower() in (".mid", ".midi"):
-            from musegan.midi.write import write_files
-
-            return write_files(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
-        from musegan.render import render
-
-        return [render(self, path, force=force)]
-
-    def to_pretty_midi(self, humanize: float = 1.0) -> PrettyMIDI:
-        """The piece as a `pretty_midi.PrettyMIDI`, one instrument a track."""
-        from musegan.midi.write import to_pretty_midi
-
-        return to_pretty_midi(self, humanize)
-
-    def _repr_png_(self) -> bytes:
-        from musegan.render.image import png
-
-        return png(self)
+        return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
 
     def _repr_html_(self) -> str:
-        from musegan.render.notebook import html
+        return _outputs().html(self)
 
-        return html(self)
+
+def _outputs() -> ModuleType:
+    """The room of what writes and shows pieces. It stands above this one, so it is loaded when it is asked for."""
+    from musegan import render
+
+    return render

@@ -321,5 +321,5 @@ def test_pretty_midi_there_and_back():
 def test_pretty_midi_of_random_pieces():
     for seed in range(5):
         piece = random_piece(seed)
-        back = from_pretty_midi(piece.to_pretty_midi(humanize=0), SPEC)
+        back = from_pretty_midi(to_pretty_midi(piece, humanize=0), SPEC)
         np.testing.assert_array_equal(back.roll, piece.roll)

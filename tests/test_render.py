@@ -15,7 +15,7 @@ from musegan.cli import app
 from musegan.errors import ConfigError, MidiError, MissingToolError, MuseganError
 from musegan.midi import write_midi
 from musegan.piece import Piece
-from musegan.render import render
+from musegan.render import write
 from musegan.render.files import read_piece
 from musegan.render.image import COLOURS, draw, draw_grid, png
 
@@ -62,7 +62,7 @@ def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
     piece = piece_of(trio, [(0, 0, 0, 6, 1), (2, 2, 3, 1, 5)], sections=((0, "A"), (2, "B")))
     assert png(piece) == png(piece)
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
-        assert render(piece, tmp_path / f"x{suffix}").read_bytes().startswith(start)
+        assert write(piece, tmp_path / f"x{suffix}")[0].read_bytes().startswith(start)
     assert b"Piece" not in (tmp_path / "x.svg").read_bytes()
 
 
@@ -75,16 +75,16 @@ def test_a_contact_sheet_shows_every_phrase(trio, tmp_path):
 def test_refusals(trio, tmp_path):
     piece = piece_of(trio, [])
     with pytest.raises(ConfigError, match="does not end in"):
-        render(piece, tmp_path / "x.bmp")
+        write(piece, tmp_path / "x.bmp")
     (tmp_path / "x.png").write_text("mine")
     with pytest.raises(MuseganError, match="exists already"):
-        render(piece, tmp_path / "x.png", force=False)
+        write(piece, tmp_path / "x.png", force=False)
 
 
 def test_without_fluidsynth_the_message_says_how_to_get_it(trio, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingToolError, match="install"):
-        render(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "x.wav")
+        write(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "x.wav")
     assert not list(tmp_path.iterdir())
     shown = piece_of(trio, [(1, 0, 0, 10, 4)])._repr_html_()
     assert shown.startswith("<img")
@@ -96,7 +96,7 @@ def test_without_fluidsynth_the_message_says_how_to_get_it(trio, tmp_path, monke
 def test_sound_has_the_length_of_the_music_and_is_not_silent(trio, tmp_path):
     piece = piece_of(trio, [(1, 0, 0, 20, 40)], tempo_qpm=120)
     try:
-        path = render(piece, tmp_path / "x.wav")
+        (path,) = write(piece, tmp_path / "x.wav")
     except MissingToolError as error:
         pytest.skip(str(error))
     with wave.open(str(path)) as sound:

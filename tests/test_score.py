@@ -14,8 +14,8 @@ from musegan.harmony import Key
 from musegan.midi.read import read_score
 from musegan.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.piece import Piece
-from musegan.render import render
 from musegan.render.engraving import BEAT, Chord, note_values, sharps, spelling, strokes, voices
+from musegan.render.score import write_score
 from musegan.spec import RollSpec, TrackSpec
 
 QUARTET = RollSpec(
@@ -48,7 +48,7 @@ def written(tmp_path_factory):
         (3, 24, 24, 39), (3, 2 * BAR, BAR, 34),
     ]  # fmt: skip
     piece = piece_of(rows, tempo_qpm=93.0, key=Key(3), sections=((0, "A"), (2, "B")))
-    return render(piece, tmp_path_factory.mktemp("score") / "four bars.musicxml")
+    return write_score(piece, tmp_path_factory.mktemp("score") / "four bars.musicxml")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_notes_are_spelled_in_the_key(parsed):
 
 
 def test_bass_is_written_an_octave_up(tmp_path):
-    path = render(piece_of([(3, 0, 12, 40)]), tmp_path / "low.musicxml")
+    path = write_score(piece_of([(3, 0, 12, 40)]), tmp_path / "low.musicxml")
     text = path.read_text(encoding="utf-8")
     assert "<octave>3</octave>" in text
     assert "<octave-change>-1</octave-change>" in text
@@ -140,7 +140,8 @@ def test_our_own_reader_hears_transposing_parts_as_they_sound(written):
 
 def test_octaves_that_musicxml_lacks_are_folded(tmp_path):
     spec = RollSpec(tracks=(TrackSpec(name="low", program=33),), lowest_pitch=0, n_pitches=128)
-    path = render(piece_of([(0, 0, 12, 2), (0, 24, 12, 126)], n_bars=1, spec=spec), tmp_path / "ends.musicxml")
+    piece = piece_of([(0, 0, 12, 2), (0, 24, 12, 126)], n_bars=1, spec=spec)
+    path = write_score(piece, tmp_path / "ends.musicxml")
     pitches = ElementTree.parse(path).getroot().iter("pitch")
     assert [(pitch.findtext("step"), pitch.findtext("octave")) for pitch in pitches] == [("D", "0"), ("F", "9")]
 
@@ -165,22 +166,22 @@ def test_each_hit_names_its_sound(written):
 def test_a_silent_piece_keeps_all_parts(tmp_path):
     import music21
 
-    score = music21.converter.parse(render(piece_of([]), tmp_path / "silent.musicxml"))
+    score = music21.converter.parse(write_score(piece_of([]), tmp_path / "silent.musicxml"))
     assert [part.partName for part in score.parts] == ["kit", "organ", "guitar", "low"]
     assert not score.recurse().notes
 
 
 def test_a_piece_without_bars_is_an_error(tmp_path):
     with pytest.raises(MuseganError, match="no bars"):
-        render(piece_of([], n_bars=0), tmp_path / "none.musicxml")
+        write_score(piece_of([], n_bars=0), tmp_path / "none.musicxml")
     assert not list(tmp_path.iterdir())
 
 
 def test_same_piece_same_file_and_compressed_alike(tmp_path):
     piece = piece_of([(1, 0, 12, 60)])
-    first = render(piece, tmp_path / "a" / "x.musicxml").read_bytes()
-    assert render(piece, tmp_path / "b" / "x.xml").read_bytes() == first
-    with zipfile.ZipFile(render(piece, tmp_path / "x.mxl")) as archive:
+    first = write_score(piece, tmp_path / "a" / "x.musicxml").read_bytes()
+    assert write_score(piece, tmp_path / "b" / "x.xml").read_bytes() == first
+    with zipfile.ZipFile(write_score(piece, tmp_path / "x.mxl")) as archive:
         assert archive.namelist() == ["META-INF/container.xml", "score.musicxml"]
         assert archive.read("score.musicxml") == first
 
@@ -194,7 +195,7 @@ def test_eight_busy_bars_are_fast(tmp_path):
         for track, bar, step, pitch in np.argwhere(cells)
     ]
     begin = time.perf_counter()
-    render(piece_of(rows, n_bars=8, spec=spec), tmp_path / "busy.musicxml")
+    write_score(piece_of(rows, n_bars=8, spec=spec), tmp_path / "busy.musicxml")
     assert time.perf_counter() - begin < 12
 
 

@@ -26,8 +26,7 @@ def render(
 
     Example: musegan render song.mid -o song.png
     """
-    from musegan.render import AUDIO_SUFFIXES
-    from musegan.render import render as write
+    from musegan.render import AUDIO_SUFFIXES, write
 
     path = output or source.with_suffix(".png")
     refuse_overwrite(path, force)
@@ -38,4 +37,5 @@ def render(
         return
     from musegan.render.files import read_piece
 
-    typer.echo(write(read_piece(source, parse.bar_range(bars) if bars else None), path))
+    piece = read_piece(source, parse.bar_range(bars) if bars else None)
+    typer.echo(write(piece, path)[0])

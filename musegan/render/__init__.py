@@ -1,4 +1,4 @@
-"""Pieces as pictures, sound and scores: what the suffix of a path asks for."""
+"""Pieces as MIDI, pictures, sound and scores: what the suffix of a path asks for."""
 
 from __future__ import annotations
 
@@ -11,32 +11,81 @@ from musegan.errors import ConfigError, MuseganError
 if TYPE_CHECKING:
     from musegan.piece import Piece
 
+MIDI_SUFFIXES = (".mid", ".midi")
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl")
-SUFFIXES = IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
+SUFFIXES = MIDI_SUFFIXES + IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
 
 
-def render(piece: Piece, path: str | os.PathLike, *, force: bool = True, sound_font: Path | None = None) -> Path:
-    """Write a picture, a sound file or a score, by the suffix of `path`.
+def write(
+    piece: Piece,
+    path: str | os.PathLike,
+    *,
+    humanize: float = 1.0,
+    stems: bool = False,
+    chords: bool = False,
+    sound_font: Path | None = None,
+    force: bool = True,
+) -> list[Path]:
+    """Write MIDI, a picture, sound or a score, by the suffix of `path`.
 
-    Returns the path. Raises `ConfigError` for another suffix, `MuseganError` when the file exists and `force`
-    is off, `MissingToolError` when sound is asked for and there is no FluidSynth or no sound font.
+    Parameters
+    ----------
+    piece : Piece
+    path
+        Ends in one of `SUFFIXES`.
+    humanize : float
+        Of MIDI: 0 is flat and exactly on the grid, 1 has the spread of the corpus.
+    stems : bool
+        Also write one MIDI file a track beside it, called ``name-track.mid``.
+    chords : bool
+        Also write a text track with chord symbols into MIDI.
+    sound_font : Path, optional
+        Played by FluidSynth; one of those installed by default.
+    force : bool
+        Replace files that exist.
+
+    Returns
+    -------
+    The paths written, `path` first.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is another one.
+    MidiError
+        The MIDI file cannot be written.
+    MissingToolError
+        Sound is asked for and there is no FluidSynth or no sound font.
+    MuseganError
+        A file exists and `force` is off.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ConfigError(f"{path} does not end in one of {' '.join(SUFFIXES)}, nor in .mid")
+        raise ConfigError(f"{path} does not end in one of {' '.join(SUFFIXES)}")
+    if suffix in MIDI_SUFFIXES:
+        from musegan.midi.write import write_files
+
+        return write_files(piece, path, humanize=humanize, stems=stems, chords=chords, force=force)
     if path.exists() and not force:
         raise MuseganError(f"{path} exists already; choose another name or allow it to be replaced")
     if suffix in IMAGE_SUFFIXES:
         from musegan.render.image import draw
 
-        return draw(piece, path)
+        return [draw(piece, path)]
     if suffix in SCORE_SUFFIXES:
         from musegan.render.score import write_score
 
-        return write_score(piece, path)
+        return [write_score(piece, path)]
     from musegan.render.audio import write_audio
 
-    return write_audio(piece, path, sound_font=sound_font)
+    return [write_audio(piece, path, sound_font=sound_font)]
+
+
+def html(piece: Piece) -> str:
+    """The piece as a notebook shows it: its picture, and a player where FluidSynth is there."""
+    from musegan.render.notebook import html
+
+    return html(piece)
