@@ -1,7 +1,7 @@
 """Chord analysis on Bach chorales: ours and music21's, against what people wrote under the notes.
 
 The corpus of music21 has Roman numeral analyses of 20 chorales by hand. At each beat the chord of the analysis
-is compared with ours (`musegan.chords.estimate_chords`) and with music21's, `chordify` and the root and quality
+is compared with `musegan.music.chords.estimate_chords` and with music21's, `chordify` and the root and quality
 it finds for the chord on the beat. Prints, of all beats, how many have the same root, and how many the same root
 and the same triad.
 
@@ -18,8 +18,8 @@ from pathlib import Path
 import music21
 import numpy as np
 
-from musegan.chords import KINDS, estimate_chords
-from musegan.spec import RollSpec, TrackSpec
+from musegan.music.chords import KINDS, estimate_chords
+from musegan.music.spec import RollSpec, TrackSpec
 
 QUALITIES = {(4, 7): "major", (3, 7): "minor", (3, 6): "diminished", (4, 8): "augmented"}
 Label = tuple[int, str]

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.dataset import Dataset
+from musegan.corpus.dataset import Dataset
 from musegan.errors import MidiError
 from musegan.midi import read_notes, write_midi
 from musegan.midi.notes import GridNotes
 from musegan.midi.quantize import gather, in_range, to_steps
-from musegan.pianoroll import clean
-from musegan.piece import Piece
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import clean
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
 
 MUSIC = (".mid", ".midi")
 Played = tuple[NDArray, NDArray, NDArray, NDArray]
@@ -60,7 +60,7 @@ def real(dataset: Dataset, count: int, n_bars: int = 16) -> list[Piece]:
 
 
 def composed(name: str, count: int) -> list[Piece]:
-    from musegan.model import load_model
+    from musegan.composing.model import load_model
 
     model = load_model(name)
     return [model.generate(16, seed=seed) for seed in range(count)]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from musegan_baseline import LATENT, Generator
 
-from musegan.model import load_model
+from musegan.composing.model import load_model
 
 
 def shortest(turns: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ def stage(name, begin):
     marks.append((name, begin, time.time()))
 begin = time.time(); import musegan.cli; stage("import the command line", begin)
 begin = time.time(); import torch; stage("import torch", begin)
-begin = time.time(); from musegan.model import load_model; stage("import the rest", begin)
+begin = time.time(); from musegan.composing.model import load_model; stage("import the rest", begin)
 begin = time.time(); model = load_model(sys.argv[2] or None, "cpu"); stage("load", begin)
 begin = time.time(); piece = model.generate(8, seed=1); stage("compose", begin)
 begin = time.time(); piece.write(sys.argv[3]); stage("write", begin)

@@ -17,9 +17,9 @@ import muspy
 import numpy as np
 
 from musegan import metrics
-from musegan.dataset import Dataset
-from musegan.pianoroll import clean, roll_to_notes
-from musegan.spec import RollSpec
+from musegan.corpus.dataset import Dataset
+from musegan.music.pianoroll import clean, roll_to_notes
+from musegan.music.spec import RollSpec
 
 N_BARS = 4
 

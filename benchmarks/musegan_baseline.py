@@ -24,12 +24,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from musegan.dataset import Dataset
+from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
-from musegan.phrases import PhraseSource
-from musegan.pianoroll import HELD, ONSET
-from musegan.piece import Piece
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
+from musegan.training.phrases import PhraseSource
 
 LATENT = 128
 N_BARS = 4

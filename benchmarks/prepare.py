@@ -21,12 +21,12 @@ import pretty_midi
 import symusic
 
 from musegan.corpus import prepare
+from musegan.corpus.dataset import Dataset
+from musegan.corpus.packing import DatasetWriter, Song
 from musegan.corpus.parallel import Lost
 from musegan.corpus.songs import read_song
 from musegan.corpus.sources import Item, find_files
-from musegan.dataset import Dataset
-from musegan.packing import DatasetWriter, Song
-from musegan.spec import BAND
+from musegan.music.spec import BAND
 
 try:
     import pypianoroll

@@ -18,12 +18,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from musegan.checkpoint import pick_device
+from musegan.composing.model_file import pick_device
 from musegan.config import preset
-from musegan.dataset import Dataset
-from musegan.processes import Processes
-from musegan.trainer import Trainer
-from musegan.training import keep_freed_memory
+from musegan.corpus.dataset import Dataset
+from musegan.training.loop import keep_freed_memory
+from musegan.training.processes import Processes
+from musegan.training.trainer import Trainer
 
 
 class FlopCounter(TorchDispatchMode):

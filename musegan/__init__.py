@@ -13,16 +13,16 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Dataset": "musegan.dataset",
-    "Key": "musegan.harmony",
-    "Model": "musegan.model",
+    "Dataset": "musegan.corpus.dataset",
+    "Key": "musegan.music.harmony",
+    "Model": "musegan.composing.model",
     "MuseganError": "musegan.errors",
-    "Piece": "musegan.piece",
-    "RollSpec": "musegan.spec",
-    "TrackSpec": "musegan.spec",
-    "Wishes": "musegan.wishes",
-    "load_ensemble": "musegan.spec",
-    "load_model": "musegan.model",
+    "Piece": "musegan.music.piece",
+    "RollSpec": "musegan.music.spec",
+    "TrackSpec": "musegan.music.spec",
+    "Wishes": "musegan.composing.wishes",
+    "load_ensemble": "musegan.music.spec",
+    "load_model": "musegan.composing.model",
     "write": "musegan.render",
     "write_midi": "musegan.midi",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from musegan.errors import ConfigError
-from musegan.spec import RollSpec
+from musegan.music.spec import RollSpec
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -79,7 +79,7 @@ class TrainConfig:
     final_gamma: float = 1.0
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
-    augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
+    augment: float = 0.0  # chance of each change of `musegan.training.augmentation`, for few songs
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
     control_dropout: float = 0.2  # chance that a control is left free

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musegan.dataset import Dataset
+from musegan.corpus.dataset import Dataset
+from musegan.corpus.packing import DatasetWriter, Song
 from musegan.midi.feel import FEEL_SUMS
-from musegan.packing import DatasetWriter, Song
-from musegan.pianoroll import NOTE, sort_notes
-from musegan.spec import RollSpec, TrackSpec
+from musegan.music.pianoroll import NOTE, sort_notes
+from musegan.music.spec import RollSpec, TrackSpec
 
 TRIO = RollSpec(
     tracks=(
@@ -82,11 +82,11 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     """An untrained tiny model for TRIO whose output is neither silent nor full."""
     import torch
 
-    from musegan.checkpoint import save_model
+    from musegan.composing.model_file import save_model
     from musegan.config import preset
-    from musegan.phrases import sample_prior
-    from musegan.processes import Processes
-    from musegan.trainer import Trainer
+    from musegan.training.phrases import sample_prior
+    from musegan.training.processes import Processes
+    from musegan.training.trainer import Trainer
 
     config = preset("tiny")
     trainer = Trainer(dataset, config, Processes(torch.device("cpu")))

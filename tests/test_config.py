@@ -4,7 +4,7 @@ import pytest
 
 from musegan.config import PRESETS, Config, ModelConfig, preset
 from musegan.errors import ConfigError
-from musegan.spec import BAND, CHORALE, RollSpec, TrackSpec
+from musegan.music.spec import BAND, CHORALE, RollSpec, TrackSpec
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

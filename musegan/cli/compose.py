@@ -16,10 +16,10 @@ from musegan.cli.parse import bar_range, densities, names, rests
 from musegan.errors import ConfigError, MuseganError
 
 if TYPE_CHECKING:
+    from musegan.composing.model import Model
+    from musegan.composing.wishes import Wishes
     from musegan.midi.notes import GridNotes
-    from musegan.model import Model
-    from musegan.piece import Piece
-    from musegan.wishes import Wishes
+    from musegan.music.piece import Piece
 
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="File to write. (default: named after verb and seed)")
@@ -211,9 +211,9 @@ def interpolate(
 
 
 def _start(shared: Shared) -> tuple[Model, Wishes]:
-    from musegan.harmony import Key
-    from musegan.model import load_model
-    from musegan.wishes import Wishes
+    from musegan.composing.model import load_model
+    from musegan.composing.wishes import Wishes
+    from musegan.music.harmony import Key
 
     model = load_model(shared.model, shared.device)
     assert shared.seed is not None
@@ -281,8 +281,8 @@ def _on_file(
 
 def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes, Piece]:
     from musegan.midi.notes import read_notes
-    from musegan.pianoroll import notes_to_roll
-    from musegan.piece import Piece
+    from musegan.music.pianoroll import notes_to_roll
+    from musegan.music.piece import Piece
 
     if not source.is_file():
         raise MuseganError(f"there is no file {source}; give a seed (a number) or a MIDI file")
@@ -309,6 +309,6 @@ def _finish(paths: list[Path], shared: Shared) -> None:
     for path in paths:
         typer.echo(path)
     if shared.play or shared.port:
-        from musegan.playback import play
+        from musegan.render.playback import play
 
         play(paths[0], shared.port)

@@ -15,8 +15,8 @@ from musegan.errors import MissingToolError
 @app.command()
 def devices(as_json: AsJson = False) -> None:
     """List MIDI output ports for --port, and FluidSynth and the sound font that --play uses."""
-    from musegan.playback import list_ports
-    from musegan.soundfont import find_fluidsynth, find_sound_font
+    from musegan.render.playback import list_ports
+    from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
     found, missing = _look(
         {"fluidsynth": find_fluidsynth, "sound font": find_sound_font, "MIDI output ports": list_ports}

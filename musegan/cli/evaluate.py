@@ -15,7 +15,7 @@ from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
 if TYPE_CHECKING:
     from musegan.evaluation import Evaluation
     from musegan.evaluation.candidates import Candidate, Progress
-    from musegan.spec import RollSpec
+    from musegan.music.spec import RollSpec
 
 
 @app.command()
@@ -46,7 +46,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from musegan.dataset import Dataset
+    from musegan.corpus.dataset import Dataset
     from musegan.evaluation import Settings
     from musegan.evaluation import evaluate as run
 
@@ -89,7 +89,7 @@ def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
         return ArrayCandidate(path, spec)
     if path.is_dir() and not any(path.glob("*.safetensors")):
         return FolderCandidate(path, spec)
-    from musegan.model import load_model  # loads torch
+    from musegan.composing.model import load_model  # loads torch
 
     return ModelCandidate.of(load_model(name, device), path.stem)
 
@@ -107,7 +107,7 @@ def _progress() -> Iterator[Progress]:
 
 def _write_pairs(found: Evaluation, spec: RollSpec, folder: Path) -> int:
     """Write the least original phrases and their training phrases as MIDI; returns the number of files."""
-    from musegan.piece import Piece
+    from musegan.music.piece import Piece
 
     folder.mkdir(parents=True, exist_ok=True)
     n_files = 0

@@ -10,7 +10,7 @@ import typer
 
 from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
 from musegan.errors import MuseganError
-from musegan.spec import RollSpec, load_ensemble
+from musegan.music.spec import RollSpec, load_ensemble
 
 if TYPE_CHECKING:
     from musegan.corpus import PrepareReport
@@ -105,16 +105,16 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
 
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        from musegan.dataset import Dataset
-        from musegan.describe import describe_dataset
+        from musegan.corpus.dataset import Dataset
+        from musegan.corpus.describe import describe_dataset
 
         return describe_dataset(Dataset(path))
     if suffix in MUSIC_SUFFIXES:
-        from musegan.describe import describe_music
+        from musegan.corpus.describe import describe_music
 
         return describe_music(path, load_ensemble(ensemble))
     if suffix == ".safetensors" or path.is_dir():
-        from musegan.checkpoint import describe_model, find_model  # torch
+        from musegan.composing.model_file import describe_model, find_model  # torch
 
         return {"kind": "model", "path": str(path), **describe_model(find_model(path))}
     raise MuseganError(f"{path} is neither a dataset (.npz), a model (.safetensors) nor a music file")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
     from musegan.config import Config
-    from musegan.training import Progress
+    from musegan.training.loop import Progress
 
 
 @app.command()
@@ -70,9 +70,9 @@ def _saved(run: Path) -> Config:
 def _run(
     dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
 ) -> None:
-    from musegan.checkpoint import find_model, pick_device
-    from musegan.dataset import Dataset
-    from musegan.training import train as start
+    from musegan.composing.model_file import find_model, pick_device
+    from musegan.corpus.dataset import Dataset
+    from musegan.training.loop import train as start
 
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

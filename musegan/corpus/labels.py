@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from musegan.dataset import SPLITS
+from musegan.corpus.dataset import SPLITS
 from musegan.errors import DatasetError
 
 

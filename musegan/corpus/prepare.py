@@ -12,16 +12,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
+from musegan.corpus.dataset import Dataset
+from musegan.corpus.describe import describe_dataset
 from musegan.corpus.labels import Label, Labels
+from musegan.corpus.packing import DatasetWriter, Song
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
 from musegan.corpus.sources import MUSIC_SUFFIXES, find_files, read_items
-from musegan.dataset import Dataset
-from musegan.describe import describe_dataset
 from musegan.errors import DatasetError
 from musegan.files import replacing
-from musegan.packing import DatasetWriter, Song
-from musegan.spec import RollSpec
+from musegan.music.spec import RollSpec
 
 TIME_LIMIT = 60.0  # seconds for one file
 

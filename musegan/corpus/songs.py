@@ -17,7 +17,7 @@ from musegan.midi.grid import runs_in_meter
 from musegan.midi.quantize import Stretch, map_parts, quantize
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
-from musegan.spec import RollSpec
+from musegan.music.spec import RollSpec
 
 _DOUBLINGS = 3  # a pattern has 2 ** 3 intervals
 _MIX = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)  # odd, without structure

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.dataset import Dataset
+from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
 from musegan.metrics import Rolls, Values, loose_cells
-from musegan.note_table import keep_notes
-from musegan.pianoroll import notes_to_roll
-from musegan.piece import Piece
-from musegan.spec import RollSpec
+from musegan.music.note_table import keep_notes
+from musegan.music.pianoroll import notes_to_roll
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and which share of it is done."""
@@ -97,8 +97,8 @@ class ModelCandidate:
     @classmethod
     def of(cls, model: Any, name: str) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it."""
-        from musegan.generation import compose as compose_cells  # these load torch
-        from musegan.wishes import Wishes
+        from musegan.composing.windows import compose as compose_cells  # these load torch
+        from musegan.composing.wishes import Wishes
 
         spec = model.spec
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan import distance, metrics
+from musegan import metrics
 from musegan.evaluation import longform
 from musegan.evaluation.candidates import PhraseSet
 from musegan.evaluation.tasks import TaskResult
-from musegan.features import Scaler, feature_matrix, mix_tracks, phrase_features
-from musegan.metrics import Values, average
-from musegan.originality import Nearest
-from musegan.spec import RollSpec
+from musegan.metrics import Values, average, distance
+from musegan.metrics.features import Scaler, feature_matrix, mix_tracks, phrase_features
+from musegan.metrics.originality import Nearest
+from musegan.music.spec import RollSpec
 
 REAL, REAL_REAL, MIXED = "real", "real-real", "mixed tracks"
 """Names of the rows that every evaluation has."""

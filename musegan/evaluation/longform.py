@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan import metrics
-from musegan.distance import two_sample_auc
-from musegan.features import Scaler
 from musegan.metrics import Rolls, Values, average, share
-from musegan.pianoroll import ONSET
-from musegan.spec import RollSpec
+from musegan.metrics.distance import two_sample_auc
+from musegan.metrics.features import Scaler
+from musegan.music.pianoroll import ONSET
+from musegan.music.spec import RollSpec
 
 
 def join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:

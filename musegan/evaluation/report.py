@@ -13,8 +13,8 @@ from musegan.evaluation.comparison import REAL
 from musegan.evaluation.table import Evaluation, Pair, format_value
 from musegan.files import replacing
 from musegan.metrics import Rolls
-from musegan.pianoroll import roll_to_notes
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import roll_to_notes
+from musegan.music.spec import RollSpec
 
 COLOURS = ("#8a8a8a", "#2f7fd1", "#d1702f", "#2fa36b", "#9a5fd1", "#c23b5e", "#b39a1e", "#3aa6a6")
 """Of tracks and rows in order; readable on light and on dark paper."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from musegan.dataset import Dataset
+from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.evaluation import comparison, longform
 from musegan.evaluation.candidates import Candidate, DatasetCandidate, ModelCandidate, PhraseSet, Progress
 from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Features, Scores, Value
 from musegan.evaluation.tasks import TASKS, run_task
-from musegan.features import mix_tracks
 from musegan.metrics import Rolls, Values, average
-from musegan.originality import Nearest, find_nearest
+from musegan.metrics.features import mix_tracks
+from musegan.metrics.originality import Nearest, find_nearest
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from musegan import metrics
 from musegan.evaluation.longform import bar_line_features
 from musegan.metrics import Rolls, Values, average
-from musegan.pianoroll import ONSET
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import ONSET
+from musegan.music.spec import RollSpec
 
 Mask = NDArray[np.bool_]
 TASKS = ("accompany", "continue", "infill")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.pianoroll import roll_to_notes
-from musegan.piece import Piece
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import roll_to_notes
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
 
 FEEL = ("velocity_mean", "velocity_std", "offset_mean", "offset_std")
 """Last axis of ``feel``: MIDI velocity, and the distance of played onsets from the grid in steps (late > 0).

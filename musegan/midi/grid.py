@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi.score import Score
-from musegan.spec import RollSpec
+from musegan.music.spec import RollSpec
 
 _BINS = 480  # of a beat, in the histogram of onsets
 _PARTS = 48  # of a beat, that are told apart when a song lies between the beats of its file

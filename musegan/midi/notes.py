@@ -14,7 +14,7 @@ from musegan.midi.grid import grid_offset, runs_in_meter
 from musegan.midi.quantize import MAX_SILENCE_BARS, gather, in_range, main_tempo, map_parts, on_grid, to_steps
 from musegan.midi.read import end_of_file, read_bytes, read_score
 from musegan.midi.score import Part, Score
-from musegan.spec import RollSpec
+from musegan.music.spec import RollSpec
 
 MAX_BARS = 4096
 

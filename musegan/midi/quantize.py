@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from musegan.midi.feel import FEEL_SUMS
 from musegan.midi.grid import runs_in_meter, song_offset
 from musegan.midi.score import Part, Score
-from musegan.pianoroll import NOTE, stable_order
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import NOTE, stable_order
+from musegan.music.spec import RollSpec
 
 MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
 MAX_NOTE_BARS = 8  # a longer note of a corpus has lost its note-off and is cut

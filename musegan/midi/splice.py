@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.chords import estimate_chords
 from musegan.errors import MidiError
 from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
@@ -47,8 +46,9 @@ from musegan.midi.tracks import (
     scale_tempos,
     to_bytes,
 )
-from musegan.pianoroll import HELD, ONSET, SILENT
-from musegan.piece import Piece
+from musegan.music.chords import estimate_chords
+from musegan.music.pianoroll import HELD, ONSET, SILENT
+from musegan.music.piece import Piece
 
 Place = tuple[int, int]
 """Track of the file and channel."""

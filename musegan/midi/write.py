@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.harmony import Key
 from musegan.midi.feel import TICKS_PER_BEAT, perform
 from musegan.midi.stems import stem_files, write_all
 from musegan.midi.tracks import DRUM_CHANNEL, PITCHED_CHANNELS
-from musegan.piece import Piece
-from musegan.spec import BAND, RollSpec
+from musegan.music.harmony import Key
+from musegan.music.piece import Piece
+from musegan.music.spec import BAND, RollSpec
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -176,7 +176,7 @@ def _conductor_events(piece: Piece) -> list[Event]:
 
 
 def _chord_events(piece: Piece) -> list[Event]:
-    from musegan.chords import estimate_chords
+    from musegan.music.chords import estimate_chords
 
     name: Event = (0, _HEAD, mido.MetaMessage("track_name", name="chords"))
     return [
@@ -217,7 +217,7 @@ def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
     Raises `MidiError` when nothing in it fits.
     """
     from musegan.midi.notes import read_notes
-    from musegan.pianoroll import notes_to_roll
+    from musegan.music.pianoroll import notes_to_roll
 
     file = io.BytesIO()
     midi.write(file)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from musegan.config import ModelConfig
-from musegan.controls import n_features
+from musegan.music.spec import RollSpec
+from musegan.networks.controls import n_features
 from musegan.networks.layers import (
     GAIN,
     Stage,
@@ -22,7 +23,6 @@ from musegan.networks.layers import (
 )
 from musegan.networks.patches import PatchGrid
 from musegan.networks.summaries import Summaries
-from musegan.spec import RollSpec
 
 SUMMARY_WIDTH = 128  # units that read the summaries of a time
 HEAD_CHANNELS = 32  # channels in which the coarsest grid is read out
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
         ----------
         patches : (track, batch, time, register, patch), float
         features : (batch, bar, feature), float
-            Mask and controls, see `musegan.controls.encode`.
+            Mask and controls, see `musegan.networks.controls.encode`.
 
         Returns
         -------

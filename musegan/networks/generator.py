@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from musegan.config import ModelConfig
-from musegan.controls import n_features
+from musegan.music.spec import RollSpec
+from musegan.networks.controls import n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import (
     GAIN,
@@ -26,7 +27,6 @@ from musegan.networks.layers import (
     tracks_to_channels,
 )
 from musegan.networks.patches import PatchGrid
-from musegan.spec import RollSpec
 
 LOGIT_LIMIT = 6.0  # logits are softly clamped, so that a silent track keeps a gradient
 LOGIT_BIAS = -3.0  # logits start here: sparse, but not lost
@@ -111,7 +111,7 @@ class Generator(nn.Module):
         mask : (batch, track, bar), float
             1 is given.
         features : (batch, bar, feature), float
-            Mask and controls, see `musegan.controls.encode`.
+            Mask and controls, see `musegan.networks.controls.encode`.
         play : (batch, track, bar), float
             -1 silences a cell that is not given.
 

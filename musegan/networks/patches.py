@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from musegan.config import ModelConfig
-from musegan.pianoroll import HELD, ONSET
-from musegan.spec import RollSpec
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.spec import RollSpec
 
 
 class PatchGrid:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from musegan.errors import ConfigError, MuseganError
 
 if TYPE_CHECKING:
-    from musegan.piece import Piece
+    from musegan.music.piece import Piece
 
 MIDI_SUFFIXES = (".mid", ".midi")
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from musegan.errors import MidiError
 from musegan.files import replacing
-from musegan.soundfont import find_fluidsynth, find_sound_font
+from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
 if TYPE_CHECKING:
-    from musegan.piece import Piece
+    from musegan.music.piece import Piece
 
 SAMPLE_RATE = 44_100  # Hz
 GAIN = 0.6  # of FluidSynth: loud, and five instruments at once do not clip

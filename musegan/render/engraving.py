@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.harmony import Key
+from musegan.music.harmony import Key
 
 BEAT = 12  # ticks of notation in a quarter note
 _SIXTEENTH, _TRIPLET = 3, 4  # ticks

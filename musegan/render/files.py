@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from musegan.errors import MidiError
-from musegan.harmony import estimate_key
 from musegan.midi.notes import read_notes
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
-from musegan.pianoroll import notes_to_roll, sounding_shares
-from musegan.piece import Piece
-from musegan.spec import RollSpec, TrackSpec
+from musegan.music.harmony import estimate_key
+from musegan.music.pianoroll import notes_to_roll, sounding_shares
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec, TrackSpec
 
 
 def read_piece(path: Path, bars: tuple[int, int] | None = None) -> Piece:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.files import replacing
-from musegan.pianoroll import ONSET, roll_to_notes
-from musegan.piece import Piece
+from musegan.music.pianoroll import ONSET, roll_to_notes
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
 from musegan.render.names import drum_name, note_name
-from musegan.spec import RollSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

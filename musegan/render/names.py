@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musegan.harmony import PITCH_CLASS_NAMES
+from musegan.music.harmony import PITCH_CLASS_NAMES
 
 DRUM_NAMES = {
     35: "kick 2", 36: "kick", 37: "side stick", 38: "snare", 39: "clap", 40: "snare 2", 41: "low floor tom",

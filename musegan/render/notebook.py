@@ -12,7 +12,7 @@ from musegan.render.audio import write_audio
 from musegan.render.image import png
 
 if TYPE_CHECKING:
-    from musegan.piece import Piece
+    from musegan.music.piece import Piece
 
 
 def html(piece: Piece) -> str:

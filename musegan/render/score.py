@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import replacing
-from musegan.harmony import Key, estimate_key
-from musegan.pianoroll import roll_to_notes, sounding_shares
-from musegan.piece import Piece
+from musegan.music.harmony import Key, estimate_key
+from musegan.music.pianoroll import roll_to_notes, sounding_shares
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec, TrackSpec
 from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, sharps, spelling, strokes, voices
 from musegan.render.names import drum_name
-from musegan.spec import RollSpec, TrackSpec
 
 if TYPE_CHECKING:
     from music21.instrument import Instrument

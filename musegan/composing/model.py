@@ -1,0 +1,352 @@
+"""A loaded model and what one can ask of it: the tasks, each a mask and controls for `windows.compose`.
+
+The networks work in C major or A minor (for models trained with ``transpose="key"``). Material of the user is
+moved there for composing, and what was composed is moved back; given cells are the user's own, bit for bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.model_file import ModelFile, find_model, load_model_file, pick_device
+from musegan.composing.windows import compose, draw_controls
+from musegan.composing.wishes import Wishes, controls_for, prior_rows, restrict
+from musegan.errors import ConfigError, MuseganError
+from musegan.music.harmony import Key, estimate_key
+from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
+from musegan.music.piece import Piece
+from musegan.networks import Latents, sample_latents
+from musegan.networks.controls import Controls
+
+MAX_BARS = 512
+Repeat = Literal["vary", "exact"]
+
+
+@dataclass(kw_only=True)
+class Model(ModelFile):
+    """A model ready to compose. Every verb returns a `Piece` and is deterministic in its seed."""
+
+    def generate(
+        self,
+        n_bars: int = 8,
+        *,
+        tracks: Sequence[str] | None = None,
+        form: str = "",
+        repeat: Repeat = "vary",
+        loop: bool = False,
+        wishes: Wishes | None = None,
+        seed: int | None = None,
+    ) -> Piece:
+        """Compose a piece from nothing.
+
+        Parameters
+        ----------
+        n_bars : int
+            1 to 512. With a `form`, the bars of all sections together; a multiple of its letters.
+        tracks : list of str, optional
+            Only these tracks play.
+        form : str
+            One letter per section, like ``AABA``. A letter that returns keeps its latents and its rhythm
+            section and has the rest composed anew (``repeat="vary"``), or is copied (``repeat="exact"``).
+        loop : bool
+            The last bars lead back to the first.
+        seed : int, optional
+            Short for ``wishes=Wishes(seed=...)``.
+        """
+        wishes = wishes or Wishes()
+        if seed is not None:
+            wishes = replace(wishes, seed=seed)
+        _check_bars(n_bars)
+        if form and (not form.isalpha() or n_bars % len(form)):
+            raise ConfigError(
+                f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
+                "write one letter per section and give a number of bars that is a multiple"
+            )
+        rng = np.random.default_rng(wishes.seed)
+        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes))
+        controls = restrict(self, controls, tracks, wishes)
+        given, mask = self._nothing(n_bars)
+        if form:
+            roll = self._sections(form, n_bars, controls, wishes, repeat, rng)
+        else:
+            roll = self._compose(given, mask, controls, wishes)
+        if loop:
+            roll = self._close_loop(roll, controls, wishes)
+        size = n_bars // len(form) if form else self.config.model.phrase_bars
+        labels = form or [f"phrase {i + 1}" for i in range(-(-n_bars // size))]
+        key, roll = self._to_key(clean(roll, self.spec), controls, wishes)
+        return Piece(
+            roll=roll,
+            spec=self.spec,
+            tempo_qpm=wishes.tempo_qpm or 120.0,
+            key=key,
+            sections=tuple((i * size, label) for i, label in enumerate(labels)),
+            feel=self.feel,
+            seed=wishes.seed,
+        )
+
+    def accompany(self, piece: Piece, keep: Sequence[str], *, wishes: Wishes | None = None) -> Piece:
+        """Keep the tracks named in `keep` and compose the others."""
+        mask = np.zeros(piece.roll.shape[:2], bool)
+        mask[[self.spec.track_index(name) for name in keep]] = True
+        if not mask.any() or mask.all():
+            raise ConfigError(f"keep some of the tracks {', '.join(self.spec.track_names)} and not all")
+        if not piece.roll[mask].any():
+            heard = [name for name, line in zip(self.spec.track_names, piece.roll, strict=True) if line.any()]
+            raise ConfigError(
+                f"the tracks to keep have no notes; the piece has notes for {', '.join(heard) or 'no track'}. "
+                "If a part was taken for the wrong track, correct it with --map PART=TRACK"
+            )
+        return self.fill(piece, mask, wishes=wishes)
+
+    def continue_(self, piece: Piece, n_bars: int = 8, *, wishes: Wishes | None = None) -> Piece:
+        """The piece followed by `n_bars` new bars."""
+        _check_bars(n_bars)
+        longer = np.pad(piece.roll, ((0, 0), (0, n_bars), (0, 0), (0, 0)))
+        mask = np.zeros(longer.shape[:2], bool)
+        mask[:, : piece.n_bars] = True
+        sections = (*piece.sections, (piece.n_bars, "continued"))
+        return self.fill(replace(piece, roll=longer, given=None, sections=sections), mask, wishes=wishes)
+
+    def infill(
+        self,
+        piece: Piece,
+        first_bar: int,
+        end_bar: int,
+        tracks: Sequence[str] | None = None,
+        *,
+        wishes: Wishes | None = None,
+    ) -> Piece:
+        """Compose the bars ``first_bar ... end_bar - 1`` (0-based) anew, in all tracks or some."""
+        if not 0 <= first_bar < end_bar <= piece.n_bars:
+            raise ConfigError(
+                f"bars {first_bar + 1}-{end_bar} are not in the piece, which has the bars 1-{piece.n_bars}"
+            )
+        mask = np.ones(piece.roll.shape[:2], bool)
+        rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
+        mask[rows, first_bar:end_bar] = False
+        return self.fill(piece, mask, must_play=rows if tracks else (), wishes=wishes)
+
+    def vary(
+        self,
+        piece: Piece,
+        amount: float = 0.3,
+        tracks: Sequence[str] | None = None,
+        *,
+        wishes: Wishes | None = None,
+    ) -> Piece:
+        """Compose a share `amount` of the bars of each track anew (all tracks, or the named ones)."""
+        wishes = wishes or Wishes()
+        rng = np.random.default_rng([wishes.seed, 1])
+        rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
+        n_new = max(round(amount * len(rows) * piece.n_bars), 1)
+        mask = np.ones((len(rows), piece.n_bars), bool)
+        mask.flat[rng.permutation(mask.size)[:n_new]] = False
+        whole = np.ones(piece.roll.shape[:2], bool)
+        whole[rows] = mask
+        return self.fill(piece, whole, wishes=wishes)
+
+    def interpolate(
+        self, a: Piece | int, b: Piece | int, count: int = 8, n_bars: int = 8, *, wishes: Wishes | None = None
+    ) -> list[Piece]:
+        """`count` pieces from `a` to `b`: two seeds, or two pieces.
+
+        Between seeds the latents turn from one to the other. Between pieces, more and more cells are those of
+        `b` instead of `a`, and the cells between the two are composed.
+        """
+        wishes = wishes or Wishes()
+        if count < 2:
+            raise ConfigError(f"interpolating takes 2 or more pieces, not {count}")
+        shares = np.linspace(0, 1, count)
+        if isinstance(a, Piece) and isinstance(b, Piece):
+            return [self._between(a, b, share, wishes) for share in shares]
+        if isinstance(a, Piece) or isinstance(b, Piece):
+            raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
+        _check_bars(n_bars)
+        ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
+        rng = np.random.default_rng([a, b])
+        controls = restrict(self, draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes)), None, wishes)
+        given, mask = self._nothing(n_bars)
+        pieces = []
+        for share in shares:
+            latents = ends[0].towards(ends[1], float(share))
+            roll = self._compose(given, mask, controls, wishes, latents)
+            key, roll = self._to_key(clean(roll, self.spec), controls, wishes)
+            pieces.append(
+                Piece(roll=roll, spec=self.spec, tempo_qpm=wishes.tempo_qpm or 120.0, key=key, feel=self.feel)
+            )
+        return pieces
+
+    def fill(
+        self,
+        piece: Piece,
+        mask: NDArray[np.bool_],
+        *,
+        must_play: Sequence[int] = (),
+        wishes: Wishes | None = None,
+    ) -> Piece:
+        """Compose the cells of a piece that are not given.
+
+        Parameters
+        ----------
+        piece : Piece
+        mask : (track, bar), bool
+            True is given.
+        must_play : list of int
+            Tracks that play in composed cells though what is given of them is silent.
+
+        Returns
+        -------
+        Piece
+            Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
+            wished for.
+        """
+        wishes = wishes or Wishes()
+        self.spec.require_same(piece.spec, "the model", "the piece")
+        material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
+        key = wishes.key or estimate_key(sounding_shares(material, self.spec))
+        shift = key.to_canonical if self._is_canonical else 0
+        context = transpose(material, shift, self.spec)[None]
+        controls = controls_for(self, context, mask, must_play, replace(wishes, key=key))
+        composed = transpose(self._compose(context, mask[None], controls, wishes), -shift, self.spec)
+        if wishes.snap:
+            composed = snap_to_scale(composed, key.pitch_classes, self.spec)
+        composed = clean(composed, self.spec)
+        roll = np.where(mask[..., None, None], piece.roll, composed)
+        return replace(
+            piece,
+            roll=roll,
+            given=mask,
+            key=key,
+            feel=self.feel,
+            seed=wishes.seed,
+            tempo_qpm=wishes.tempo_qpm or piece.tempo_qpm,
+        )
+
+    # -- how ----------------------------------------------------------------------------------------------
+
+    @property
+    def _is_canonical(self) -> bool:
+        return self.config.train.transpose == "key"
+
+    def _nothing(self, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        shape = (1, *self.spec.shape(n_bars))
+        return np.zeros(shape, np.uint8), np.zeros(shape[:3], bool)
+
+    def _latents(self, rng: np.random.Generator, n_bars: int) -> Latents:
+        sizes = self.config.model
+        return sample_latents(rng, sizes.latent, 1, self.spec.n_tracks, n_bars, sizes.latent_dim)
+
+    def _compose(
+        self,
+        given: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        controls: Controls,
+        wishes: Wishes,
+        latents: Latents | None = None,
+    ) -> NDArray[np.uint8]:
+        rolls = compose(
+            self,
+            given,
+            mask,
+            controls=controls,
+            latents=latents,
+            seed=wishes.seed,
+            temperature=wishes.temperature,
+            best_of=wishes.best_of,
+        )
+        return rolls[0]
+
+    def _to_key(
+        self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes
+    ) -> tuple[Key, NDArray[np.uint8]]:
+        """Move a piece composed from nothing to the key that is wished for."""
+        key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
+        if wishes.key is not None:
+            shift = (wishes.key.tonic - key.tonic + 6) % 12 - 6
+            roll, key = transpose(roll, shift, self.spec), wishes.key
+        if wishes.snap:
+            roll = snap_to_scale(roll, key.pitch_classes, self.spec)
+        return key, roll
+
+    def _sections(
+        self,
+        form: str,
+        n_bars: int,
+        controls: Controls,
+        wishes: Wishes,
+        repeat: Repeat,
+        rng: np.random.Generator,
+    ) -> NDArray[np.uint8]:
+        """Compose section by section; letters that return reuse latents, play grid and rhythm section."""
+        size = n_bars // len(form)
+        given, mask = self._nothing(n_bars)
+        firsts: dict[str, int] = {}
+        letters: dict[str, Latents] = {}
+        latents: Latents | None = None
+        play = controls.play.copy()
+        kept = self._rhythm_section()
+        for index, letter in enumerate(form):
+            begin, end = index * size, (index + 1) * size
+            first = firsts.setdefault(letter, begin)
+            own = letters.setdefault(letter, self._latents(rng, size))
+            if first < begin:
+                rows = list(range(self.spec.n_tracks)) if repeat == "exact" else kept
+                given[:, rows, begin:end] = given[:, rows, first : first + size]
+                mask[:, rows, begin:end] = True
+                play[:, :, begin:end] = play[:, :, first : first + size]
+                own = own.towards(self._latents(rng, size), 0.3)
+            latents = own if latents is None else latents.join(own)
+            so_far = replace(controls, play=play[:, :, :end])
+            given[:, :, :end] = self._compose(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
+            mask[:, :, :end] = True
+        return given[0]
+
+    def _rhythm_section(self) -> list[int]:
+        """Drums and basses, or the first half of the tracks where there are none."""
+        rows = [i for i, track in enumerate(self.spec.tracks) if track.is_drum or 32 <= track.program < 40]
+        return rows or list(range((self.spec.n_tracks + 1) // 2))
+
+    def _close_loop(self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes) -> NDArray[np.uint8]:
+        """Compose the last bars again with the first ones after them."""
+        n_bars = roll.shape[1]
+        new = min(self.config.model.phrase_bars // 2, n_bars - 1)
+        if not new:
+            return roll
+        after = np.arange(n_bars, n_bars + self.config.model.phrase_bars) % n_bars
+        around = np.concatenate([roll, roll[:, after]], axis=1)
+        mask = np.ones(around.shape[:2], bool)
+        mask[:, n_bars - new : n_bars] = False
+        controls = controls.bars(np.arange(around.shape[1]) % n_bars)
+        return self._compose(around[None], mask[None], controls, wishes)[:, :n_bars]
+
+    def _between(self, a: Piece, b: Piece, share: float, wishes: Wishes) -> Piece:
+        n_bars = min(a.n_bars, b.n_bars)
+        order = np.random.default_rng(wishes.seed).random(a.roll[:, :n_bars].shape[:2])
+        margin = share * (1 - share)  # at the middle, half of the cells are composed
+        from_a, from_b = order > share + margin, order < share - margin
+        roll = np.where(from_b[..., None, None], b.roll[:, :n_bars], a.roll[:, :n_bars])
+        mask = from_a | from_b if 0 < share < 1 else np.ones_like(from_a)
+        tempo = (1 - share) * a.tempo_qpm + share * b.tempo_qpm
+        mixed = replace(a, roll=roll, tempo_qpm=tempo, given=None, sections=())
+        return self.fill(mixed, mask, wishes=wishes)
+
+
+def load_model(name_or_path: str | os.PathLike | None = None, device: str = "auto") -> Model:
+    """Load a bundled model by name, a ``.safetensors`` file, or the best model of a run folder.
+
+    Raises `ModelError` when it is missing or damaged, `MuseganError` when the device is not there.
+    """
+    file = load_model_file(find_model(name_or_path), pick_device(device))
+    return Model(**{item.name: getattr(file, item.name) for item in fields(file)})
+
+
+def _check_bars(n_bars: int) -> None:
+    if not 1 <= n_bars <= MAX_BARS:
+        raise MuseganError(f"{n_bars} bars cannot be composed; 1 to {MAX_BARS} are possible")

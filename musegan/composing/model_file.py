@@ -1,0 +1,182 @@
+"""Model files and checkpoints, both safetensors: no pickle anywhere.
+
+A model is one file: the averaged generator, the discriminator (it ranks drafts), the feel of the corpus, a
+prior of controls, and its whole description as JSON in the metadata. A checkpoint is everything that training
+needs to go on exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from musegan.config import Config
+from musegan.errors import ModelError, MuseganError
+from musegan.music.spec import RollSpec
+from musegan.networks import Discriminator, Generator
+from musegan.networks.controls import Controls
+
+FORMAT = "musegan model 1"
+DEFAULT_MODEL = "band"
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@dataclass(kw_only=True)
+class ModelFile:
+    """What a model file holds, with the networks ready to run."""
+
+    spec: RollSpec
+    config: Config
+    generator: Generator
+    discriminator: Discriminator
+    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
+    prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
+    facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.basis.device
+
+
+def save_model(model: ModelFile, path: Path) -> None:
+    """Write a model file, all or nothing. Weights are stored as float16, which is all that composing needs."""
+    networks = {"generator": model.generator, "discriminator": model.discriminator}
+    tensors = {
+        f"{kind}.{name}": value.half()
+        for kind, net in networks.items()
+        for name, value in net.state_dict().items()
+    }
+    tensors["feel"] = torch.from_numpy(model.feel)
+    for item in fields(Controls):
+        tensors[f"prior.{item.name}"] = torch.from_numpy(getattr(model.prior, item.name))
+    description = {
+        "format": FORMAT,
+        "spec": model.spec.to_dict(),
+        "config": model.config.to_dict(),
+        "facts": model.facts,
+    }
+    save_tensors(tensors, path, description)
+
+
+def load_model_file(path: Path, device: torch.device) -> ModelFile:
+    """Read a model file. Raises `ModelError` when it is missing, damaged or of another format."""
+    description = read_description(path)
+    spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
+    try:
+        tensors = load_file(path)
+        prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
+        feel = tensors.pop("feel").numpy()
+        generator, discriminator = Generator(spec, config.model), Discriminator(spec, config.model)
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            load_weights(network, tensors, name)
+            place(network, device)
+            network.eval().requires_grad_(False)
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
+    return ModelFile(
+        spec=spec,
+        config=config,
+        generator=generator,
+        discriminator=discriminator,
+        feel=feel,
+        prior=prior,
+        facts=description["facts"],
+    )
+
+
+def place(network: nn.Module, device: torch.device) -> None:
+    """Move a network to a device, its convolutions in the memory order that is fastest there."""
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    """Load the tensors called ``prefix.*`` into a network, all of them and no others."""
+    start = len(prefix) + 1
+    own = {name[start:]: value.float() for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+    network.load_state_dict(own)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, description: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON description to a safetensors file, all or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
+            temporary,
+            metadata={"musegan": json.dumps(description)},
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
+    """The JSON description of a model or checkpoint. Raises `ModelError`."""
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = json.loads((file.metadata() or {})["musegan"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ModelError(f"{path} is not a musegan file or is damaged: {error}") from error
+    if description.get("format") != expected:
+        raise ModelError(f"{path} is a {description.get('format')!r}; a {expected!r} is needed")
+    return description
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, without loading its weights: spec, config, facts, file size, prior size.
+
+    Raises `ModelError`.
+    """
+    description = read_description(path)
+    with safe_open(path, framework="numpy") as file:
+        networks = {"generator": 0, "discriminator": 0}
+        for name in file.keys():  # noqa: SIM118 - not a mapping
+            network = name.partition(".")[0]
+            if network in networks:
+                networks[network] += math.prod(file.get_slice(name).get_shape())
+    return {**description, "parameters": networks, "bytes": path.stat().st_size}
+
+
+def find_model(name_or_path: str | os.PathLike | None = None) -> Path:
+    """The file of a bundled model by its name, of a run folder, or the path itself. Raises `ModelError`."""
+    name = os.fspath(name_or_path or DEFAULT_MODEL)
+    bundled = {path.stem: path for path in sorted(ASSETS.glob("*.safetensors"))}
+    if name in bundled:
+        return bundled[name]
+    path = Path(name)
+    if path.is_dir():
+        path = next(
+            (path / file for file in ("best.safetensors", "model.safetensors") if (path / file).is_file()), path
+        )
+    if not path.is_file():
+        raise ModelError(
+            f"there is no model {name!r}; use {', '.join(bundled) or 'a model file'}, "
+            "the path of a .safetensors file or a run folder"
+        )
+    return path
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` is CUDA when there is one, else the CPU. Raises `MuseganError` for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MuseganError(f"the device {name!r} cannot be used ({error}); try --device cpu") from error
+    return device

@@ -1,0 +1,192 @@
+"""Composing: any cells of a piece of any length, from one generator.
+
+What is given is a mask; every task is another mask. A piece longer than a phrase is composed by a window of
+one phrase that slides over it: what is given or already composed in the window is its context, so a join is
+what the discriminator was trained to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from musegan.composing.model_file import ModelFile
+from musegan.networks import Latents, sample_latents
+from musegan.networks.controls import Controls, encode
+
+
+def draw_controls(
+    model: ModelFile, rng: np.random.Generator, batch_size: int, n_bars: int, rows: NDArray[np.int64] | None = None
+) -> Controls:
+    """Controls like those of real songs, drawn from the model's prior.
+
+    Each piece follows one section of a real song: its key, its densities, and who plays when, from a phrase
+    in which enough tracks play; a piece longer than the section goes on through others.
+
+    Parameters
+    ----------
+    rows : (row,), int64, optional
+        The entries of the prior to draw from; all when left out.
+    """
+    prior, phrase = model.prior, min(model.config.model.phrase_bars, model.prior.play.shape[2])
+    drawn = rng.choice(np.arange(len(prior.key)) if rows is None else rows, batch_size)
+    enough = min(model.config.train.min_tracks, model.spec.n_tracks)
+    plays = []
+    for row in drawn:
+        section = prior.play[row]
+        heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(section.shape[1] - phrase + 1)]
+        first = int(rng.choice(np.flatnonzero(np.array(heard) >= min(enough, max(heard)))))
+        grid = section[:, first:]
+        while grid.shape[1] < n_bars:
+            grid = np.concatenate([grid, prior.play[rng.integers(len(prior.play))]], axis=1)
+        plays.append(grid[:, :n_bars])
+    return Controls(
+        play=np.stack(plays), key=prior.key[drawn], density=prior.density[drawn], style=prior.style[drawn]
+    )
+
+
+def compose(
+    model: ModelFile,
+    given: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    *,
+    controls: Controls | None = None,
+    latents: Latents | None = None,
+    seed: int = 0,
+    temperature: float = 1.0,
+    best_of: int = 1,
+) -> NDArray[np.uint8]:
+    """Compose every cell that is not given, in pieces of any length.
+
+    Parameters
+    ----------
+    given : (batch, track, bar, step, pitch), uint8
+        Only cells under the mask count.
+    mask : (batch, track, bar), bool
+        True is given.
+    controls : Controls, optional
+        Drawn from the model's prior when left out.
+    latents : Latents, optional
+        Drawn from `seed` when left out.
+    temperature : float
+        Scale of the latents: below 1 nearer to the average piece, 1 as trained.
+    best_of : int
+        Drafts per piece, of which the one is kept that the discriminator prefers. The first draft is the one
+        that ``best_of=1`` gives.
+
+    Returns
+    -------
+    (batch, track, bar, step, pitch), uint8
+        Given cells bit for bit. The same seed gives the same pieces.
+    """
+    rng = np.random.default_rng(seed)
+    batch_size, n_tracks, n_bars = mask.shape
+    if controls is None:
+        controls = draw_controls(model, rng, batch_size, n_bars)
+    sizes = model.config.model
+    if latents is None:
+        latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
+    rolls, best = _compose(model, latents, given, mask, controls, temperature, scored=best_of > 1)
+    for _ in range(best_of - 1):
+        latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
+        draft, scores = _compose(model, latents, given, mask, controls, temperature, scored=True)
+        rolls[scores > best] = draft[scores > best]
+        best = np.maximum(scores, best)
+    return rolls
+
+
+def _compose(
+    model: ModelFile,
+    latents: Latents,
+    given: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    controls: Controls,
+    temperature: float,
+    scored: bool,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """One draft of each piece and the discriminator's mean score of its windows (0 unless `scored`)."""
+    n_bars, phrase = mask.shape[2], model.config.model.phrase_bars
+    extra = max(phrase - n_bars, 0)  # the window is always a whole phrase; what is too much is cut off
+    rolls = np.where(mask[..., None, None], given, 0)
+    if extra:
+        rolls = np.pad(rolls, ((0, 0), (0, 0), (0, extra), (0, 0), (0, 0)))
+        controls = controls.bars(np.arange(n_bars + extra) % n_bars)
+        latents = latents.bars([i % n_bars for i in range(n_bars + extra)])
+    known = np.pad(mask, ((0, 0), (0, 0), (0, extra)))
+    scores = []
+    for window, new in windows(np.all(known, axis=(0, 1)), phrase):
+        part_controls = controls.bars(np.arange(window.start, window.stop))
+        part = complete(
+            model, latents.bars(window), rolls[:, :, window], known[:, :, window], part_controls, temperature
+        )
+        if scored:
+            scores.append(_score(model, part, known[:, :, window], part_controls))
+        rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
+        known[:, :, new] = True
+    return rolls[:, :, :n_bars], np.mean(scores, axis=0) if scores else np.zeros(len(rolls))
+
+
+def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, slice]]:
+    """Where the window goes so that every bar is composed once, with as much context as there is.
+
+    Parameters
+    ----------
+    is_known : (bar,), bool
+        Bars in which nothing is to be composed.
+    phrase : int
+        Bars of the window, at most the bars of the piece.
+
+    Yields
+    ------
+    window, new : slice of bars
+        Compose `window`, keep its bars `new`. After known bars the window begins with half a phrase of
+        them; a gap of half a phrase or less gets context on both sides.
+    """
+    is_known = is_known.copy()
+    n_bars, half = len(is_known), phrase // 2
+    while not is_known.all():
+        first = int(is_known.argmin())
+        following = np.flatnonzero(is_known[first:])
+        gap = int(following[0]) if len(following) else n_bars - first
+        before = (phrase - gap) // 2 if len(following) and gap <= half else half
+        start = max(0, min(first - before, n_bars - phrase))
+        new = slice(first, min(first + gap, start + phrase))
+        yield slice(start, start + phrase), new
+        is_known[new] = True
+
+
+@torch.inference_mode()
+def complete(
+    model: ModelFile,
+    latents: Latents,
+    given: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    controls: Controls,
+    temperature: float = 1.0,
+) -> NDArray[np.uint8]:
+    """Compose what is not given of one window, in one pass; arguments and result as in `compose`."""
+    device = model.device
+    patches = model.generator(
+        latents.scaled(temperature).to(device),
+        model.generator.grid.fold(torch.from_numpy(given).to(device)),
+        torch.from_numpy(mask).to(device, torch.float32),
+        _features(model, mask, controls),
+        torch.from_numpy(controls.play).to(device, torch.float32),
+    )
+    composed = model.generator.grid.unfold(patches).cpu().numpy()
+    return np.where(mask[..., None, None], given, composed)
+
+
+@torch.inference_mode()
+def _score(
+    model: ModelFile, rolls: NDArray[np.uint8], mask: NDArray[np.bool_], controls: Controls
+) -> NDArray[np.float64]:
+    patches = model.generator.grid.fold(torch.from_numpy(rolls).to(model.device))
+    return model.discriminator(patches, _features(model, mask, controls)).double().cpu().numpy()
+
+
+def _features(model: ModelFile, mask: NDArray[np.bool_], controls: Controls) -> torch.Tensor:
+    return torch.from_numpy(encode(controls, mask, len(model.config.model.styles))).to(model.device)

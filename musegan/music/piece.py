@@ -1,0 +1,104 @@
+"""A composed piece: its roll and everything that writing, drawing and playing it needs.
+
+This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import ConfigError
+from musegan.music.harmony import Key
+from musegan.music.spec import RollSpec
+
+SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # MIDI stores the microseconds of a quarter note in 24 bits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """A piece of music on the grid. Raises `ConfigError` when the parts do not fit each other."""
+
+    roll: NDArray[np.uint8]  # (track, bar, step, pitch): 0 silent, 1 held, 2 onset
+    spec: RollSpec  # what the axes of the roll mean
+    tempo_qpm: float = 120.0  # quarter notes a minute
+    key: Key | None = None  # written as a key signature when it is known
+    given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
+    sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
+    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.feel.FEEL; nan where unknown
+    seed: int = 0  # of the humanised velocities and times
+
+    def __post_init__(self) -> None:
+        spec, shape = self.spec, np.shape(self.roll)
+        if len(shape) != 4 or shape != spec.shape(shape[1]):
+            raise ConfigError(
+                f"a roll of shape {shape} does not fit the ensemble, which needs (track, bar, step, pitch) = "
+                f"({spec.n_tracks}, any, {spec.steps_per_bar}, {spec.n_pitches})"
+            )
+        if self.roll.dtype != np.uint8 or (shape[1] and self.roll.max() > 2):
+            raise ConfigError("a roll is uint8 with 0 for silent, 1 for held and 2 for onset")
+        if not SLOWEST_QPM <= self.tempo_qpm <= FASTEST_QPM:
+            raise ConfigError(
+                f"the tempo is {self.tempo_qpm:g}; {SLOWEST_QPM:g} to {FASTEST_QPM:g} quarter notes a minute "
+                "are possible"
+            )
+        for name, part, wanted in (
+            ("given", self.given, shape[:2]),
+            ("feel", self.feel, (spec.n_tracks, spec.steps_per_bar, 4)),
+        ):
+            if part is not None and part.shape != wanted:
+                raise ConfigError(f"{name} has shape {part.shape}; the piece needs {wanted}")
+        if self.given is not None and self.given.dtype != bool:
+            raise ConfigError(f"given is {self.given.dtype}; it must be bool, True where material is given")
+        if self.seed < 0:
+            raise ConfigError(f"the seed is {self.seed}; it must be 0 or more")
+        if any(not 0 <= bar < shape[1] for bar, _ in self.sections):
+            raise ConfigError(f"a section starts outside the {shape[1]} bars: {self.sections}")
+
+    @property
+    def n_bars(self) -> int:
+        return self.roll.shape[1]
+
+    @property
+    def seconds(self) -> float:
+        """Playing time."""
+        return self.n_bars * self.spec.beats_per_bar * 60 / self.tempo_qpm
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        return np.array(self.roll, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        tracks = ", ".join(self.spec.track_names)
+        key = f", {self.key}" if self.key else ""
+        return f"Piece({self.n_bars} bars of {tracks}; {self.tempo_qpm:g} qpm{key}; seed {self.seed})"
+
+    def write(
+        self,
+        path: str | os.PathLike,
+        *,
+        humanize: float = 1.0,
+        stems: bool = False,
+        chords: bool = False,
+        force: bool = True,
+    ) -> list[Path]:
+        """Write MIDI, or a picture, sound or score: what the suffix of `path` asks for.
+
+        The same as `musegan.render.write`, which describes the options.
+        """
+        return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
+
+    def _repr_html_(self) -> str:
+        return _outputs().html(self)
+
+
+def _outputs() -> ModuleType:
+    """The room of what writes and shows pieces. It stands above this one, so it is loaded when it is asked for."""
+    from musegan import render
+
+    return render

@@ -1,0 +1,93 @@
+"""Plays MIDI files: through FluidSynth, or through a MIDI output port to whatever listens there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musegan.errors import MidiError, MissingToolError, MuseganError
+from musegan.render.soundfont import find_fluidsynth, find_sound_font
+
+if TYPE_CHECKING:
+    import mido
+
+
+def play(path: Path, port: str | None = None, *, sound_font: Path | None = None) -> None:
+    """Play a MIDI file to its end.
+
+    Parameters
+    ----------
+    path : Path
+    port : str, optional
+        A MIDI output port by name, or by the beginning of its name, case ignored. FluidSynth when left out.
+    sound_font : Path, optional
+        For FluidSynth; the best one on the system when left out.
+
+    Raises
+    ------
+    MissingToolError
+        FluidSynth, a sound font, a sound device or the package for ports is missing; says what to install.
+    MuseganError
+        There is no such port, or no such file.
+    """
+    if not path.is_file():
+        raise MuseganError(f"there is no file {path} to play")
+    if port is None:
+        _play_with_fluidsynth(path, sound_font)
+    else:
+        _play_to_port(path, port)
+
+
+def list_ports() -> list[str]:
+    """Names of the MIDI output ports. Raises `MissingToolError` without the package or a MIDI system."""
+    backend = _backend()
+    try:
+        return list(dict.fromkeys(backend.get_output_names()))
+    except Exception as error:  # of RtMidi, which is an optional package
+        raise MissingToolError(f"this machine has no MIDI system: {error}") from error
+
+
+def _play_with_fluidsynth(path: Path, sound_font: Path | None) -> None:
+    command = [str(find_fluidsynth()), "-q", "-n", "-i", str(find_sound_font(sound_font)), str(path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if "audio driver" in done.stderr or "audio device" in done.stderr:
+        raise MissingToolError(
+            "this machine has no sound device that FluidSynth can use; write the sound to a file instead: "
+            f"musegan render {path} -o {path.with_suffix('.wav')}"
+        )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise MidiError(f"FluidSynth cannot play {path}: {lines[-1]}")
+
+
+def _play_to_port(path: Path, port: str) -> None:
+    import mido
+
+    name = _find_port(port)
+    with _backend().open_output(name) as output:
+        try:
+            for message in mido.MidiFile(path, clip=True).play():
+                output.send(message)
+        finally:
+            output.reset()  # no note goes on after Ctrl-C
+
+
+def _find_port(wanted: str) -> str:
+    ports = list_ports()
+    matches = [name for name in ports if name.lower() == wanted.lower()]
+    matches += [name for name in ports if name.lower().startswith(wanted.lower())]
+    if not matches:
+        raise MuseganError(f"there is no MIDI output port {wanted!r}; there are: {', '.join(ports) or 'none'}")
+    return matches[0]
+
+
+def _backend() -> mido.Backend:
+    import mido
+
+    backend = mido.Backend("mido.backends.rtmidi")
+    try:
+        backend.load()
+    except ImportError as error:
+        raise MissingToolError("MIDI ports need a package: pip install python-rtmidi") from error
+    return backend

@@ -1,0 +1,101 @@
+"""What training shows of itself: samples as files and pictures, and how near they are to real music."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.model_file import ModelFile
+from musegan.composing.windows import compose
+from musegan.config import Config
+from musegan.corpus.dataset import Dataset
+from musegan.errors import DatasetError
+from musegan.training.calibration import calibrated
+from musegan.training.monitor import Reference, warnings
+from musegan.training.phrases import Phrases, PhraseSource
+
+N_CALIBRATION = 128  # training phrases that the model is calibrated on
+N_FILES = 4  # samples written as MIDI
+N_PICTURES = 20  # samples in the picture
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What one sampling found."""
+
+    model: ModelFile  # calibrated: the model to keep
+    measures: dict[str, float]  # see musegan.training.monitor; "score", lower is better
+    warnings: list[str]
+
+
+class Sampler:
+    """Composes the same fixed-seed phrases at every interval and compares them with held-out ones."""
+
+    def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
+        self.folder, self.spec = folder, dataset.spec
+        self.seed, self.n_samples = config.train.seed, config.train.n_samples
+        held_out = _held_out(dataset, config)
+        self.real = Reference.from_rolls(held_out.rolls, dataset.spec, held_out.sources)
+        settings = config.train
+        source = PhraseSource(
+            dataset,
+            "train",
+            config.model.phrase_bars,
+            settings.min_tracks,
+            settings.transpose,
+            config.model.styles,
+        )
+        self.phrases = source.sample(np.random.default_rng([self.seed, 3]), min(settings.n_samples, N_CALIBRATION))
+
+    def take(self, model: ModelFile, phrases_seen: int) -> Samples:
+        """Calibrate the model, compose, write samples, and measure them."""
+        model = self.calibrate(model)
+        rolls = self.compose(model)
+        measures = self.real.measure(rolls)
+        self._write(model, rolls, phrases_seen)
+        return Samples(model=model, measures=measures, warnings=warnings(measures))
+
+    def calibrate(self, model: ModelFile) -> ModelFile:
+        """A copy of the model that composes as many notes as the training phrases have."""
+        return calibrated(model, self.phrases)
+
+    def compose(self, model: ModelFile) -> NDArray[np.uint8]:
+        """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""
+        n_bars = model.config.model.phrase_bars
+        batches = []
+        for first in range(0, self.n_samples, BATCH_SIZE):
+            size = min(BATCH_SIZE, self.n_samples - first)
+            nothing = np.zeros((size, *self.spec.shape(n_bars)), np.uint8)
+            batches.append(compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=self.seed + first))
+        return np.concatenate(batches)
+
+    def _write(self, model: ModelFile, rolls: np.ndarray, phrases_seen: int) -> None:
+        from musegan.music.piece import Piece
+        from musegan.render.image import draw_grid
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for index, roll in enumerate(rolls[:N_FILES]):
+            piece = Piece(roll=roll, spec=self.spec, feel=model.feel, seed=index)
+            piece.write(self.folder / f"{phrases_seen:09d}-{index + 1}.mid")
+        draw_grid(rolls[:N_PICTURES], self.spec, self.folder / f"{phrases_seen:09d}.png")
+
+
+def _held_out(dataset: Dataset, config: Config) -> Phrases:
+    """Fixed held-out phrases; of the training songs when the dataset holds out none."""
+    settings = config.train
+    rng = np.random.default_rng([settings.seed, 2])
+    for split in ("valid", "train"):
+        try:
+            source = PhraseSource(
+                dataset, split, config.model.phrase_bars, settings.min_tracks, settings.transpose
+            )
+        except DatasetError:
+            if split == "train":
+                raise
+            continue
+        return source.sample(rng, 2 * settings.n_samples)
+    raise AssertionError("not reached")

@@ -1,0 +1,189 @@
+"""The composing verbs as a user runs them."""
+
+from __future__ import annotations
+
+import mido
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from musegan.cli import app
+from musegan.midi import write_midi
+from musegan.music.pianoroll import clean
+from musegan.music.piece import Piece
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory, dataset):
+    roll = clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
+    path = tmp_path_factory.mktemp("song") / "song.mid"
+    write_midi(Piece(roll=roll, spec=dataset.spec, tempo_qpm=97), path, humanize=0)
+    return path
+
+
+@pytest.fixture
+def musegan(model_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+        assert result.exit_code == code, result.stderr
+        return result
+
+    def compose(verb, *arguments, code=0):
+        return run(verb, *arguments, "--model", model_path, "--device", "cpu", code=code)
+
+    compose.run = run
+    return compose
+
+
+def n_ticks(path):
+    midi = mido.MidiFile(path)
+    lengths = {sum(message.time for message in track) for track in midi.tracks}
+    assert len(lengths) == 1
+    return lengths.pop() / midi.ticks_per_beat
+
+
+def test_generate_writes_what_is_asked_and_says_the_seed(musegan, tmp_path):
+    result = musegan("generate", "--bars", 5, "--seed", 7, "-o", "a.mid")
+    assert result.stdout == "a.mid\n"
+    assert "seed 7" in result.stderr
+    assert n_ticks(tmp_path / "a.mid") == 5 * 4
+    musegan("generate", "--bars", 5, "--seed", 7, "-o", "b.mid")
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+    musegan("generate", "--bars", 5, "--seed", 8, "-o", "c.mid")
+    assert (tmp_path / "a.mid").read_bytes() != (tmp_path / "c.mid").read_bytes()
+
+
+def test_a_name_is_made_from_verb_and_seed(musegan, tmp_path):
+    seed = musegan("generate", "--bars", 1).stderr.split()[1]
+    assert (tmp_path / f"generate-{seed}.mid").is_file()
+
+
+def test_count_numbers_files_and_later_ones_are_other_seeds(musegan, tmp_path):
+    result = musegan("generate", "--bars", 2, "--count", 3, "--seed", 1, "-o", "x.mid")
+    assert result.stdout.split() == ["x-1.mid", "x-2.mid", "x-3.mid"]
+    musegan("generate", "--bars", 2, "--seed", 3, "-o", "y.mid")
+    assert (tmp_path / "x-3.mid").read_bytes() == (tmp_path / "y.mid").read_bytes()
+
+
+def test_nothing_is_overwritten_unless_forced(musegan, tmp_path):
+    (tmp_path / "mine.mid").write_text("mine")
+    result = musegan("generate", "-o", "mine.mid", code=1)
+    assert result.stderr.count("\n") == 1
+    assert "--force" in result.stderr
+    assert (tmp_path / "mine.mid").read_text() == "mine"
+    musegan("generate", "-o", "mine.mid", "--bars", 1, "--force")
+    assert (tmp_path / "mine.mid").read_bytes()[:4] == b"MThd"
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("accompany", ["--keep", "keys"]),
+        ("continue", ["--bars", "3"]),
+        ("infill", ["--at", "2-3", "--tracks", "bass"]),
+        ("vary", ["--amount", "0.5"]),
+    ],
+)
+def test_verbs_on_a_file(musegan, song, tmp_path, verb, options):
+    result = musegan(verb, song, *options, "--seed", 1, "-o", "out.mid")
+    assert result.stdout == "out.mid\n"
+    assert "keys" in result.stderr  # how the parts were understood
+    assert n_ticks(tmp_path / "out.mid") == (9 if verb == "continue" else 6) * 4
+    assert (tmp_path / "out.mid").read_bytes() != song.read_bytes()
+    musegan(verb, song, *options, "--seed", 1, "-o", "again.mid")
+    assert (tmp_path / "out.mid").read_bytes() == (tmp_path / "again.mid").read_bytes()
+
+
+def test_stems_and_chords_come_beside_new_and_given_music(musegan, song, tmp_path):
+    for verb in (["generate", "--bars", "2"], ["infill", song, "--at", "2"]):
+        written = musegan(*verb, "--stems", "--chords", "--force", "--seed", 1, "-o", "s.mid").stdout.split()
+        assert written == ["s.mid", "s-drums.mid", "s-keys.mid", "s-bass.mid"]
+        assert [t.name for t in mido.MidiFile("s.mid").tracks[1:]] == ["drums", "keys", "bass", "chords"]
+        assert [t.name for t in mido.MidiFile("s-keys.mid").tracks] == ["", "keys"]
+        assert n_ticks("s-keys.mid") == n_ticks("s.mid")
+    musegan("vary", song, "--stems", "--seed", 1, "-o", "s.mid", code=1)
+
+
+def test_play_is_asked_for_with_a_port_or_without(musegan, monkeypatch):
+    calls = []
+    monkeypatch.setattr("musegan.render.playback.play", lambda path, port: calls.append((str(path), port)))
+    musegan("generate", "--bars", 1, "--play", "-o", "a.mid")
+    musegan("generate", "--bars", 1, "--port", "synth", "-o", "b.mid")
+    assert calls == [("a.mid", None), ("b.mid", "synth")]
+
+
+def test_interpolate_between_seeds_and_files(musegan, song):
+    assert len(musegan("interpolate", 1, 2, "--count", 3, "--bars", 2, "-o", "i.mid").stdout.split()) == 3
+    assert len(musegan("interpolate", song, song, "--seed", 4, "--count", 2, "-o", "j.mid").stdout.split()) == 2
+
+
+def test_form_rests_density_key_and_loop_are_understood(musegan, tmp_path):
+    options = [
+        "--form",
+        "AB",
+        "--bars",
+        4,
+        "--rest",
+        "drums:1-2",
+        "--density",
+        "bass=2",
+        "--key",
+        "Dm",
+        "--snap",
+        "--loop",
+    ]
+    musegan("generate", *options, "--best-of", 2, "--tempo", 90, "--seed", 3, "--no-humanize", "-o", "f.mid")
+    midi = mido.MidiFile(tmp_path / "f.mid")
+    (drums,) = (track for track in midi.tracks if any(getattr(m, "channel", 0) == 9 for m in track))
+    first = next(i for i, message in enumerate(drums) if message.type == "note_on")
+    assert sum(message.time for message in drums[: first + 1]) >= 2 * 4 * midi.ticks_per_beat
+    assert [m.key for t in midi.tracks for m in t if m.type == "key_signature"] == ["Dm"]
+    assert [round(mido.tempo2bpm(m.tempo)) for t in midi.tracks for m in t if m.type == "set_tempo"] == [90]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "--tracks", "tuba"], "drums, keys, bass"),
+        (["generate", "--key", "H"], "is not a key"),
+        (["generate", "--form", "ABA", "--bars", "7"], "3 sections"),
+        (["generate", "--style", "polka"], "no style"),
+        (["generate", "--density", "many"], "is not a density"),
+        (["generate", "--rest", "drums:x"], "not a range of bars"),
+        (["generate", "-o", "song.wav"], "musegan render"),
+        (["infill", "SONG", "--at", "3-2"], "not a range of bars"),
+        (["infill", "SONG", "--at", "5-9"], "bars 1-6"),
+        (["accompany", "SONG", "--keep", "tuba"], "no track"),
+        (["accompany", "SONG", "--keep", "keys", "--map", "x"], "PART=TRACK"),
+        (["interpolate", "1", "nofile.mid"], "there is no file"),
+    ],
+)
+def test_wrong_wishes_are_one_clear_line(musegan, song, tmp_path, arguments, message):
+    result = musegan(*[song if a == "SONG" else a for a in arguments], code=1)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not list(tmp_path.glob("*.mid"))
+
+
+@pytest.mark.parametrize("arguments", [["--bars", "0"], ["--bars", "513"], ["--temperature", "-1"], ["--what"]])
+def test_usage_errors_are_2(musegan, arguments):
+    musegan("generate", *arguments, code=2)
+
+
+def test_files_that_are_no_music_are_refused(musegan, tmp_path):
+    (tmp_path / "bad.mid").write_bytes(b"MThd\0\0\0\6\0\1")
+    result = musegan("continue", "bad.mid", code=1)
+    assert "bad.mid" in result.stderr
+
+
+def test_dry_run_shows_the_settings(musegan, dataset):
+    import json
+
+    arguments = ["train", dataset.path, "--run", "r", "--dry-run", "--set", "train.gamma=3", "--batch-size", 5]
+    shown = json.loads(musegan.run(*arguments).stdout)
+    assert (shown["train"]["gamma"], shown["train"]["batch_size"], shown["train"]["augment"]) == (3.0, 5, 0)
+    shown = json.loads(musegan.run(*arguments, "--init", "band").stdout)
+    assert (shown["train"]["gamma"], shown["train"]["augment"]) == (3.0, 0.3)

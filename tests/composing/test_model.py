@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+
+import musegan
+from musegan.composing.model import load_model
+from musegan.composing.wishes import Wishes
+from musegan.errors import ConfigError, ModelError, MuseganError
+from musegan.music.harmony import Key
+from musegan.music.pianoroll import clean, transpose
+
+
+@pytest.fixture(scope="module")
+def model(model_path):
+    return load_model(model_path, "cpu")
+
+
+@pytest.fixture(scope="module")
+def song(model, dataset):
+    from musegan.music.piece import Piece
+
+    roll = clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
+    return Piece(roll=transpose(roll, 2, dataset.spec), spec=dataset.spec, tempo_qpm=97)
+
+
+@pytest.mark.parametrize("n_bars", [1, 2, 5, 8, 33])
+def test_generate_any_length(model, n_bars):
+    piece = model.generate(n_bars, seed=4)
+    assert piece.roll.shape == model.spec.shape(n_bars)
+    assert (clean(piece.roll, model.spec) == piece.roll).all()
+    assert (piece.roll == model.generate(n_bars, seed=4).roll).all()
+
+
+def test_only_the_asked_tracks_play(model):
+    piece = model.generate(6, tracks=["bass", "Drums"], seed=1)
+    assert piece.roll.any((1, 2, 3)).tolist() == [True, False, True]
+
+
+def test_rests(model):
+    piece = model.generate(6, wishes=Wishes(seed=1, rests={"drums": [1, 2]}))
+    assert not piece.roll[0, 1:3].any()
+    assert piece.roll[0, 0].any()
+
+
+def test_key_transposes_what_the_seed_composes(model):
+    c = model.generate(4, wishes=Wishes(seed=2, key=Key(0)))
+    d = model.generate(4, wishes=Wishes(seed=2, key=Key(2)))
+    assert (d.roll == transpose(c.roll, 2, model.spec)).all()
+    assert d.key == Key(2)
+
+
+def test_snap_leaves_only_the_scale(model):
+    key = Key(9, True)
+    piece = model.generate(4, wishes=Wishes(seed=2, key=key, snap=True))
+    pitches = model.spec.lowest_pitch + np.flatnonzero(piece.roll[1:].any((0, 1, 2)))
+    assert set(pitches % 12) <= set(key.pitch_classes)
+
+
+def test_form_repeats_exactly_or_varies(model):
+    exact = model.generate(12, form="ABA", repeat="exact", seed=3)
+    assert (exact.roll[:, :4] == exact.roll[:, 8:])[:, 1:].all()
+    varied = model.generate(12, form="ABA", seed=3)
+    rhythm = [0, 2]
+    assert (varied.roll[rhythm, 1:4] == varied.roll[rhythm, 9:12]).all()
+    assert (varied.roll[1, :4] != varied.roll[1, 8:]).any()
+    assert [label for _, label in varied.sections] == ["A", "B", "A"]
+    with pytest.raises(ConfigError, match="3 sections"):
+        model.generate(8, form="ABA")
+
+
+def test_loop_changes_the_end_only(model):
+    plain, loop = model.generate(8, seed=5), model.generate(8, seed=5, loop=True)
+    assert (plain.roll[:, :6] == loop.roll[:, :6]).all()
+    assert (plain.roll[:, 6:] != loop.roll[:, 6:]).any()
+
+
+def test_accompany_keeps_tracks(model, song):
+    out = model.accompany(song, ["keys"], wishes=Wishes(seed=1))
+    assert (out.roll[1] == song.roll[1]).all()
+    assert (out.roll[[0, 2]] != song.roll[[0, 2]]).any()
+    assert out.given.tolist() == [[False] * 6, [True] * 6, [False] * 6]
+    assert out.tempo_qpm == 97
+    for keep in ([], ["drums", "keys", "bass"]):
+        with pytest.raises(ConfigError, match="keep some"):
+            model.accompany(song, keep)
+
+
+def test_keeping_a_silent_track_is_refused(model, song):
+    from dataclasses import replace
+
+    roll = song.roll.copy()
+    roll[1] = 0
+    with pytest.raises(ConfigError, match="notes for drums, bass"):
+        model.accompany(replace(song, roll=roll), ["keys"])
+
+
+def test_continue_keeps_all_and_adds(model, song):
+    out = model.continue_(song, 5, wishes=Wishes(seed=1))
+    assert out.n_bars == 11
+    assert (out.roll[:, :6] == song.roll).all()
+    assert out.roll[:, 6:].any()
+
+
+def test_infill_keeps_everything_else(model, song):
+    out = model.infill(song, 2, 4, ["bass"], wishes=Wishes(seed=1))
+    changed = (out.roll != song.roll).any((2, 3))
+    assert changed[2, 2:4].any()
+    changed[2, 2:4] = False
+    assert not changed.any()
+    with pytest.raises(ConfigError, match="bars 1-6"):
+        model.infill(song, 5, 7)
+
+
+def test_vary_changes_its_share(model, song):
+    out = model.vary(song, 0.5, wishes=Wishes(seed=1))
+    assert (~out.given).sum() == 9
+    assert (out.roll[out.given] == song.roll[out.given]).all()
+    tracks = model.vary(song, 0.5, ["keys"], wishes=Wishes(seed=1))
+    assert tracks.given[[0, 2]].all()
+
+
+def test_interpolate_between_seeds_and_pieces(model, song):
+    seeds = model.interpolate(1, 2, 3, 4)
+    assert len(seeds) == 3
+    assert (seeds[0].roll != seeds[2].roll).any()
+    other = model.generate(6, seed=9)
+    between = model.interpolate(song, other, 5)
+    assert (between[0].roll == song.roll).all()
+    assert (between[-1].roll == other.roll).all()
+    with pytest.raises(ConfigError, match="two seeds or between two pieces"):
+        model.interpolate(song, 2)
+
+
+def test_a_key_of_the_users_material_is_estimated_and_kept(model, song):
+    assert model.accompany(song, ["keys"]).key is not None
+    assert model.accompany(song, ["keys"], wishes=Wishes(key=Key(6))).key == Key(6)
+
+
+def test_models_are_found_or_named(model_path, tmp_path):
+    assert musegan.load_model(model_path).spec.track_names == ("drums", "keys", "bass")
+    with pytest.raises(ModelError, match="no model"):
+        load_model("nothing-of-that-name")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(model_path.read_bytes()[:500])
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(broken)
+    with pytest.raises(MuseganError, match="--device cpu"):
+        load_model(model_path, "cuda:99")
+
+
+def test_wrong_words_are_refused_with_the_right_ones(model):
+    with pytest.raises(ConfigError, match="drums, keys, bass"):
+        model.generate(4, tracks=["tuba"])
+    with pytest.raises(ConfigError, match="odd"):
+        model.generate(4, wishes=Wishes(style="polka"))
+    with pytest.raises(MuseganError, match="1 to 512"):
+        model.generate(513)

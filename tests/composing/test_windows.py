@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from musegan.composing.model import load_model
+from musegan.composing.windows import compose, draw_controls, windows
+from musegan.networks.controls import REST
+
+
+@pytest.fixture(scope="module")
+def model(model_path):
+    return load_model(model_path, "cpu")
+
+
+def random_task(model, n_bars, seed=0, batch=2):
+    rng = np.random.default_rng(seed)
+    given = (2 * (rng.random((batch, *model.spec.shape(n_bars))) < 0.05)).astype(np.uint8)
+    return given, rng.random((batch, model.spec.n_tracks, n_bars)) < 0.5
+
+
+@pytest.mark.parametrize("n_bars", [1, 2, 3, 4, 5, 13])
+def test_given_cells_come_back_bit_for_bit(model, n_bars):
+    given, mask = random_task(model, n_bars)
+    mask[0] = True
+    out = compose(model, given, mask, seed=3)
+    assert out.shape == given.shape
+    assert (out[mask] == given[mask]).all()
+    assert out.dtype == np.uint8
+    assert out.max() <= 2
+
+
+def test_same_seed_same_piece(model):
+    given, mask = random_task(model, 9)
+    assert (compose(model, given, mask, seed=1) == compose(model, given, mask, seed=1)).all()
+    assert (compose(model, given, mask, seed=1) != compose(model, given, mask, seed=2)).any()
+
+
+def test_more_drafts_never_score_worse_and_are_deterministic(model):
+    given, mask = random_task(model, 6)
+    first = compose(model, given, mask, seed=5, best_of=1)
+    best = compose(model, given, mask, seed=5, best_of=6)
+    assert (best == compose(model, given, mask, seed=5, best_of=6)).all()
+    assert (best != first).any()
+    assert (best[mask] == given[mask]).all()
+
+
+def test_rests_are_silent_in_any_bar(model):
+    given, mask = random_task(model, 7)
+    controls = draw_controls(model, np.random.default_rng(0), 2, 7)
+    controls.play[:, 1, 5] = REST
+    mask[:, 1, 5] = False
+    assert not compose(model, given, mask, controls=controls)[:, 1, 5].any()
+
+
+@pytest.mark.parametrize(
+    ("known", "phrase", "expected"),
+    [
+        ("....", 4, ["0-4:0-4"]),
+        ("........", 4, ["0-4:0-4", "2-6:4-6", "4-8:6-8"]),
+        (".........", 4, ["0-4:0-4", "2-6:4-6", "4-8:6-8", "5-9:8-9"]),
+        ("####..", 4, ["2-6:4-6"]),
+        ("##..####", 4, ["1-5:2-4"]),  # a short gap has context on both sides
+        ("##...###", 4, ["0-4:2-4", "3-7:4-5"]),
+        ("...#####", 4, ["0-4:0-3"]),
+        ("#.#.#", 4, ["0-4:1-2", "1-5:3-4"]),
+        ("####", 4, []),
+    ],
+)
+def test_where_the_window_goes(known, phrase, expected):
+    is_known = np.array([c == "#" for c in known])
+    found = [f"{w.start}-{w.stop}:{n.start}-{n.stop}" for w, n in windows(is_known, phrase)]
+    assert found == expected
+
+
+def test_every_bar_is_composed_exactly_once():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        phrase, n_bars = int(rng.integers(2, 7)), int(rng.integers(7, 40))
+        is_known = rng.random(n_bars) < rng.random()
+        times = np.zeros(n_bars, int)
+        for window, new in windows(is_known, phrase):
+            assert window.start <= new.start < new.stop <= window.stop <= n_bars
+            assert window.stop - window.start == phrase
+            times[new] += 1
+        assert (times[~is_known] == 1).all()
+        assert (times[is_known] == 0).all()
+
+
+def test_prior_gives_phrases_with_enough_tracks(model):
+    controls = draw_controls(model, np.random.default_rng(0), 50, 20)
+    assert controls.play.shape == (50, model.spec.n_tracks, 20)
+    assert (controls.play[:, :, :4] > 0).any(2).sum(1).min() >= 1
+    assert np.allclose(controls.key.sum(1), 1, atol=1e-5)

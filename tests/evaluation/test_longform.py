@@ -1,0 +1,69 @@
+"""Seams and drift of long pieces with and without planted faults."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from musegan.evaluation import longform
+from musegan.music.pianoroll import ONSET
+from musegan.music.spec import RollSpec
+
+
+@pytest.fixture(scope="module")
+def pieces(trio: RollSpec) -> np.ndarray:
+    """12 pieces of 14 bars with random notes."""
+    rng = np.random.default_rng(0)
+    return (ONSET * (rng.random((12, *trio.shape(14))) < 0.01)).astype(np.uint8)
+
+
+def test_join_bars() -> None:
+    np.testing.assert_array_equal(longform.join_bars(11, 4), [4, 6, 8, 10])
+    np.testing.assert_array_equal(longform.join_bars(12, 5), [5, 8, 11])
+    assert len(longform.join_bars(4, 4)) == 0
+
+
+def test_bar_line_features_by_hand(trio: RollSpec) -> None:
+    roll = np.zeros((1, *trio.shape(3)), np.uint8)
+    roll[0, 1, 0, 8, 10], roll[0, 1, 0, 9:, 10], roll[0, 1, 1, :3, 10] = ONSET, 1, 1  # tied into bar 2
+    roll[0, 1, 0, 0, 10] = roll[0, 1, 1, 8, 14] = roll[0, 1, 1, 4, 14] = ONSET
+    roll[0, 2, 2, 3, 5] = ONSET
+    found = longform.bar_line_features(roll, trio)
+    assert {name: values.shape for name, values in found.items()} == dict.fromkeys(found, (1, 3, 2))
+    np.testing.assert_allclose(found["ties"][0, 1], [1, np.nan])
+    np.testing.assert_allclose(found["rhythm"][0, 1], [1 / 3, 0])
+    np.testing.assert_allclose(found["notes"][0, 1], [0, np.log2(3)])
+    np.testing.assert_allclose(found["pitch"][0, 1], [4, np.nan])
+    np.testing.assert_allclose(found["notes"][0, 2], [0, 1])
+    assert found["harmony"][0, 1, 0] > 0
+    assert np.isnan(found["harmony"][0, 1, 1])
+
+
+def test_a_seam_is_found_where_there_is_one(trio: RollSpec, pieces: np.ndarray) -> None:
+    without = longform.seam_auc(pieces, trio, 4)
+    assert without == pytest.approx(0.5, abs=0.2)
+    broken = pieces.copy()
+    for bar in longform.join_bars(14, 4):
+        broken[:, :, bar - 1] = broken[:, :, bar - 2]  # the bar before a join repeats; the join never does
+    assert longform.seam_auc(broken, trio, 4) > 0.8
+    gaps = longform.seam_gaps(broken, trio, 4)
+    assert gaps["rhythm"].shape == (12,)
+    assert gaps["rhythm"].mean() < -0.5
+    assert abs(longform.seam_gaps(pieces, trio, 4)["rhythm"].mean()) < 0.1
+
+
+def test_drift_is_the_change_over_the_piece() -> None:
+    values = np.array([[1, 2, 3, 4, 5.0], [7, np.nan, 7, 7, 7], [np.nan, 3, np.nan, 1, np.nan]])
+    np.testing.assert_allclose(longform.drift(values), [4, 0, -4])
+    assert np.isnan(longform.drift(np.array([[np.nan, 2, np.nan]])))[0]
+
+
+def test_window_measures(trio: RollSpec, pieces: np.ndarray) -> None:
+    growing = pieces[:, :, :12].copy()
+    growing[:, 1, 8:] = 0  # the keys fall silent in the last window
+    growing[:, :, :, :, 1:] = growing[:, :, :, :, 1:] * (growing[:, :, :, :, :1] == 0)
+    found = longform.window_measures(growing, trio, 4)
+    assert found["notes"].shape == (12, 3)
+    assert found["silent bars"][:, 2].mean() >= 1 / 3
+    np.testing.assert_allclose(found["key distance"][:, 0], 0)
+    assert longform.drift(found["notes"]).mean() < 0

@@ -1,0 +1,330 @@
+"""Ticks to the grid: steps, tracks, bars, offsets."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import TRIO
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from midibytes import band, meter, name, notes, program, smf, tempo, track
+
+from musegan.errors import ConfigError, MidiError
+from musegan.midi.grid import grid_offset, runs_in_meter
+from musegan.midi.notes import read_notes
+from musegan.midi.quantize import MAX_NOTE_BARS, main_tempo, map_parts, quantize
+from musegan.midi.read import read_score
+from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
+from musegan.music.spec import BAND, CHORALE, RollSpec, TrackSpec
+
+STEP = 24  # ticks, at 96 a beat and 4 steps a beat
+BAR = 16 * STEP
+KEYS, BASS = (0, program(0)), (0, program(33, 1))
+FOUR = (0, meter(4, 4))
+
+ODD = RollSpec(  # every axis has another size
+    tracks=TRIO.tracks, steps_per_beat=5, beats_per_bar=3, lowest_pitch=40, n_pitches=31
+)
+
+
+def piece(*tracks, division=96):
+    return smf(*(track(list(events)) for events in tracks), division=division)
+
+
+def stretches(*tracks, spec=TRIO):
+    return quantize(read_score(piece(*tracks)), spec)
+
+
+def rows(array):
+    return [tuple(row) for row in array[["track", "start", "duration", "pitch"]].tolist()]
+
+
+def test_notes_go_to_the_nearest_step():
+    (found,) = stretches(
+        [FOUR, KEYS, *notes((0, 24, 60), (35, 40, 62), (37, 100, 64), (BAR - 11, BAR, 65))],
+    )
+    assert rows(found.notes) == [(1, 0, 1, 60), (1, 1, 1, 62), (1, 2, 2, 64), (1, 16, 1, 65)]
+    assert found.n_bars == 2
+    assert found.first_tick == 0
+
+
+def test_drums_are_one_step_and_tracks_come_from_channel_and_program():
+    (found,) = stretches(
+        [FOUR, *notes((0, 96, 36, 99), channel=9)],
+        [KEYS, *notes((0, 96, 60))],
+        [BASS, *notes((24, 48, 31), (48, 72, 29), channel=1)],  # 29 is below the range
+    )
+    assert rows(found.notes) == [(0, 0, 1, 36), (1, 0, 4, 60), (2, 1, 1, 31)]
+    assert found.notes["velocity"].tolist() == [99, 80, 80]
+
+
+def test_one_voice_for_each_pitch():
+    (found,) = stretches(
+        [FOUR, KEYS, *notes((0, 240, 60, 50))],  # cut where it starts again
+        [(0, program(1, 2)), *notes((0, 48, 60, 90), (96, 168, 60, 40), channel=2)],  # the same track
+    )
+    assert rows(found.notes) == [(1, 0, 4, 60), (1, 4, 3, 60)]
+    assert found.notes["velocity"].tolist() == [50, 40]
+
+
+def test_parts_of_no_track_are_dropped():
+    assert stretches([FOUR, (0, program(120)), *notes((0, 24, 60))], spec=BAND) == []
+
+
+def test_names_come_before_programs_and_order_is_the_last_resort():
+    named = read_score(
+        piece(*([FOUR, (0, name(part)), *notes((0, 24, 60))] for part in ("Bass", "SOPRANO ", "flute", "Tenor")))
+    )
+    assert map_parts(named.parts, CHORALE) == (3, 0, None, 2)
+    shouted = dataclasses.replace(CHORALE.tracks[0], part_names=("FLUTE",))
+    assert map_parts(named.parts, dataclasses.replace(CHORALE, tracks=(shouted,))) == (None, None, 0, None)
+    plain = read_score(piece(*([FOUR, *notes((0, 24, 60))] for _ in range(4))))
+    assert map_parts(plain.parts, CHORALE) == (0, 1, 2, 3)
+    assert map_parts(plain.parts[:3], CHORALE) == (None, None, None)
+
+
+def bars_of(*meters):
+    """A note on every bar line of 12 bars of 4/4, under the given (tick, numerator, denominator)."""
+    heads = [(tick, meter(top, bottom)) for tick, top, bottom in meters]
+    lines = notes(*((bar * BAR, bar * BAR + 24, 60) for bar in range(12)))
+    return stretches([KEYS, *heads, *lines])
+
+
+def test_stretches_in_the_meter_are_kept_and_cut_at_bar_lines():
+    # 4 bars of 4/4, then 4 bars of 3/4, then 4/4
+    change, back = 4 * BAR, 4 * BAR + 12 * 96
+    first, second = bars_of((0, 4, 4), (change, 3, 4), (back, 4, 4))
+    assert (first.n_bars, first.first_tick, len(first.notes)) == (4, 0, 4)
+    assert (second.n_bars, second.first_tick) == (5, back)
+    assert second.notes["start"].tolist() == [0, 16, 32, 48, 64]
+
+
+@pytest.mark.parametrize(
+    "meters",
+    [
+        [],
+        [(0, 4, 4)],
+        [(0, 2, 2), (3 * BAR, 4, 4)],
+        [(2, 4, 4)],
+        [(0, 3, 4), (0, 4, 4)],
+        [(0, 4, 4), (5 * BAR + 3, 4, 4)],
+        [(0, 4, 4), (5 * BAR - 3, 2, 2)],
+    ],
+)
+def test_meters_that_mean_the_same_do_not_cut(meters):
+    (found,) = bars_of(*meters)
+    assert found.notes["start"].tolist() == [bar * 16 for bar in range(12)]
+
+
+def test_a_time_signature_inside_a_bar_begins_one():
+    first, second = bars_of((0, 4, 4), (2 * BAR + 192, 4, 4))
+    assert first.n_bars == 2
+    assert second.first_tick == 2 * BAR + 192
+    assert second.notes["start"].tolist() == [8 + bar * 16 for bar in range(9)]
+
+
+def test_a_pickup_bar_is_no_bar():
+    (found,) = stretches(
+        [KEYS, (0, meter(1, 4)), (96, meter(4, 4)), *notes((0, 24, 60), (96, 120, 62), (480, 500, 64))]
+    )
+    assert rows(found.notes) == [(1, 0, 1, 62), (1, 16, 1, 64)]
+
+
+def test_six_eight_is_three_quarters():
+    three = dataclasses.replace(TRIO, beats_per_bar=3)
+    (found,) = stretches([KEYS, (0, meter(6, 8)), *notes((0, 24, 60), (288, 300, 62))], spec=three)
+    assert found.notes["start"].tolist() == [0, 12]
+    assert stretches([KEYS, FOUR, *notes((0, 24, 60))], spec=three) == []
+    assert stretches([KEYS, *notes((0, 24, 60))], spec=three) == []  # 4/4 is assumed
+
+
+def test_hundreds_of_meter_changes():
+    heads = [(tick * BAR, meter(4 - tick % 2, 4)) for tick in range(400)]
+    lines = notes(*((bar * BAR, bar * BAR + 24, 60) for bar in range(400)))
+    found = stretches([KEYS, *heads, *lines])
+    assert len(found) == 200
+    assert {stretch.n_bars for stretch in found} == {1}
+
+
+def test_empty_bars_at_the_ends_are_trimmed_and_long_silences_cut():
+    places = (3, 4, 12, 22)  # 7 silent bars stay, 9 do not
+    first, second = stretches([FOUR, KEYS, *notes(*((bar * BAR, bar * BAR + 24, 60) for bar in places))])
+    assert (first.first_tick, first.n_bars) == (3 * BAR, 10)
+    assert first.notes["start"].tolist() == [0, 16, 9 * 16]
+    assert (second.first_tick, second.n_bars) == (22 * BAR, 1)
+
+
+def test_a_stuck_note_is_cut():
+    (found,) = stretches([FOUR, KEYS, *notes((0, 100 * BAR, 60), (BAR, BAR + 24, 62))])
+    assert found.n_bars == MAX_NOTE_BARS
+    assert found.notes["duration"].tolist() == [MAX_NOTE_BARS * 16, 1]
+
+
+@pytest.mark.parametrize("shift", [9, -9 + BAR, 125, 31 + 2 * BAR])
+def test_a_constant_offset_is_removed_and_bar_lines_found(shift):
+    (straight,) = quantize(read_score(band(n_bars=16)), TRIO)
+    (moved,) = quantize(read_score(band(n_bars=16, shift=shift)), TRIO)
+    assert moved.notes.tolist() == straight.notes.tolist()
+    assert moved.n_bars == straight.n_bars == 16
+    assert moved.first_tick == pytest.approx(shift, abs=1)
+
+
+def test_a_feel_is_no_offset():
+    (found,) = quantize(read_score(band(n_bars=16, shift=4)), TRIO)
+    assert found.first_tick == 0
+    counts, _, _, late, late_squared = np.moveaxis(found.feel_sums, -1, 0)
+    assert late.sum() / counts.sum() == pytest.approx(4 / STEP)
+    assert late_squared.sum() / counts.sum() == pytest.approx((4 / STEP) ** 2)
+
+
+def test_few_notes_are_no_evidence_of_an_offset():
+    start = np.array([10, 10 + STEP, 10 + 5 * STEP])
+    assert grid_offset(start, 96, TRIO) == 0
+    assert grid_offset(np.repeat(start, 9), 96, TRIO) == pytest.approx(10, abs=0.2)
+
+
+def test_feel_sums_by_hand():
+    (found,) = stretches([FOUR, KEYS, *notes((6, 24, 60, 100), (BAR, BAR + 24, 60, 40), (25, 48, 62, 80))])
+    assert found.feel_sums.shape == (3, 16, 5)
+    assert found.feel_sums[1, 0].tolist() == [2, 140, 100**2 + 40**2, 6 / 24, (6 / 24) ** 2]
+    assert found.feel_sums[1, 1].tolist() == pytest.approx([1, 80, 6400, 1 / 24, (1 / 24) ** 2])
+    assert np.delete(found.feel_sums, [16, 17]).reshape(-1).size  # the rest is empty
+    assert found.feel_sums[..., 0].sum() == 3
+
+
+def test_the_main_tempo_lasts_longest():
+    score = read_score(
+        piece([(0, tempo(60)), (960, tempo(240)), (1920, tempo(60)), (2880, tempo(100)), *notes((0, 9000, 60))])
+    )
+    assert main_tempo(score, 0, 3000) == pytest.approx(60)
+    assert main_tempo(score, 960, 1920) == pytest.approx(240)
+    assert main_tempo(score, 2000, 9000) == pytest.approx(100, rel=1e-4)
+    assert main_tempo(read_score(piece(notes((0, 9, 60)))), 0, 100) == 120
+
+
+def test_absurd_ticks_per_beat():
+    for division in (1, 7, 24576, 32767):
+        data = piece(
+            [FOUR, KEYS, *notes(*((beat * division, (beat + 1) * division, 60) for beat in range(8)))],
+            division=division,
+        )
+        (found,) = quantize(read_score(data), TRIO)
+        assert rows(found.notes) == [(1, beat * 4, 4, 60) for beat in range(8)]
+
+
+@st.composite
+def rolls(draw):
+    """Clean rolls of ODD: the last bar and the first are never trimmed by `read_notes`."""
+    n_bars = draw(st.integers(1, 4))
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2),
+                st.integers(0, n_bars * 15 - 1),
+                st.integers(1, 40),
+                st.integers(40, 70),
+                st.integers(1, 127),
+            ),
+            min_size=1,
+            max_size=40,
+        )
+    )
+    roll = notes_to_roll(np.array(rows, NOTE), ODD, n_bars)
+    return roll_to_notes(roll, ODD), n_bars
+
+
+@settings(max_examples=60, deadline=None)
+@given(rolls(), st.sampled_from([5, 100, 480]))
+def test_grid_to_midi_and_back_is_the_identity(drawn, division):
+    wanted, n_bars = drawn
+    tick = division // 5
+    channels = (9, 0, 1)
+    tracks = []
+    for index, head in enumerate((program(0, 9), program(3, 0), program(35, 1))):
+        mine = wanted[wanted["track"] == index]
+        events = [
+            ((n["start"] * tick).item(), ((n["start"] + n["duration"]) * tick).item(), n["pitch"].item())
+            for n in mine
+        ]
+        tracks.append(track([(0, head), *notes(*events, channel=channels[index])]))
+    conductor = track([(0, meter(3, 4))], end=n_bars * 15 * tick)
+    grid = read_notes(smf(conductor, *tracks, division=division), ODD)
+    assert rows(grid.notes) == rows(wanted)
+    assert (grid.n_bars, grid.first_bar_tick, grid.ticks_per_bar) == (n_bars, 0, 15 * tick)
+
+
+def test_read_notes_trims_nothing():
+    data = smf(
+        track([FOUR], end=6 * BAR),
+        track([(0, name("Pad")), KEYS, *notes((BAR, BAR + 40, 60), (BAR, BAR + 9, 20))]),
+    )
+    grid = read_notes(data, TRIO)
+    assert rows(grid.notes) == [(1, 16, 2, 60)]
+    assert (grid.n_bars, grid.first_bar_tick, grid.ticks_per_bar, grid.n_outside) == (6, 0, BAR, 1)
+    assert (grid.mapping, grid.score.parts[0].name) == ((1,), "Pad")
+    silent_hours = smf(track([FOUR], end=5000 * BAR), track([KEYS, *notes((BAR, BAR + 40, 60))]))
+    assert read_notes(silent_hours, TRIO).n_bars == 2
+
+
+def test_read_notes_lets_off_a_late_release():
+    grid = read_notes(piece([FOUR, KEYS, *notes((0, BAR + 20, 60))]), TRIO)
+    assert (grid.n_bars, rows(grid.notes)) == (1, [(1, 0, 16, 60)])
+    grid = read_notes(piece([FOUR, KEYS, *notes((BAR - 8, BAR + 40, 60))]), TRIO)  # an early downbeat
+    assert (grid.n_bars, rows(grid.notes)) == (2, [(1, 16, 2, 60)])
+
+
+def test_read_notes_fills_up_a_pickup():
+    data = piece([KEYS, (0, meter(1, 4)), (96, meter(4, 4)), *notes((0, 24, 60), (96, 120, 62))])
+    grid = read_notes(data, TRIO)
+    assert grid.first_bar_tick == 96 - BAR
+    assert (grid.n_bars, rows(grid.notes)) == (2, [(1, 12, 1, 60), (1, 16, 1, 62)])
+
+
+def test_read_notes_removes_a_small_offset_only():
+    grid = read_notes(band(n_bars=8, shift=8), TRIO)
+    assert grid.offset_ticks == pytest.approx(8, abs=0.2)
+    assert grid.first_bar_tick == 0
+    assert rows(grid.notes)[:2] == [(0, 0, 1, 36), (0, 2, 1, 42)]
+    assert read_notes(band(n_bars=8, shift=2 * STEP), TRIO).notes["start"].min() == 2
+
+
+def test_track_map():
+    data = piece(
+        [FOUR, (0, name("Synth Lead")), KEYS, *notes((0, 24, 60))],
+        [(0, program(2, 1)), *notes((0, 24, 50), channel=1)],
+    )
+    assert read_notes(data, TRIO).mapping == (1, 1)
+    assert read_notes(data, TRIO, {"synth lead": "BASS"}).mapping == (2, 1)
+    assert read_notes(data, TRIO, {"2": "bass"}).mapping == (1, 2)
+    with pytest.raises(MidiError, match="no part 'piano'; it has 1 'Synth Lead', 2 ''"):
+        read_notes(data, TRIO, {"piano": "bass"})
+    with pytest.raises(ConfigError, match="no track 'tuba'"):
+        read_notes(data, TRIO, {"2": "tuba"})
+
+
+@pytest.mark.parametrize(
+    ("heads", "reason", "message"),
+    [
+        ([(0, meter(3, 4))], "other meter", "is in 3/4"),
+        ([FOUR, (2 * BAR, meter(3, 4))], "meter changes", "changes after 2 bars"),
+        ([(0, meter(3, 4)), (4 * BAR, meter(4, 4))], "meter changes", "another meter up to tick"),
+    ],
+)
+def test_read_notes_refuses_other_meters(heads, reason, message):
+    with pytest.raises(MidiError, match=message) as caught:
+        read_notes(piece([KEYS, *heads, *notes((0, 24, 60))]), TRIO)
+    assert caught.value.reason == reason
+
+
+def test_read_notes_assumes_the_meter_of_the_spec_and_refuses_what_is_too_long():
+    three = dataclasses.replace(TRIO, beats_per_bar=3)
+    assert read_notes(piece([KEYS, *notes((0, 24, 60), (288, 300, 60))]), three).n_bars == 2
+    with pytest.raises(MidiError, match="up to 4096"):
+        read_notes(piece([KEYS, *notes((5000 * BAR, 5000 * BAR + 9, 60))]), TRIO)
+
+
+def test_programs_of_an_ensemble_without_drums():
+    spec = RollSpec(tracks=(TrackSpec(name="all", program=0, programs=tuple(range(128))),), steps_per_beat=4)
+    score = read_score(piece([FOUR, *notes((0, 24, 36), channel=9)], [KEYS, *notes((0, 24, 60))]))
+    assert map_parts(score.parts, spec) == (None, 0)
+    assert runs_in_meter(score, spec) == [(0, np.inf)]

@@ -1,0 +1,68 @@
+"""Pieces: what fits together, and what is told when it does not."""
+
+import numpy as np
+import pytest
+from conftest import TRIO
+
+from musegan.errors import ConfigError
+from musegan.music.harmony import Key
+from musegan.music.piece import Piece
+
+SHAPE = TRIO.shape(5)
+
+
+def test_a_piece_knows_its_size_and_tells_what_it_is():
+    piece = Piece(roll=np.zeros(SHAPE, np.uint8), spec=TRIO, tempo_qpm=75, key=Key(2, True), seed=7)
+    assert (piece.n_bars, piece.seconds) == (5, 16.0)
+    assert repr(piece) == "Piece(5 bars of drums, keys, bass; 75 qpm, D minor; seed 7)"
+    assert np.asarray(piece).shape == SHAPE
+    assert np.asarray(piece, np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("roll", "message"),
+    [
+        (np.zeros(TRIO.shape(5)[1:], np.uint8), "does not fit"),
+        (np.zeros((2, *SHAPE[1:]), np.uint8), r"\(3, any, 16, 40\)"),
+        (np.zeros((3, 5, 12, 40), np.uint8), "does not fit"),
+        (np.zeros((3, 5, 16, 84), np.uint8), "does not fit"),
+        (np.zeros(SHAPE, bool), "uint8"),
+        (np.full(SHAPE, 3, np.uint8), "2 for onset"),
+    ],
+)
+def test_rolls_that_do_not_fit_are_refused(roll, message):
+    with pytest.raises(ConfigError, match=message):
+        Piece(roll=roll, spec=TRIO)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("tempo_qpm", 3.0, "the tempo is 3"),
+        ("tempo_qpm", 1001.0, "4 to 1000"),
+        ("tempo_qpm", float("nan"), "the tempo is nan"),
+        ("given", np.ones((3, 4), bool), r"given has shape \(3, 4\); the piece needs \(3, 5\)"),
+        ("given", np.ones((3, 5), int), "given"),
+        ("feel", np.zeros((3, 16, 3), np.float32), "feel has shape"),
+        ("sections", ((5, "B"),), "outside the 5 bars"),
+        ("seed", -1, "seed"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(field, value, message):
+    with pytest.raises(ConfigError, match=message):
+        Piece(roll=np.zeros(SHAPE, np.uint8), spec=TRIO, **{field: value})
+
+
+def test_no_bars_are_a_piece(tmp_path):
+    piece = Piece(roll=np.zeros(TRIO.shape(0), np.uint8), spec=TRIO)
+    assert piece.seconds == 0
+    (path,) = piece.write(tmp_path / "none.mid", chords=True)
+    assert path.read_bytes()[:4] == b"MThd"
+
+
+def test_the_suffix_says_what_is_written(tmp_path):
+    piece = Piece(roll=np.zeros(SHAPE, np.uint8), spec=TRIO)
+    assert piece.write(tmp_path / "A.MIDI") == [tmp_path / "A.MIDI"]
+    with pytest.raises(ConfigError, match="xyz"):
+        piece.write(tmp_path / "a.xyz")
+    assert [path.name for path in tmp_path.iterdir()] == ["A.MIDI"]

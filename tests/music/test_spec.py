@@ -1,0 +1,94 @@
+"""What the axes mean."""
+
+import pytest
+from conftest import TRIO
+
+from musegan.errors import ConfigError
+from musegan.music.spec import BAND, CHORALE, ENSEMBLES, RollSpec, TrackSpec, load_ensemble
+
+
+def test_band_follows_the_rule_of_lpd_5():
+    def track_of(program):
+        return [track.name for track in BAND.tracks if program in track.programs]
+
+    assert BAND.track_names == ("drums", "piano", "guitar", "bass", "strings")
+    assert BAND.is_drum == (True, False, False, False, False)
+    assert BAND.shape(3) == (5, 3, 48, 84)
+    assert [track_of(program) for program in (0, 7, 24, 31, 32, 39)] == [
+        ["piano"], ["piano"], ["guitar"], ["guitar"], ["bass"], ["bass"],
+    ]  # fmt: skip
+    assert all(track_of(program) == ["strings"] for program in (8, 23, 40, 95, 104, 111))
+    assert all(track_of(program) == [] for program in (96, 103, 112, 127))
+
+
+def test_sizes():
+    assert (TRIO.n_tracks, TRIO.steps_per_bar, TRIO.n_pitches) == (3, 16, 40)
+    assert TRIO.shape(7) == (3, 7, 16, 40)
+    assert CHORALE.shape(2) == (4, 2, 16, 84)
+
+
+def test_track_index_ignores_case_and_names_the_tracks():
+    assert TRIO.track_index(" Bass ") == 2
+    with pytest.raises(ConfigError, match="no track 'flute'; the ensemble has drums, keys, bass"):
+        TRIO.track_index("flute")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tracks": ()},
+        {"tracks": TRIO.tracks * 2},
+        {"tracks": tuple(TrackSpec(name=str(i), program=0) for i in range(65))},
+        {"steps_per_beat": 0},
+        {"beats_per_bar": 33},
+        {"lowest_pitch": 100, "n_pitches": 29},
+        {"n_pitches": 0},
+    ],
+)
+def test_impossible_specs(change):
+    with pytest.raises(ConfigError):
+        RollSpec(**{**{"tracks": TRIO.tracks}, **change})
+
+
+@pytest.mark.parametrize("change", [{"name": ""}, {"program": 128}, {"programs": (5, -1)}])
+def test_impossible_tracks(change):
+    with pytest.raises(ConfigError):
+        TrackSpec(**{"name": "x", "program": 0, **change})
+
+
+def test_dict_and_back():
+    assert RollSpec.from_dict(BAND.to_dict()) == BAND
+    with pytest.raises(ConfigError, match="colour"):
+        RollSpec.from_dict({**BAND.to_dict(), "colour": "red"})
+    with pytest.raises(ConfigError):
+        RollSpec.from_dict({"steps_per_beat": 4})
+
+
+def test_a_mismatch_names_both_sides():
+    other = RollSpec(tracks=TRIO.tracks, steps_per_beat=12, lowest_pitch=30, n_pitches=40)
+    with pytest.raises(
+        ConfigError, match=r"a\.npz and model m do not fit: steps_per_beat is 4 in a\.npz and 12 in model m"
+    ):
+        TRIO.require_same(other, "a.npz", "model m")
+    TRIO.require_same(RollSpec.from_dict(TRIO.to_dict()), "a", "b")
+
+
+def test_ensembles_by_name_and_file(tmp_path):
+    assert all(load_ensemble(name) is spec for name, spec in ENSEMBLES.items())
+    path = tmp_path / "waltz.toml"
+    path.write_text(
+        "steps_per_beat = 6\nbeats_per_bar = 3\n[[tracks]]\nname = 'melody'\nprogram = 73\nprograms = [73, 40]\n"
+        "[[tracks]]\nname = 'kit'\nprogram = 0\nis_drum = true\n"
+    )
+    spec = load_ensemble(str(path))
+    assert spec.shape(5) == (2, 5, 18, 84)
+    assert spec.tracks[0].programs == (73, 40)
+    assert spec.is_drum == (False, True)
+    with pytest.raises(ConfigError, match="no ensemble 'orchestra'"):
+        load_ensemble("orchestra")
+    path.write_text("steps_per_beat = = 6")
+    with pytest.raises(ConfigError, match="not a valid TOML"):
+        load_ensemble(str(path))
+    path.write_text("steps_per_bar = 6\ntracks = []")
+    with pytest.raises(ConfigError, match="not valid"):
+        load_ensemble(str(path))

@@ -1,0 +1,144 @@
+"""Pictures and sound of pieces, and the command that makes them of any file."""
+
+from __future__ import annotations
+
+import shutil
+import wave
+
+import mido
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+from musegan.cli import app
+from musegan.errors import ConfigError, MidiError, MissingToolError, MuseganError
+from musegan.midi import write_midi
+from musegan.music.piece import Piece
+from musegan.render import write
+from musegan.render.files import read_piece
+from musegan.render.image import COLOURS, draw, draw_grid, png
+
+needs_fluidsynth = pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="FluidSynth is not installed")
+
+
+def piece_of(spec, cells, n_bars=3, **more):
+    roll = np.zeros(spec.shape(n_bars), np.uint8)
+    for track, bar, step, pitch, length in cells:
+        line = roll[track].reshape(-1, spec.n_pitches)
+        first = bar * spec.steps_per_bar + step
+        line[first : first + length, pitch] = 1
+        line[first, pitch] = 2
+    return Piece(roll=roll, spec=spec, **more)
+
+
+def n_coloured(path, colour):
+    """Pixels of exactly a colour given as ``#rrggbb``."""
+    pixels = (imread(path)[..., :3] * 255).round().astype(int)
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((pixels == wanted).all(-1).sum())
+
+
+def test_a_note_is_drawn_in_the_colour_of_its_track_and_a_longer_one_covers_more(trio, tmp_path):
+    short = draw(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "short.png")
+    long = draw(piece_of(trio, [(1, 0, 0, 10, 12)]), tmp_path / "long.png")
+    silent = draw(piece_of(trio, []), tmp_path / "silent.png")
+    counts = [n_coloured(path, COLOURS[1]) for path in (silent, short, long)]
+    assert counts[0] == 0
+    assert 2.2 * counts[1] < counts[2] < 4 * counts[1]
+    assert n_coloured(long, COLOURS[2]) == 0
+
+
+def test_given_material_looks_different(trio, tmp_path):
+    cells = [(1, 0, 0, 10, 12), (1, 1, 0, 10, 12)]
+    given = np.zeros((3, 3), bool)
+    plain = draw(piece_of(trio, cells), tmp_path / "plain.png")
+    given[1, 0] = True
+    half = draw(piece_of(trio, cells, given=given), tmp_path / "half.png")
+    assert n_coloured(half, COLOURS[1]) == pytest.approx(n_coloured(plain, COLOURS[1]) / 2, rel=0.1)
+
+
+def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
+    piece = piece_of(trio, [(0, 0, 0, 6, 1), (2, 2, 3, 1, 5)], sections=((0, "A"), (2, "B")))
+    assert png(piece) == png(piece)
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
+        assert write(piece, tmp_path / f"x{suffix}")[0].read_bytes().startswith(start)
+    assert b"Piece" not in (tmp_path / "x.svg").read_bytes()
+
+
+def test_a_contact_sheet_shows_every_phrase(trio, tmp_path):
+    rolls = np.stack([piece_of(trio, [(1, 0, 0, 10, 12)]).roll] * 3)
+    one, three = draw_grid(rolls[:1], trio, tmp_path / "1.png"), draw_grid(rolls, trio, tmp_path / "3.png")
+    assert n_coloured(three, COLOURS[1]) == pytest.approx(3 * n_coloured(one, COLOURS[1]), rel=0.1)
+
+
+def test_refusals(trio, tmp_path):
+    piece = piece_of(trio, [])
+    with pytest.raises(ConfigError, match="does not end in"):
+        write(piece, tmp_path / "x.bmp")
+    (tmp_path / "x.png").write_text("mine")
+    with pytest.raises(MuseganError, match="exists already"):
+        write(piece, tmp_path / "x.png", force=False)
+
+
+def test_without_fluidsynth_the_message_says_how_to_get_it(trio, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingToolError, match="install"):
+        write(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "x.wav")
+    assert not list(tmp_path.iterdir())
+    shown = piece_of(trio, [(1, 0, 0, 10, 4)])._repr_html_()
+    assert shown.startswith("<img")
+    assert "No player" in shown
+
+
+@needs_fluidsynth
+@pytest.mark.tool
+def test_sound_has_the_length_of_the_music_and_is_not_silent(trio, tmp_path):
+    piece = piece_of(trio, [(1, 0, 0, 20, 40)], tempo_qpm=120)
+    try:
+        (path,) = write(piece, tmp_path / "x.wav")
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    with wave.open(str(path)) as sound:
+        assert sound.getnframes() / sound.getframerate() >= piece.seconds == 6
+        first = np.frombuffer(sound.readframes(44_100), np.int16)
+    assert np.abs(first).max() > 500
+
+
+def test_any_file_is_read_whole(tmp_path):
+    midi = mido.MidiFile(ticks_per_beat=96)
+    for name, channel, program, pitch in (("Lead", 0, 80, 100), ("Lead", 1, 126, 20), ("", 9, 0, 36)):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        track.append(mido.Message("program_change", channel=channel, program=program))
+        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=80, time=3 * 96))
+        track.append(mido.Message("note_off", channel=channel, note=pitch, time=48))
+        midi.tracks.append(track)
+    midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
+    midi.save(tmp_path / "odd.mid")
+    piece = read_piece(tmp_path / "odd.mid")
+    assert piece.spec.track_names == ("Lead", "Lead 2", "drums")
+    assert piece.spec.beats_per_bar == 3
+    assert [tuple(map(int, cell)) for cell in np.argwhere(piece.roll == 2)] == [
+        (0, 1, 0, 100),
+        (1, 1, 0, 20),
+        (2, 1, 0, 36),
+    ]
+    assert read_piece(tmp_path / "odd.mid", (1, 2)).n_bars == 1
+    with pytest.raises(MidiError, match="bars 1-2"):
+        read_piece(tmp_path / "odd.mid", (1, 9))
+
+
+def test_the_command(trio, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_midi(piece_of(trio, [(1, 0, 0, 10, 4)]), "song.mid", humanize=0)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["render", *arguments], catch_exceptions=False)
+
+    assert run("song.mid").stdout == "song.png\n"
+    again = run("song.mid")
+    assert again.exit_code == 1
+    assert "--force" in again.stderr
+    assert run("song.mid", "-o", "song.svg", "--bars", "1-2").exit_code == 0
+    assert run("song.mid", "-o", "song.txt").exit_code == 1
+    assert run("no.mid").exit_code == 2
