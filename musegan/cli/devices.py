@@ -14,12 +14,12 @@ from musegan.errors import MissingToolError
 
 @app.command()
 def devices(as_json: AsJson = False) -> None:
-    """List MIDI output ports for --port, and FluidSynth and the sound font that --play uses."""
+    """List MIDI output ports for --port, and the sound font and FluidSynth that --play uses."""
     from musegan.render.playback import list_ports
     from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
     found, missing = _look(
-        {"fluidsynth": find_fluidsynth, "sound font": find_sound_font, "MIDI output ports": list_ports}
+        {"sound font": find_sound_font, "fluidsynth": find_fluidsynth, "MIDI output ports": list_ports}
     )
     if as_json:
         typer.echo(json.dumps({"found": found, "missing": missing}, default=str))

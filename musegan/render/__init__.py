@@ -42,7 +42,7 @@ def write(
     chords : bool
         Also write a text track with chord symbols into MIDI.
     sound_font : Path, optional
-        Played by FluidSynth; one of those installed by default.
+        The best of those installed, or the one that comes with pretty_midi, by default.
     force : bool
         Replace files that exist.
 
@@ -57,7 +57,7 @@ def write(
     MidiError
         The MIDI file cannot be written.
     MissingToolError
-        Sound is asked for and there is no FluidSynth or no sound font.
+        FluidSynth is not installed, which ``.flac`` files and ``.sf3`` sound fonts need.
     MuseganError
         A file exists and `force` is off.
     """
@@ -85,7 +85,7 @@ def write(
 
 
 def html(piece: Piece) -> str:
-    """The piece as a notebook shows it: its picture, and a player where FluidSynth is there."""
+    """The piece as a notebook shows it: its picture, and a player."""
     from musegan.render.notebook import html
 
     return html(piece)

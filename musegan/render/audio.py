@@ -1,4 +1,5 @@
-"""Sound files, through the FluidSynth program and a General MIDI sound font."""
+"""Sound files: by the synthesizer that is installed with this package, and by the FluidSynth program for what that
+cannot do (``.flac`` files and ``.sf3`` sound fonts)."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 from musegan.errors import MidiError
 from musegan.files import replacing
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
+from musegan.render.synthesizer import render_opus, render_wave
 
 if TYPE_CHECKING:
     from musegan.music.piece import Piece
 
-SAMPLE_RATE = 44_100  # Hz
+SAMPLE_RATE = 44_100  # Hz, of FluidSynth
 GAIN = 0.6  # of FluidSynth: loud, and five instruments at once do not clip
 _FILE_TYPES = {".wav": "wav", ".flac": "flac", ".ogg": "oga"}
 
@@ -22,7 +24,8 @@ _FILE_TYPES = {".wav": "wav", ".flac": "flac", ".ogg": "oga"}
 def write_audio(piece: Piece, path: Path, *, sound_font: Path | None = None) -> Path:
     """Write a piece as ``.wav``, ``.flac`` or ``.ogg``, humanised as its MIDI file would be.
 
-    Returns the path. Raises `MissingToolError` without FluidSynth or a sound font, `MidiError` when that fails.
+    Returns the path. Raises `MissingToolError` without a sound font or, for ``.flac`` and ``.sf3`` fonts, without
+    FluidSynth; `MidiError` when the music is too long or FluidSynth fails.
     """
     from musegan.midi.write import write_midi
 
@@ -31,13 +34,21 @@ def write_audio(piece: Piece, path: Path, *, sound_font: Path | None = None) -> 
 
 
 def convert(source: Path, path: Path, *, sound_font: Path | None = None) -> Path:
-    """Write any MIDI file as sound; arguments, result and errors as for `write_audio`."""
-    program, font = find_fluidsynth(), find_sound_font(sound_font)
+    """Write any music file as sound; arguments, result and errors as for `write_audio`."""
+    font, suffix = find_sound_font(sound_font), path.suffix.lower()
     with replacing(path) as temporary:
-        command = [str(program), "-q", "-n", "-i", "-g", str(GAIN), "-r", str(SAMPLE_RATE)]
-        command += ["-T", _FILE_TYPES[path.suffix.lower()], "-F", str(temporary), str(font), str(source)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode or not temporary.is_file() or not temporary.stat().st_size:
-            reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-            raise MidiError(f"FluidSynth cannot turn {source.name} into {path.suffix} sound: {reason}")
+        if suffix == ".flac" or font.suffix.lower() == ".sf3":
+            _run_fluidsynth(source, temporary, font)
+        else:
+            temporary.write_bytes(render_opus(source, font) if suffix == ".ogg" else render_wave(source, font))
     return path
+
+
+def _run_fluidsynth(source: Path, path: Path, font: Path) -> None:
+    suffix = path.suffix.lower()
+    command = [str(find_fluidsynth()), "-q", "-n", "-i", "-g", str(GAIN), "-r", str(SAMPLE_RATE)]
+    command += ["-T", _FILE_TYPES[suffix], "-F", str(path), str(font), str(source)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode or not path.is_file() or not path.stat().st_size:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise MidiError(f"FluidSynth cannot turn {source.name} into {suffix} sound: {reason}")

@@ -1,4 +1,4 @@
-"""A piece in a notebook: its picture, and a player where FluidSynth is there."""
+"""A piece in a notebook: its picture, and a player."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what turns MIDI into sound: the FluidSynth program and a General MIDI sound font."""
+"""Finds what turns MIDI into sound: a General MIDI sound font, and the FluidSynth program where there is one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from musegan.errors import MissingToolError
@@ -20,10 +21,6 @@ _INSTALL_PROGRAM = {
     "darwin": "brew install fluid-synth",
     "win32": "choco install fluidsynth",
 }
-_INSTALL_FONT = {
-    "linux": "sudo apt-get install fluid-soundfont-gm (Debian, Ubuntu) or sudo dnf install fluid-soundfont-gm",
-}
-_DOWNLOAD_FONT = "download a General MIDI sound font such as FluidR3_GM.sf2"
 
 
 def find_fluidsynth() -> Path:
@@ -36,20 +33,28 @@ def find_fluidsynth() -> Path:
 
 
 def find_sound_font(given: Path | None = None) -> Path:
-    """A sound font: `given`, else that of the variable ``MUSEGAN_SOUND_FONT``, else the best on the system.
+    """A sound font: `given`, else that of the variable ``MUSEGAN_SOUND_FONT``, else the best on the system, else
+    the one that comes with pretty_midi.
 
-    Raises `MissingToolError` when the one asked for does not exist, or none is found.
+    Raises `MissingToolError` when the one asked for does not exist.
     """
     named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is not None:
         if not named.is_file():
             raise MissingToolError(f"there is no sound font {named}")
         return named
-    fonts = sorted(_installed(), key=_rank)
-    if not fonts:
-        how = _INSTALL_FONT.get(sys.platform, _DOWNLOAD_FONT)
-        raise MissingToolError(f"there is no sound font: {how}, or set {VARIABLE} to the path of an .sf2 file")
-    return fonts[0]
+    return min(_installed(), key=_rank, default=None) or shipped_font()
+
+
+def shipped_font() -> Path:
+    """The General MIDI sound font inside the package `pretty_midi`. Raises `MissingToolError`."""
+    package = find_spec("pretty_midi")
+    font = Path(package.origin).with_name("TimGM6mb.sf2") if package and package.origin else None
+    if font is None or not font.is_file():
+        raise MissingToolError(
+            "the sound font of pretty_midi is missing: pip install --force-reinstall pretty_midi"
+        )
+    return font
 
 
 def _rank(font: Path) -> tuple[int, str]:
@@ -59,7 +64,7 @@ def _rank(font: Path) -> tuple[int, str]:
 
 def _installed() -> Iterator[Path]:
     for folder in _folders():
-        for pattern in ("*.sf2", "*.sf3"):
+        for pattern in ("*.sf2", "*.sf3") if shutil.which("fluidsynth") else ("*.sf2",):
             yield from (font for font in folder.glob(pattern) if font.is_file())
 
 

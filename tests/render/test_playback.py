@@ -85,11 +85,13 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(song, font, tmp_path, m
 def test_the_best_known_font_is_taken(tmp_path, monkeypatch):
     monkeypatch.delenv("MUSEGAN_SOUND_FONT", raising=False)
     monkeypatch.setattr("musegan.render.soundfont._folders", lambda: [tmp_path])
-    with pytest.raises(MissingToolError, match="MUSEGAN_SOUND_FONT"):
-        find_sound_font()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_sound_font().parent.name == "pretty_midi"
     for name in ("a.sf2", "TimGM6mb.sf2", "FluidR3_GM.sf3", "z.txt"):
         (tmp_path / name).touch()
-    assert find_sound_font().name == "FluidR3_GM.sf3"
+    assert find_sound_font().name == "TimGM6mb.sf2"
+    (tmp_path / "fluidsynth").touch(0o755)
+    assert find_sound_font().name == "FluidR3_GM.sf3"  # which only FluidSynth can read
     assert find_sound_font(tmp_path / "a.sf2").name == "a.sf2"
 
 
