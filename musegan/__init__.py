@@ -19,10 +19,12 @@ _HOMES = {
     "MuseganError": "musegan.errors",
     "Piece": "musegan.music.piece",
     "RollSpec": "musegan.music.spec",
+    "Song": "musegan.midi.song",
     "TrackSpec": "musegan.music.spec",
     "Wishes": "musegan.composing.wishes",
     "load_ensemble": "musegan.music.spec",
     "load_model": "musegan.composing.model",
+    "read": "musegan.midi.song",
     "write": "musegan.render",
     "write_midi": "musegan.midi",
 }

@@ -41,8 +41,9 @@ def test_the_table_is_found():
     assert len(COMMANDS) > 12
 
 
-def test_python_example_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_python_example_runs(folder):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
     exec(code, {})
-    assert (tmp_path / "out.mid").is_file()
+    run("accompany", "mine.mid", "--keep", "piano", "--seed", "0", "-o", "same.mid")
+    assert (folder / "out.mid").is_file()
+    assert (folder / "band.mid").read_bytes() == (folder / "same.mid").read_bytes()

@@ -18,7 +18,7 @@ from musegan.errors import ConfigError, MuseganError
 if TYPE_CHECKING:
     from musegan.composing.model import Model
     from musegan.composing.wishes import Wishes
-    from musegan.midi.notes import GridNotes
+    from musegan.midi.song import Song
     from musegan.music.piece import Piece
 
 Output = Annotated[
@@ -201,7 +201,7 @@ def interpolate(
     shared.count = 8 if shared.count == 1 else shared.count
     paths = _outputs(shared, output, "interpolate")
     model, wishes = _start(shared)
-    first, last = (int(end) if end.isdigit() else _read(Path(end), None, model)[1] for end in (a, b))
+    first, last = (int(end) if end.isdigit() else _read(Path(end), None, model).piece for end in (a, b))
     pieces = model.interpolate(first, last, shared.count, bars, wishes=wishes)
     for piece, path in zip(pieces, paths, strict=True):
         _write(piece, path, shared)
@@ -258,56 +258,41 @@ def _on_file(
     task: Callable[[Model, Piece, Wishes], Piece],
 ) -> None:
     """Run a task on a user's file and write the result into a copy of that file."""
-    from musegan.midi.splice import splice
-    from musegan.midi.stems import write_stems
-
     paths = _outputs(shared, output, verb)
     model, wishes = _start(shared)
-    grid, piece = _read(source, maps, model)
+    song = _read(source, maps, model)
     for index, path in enumerate(paths):
-        result = task(model, piece, replace(wishes, seed=wishes.seed + index))
-        assert result.given is not None
-        splice(
-            source,
-            grid,
-            result,
-            path,
-            humanize=0.0 if shared.no_humanize else shared.humanize,
-            chords=shared.chords,
-        )
-        stems = write_stems(path, force=shared.force) if shared.stems else []
-        _finish([path, *stems], shared)
+        result = task(model, song.piece, replace(wishes, seed=wishes.seed + index))
+        _write(result, path, shared, song)
 
 
-def _read(source: Path, maps: list[str] | None, model: Model) -> tuple[GridNotes, Piece]:
-    from musegan.midi.notes import read_notes
-    from musegan.music.pianoroll import notes_to_roll
-    from musegan.music.piece import Piece
+def _read(source: Path, maps: list[str] | None, model: Model) -> Song:
+    from musegan.midi.song import read
 
     if not source.is_file():
         raise MuseganError(f"there is no file {source}; give a seed (a number) or a MIDI file")
     pairs = [item.partition("=") for item in maps or []]
     if not all(equals for _, equals, _ in pairs):
         raise ConfigError("write --map as PART=TRACK, with the name of a part of the file and of a track")
-    grid = read_notes(source, model.spec, {part.strip(): track.strip() for part, _, track in pairs})
-    for part, track in zip(grid.score.parts, grid.mapping, strict=True):
+    song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
+    for part, track in zip(song.grid.score.parts, song.grid.mapping, strict=True):
         say(
             f"{part.name or 'unnamed part'}: {'kept as it is' if track is None else model.spec.track_names[track]}"
         )
-    roll = notes_to_roll(grid.notes, model.spec, grid.n_bars)
-    return grid, Piece(roll=roll, spec=model.spec, tempo_qpm=grid.tempo_qpm)
+    return song
 
 
-def _write(piece: Piece, path: Path, shared: Shared) -> None:
-    humanize = 0.0 if shared.no_humanize else shared.humanize
-    written = piece.write(path, humanize=humanize, stems=shared.stems, chords=shared.chords, force=shared.force)
-    _finish(written, shared)
-
-
-def _finish(paths: list[Path], shared: Shared) -> None:
-    """Tell what was written and play the first of it."""
-    for path in paths:
-        typer.echo(path)
+def _write(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -> None:
+    """Write a piece, into the song that it is made from, tell the files and play the first of them."""
+    options: dict[str, Any] = {
+        "humanize": 0.0 if shared.no_humanize else shared.humanize,
+        "stems": shared.stems,
+        "chords": shared.chords,
+        "force": shared.force,
+    }
+    paths = song.write(piece, path, **options) if song else piece.write(path, **options)
+    for written in paths:
+        typer.echo(written)
     if shared.play or shared.port:
         from musegan.render.playback import play
 

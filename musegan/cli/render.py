@@ -35,7 +35,9 @@ def render(
 
         typer.echo(convert(source, path, sound_font=sound_font))
         return
-    from musegan.render.files import read_piece
+    from musegan.midi.song import read
 
-    piece = read_piece(source, parse.bar_range(bars) if bars else None)
+    piece = read(source, None).piece
+    if bars:
+        piece = piece.cut(*parse.bar_range(bars))
     typer.echo(write(piece, path)[0])

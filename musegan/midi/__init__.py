@@ -1,12 +1,14 @@
 from musegan.midi.notes import GridNotes, read_notes
 from musegan.midi.read import read_score
 from musegan.midi.score import Part, Score
+from musegan.midi.song import Song
 from musegan.midi.write import from_pretty_midi, to_pretty_midi, write_midi
 
 __all__ = [
     "GridNotes",
     "Part",
     "Score",
+    "Song",
     "from_pretty_midi",
     "read_notes",
     "read_score",

@@ -35,7 +35,10 @@ class GridNotes:
 
 
 def read_notes(
-    source: str | Path | bytes, spec: RollSpec, track_map: Mapping[str, str] | None = None
+    source: str | Path | bytes,
+    spec: RollSpec,
+    track_map: Mapping[str, str] | None = None,
+    name: str | None = None,
 ) -> GridNotes:
     """Read a file that somebody works on: nothing is trimmed, and bar 1 of the file is bar 1.
 
@@ -45,6 +48,8 @@ def read_notes(
     track_map : mapping, optional
         Track name by part name (case ignored) or part number from 1, for parts that the rules of the ensemble
         (`map_parts`) would put elsewhere.
+    name : str, optional
+        As for `read_score`.
 
     Raises
     ------
@@ -55,7 +60,7 @@ def read_notes(
         `track_map` names a track that the ensemble has not.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
-    name = "the MIDI data" if isinstance(source, bytes) else str(source)
+    name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
     score = read_score(data, name)
     mapping = _apply_track_map(score.parts, map_parts(score.parts, spec), track_map or {}, spec, name)
     ticks, n_outside = in_range(gather(score.parts, mapping), spec)

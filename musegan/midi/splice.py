@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,6 @@ from musegan.errors import MidiError
 from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.notes import GridNotes
-from musegan.midi.read import read_bytes
-from musegan.midi.stems import write_all
 from musegan.midi.tracks import (
     DRUM_CHANNEL,
     NAME,
@@ -55,21 +52,21 @@ Place = tuple[int, int]
 
 
 def splice(
-    source: Path, grid: GridNotes, piece: Piece, path: Path, *, humanize: float = 1.0, chords: bool = False
-) -> Path:
+    data: bytes, grid: GridNotes, piece: Piece, name: str, *, humanize: float = 1.0, chords: bool = False
+) -> bytes:
     """Write the composed cells of a piece into a copy of the file that it was made from.
 
     Parameters
     ----------
-    source : Path
+    data : bytes
         The user's file. What is not MIDI (or is MIDI of type 2) is written as MIDI with the same notes.
     grid : GridNotes
         `read_notes` of that file.
     piece : Piece
         ``given : (track, bar), bool`` tells kept cells from composed ones; bars after those of the file are new.
         With another tempo than `grid` all tempos of the file change in proportion.
-    path : Path
-        Written whole or not at all. It may be `source`.
+    name : str
+        Of the file, for messages.
     humanize : float
         For the composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
     chords : bool
@@ -77,33 +74,30 @@ def splice(
 
     Returns
     -------
-    `path`. A composed track that no part of the file is mapped to becomes a new named track on a free channel,
-    or on a port of its own when the file uses all channels.
+    The new MIDI file. A composed track that no part of the file is mapped to becomes a new named track on a free
+    channel, or on a port of its own when the file uses all channels.
 
     Raises
     ------
     MidiError
-        `source` cannot be read any more, `piece` has no ``given`` or fewer bars than it, or `path` cannot be
-        written.
+        `piece` has no ``given`` or fewer bars than the file.
     """
     if piece.given is None or piece.n_bars < grid.n_bars:
-        raise MidiError(f"the piece is not made from {source}: it keeps nothing or has fewer than its bars")
-    tracks, parts = _read(source, grid)
+        raise MidiError(f"the piece is not made from {name}: it keeps nothing or has fewer than its bars")
+    tracks, parts = _read(data, grid, name)
     splicer = _Splicer(tracks, parts, grid, piece)
     result = splicer.run(humanize)
     if chords:
         result.append(splicer.chord_track())
-    write_all({path: to_bytes(result, grid.score.ticks_per_beat)})
-    return path
+    return to_bytes(result, grid.score.ticks_per_beat)
 
 
-def _read(source: Path, grid: GridNotes) -> tuple[list[Track], dict[Voice, int]]:
+def _read(data: bytes, grid: GridNotes, name: str) -> tuple[list[Track], dict[Voice, int]]:
     """The tracks of the file and the part that each voice is; made from the score where the file is not MIDI or
     does not say the same as the score."""
-    data = read_bytes(source)
     parts = None
     if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
-        tracks = read_tracks(data, str(source))
+        tracks = read_tracks(data, name)
         parts = match_parts(find_notes(tracks), grid.score)
     if parts is None:
         tracks = from_score(grid.score)

@@ -1,4 +1,4 @@
-"""One file a track beside a MIDI file, each with the tempos, meters, keys and markers of the whole."""
+"""MIDI files on disk, and beside them one file a track, with the tempos, meters, keys and markers of the whole."""
 
 from __future__ import annotations
 
@@ -48,23 +48,20 @@ def _free(path: Path, name: str, taken: dict[Path, bytes]) -> Path:
     return target
 
 
-def write_stems(path: Path, *, force: bool = True) -> list[Path]:
-    """Write the stems of the MIDI file at `path` and return their paths.
+def write_file(data: bytes, path: Path, *, stems: bool = False, force: bool = True) -> list[Path]:
+    """Write a MIDI file and, with `stems`, those beside it, each whole or not at all; returns the paths.
 
-    Raises `MuseganError` before anything is written when one exists and `force` is off.
+    Raises `MuseganError` before anything is written when one exists and `force` is off, `MidiError` when one
+    cannot be written.
     """
-    return write_all(stem_files(path.read_bytes(), path), force=force)
-
-
-def write_all(files: dict[Path, bytes], *, force: bool = True) -> list[Path]:
-    """Write files, each whole or not at all. Raises `MuseganError` as `write_stems` does, and `MidiError`."""
-    for path in files:
-        if path.exists() and not force:
-            raise MuseganError(f"{path} exists already; choose another name or allow it to be replaced")
-    for path, data in files.items():
+    files = {path: data, **(stem_files(data, path) if stems else {})}
+    for target in files:
+        if target.exists() and not force:
+            raise MuseganError(f"{target} exists already; choose another name or allow it to be replaced")
+    for target, content in files.items():
         try:
-            with replacing(path) as temporary:
-                temporary.write_bytes(data)
+            with replacing(target) as temporary:
+                temporary.write_bytes(content)
         except OSError as error:
-            raise MidiError(f"{path} cannot be written: {error}", "unwritable") from error
+            raise MidiError(f"{target} cannot be written: {error}", "unwritable") from error
     return list(files)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.feel import TICKS_PER_BEAT, perform
-from musegan.midi.stems import stem_files, write_all
+from musegan.midi.song import read
+from musegan.midi.stems import write_file
 from musegan.midi.tracks import DRUM_CHANNEL, PITCHED_CHANNELS
 from musegan.music.harmony import Key
 from musegan.music.piece import Piece
@@ -76,10 +77,7 @@ def write_files(
     """
     data = io.BytesIO()
     to_mido(piece, humanize=humanize, chords=chords).save(file=data)
-    files = {path: data.getvalue()}
-    if stems:
-        files |= stem_files(data.getvalue(), path)
-    return write_all(files, force=force)
+    return write_file(data.getvalue(), path, stems=stems, force=force)
 
 
 def to_mido(piece: Piece, *, humanize: float = 1.0, chords: bool = False) -> mido.MidiFile:
@@ -216,10 +214,6 @@ def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
 
     Raises `MidiError` when nothing in it fits.
     """
-    from musegan.midi.notes import read_notes
-    from musegan.music.pianoroll import notes_to_roll
-
     file = io.BytesIO()
     midi.write(file)
-    grid = read_notes(file.getvalue(), spec)
-    return Piece(roll=notes_to_roll(grid.notes, spec, grid.n_bars), spec=spec, tempo_qpm=grid.tempo_qpm)
+    return read(file.getvalue(), spec).piece

@@ -6,7 +6,7 @@ This is what the composing functions return. It is data: what draws, plays or wr
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,6 +69,20 @@ class Piece:
     def seconds(self) -> float:
         """Playing time."""
         return self.n_bars * self.spec.beats_per_bar * 60 / self.tempo_qpm
+
+    def cut(self, first_bar: int, end_bar: int) -> Piece:
+        """The bars ``first_bar ... end_bar - 1`` (0-based). Raises `ConfigError` when they are not there."""
+        if not 0 <= first_bar < end_bar <= self.n_bars:
+            raise ConfigError(
+                f"bars {first_bar + 1}-{end_bar} are not in the piece, which has the bars 1-{self.n_bars}"
+            )
+        bars = slice(first_bar, end_bar)
+        return replace(
+            self,
+            roll=self.roll[:, bars],
+            given=None if self.given is None else self.given[:, bars],
+            sections=tuple((bar - first_bar, name) for bar, name in self.sections if first_bar <= bar < end_bar),
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         return np.array(self.roll, dtype, copy=copy)

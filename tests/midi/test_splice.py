@@ -8,11 +8,10 @@ import pytest
 from midibytes import meta, meter, name, notes, program, smf, tempo, track
 from midireader import pairs_by_channel, read_file, read_pairs
 
-from musegan.errors import MidiError
-from musegan.midi import read_notes
+from musegan.errors import MidiError, MuseganError
 from musegan.midi.quantize import gather, in_range, map_parts, on_grid, to_steps
 from musegan.midi.read import read_score
-from musegan.midi.splice import splice
+from musegan.midi.song import read
 from musegan.music.pianoroll import HELD, NOTE, ONSET, clean, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
@@ -82,7 +81,8 @@ def spliced(tmp_path):
     def run(new, *rows, data=None, n_bars=3, humanize=0.0, suffix=".mid", **options):
         source, path = tmp_path / f"in{suffix}", tmp_path / "out.mid"
         source.write_bytes(data or make_file())
-        grid = read_notes(source, SPEC)
+        song = read(source, SPEC)
+        grid = song.grid
         given = np.ones((SPEC.n_tracks, n_bars), bool)
         for cell in new:
             given[cell] = False
@@ -93,7 +93,7 @@ def spliced(tmp_path):
         roll = np.where(given[..., None, None], kept, make_roll(n_bars, *rows))
         options = {"tempo_qpm": grid.tempo_qpm, **options}
         piece = Piece(roll=roll, spec=SPEC, given=given, **options)
-        assert splice(source, grid, piece, path, humanize=humanize) == path
+        assert song.write(piece, path, humanize=humanize) == [path]
         return grid, piece, read_file(path.read_bytes())
 
     return run
@@ -263,8 +263,8 @@ def test_a_stuck_note_of_a_composed_cell_goes(spliced):
 
 
 def test_chords_come_as_a_text_track(spliced, tmp_path):
-    grid, piece, _ = spliced([(BASS, 1)], (BASS, 12, 12, 43))
-    path = splice(tmp_path / "in.mid", grid, piece, tmp_path / "chords.mid", chords=True)
+    _, piece, _ = spliced([(BASS, 1)], (BASS, 12, 12, 43))
+    (path,) = read(tmp_path / "in.mid", SPEC).write(piece, tmp_path / "chords.mid", chords=True)
     file = read_file(path.read_bytes())
     assert file.name(4) == "chords"
     assert {m[:2] for _, m in file.tracks[4][1:-1]} == {b"\xff\x01"}
@@ -353,24 +353,31 @@ def test_notation_is_written_as_midi_with_its_notes(spliced):
 
 
 def test_errors_are_told(spliced, tmp_path):
-    grid, piece, _ = spliced([])
-    source = tmp_path / "in.mid"
-    whole = Piece(roll=piece.roll, spec=SPEC)
-    with pytest.raises(MidiError, match="not made from"):
-        splice(source, grid, whole, tmp_path / "x.mid")
+    _, piece, _ = spliced([])
+    song = read(tmp_path / "in.mid", SPEC)
+    with pytest.raises(MidiError, match=r"not made from .*in\.mid"):
+        song.write(song.piece, tmp_path / "x.mid")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MidiError, match="cannot be written"):
-        splice(source, grid, piece, tmp_path / "file" / "x.mid")
-    source.unlink()
-    with pytest.raises(MidiError, match="cannot be opened"):
-        splice(source, grid, piece, tmp_path / "x.mid")
+        song.write(piece, tmp_path / "file" / "x.mid")
+    (tmp_path / "x-Lead.mid").write_bytes(b"mine")
+    with pytest.raises(MuseganError, match=r"x-Lead\.mid exists already"):
+        song.write(piece, tmp_path / "x.mid", stems=True, force=False)
     assert not (tmp_path / "x.mid").exists()
 
 
 def test_the_source_may_be_replaced(spliced, tmp_path):
-    grid, piece, file = spliced([(BASS, 1)], (BASS, 14, 3, 47))
-    splice(tmp_path / "in.mid", grid, piece, tmp_path / "in.mid", humanize=0)
+    _, piece, file = spliced([(BASS, 1)], (BASS, 14, 3, 47))
+    read(tmp_path / "in.mid", SPEC).write(piece, tmp_path / "in.mid", humanize=0)
     assert read_file((tmp_path / "in.mid").read_bytes()).tracks == file.tracks
+
+
+def test_a_song_can_be_read_from_bytes_and_does_not_need_its_file_again(spliced, tmp_path):
+    _, piece, file = spliced([(BASS, 1)], (BASS, 14, 3, 47))
+    song = read(make_file(), SPEC)
+    assert (song.piece.n_bars, song.piece.tempo_qpm, song.name) == (3, 100, "the MIDI data")
+    (path,) = song.write(piece, tmp_path / "new.mid", humanize=0)
+    assert read_file(path.read_bytes()).tracks == file.tracks
 
 
 # -- any file, any cells --------------------------------------------------------------------------------------
@@ -422,7 +429,8 @@ def test_read_back_it_is_the_kept_notes_and_the_composed_ones(tmp_path, seed):
     n_bars = int(rng.integers(2, 7))
     source, path = tmp_path / "in.mid", tmp_path / "out.mid"
     source.write_bytes(random_file(rng, n_bars, offset=int(rng.integers(0, 12))))
-    grid = read_notes(source, SPEC)
+    song = read(source, SPEC)
+    grid = song.grid
     longer = grid.n_bars + int(rng.integers(0, 3))
     given = rng.random((SPEC.n_tracks, longer)) < rng.random()
     given[:, grid.n_bars :] = False
@@ -433,7 +441,7 @@ def test_read_back_it_is_the_kept_notes_and_the_composed_ones(tmp_path, seed):
     roll = np.where(given[..., None, None], kept, clean(composed, SPEC))
     feel = np.stack([np.full((3, 12), value) for value in (80, 20, 0.1, 0.5)], -1).astype(np.float32)
     piece = Piece(roll=roll, spec=SPEC, given=given, tempo_qpm=grid.tempo_qpm, feel=feel, seed=seed)
-    splice(source, grid, piece, path, humanize=seed % 2)
+    song.write(piece, path, humanize=seed % 2)
 
     found = on_grid_of(path, grid, longer)
     np.testing.assert_array_equal(without_ties(found, given), without_ties(roll, given))

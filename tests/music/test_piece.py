@@ -19,6 +19,20 @@ def test_a_piece_knows_its_size_and_tells_what_it_is():
     assert np.asarray(piece, np.float32).dtype == np.float32
 
 
+def test_bars_are_cut_out_with_all_that_belongs_to_them():
+    roll = np.zeros(SHAPE, np.uint8)
+    roll[1, 2, 7, 30] = 2
+    given = np.zeros(SHAPE[:2], bool)
+    given[2, 3] = True
+    piece = Piece(roll=roll, spec=TRIO, tempo_qpm=75, given=given, sections=((0, "A"), (3, "B"), (4, "C")))
+    part = piece.cut(2, 4)
+    assert np.argwhere(part.roll).tolist() == [[1, 0, 7, 30]]
+    assert np.argwhere(part.given).tolist() == [[2, 1]]
+    assert (part.sections, part.tempo_qpm) == (((1, "B"),), 75)
+    with pytest.raises(ConfigError, match=r"bars 5-6 .* bars 1-5"):
+        piece.cut(4, 6)
+
+
 @pytest.mark.parametrize(
     ("roll", "message"),
     [

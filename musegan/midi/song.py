@@ -1,0 +1,127 @@
+"""A music file that somebody works on: read as a piece, and written back with only the composed bars changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from musegan.errors import MidiError
+from musegan.midi.notes import GridNotes, read_notes
+from musegan.midi.read import read_bytes, read_score
+from musegan.midi.score import Score
+from musegan.midi.splice import splice
+from musegan.midi.stems import write_file
+from musegan.music.harmony import estimate_key
+from musegan.music.pianoroll import notes_to_roll, sounding_shares
+from musegan.music.piece import Piece
+from musegan.music.spec import BAND, RollSpec, TrackSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Song:
+    """A music file and the piece that it is on the grid."""
+
+    piece: Piece  # bar 1 of the file is bar 1; the key is an estimate
+    grid: GridNotes  # how the file was understood: parts, the track of each, bar lines
+    name: str  # for messages
+    data: bytes = field(repr=False)  # the file itself
+
+    def write(
+        self,
+        piece: Piece,
+        path: str | os.PathLike,
+        *,
+        humanize: float = 1.0,
+        stems: bool = False,
+        chords: bool = False,
+        force: bool = True,
+    ) -> list[Path]:
+        """Write the composed cells of `piece` into a copy of the file; what is given stays as it was played.
+
+        Parameters
+        ----------
+        piece : Piece
+            Composed from `Song.piece`: its ``given`` tells kept cells from composed ones, and bars after those of
+            the file are new. With another tempo, all tempos of the file change in proportion.
+        path
+            May be the file that was read.
+        humanize : float
+            Of composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
+        stems : bool
+            Also write one file a track beside it, called ``name-track.mid``.
+        chords : bool
+            Also write a text track with chord symbols.
+        force : bool
+            Replace files that exist.
+
+        Returns
+        -------
+        The paths written, `path` first.
+
+        Raises
+        ------
+        MidiError
+            The piece does not come from this song, or a file cannot be written.
+        MuseganError
+            A file exists and `force` is off; nothing is written then.
+        """
+        data = splice(self.data, self.grid, piece, self.name, humanize=humanize, chords=chords)
+        return write_file(data, Path(path), stems=stems, force=force)
+
+
+def read(
+    source: str | os.PathLike | bytes,
+    spec: RollSpec | None = BAND,
+    *,
+    track_map: Mapping[str, str] | None = None,
+) -> Song:
+    """Read a MIDI, MusicXML, ABC or Humdrum file to work on it.
+
+    Parameters
+    ----------
+    source : path or bytes
+    spec : RollSpec, optional
+        The ensemble, which is that of the model that is to compose: ``model.spec``. With None every part of the
+        file is a track of its own, with all pitches.
+    track_map : mapping, optional
+        Track by name or number (from 1) of a part, for parts that the rules of the ensemble would put elsewhere.
+
+    Raises
+    ------
+    MidiError
+        The file cannot be read, has no notes, changes its meter or is in another one than the ensemble.
+    ConfigError
+        `track_map` names a track that the ensemble has not.
+    """
+    data = source if isinstance(source, bytes) else read_bytes(Path(source))
+    name = "the MIDI data" if isinstance(source, bytes) else str(source)
+    if spec is None:
+        spec = ensemble_of(read_score(data, name), name)
+        track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
+    grid = read_notes(data, spec, track_map, name)
+    roll = notes_to_roll(grid.notes, spec, grid.n_bars)
+    piece = Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm)
+    shares = sounding_shares(roll, spec)
+    if shares.any():
+        piece = replace(piece, key=estimate_key(shares))
+    return Song(piece=piece, grid=grid, name=name, data=data)
+
+
+def ensemble_of(score: Score, name: str) -> RollSpec:
+    """An ensemble of the parts of a file, in its first meter. Raises `MidiError` when it has none."""
+    if not score.parts:
+        raise MidiError(f"{name} has no notes to show", "no notes")
+    names: list[str] = []
+    for index, part in enumerate(score.parts):
+        own = part.name or ("drums" if part.is_drum else f"part {index + 1}")
+        same = sum(known == own or known.startswith(f"{own} ") for known in names)
+        names.append(f"{own} {same + 1}" if same else own)
+    tracks = tuple(
+        TrackSpec(name=own, program=0 if part.is_drum else part.program, is_drum=part.is_drum)
+        for own, part in zip(names, score.parts, strict=True)
+    )
+    numerator, denominator = (int(n) for n in score.meters[0]) if len(score.meters) else (4, 4)
+    beats = max(numerator * 4 // denominator, 1)
+    return RollSpec(tracks=tracks, beats_per_bar=beats, lowest_pitch=0, n_pitches=128)
