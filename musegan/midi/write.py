@@ -28,9 +28,6 @@ from musegan.music.spec import BAND, RollSpec
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
-_MAJOR_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_MINOR_KEYS = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
-
 
 def write_midi(
     piece: Piece | NDArray[np.uint8],
@@ -156,7 +153,7 @@ def tempo_in_microseconds(tempo_qpm: float) -> int:
 
 def key_name(key: Key) -> str:
     """The key as MIDI and mido call it, such as ``Eb`` or ``F#m``."""
-    return (_MINOR_KEYS if key.is_minor else _MAJOR_KEYS)[key.tonic]
+    return key.names()[key.tonic] + "m" * key.is_minor
 
 
 def _conductor_events(piece: Piece) -> list[Event]:

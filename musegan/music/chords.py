@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.harmony import PITCH_CLASS_NAMES, Key, estimate_key
+from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import sounding_shares
 from musegan.music.spec import RollSpec
 
@@ -28,9 +28,6 @@ KINDS: dict[str, tuple[int, ...]] = {
     "dim7": (0, 3, 6, 9),
 }
 """Semitones over the root, by what is written after it."""
-
-_SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_SHARP_KEYS = (7, 2, 9, 4, 11, 6)  # major tonics
 
 # Chosen by benchmarks/chords.py.
 _FOREIGN = 0.7  # what a note outside the chord costs, where one inside brings 1
@@ -60,7 +57,7 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
     """
     shares, bass = _beats(roll, spec)
     path = _best_path(_fit(shares, bass), spec.beats_per_bar)
-    names = _names(key or estimate_key(sounding_shares(roll, spec)))
+    names = (key or estimate_key(sounding_shares(roll, spec))).names(plain=True)
     changes = np.flatnonzero(np.diff(path, prepend=-1)).tolist()
     return [(beat, _symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
 
@@ -124,11 +121,6 @@ def _best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64
         path[beat] = last
         last = int(came_from[beat, last])
     return path
-
-
-def _names(key: Key) -> tuple[str, ...]:
-    major = (key.tonic + 3) % 12 if key.is_minor else key.tonic
-    return _SHARP_NAMES if major in _SHARP_KEYS else PITCH_CLASS_NAMES
 
 
 def _symbol(chord: int, bass: int, names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Keys of pieces, from how long each pitch class sounds."""
+"""Keys of pieces, from how long each pitch class sounds, and how notes are spelled in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 
 PITCH_CLASS_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""Of notes without a key, C = 0."""
 
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -26,7 +27,27 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{PITCH_CLASS_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
+        return f"{self.names()[self.tonic]} {'minor' if self.is_minor else 'major'}"
+
+    @property
+    def sharps(self) -> int:
+        """Sharps of the key signature, negative for flats: -5 to 6 in major, -6 to 5 in minor."""
+        fewest = -6 if self.is_minor else -5
+        return ((self.tonic + 3 * self.is_minor) * 7 - fewest) % 12 + fewest
+
+    def names(self, *, plain: bool = False) -> tuple[str, ...]:
+        """How each pitch class (C = 0) is spelled in the key: as near to its notes in fifths as can be.
+
+        With `plain` without E#, B#, Cb, Fb and double accidentals, as chord symbols are written.
+        """
+        lowest = self.sharps - (3 if self.is_minor else 4)  # fifths above C
+        if plain:
+            lowest = min(max(lowest, -6), -1)
+        names = [""] * 12
+        for fifths in range(lowest, lowest + 12):
+            accidentals, letter = divmod(fifths + 1, 7)
+            names[fifths * 7 % 12] = "FCGDAEB"[letter] + ("#" if accidentals > 0 else "b") * abs(accidentals)
+        return tuple(names)
 
     @property
     def to_canonical(self) -> int:

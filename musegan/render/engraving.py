@@ -13,8 +13,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.harmony import Key
-
 BEAT = 12  # ticks of notation in a quarter note
 _SIXTEENTH, _TRIPLET = 3, 4  # ticks
 _WHOLE_BEATS = (8, 6, 4, 3, 2, 1)  # quarter notes in one note value
@@ -113,21 +111,6 @@ def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
             value = min(left, BEAT - place)
         yield start, start + value
         start += value
-
-
-def spelling(key: Key) -> dict[int, str]:
-    """Name of each pitch class in a key, as music21 writes it (flat is ``-``): near the key in fifths."""
-    lowest = sharps(key) - (3 if key.is_minor else 4)
-    names = {}
-    for fifths in range(lowest, lowest + 12):
-        accidentals, letter = divmod(fifths + 1, 7)
-        names[fifths * 7 % 12] = "FCGDAEB"[letter] + ("#" if accidentals > 0 else "-") * abs(accidentals)
-    return names
-
-
-def sharps(key: Key) -> int:
-    """Sharps in the key signature, -5 to 6; negative for flats."""
-    return ((key.tonic + 3 * key.is_minor) * 7 + 5) % 12 - 5
 
 
 def _snap(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

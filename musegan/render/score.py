@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
-from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, sharps, spelling, strokes, voices
+from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, strokes, voices
 from musegan.render.names import drum_name
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class _Pen:
     clef: Any
     signature: Any  # None for drums
     is_drum: bool
-    names: Mapping[int, str]  # of the pitch classes
+    names: Sequence[str]  # of the pitch classes, as music21 writes them
     up: int  # semitones from sounding to written pitch
 
     @classmethod
@@ -160,12 +160,12 @@ class _Pen:
 
         is_low = track.program in _BASSES or (len(pitches) > 0 and np.median(pitches) < _LOWEST_TREBLE)
         sign = clef.Treble8vbClef if track.program in _GUITARS else clef.BassClef if is_low else clef.TrebleClef
-        signature = KeySignature(sharps(key)).asKey("minor" if key.is_minor else "major")
+        signature = KeySignature(key.sharps).asKey("minor" if key.is_minor else "major")
         return cls(
             clef=clef.PercussionClef() if track.is_drum else sign(),
             signature=None if track.is_drum else signature,
             is_drum=track.is_drum,
-            names=spelling(key),
+            names=[name.replace("b", "-") for name in key.names()],
             up=12 if track.program in _BASSES else 0,
         )
 

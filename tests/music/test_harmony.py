@@ -54,3 +54,28 @@ def test_keys_are_read(text, key):
 def test_other_words_are_refused(text):
     with pytest.raises(ConfigError, match="not a key"):
         Key.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "sharps"),
+    [("C", 0), ("Am", 0), ("Eb", -3), ("F#m", 3), ("F#", 6), ("Db", -5), ("Bbm", -5), ("Ebm", -6), ("G#m", 5)],
+)
+def test_key_signatures(key, sharps):
+    assert Key.parse(key).sharps == sharps
+
+
+def test_notes_are_spelled_in_their_key():
+    assert Key.parse("C").names()[8] == "Ab"
+    assert Key.parse("Am").names()[8] == "G#"
+    assert Key.parse("F#").names()[5] == "E#"
+    assert Key.parse("Db").names()[11] == "Cb"
+    assert [str(Key.parse(text)) for text in ("Dbm", "D#m", "A#")] == ["C# minor", "Eb minor", "Bb major"]
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_every_pitch_class_has_a_name_that_is_read_as_itself(number):
+    key = Key(number % 12, number >= 12)
+    for names in (key.names(), key.names(plain=True)):
+        assert [Key.parse(name).tonic for name in names] == list(range(12))
+    assert not {"E#", "B#", "Cb", "Fb"} & set(names)
+    assert max(map(len, names)) == 2

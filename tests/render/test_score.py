@@ -15,7 +15,7 @@ from musegan.music.harmony import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
-from musegan.render.engraving import BEAT, Chord, note_values, sharps, spelling, strokes, voices
+from musegan.render.engraving import BEAT, Chord, note_values, strokes, voices
 from musegan.render.score import write_score
 
 QUARTET = RollSpec(
@@ -271,17 +271,3 @@ def test_note_values_show_the_beat(start, end, ends):
     values = list(note_values(start, end))
     assert [stop for _, stop in values] == ends
     assert [begin for begin, _ in values] == [start, *ends[:-1]]
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"), [("C", 0), ("Am", 0), ("Eb", -3), ("F# minor", 3), ("F#", 6), ("Db", -5), ("Bbm", -5)]
-)
-def test_sharps(key, expected):
-    assert sharps(Key.parse(key)) == expected
-
-
-def test_spelling_follows_the_key():
-    assert spelling(Key.parse("C"))[8] == "A-"
-    assert spelling(Key.parse("Am"))[8] == "G#"
-    assert spelling(Key.parse("F#"))[5] == "E#"
-    assert sorted(spelling(Key.parse("Db"))) == list(range(12))
