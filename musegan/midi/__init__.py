@@ -1,8 +1,9 @@
 from musegan.midi.notes import GridNotes, read_notes
+from musegan.midi.pretty import from_pretty_midi, to_pretty_midi
 from musegan.midi.read import read_score
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song
-from musegan.midi.write import from_pretty_midi, to_pretty_midi, write_midi
+from musegan.midi.write import write_midi
 
 __all__ = [
     "GridNotes",

@@ -188,18 +188,20 @@ def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
 
 
 def encode(events: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """The event bytes of a track: the inverse of `events`, without running status."""
+    """The event bytes of a track: the inverse of `events`. A status that repeats is written once."""
     out = bytearray()
-    written = 0
+    written = running = 0
     for tick, status, body in events:
-        out += _to_variable_length(tick - written) + bytes([status])
+        out += _to_variable_length(tick - written)
+        if status != running:
+            out.append(status)
         if status == 0xFF:
             out += body[:1] + _to_variable_length(len(body) - 1) + body[1:]
         elif status >= 0xF0:
             out += _to_variable_length(len(body)) + body
         else:
             out += body
-        written = tick
+        written, running = tick, status if status < 0xF0 else 0
     return bytes(out)
 
 

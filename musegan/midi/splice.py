@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.midi.channels import DRUM_CHANNEL, free_place
 from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.notes import GridNotes
 from musegan.midi.tracks import (
-    DRUM_CHANNEL,
-    NAME,
-    PITCHED_CHANNELS,
     PROGRAM,
-    TEXT,
     Note,
     Track,
     Voice,
@@ -33,7 +31,6 @@ from musegan.midi.tracks import (
     from_score,
     match_parts,
     merge,
-    meta,
     name_of,
     new_track,
     note_off,
@@ -43,7 +40,7 @@ from musegan.midi.tracks import (
     scale_tempos,
     to_bytes,
 )
-from musegan.music.chords import estimate_chords
+from musegan.midi.write import chord_track
 from musegan.music.pianoroll import HELD, ONSET, SILENT
 from musegan.music.piece import Piece
 
@@ -149,10 +146,8 @@ class _Splicer:
 
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
-        found = estimate_chords(self.piece.roll, self.piece.spec, self.piece.key)
         steps = self.piece.spec.steps_per_beat
-        symbols = (meta(self._tick_of(beat * steps), TEXT, symbol.encode()) for beat, symbol in found)
-        return merge([], [meta(0, NAME, b"chords"), *symbols], self.end)
+        return chord_track(self.piece, lambda beat: self._tick_of(beat * steps), self.end)
 
     # -- where ----------------------------------------------------------------------------------------------
 
@@ -273,16 +268,15 @@ class _Splicer:
     def _new_place(self, row: int) -> Place:
         """A new track on a free channel, or on a new port when there is none."""
         own = self.piece.spec.tracks[row]
-        events = [event for track in (*self.tracks, *self.added) for event in track]
-        port = 0
-        channel = DRUM_CHANNEL
-        if not own.is_drum:
-            taken = {event.channel for event in events if event.status < 0xF0}
-            free = [channel for channel in PITCHED_CHANNELS if channel not in taken]
-            port = 0 if free else max(map(port_of, events)) + 1
-            channel = free[0] if free else PITCHED_CHANNELS[0]
+        taken = {
+            (port_of(events), event.channel)
+            for events in map(add, self.tracks, self.added)
+            for event in events
+            if event.status < 0xF0
+        }
+        place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
         self.tracks.append([])
         self.dropped.append(set())
         self.early.append([])
-        self.added.append(new_track(own.name, channel, own.program, port))
-        return len(self.tracks) - 1, channel
+        self.added.append(new_track(own.name, own.program, place))
+        return len(self.tracks) - 1, place[1]

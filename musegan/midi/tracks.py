@@ -11,12 +11,11 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musegan.midi import repair
-from musegan.midi.score import Part, Score
-
-DRUM_CHANNEL = 9
-PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+from musegan.midi.channels import DRUM_CHANNEL, Place, allot
+from musegan.midi.score import Score
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
 TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
@@ -95,9 +94,9 @@ def is_end(event: Event) -> bool:
     return _is_meta(event, END_OF_TRACK)
 
 
-def port_of(event: Event) -> int:
-    """The port that an event sends its track to, 0 for all other events."""
-    return event.body[1] if _is_meta(event, PORT) and len(event.body) > 1 else 0
+def port_of(track: Track) -> int:
+    """The port that a track is sent to, 0 when it does not say."""
+    return max((event.body[1] for event in track if _is_meta(event, PORT) and len(event.body) > 1), default=0)
 
 
 def name_of(track: Track) -> str:
@@ -118,36 +117,28 @@ def by_channel(track: Track) -> list[Track]:
 def from_score(score: Score) -> list[Track]:
     """Tracks that say what a score says, one a part: for files that are not MIDI or too damaged."""
     end = score.end_tick
-    head = [
-        *(
-            tempo(tick, qpm)
-            for tick, qpm in zip(score.tempo_ticks.tolist(), score.tempo_qpm.tolist(), strict=True)
-        ),
-        *(
-            meta(tick, METER, bytes([top, bottom.bit_length() - 1, 24, 8]))
-            for tick, (top, bottom) in zip(score.meter_ticks.tolist(), score.meters.tolist(), strict=True)
-        ),
-    ]
+    tempos = zip(score.tempo_ticks.tolist(), score.tempo_qpm.tolist(), strict=True)
+    meters = zip(score.meter_ticks.tolist(), score.meters.tolist(), strict=True)
+    head = [tempo(*change) for change in tempos] + [meter(tick, *fraction) for tick, fraction in meters]
     tracks = [merge([], head, end)]
-    n_pitched = 0
-    for part in score.parts:
-        port, place = divmod(n_pitched, len(PITCHED_CHANNELS))
-        channel, port = (DRUM_CHANNEL, 0) if part.is_drum else (PITCHED_CHANNELS[place], port)
-        n_pitched += not part.is_drum
-        tracks.append(merge(new_track(part.name, channel, part.program, port), _events_of(part, channel), end))
+    for part, place in zip(score.parts, allot(part.is_drum for part in score.parts), strict=True):
+        ends = np.maximum(part.end, part.start + 1)
+        notes = note_events(part.start, ends, part.pitch, part.velocity, channel=place[1])
+        tracks.append(merge(new_track(part.name, part.program, place), notes, end))
     return tracks
 
 
-def _events_of(part: Part, channel: int) -> Track:
-    rows = zip(part.start.tolist(), part.end.tolist(), part.pitch.tolist(), part.velocity.tolist(), strict=True)
+def note_events(*columns: NDArray, channel: int) -> Track:
+    """Note-on and note-off of each note, given as ``start, end, pitch, velocity : (note,)`` in ticks."""
     out = []
-    for start, end, pitch, velocity in rows:
-        out += [note_on(start, channel, pitch, velocity), note_off(max(end, start + 1), channel, pitch)]
+    for start, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
+        out += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
     return out
 
 
-def new_track(name: str, channel: int, program: int, port: int = 0) -> Track:
+def new_track(name: str, program: int, place: Place) -> Track:
     """The beginning of a named track of one instrument."""
+    port, channel = place
     ports = [meta(0, PORT, bytes([port]))] if port else []
     return [meta(0, NAME, name.encode()), *ports, Event(0, PROGRAM << 4 | channel, bytes([program]))]
 
@@ -174,7 +165,16 @@ def scale_tempos(tracks: list[Track], factor: float) -> list[Track]:
 
 
 def tempo(tick: int, qpm: float) -> Event:
-    return meta(tick, TEMPO, min(max(round(6e7 / qpm), 1), 0xFFFFFF).to_bytes(3, "big"))
+    return meta(tick, TEMPO, microseconds(qpm).to_bytes(3, "big"))
+
+
+def microseconds(qpm: float) -> int:
+    """Length of a quarter note as MIDI stores it."""
+    return min(max(round(6e7 / qpm), 1), 0xFFFFFF)
+
+
+def meter(tick: int, numerator: int, denominator: int) -> Event:
+    return meta(tick, METER, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
 
 
 def _is_tempo(event: Event) -> bool:
