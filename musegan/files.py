@@ -19,4 +19,12 @@ def replacing(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
+        temporary.chmod(_usual_mode())  # some libraries make files that only their owner can read
         os.replace(temporary, path)
+
+
+def _usual_mode() -> int:
+    """What the user's umask leaves of the permissions of a new file."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask

@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from musegan.config import Config
-from musegan.errors import ModelError, MuseganError
+from musegan.errors import ConfigError, ModelError, MuseganError
+from musegan.files import replacing
 from musegan.music.spec import RollSpec
 from musegan.networks import Discriminator, Generator
 from musegan.networks.controls import Controls
@@ -73,27 +74,80 @@ def save_model(model: ModelFile, path: Path) -> None:
 def load_model_file(path: Path, device: torch.device) -> ModelFile:
     """Read a model file. Raises `ModelError` when it is missing, damaged or of another format."""
     description = read_description(path)
-    spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
     try:
+        spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
+        _check_shapes(path, spec, config)
         tensors = load_file(path)
         prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
-        feel = tensors.pop("feel").numpy()
-        generator, discriminator = Generator(spec, config.model), Discriminator(spec, config.model)
-        for name, network in (("generator", generator), ("discriminator", discriminator)):
+        networks = _networks(spec, config)
+        for name, network in networks.items():
             load_weights(network, tensors, name)
             place(network, device)
             network.eval().requires_grad_(False)
-    except (SafetensorError, KeyError, RuntimeError) as error:
+        model = ModelFile(
+            spec=spec,
+            config=config,
+            **networks,
+            feel=tensors.pop("feel").numpy(),
+            prior=prior,
+            facts=description["facts"],
+        )
+        _check_values(model)
+    except _DAMAGE as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
-    return ModelFile(
-        spec=spec,
-        config=config,
-        generator=generator,
-        discriminator=discriminator,
-        feel=feel,
-        prior=prior,
-        facts=description["facts"],
-    )
+    return model
+
+
+_DAMAGE = (
+    ConfigError,
+    SafetensorError,
+    AttributeError,
+    KeyError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a description or tensors that are not what they should be raise."""
+
+
+def _networks(spec: RollSpec, config: Config) -> dict[str, Any]:
+    """The networks of a model, by their names in `ModelFile`."""
+    return {"generator": Generator(spec, config.model), "discriminator": Discriminator(spec, config.model)}
+
+
+def _check_shapes(path: Path, spec: RollSpec, config: Config) -> None:
+    """Raise `ValueError` where the tensors of a file are not those of the networks that it describes.
+
+    Nothing of their size is made, so a small file cannot ask for much memory.
+    """
+    with torch.device("meta"):
+        networks = _networks(spec, config)
+    wanted = {
+        f"{kind}.{name}": list(value.shape)
+        for kind, network in networks.items()
+        for name, value in network.state_dict().items()
+    }
+    with safe_open(path, framework="numpy") as file:
+        names = [name for name in file.keys() if name.partition(".")[0] in networks]  # noqa: SIM118
+        found = {name: file.get_slice(name).get_shape() for name in names}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(f"{name} is {found.get(name, 'missing')}, its settings make it {wanted.get(name)}")
+
+
+def _check_values(model: ModelFile) -> None:
+    """Raise `ValueError` where weights, feel or prior cannot be composed with."""
+    for kind, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+        for name, value in network.state_dict().items():
+            if not torch.isfinite(value).all():
+                raise ValueError(f"{kind}.{name} holds values that are not numbers")
+    if model.feel.shape != (model.spec.n_tracks, model.spec.steps_per_bar, 4):
+        raise ValueError(f"feel has shape {model.feel.shape}")
+    lengths = {len(getattr(model.prior, item.name)) for item in fields(Controls)}
+    if len(lengths) != 1 or 0 in lengths or model.prior.play.shape[1:2] != (model.spec.n_tracks,):
+        raise ValueError("its prior of controls does not fit")
 
 
 def place(network: nn.Module, device: torch.device) -> None:
@@ -110,16 +164,12 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str)
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description to a safetensors file, all or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         save_file(
             {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
             temporary,
             metadata={"musegan": json.dumps(description)},
         )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
@@ -131,8 +181,9 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
             description = json.loads((file.metadata() or {})["musegan"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ModelError(f"{path} is not a musegan file or is damaged: {error}") from error
-    if description.get("format") != expected:
-        raise ModelError(f"{path} is a {description.get('format')!r}; a {expected!r} is needed")
+    kind = description.get("format") if isinstance(description, dict) else None
+    if kind != expected:
+        raise ModelError(f"{path} is a {kind!r}; a {expected!r} is needed")
     return description
 
 
@@ -142,6 +193,11 @@ def describe_model(path: Path) -> dict[str, Any]:
     Raises `ModelError`.
     """
     description = read_description(path)
+    try:
+        RollSpec.from_dict(description["spec"])
+        Config.from_dict(description["config"])
+    except _DAMAGE as error:
+        raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     with safe_open(path, framework="numpy") as file:
         networks = {"generator": 0, "discriminator": 0}
         for name in file.keys():  # noqa: SIM118 - not a mapping

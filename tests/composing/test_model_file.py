@@ -1,0 +1,104 @@
+"""Model files that are damaged, hostile or from elsewhere: one sentence, and no memory for what they claim."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from musegan.composing.model_file import describe_model, load_model_file, save_model
+from musegan.errors import ModelError
+
+CPU = torch.device("cpu")
+
+
+def changed(source, target, change, tensors=None):
+    """A copy of a model file with another description."""
+    with safe_open(source, framework="pt") as file:
+        description = json.loads(file.metadata()["musegan"])
+    change(description)
+    save_file({**load_file(source), **(tensors or {})}, target, metadata={"musegan": json.dumps(description)})
+    return target
+
+
+def test_a_copy_that_is_not_changed_loads(model_path, tmp_path):
+    assert load_model_file(changed(model_path, tmp_path / "a.safetensors", lambda d: None), CPU).spec.n_tracks == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.pop("spec"),
+        lambda d: d.pop("config"),
+        lambda d: d.pop("facts"),
+        lambda d: d.update(spec=[1]),
+        lambda d: d.update(spec={"tracks": "drums"}),
+        lambda d: d["spec"].update(steps_per_beat="4"),
+        lambda d: d["spec"].update(steps_per_beat=5),
+        lambda d: d["spec"]["tracks"].pop(),
+        lambda d: d.update(config=None),
+        lambda d: d["config"].update(model=3),
+        lambda d: d["config"]["model"].update(widths=[]),
+        lambda d: d["config"]["model"].update(widths=[9]),
+        lambda d: d["config"]["model"].update(unheard_of=1),
+        lambda d: d["config"]["model"].update(styles=["a", "b", "c"]),
+    ],
+)
+def test_descriptions_that_do_not_fit(model_path, tmp_path, change):
+    path = changed(model_path, tmp_path / "a.safetensors", change)
+    with pytest.raises(ModelError, match="damaged or from another version"):
+        load_model_file(path, CPU)
+
+
+def test_a_description_that_is_no_table(model_path, tmp_path):
+    save_file(load_file(model_path), tmp_path / "a.safetensors", metadata={"musegan": "[1]"})
+    with pytest.raises(ModelError, match="is a None"):
+        describe_model(tmp_path / "a.safetensors")
+
+
+def test_the_memory_of_what_a_description_claims_is_not_taken(model_path, tmp_path):
+    path = changed(model_path, tmp_path / "a.safetensors", lambda d: d["config"]["model"].update(widths=[4000]))
+    code = f"""
+import resource, torch
+from musegan.composing.model_file import load_model_file
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load_model_file(__import__("pathlib").Path({str(path)!r}), torch.device("cpu"))
+except Exception as error:
+    print(type(error).__name__, "its settings make it" in str(error))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ModelError", "True", "True"]
+
+
+def test_weights_that_are_not_numbers(model_path, tmp_path):
+    name, value = next((n, v) for n, v in load_file(model_path).items() if n.startswith("generator.") and v.dim())
+    broken = value.clone()
+    broken.view(-1)[0] = float("nan")
+    path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {name: broken})
+    with pytest.raises(ModelError, match="not numbers"):
+        load_model_file(path, CPU)
+
+
+@pytest.mark.parametrize("name", ["play", "key", "density", "style"])
+def test_a_prior_without_entries(model_path, tmp_path, name):
+    empty = load_file(model_path)[f"prior.{name}"][:0]
+    path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {f"prior.{name}": empty})
+    with pytest.raises(ModelError, match="prior"):
+        load_model_file(path, CPU)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
+def test_model_files_have_the_permissions_that_the_user_wants(model_path, tmp_path):
+    before = os.umask(0o027)
+    try:
+        save_model(load_model_file(model_path, CPU), tmp_path / "a.safetensors")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.safetensors").stat().st_mode) == 0o640
