@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError
-from musegan.music.pianoroll import draw_notes
+from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
 
 FORMAT = "musegan dataset 1"
@@ -194,9 +194,7 @@ class Dataset:
         index = rows["pitch"].astype(np.int64) - spec.lowest_pitch
         shift = np.broadcast_to(np.asarray(semitones, np.int64), first_bars.shape)[item]
         index += np.where(np.array(spec.is_drum)[rows["track"]], 0, shift)
-        index += 12 * -np.minimum(index // 12, 0) if spec.n_pitches >= 12 else 0
-        over = np.maximum(index - spec.n_pitches, -1) // 12 + 1
-        index -= 12 * over
+        index = fold_octaves(index, spec.n_pitches)
         inside = (index >= 0) & (index < spec.n_pitches)
         out = np.zeros((len(first_bars), *spec.shape(n_bars)), np.uint8)
         draw_notes(

@@ -154,11 +154,19 @@ def transpose(roll: NDArray[np.uint8], semitones: int, spec: RollSpec) -> NDArra
     -------
     Same shape and dtype, a new array.
     """
-    target = np.arange(spec.n_pitches) + semitones
-    if spec.n_pitches >= 12:
-        target -= 12 * np.minimum(target // 12, 0)
-        target -= 12 * (np.maximum(target - spec.n_pitches, -1) // 12 + 1)
-    return map_pitches(roll, target, spec)
+    return map_pitches(roll, fold_octaves(np.arange(spec.n_pitches) + semitones, spec.n_pitches), spec)
+
+
+def fold_octaves(index: NDArray[np.int64], n_pitches: int) -> NDArray[np.int64]:
+    """Move pitch indices outside ``0 ... n_pitches - 1`` into it by as few octaves as possible.
+
+    Where no octave of a pitch is inside, which takes a range of less than one, it stays outside.
+    """
+    folded = index.copy()
+    folded[index < 0] %= 12
+    above = folded >= n_pitches
+    folded[above] = n_pitches - 12 + (folded[above] - n_pitches) % 12
+    return folded
 
 
 def map_pitches(roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSpec) -> NDArray[np.uint8]:

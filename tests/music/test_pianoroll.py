@@ -12,6 +12,7 @@ from musegan.music.pianoroll import (
     NOTE,
     ONSET,
     clean,
+    fold_octaves,
     notes_to_roll,
     roll_to_notes,
     sort_notes,
@@ -164,3 +165,14 @@ def test_transposition_folds_by_octaves(semitones):
 def test_stable_order_is_a_stable_argsort(keys):
     keys = np.array(keys, np.int64)
     assert np.array_equal(stable_order(keys), np.argsort(keys, kind="stable"))
+
+
+@pytest.mark.parametrize("n_pitches", [1, 8, 12, 13, 40])
+def test_octaves_are_folded_to_the_nearest_pitch_that_is_inside(n_pitches):
+    index = np.arange(-40, 90)
+    for old, new in zip(index, fold_octaves(index, n_pitches), strict=True):
+        inside = [pitch for pitch in range(n_pitches) if (pitch - old) % 12 == 0]
+        if inside:
+            assert new == min(inside, key=lambda pitch: abs(pitch - old))
+        else:
+            assert not 0 <= new < n_pitches
