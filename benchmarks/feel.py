@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from musegan.corpus.dataset import Dataset
 from musegan.errors import MidiError
+from musegan.files import MIDI_SUFFIXES
 from musegan.midi import read_notes, write_midi
 from musegan.midi.notes import GridNotes
 from musegan.midi.quantize import gather, in_range, to_steps
@@ -26,7 +27,6 @@ from musegan.music.pianoroll import clean
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 
-MUSIC = (".mid", ".midi")
 Played = tuple[NDArray, NDArray, NDArray, NDArray]
 """Of the notes of a file: track, step of the bar, velocity, steps late."""
 
@@ -76,7 +76,7 @@ def play(piece: Piece, humanize: float) -> Played:
 
 
 def from_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MUSIC)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
     found = []
     for index in np.random.default_rng(0).permutation(len(files)).tolist():
         try:

@@ -1,8 +1,17 @@
 """Errors a user can act on. The command line prints them as one line and exits with status 1."""
 
+from __future__ import annotations
+
 
 class MuseganError(Exception):
-    """Base of every error raised on purpose: what happened, which file or field, what to do."""
+    """Base of every error raised on purpose: what happened, which file or field, what to do.
+
+    `field` is the argument or setting to change; the command line adds its option for it.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ConfigError(MuseganError):
@@ -12,8 +21,8 @@ class ConfigError(MuseganError):
 class MidiError(MuseganError):
     """A music file cannot be read or written."""
 
-    def __init__(self, message: str, reason: str = "unreadable") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, reason: str = "unreadable", *, field: str | None = None) -> None:
+        super().__init__(message, field=field)
         self.reason = reason
         """Short category, counted in the report of ``prepare``."""
 

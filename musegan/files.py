@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the suffixes of MIDI."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from musegan.errors import MuseganError
+
+WRITTEN_MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = (*WRITTEN_MIDI_SUFFIXES, ".rmi", ".kar")
+"""Of files that are read as MIDI."""
+
+
+def refuse_overwrite(path: Path, force: bool) -> None:
+    """Raise `MuseganError` when `path` exists and `force` is off."""
+    if path.exists() and not force:
+        raise MuseganError(f"{path} exists already; choose another name or replace it", field="force")
 
 
 @contextmanager

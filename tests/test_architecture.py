@@ -1,6 +1,7 @@
 """The house: imports point down only, and what needs no torch starts without it."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "musegan"
 
 ROOMS = """
-errors files
+errors
+files
 music
 config midi metrics
 networks render corpus
@@ -50,6 +52,15 @@ def test_imports_point_down_only():
             if target != room and level[target] >= level[room]:
                 upward.append((path.relative_to(PACKAGE).as_posix(), target))
     assert upward == [EXCEPTION]
+
+
+def test_errors_outside_the_command_line_name_fields_and_no_options():
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "cli"]
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error"):
+                found = re.findall(r"(?<!pip install )--[a-z]+", ast.unparse(node))
+                assert not found, f"{path.name} says {found}: name the field instead"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from musegan.errors import MuseganError
+
+_OPTIONS = {
+    "force": "--force",
+    "resume": "--resume",
+    "track_map": "--map PART=TRACK",
+    "spec": "--ensemble",
+    "device": "--device cpu",
+    "train.batch_size": "--batch-size N",
+}
+"""What the commands call an argument or setting; other settings have ``--set``."""
+
+
+def _option_for(error: MuseganError) -> str:
+    if error.field is None:
+        return ""
+    return f" ({_OPTIONS.get(error.field) or f'--set {error.field}=...'})"
 
 
 class MuseganGroup(TyperGroup):
@@ -18,7 +33,7 @@ class MuseganGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MuseganError as error:
-            say(f"error: {error}")
+            say(f"error: {error}{_option_for(error)}")
             raise typer.Exit(1) from error
 
 
@@ -35,12 +50,6 @@ app = typer.Typer(
 def say(message: str) -> None:
     """Print to stderr: progress, warnings and facts. Results go to stdout."""
     typer.echo(message, err=True)
-
-
-def refuse_overwrite(path: Path, force: bool) -> None:
-    """Raise `MuseganError` when `path` exists and `force` is off."""
-    if path.exists() and not force:
-        raise MuseganError(f"{path} exists already; choose another name or add --force to replace it")
 
 
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]

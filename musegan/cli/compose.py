@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from musegan.cli.common import Force, app, refuse_overwrite, say
+from musegan.cli.common import Force, app, say
 from musegan.cli.parse import bar_range, densities, names, rests
 from musegan.errors import ConfigError, MuseganError
+from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
+from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model
@@ -50,7 +52,9 @@ class Shared:
     style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
     key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
     snap: Annotated[bool, typer.Option("--snap", help="Move notes outside the key's scale to it.")] = False
-    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.", min=4, max=1000)] = None
+    tempo: Annotated[
+        float | None, typer.Option(help="Quarter notes a minute.", min=SLOWEST_QPM, max=FASTEST_QPM)
+    ] = None
     humanize: Annotated[float, typer.Option(help="Feel of velocity and timing, 0 to 1.", min=0.0, max=1.0)] = 1.0
     no_humanize: Annotated[bool, typer.Option("--no-humanize", help="Flat and exactly on the grid.")] = False
     stems: Annotated[bool, typer.Option("--stems", help="Also write one file a track.")] = False
@@ -237,7 +241,7 @@ def _outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
     path = output or Path(f"{verb}-{shared.seed}.mid")
     if path.is_dir():
         path = path / f"{verb}-{shared.seed}.mid"
-    if path.suffix.lower() not in (".mid", ".midi"):
+    if path.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
         raise ConfigError(
             f"{path} is not a MIDI file name; end it with .mid, and use `musegan render` for the rest"
         )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
+from musegan.cli.common import AsJson, Force, app, say
+from musegan.files import refuse_overwrite
 
 if TYPE_CHECKING:
     from musegan.evaluation import Evaluation

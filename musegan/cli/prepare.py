@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, refuse_overwrite, say
+from musegan.cli.common import AsJson, Force, app, say
 from musegan.errors import MuseganError
+from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
 
 if TYPE_CHECKING:

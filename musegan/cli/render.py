@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from musegan.cli import parse
-from musegan.cli.common import Force, app, refuse_overwrite
+from musegan.cli.common import Force, app
+from musegan.files import refuse_overwrite
 
 
 @app.command()

@@ -101,7 +101,8 @@ class Model(ModelFile):
             heard = [name for name, line in zip(self.spec.track_names, piece.roll, strict=True) if line.any()]
             raise ConfigError(
                 f"the tracks to keep have no notes; the piece has notes for {', '.join(heard) or 'no track'}. "
-                "If a part was taken for the wrong track, correct it with --map PART=TRACK"
+                "If a part was taken for the wrong track, correct that",
+                field="track_map",
             )
         return self.fill(piece, mask, wishes=wishes)
 

@@ -234,5 +234,5 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise MuseganError(f"the device {name!r} cannot be used ({error}); try --device cpu") from error
+        raise MuseganError(f"the device {name!r} cannot be used ({error}); try cpu", field="device") from error
     return device

@@ -110,7 +110,7 @@ def prepare(
             if progress:
                 progress(tally.n_files, max(tally.n_files, len(files)))
         if not tally.n_songs:
-            raise DatasetError(tally.failure())
+            raise tally.failure()
     return tally.report(Dataset(output), log_path, time.monotonic() - began)
 
 
@@ -176,12 +176,16 @@ class _Tally:
     def _tell(self, *fields: str) -> None:
         self.log.write("\t".join(" ".join(field.split()) for field in fields) + "\n")
 
-    def failure(self) -> str:
+    def failure(self) -> DatasetError:
         """Why there is no dataset."""
         if not self.n_files:
-            return f"there are no music files in the sources; {' '.join(MUSIC_SUFFIXES)} and archives are read"
+            suffixes = " ".join(MUSIC_SUFFIXES)
+            return DatasetError(f"there are no music files in the sources; {suffixes} and archives are read")
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.most_common())
-        return f"none of the {self.n_files} files can be used ({reasons}); another --ensemble may fit them"
+        return DatasetError(
+            f"none of the {self.n_files} files can be used ({reasons}); another ensemble may fit them",
+            field="spec",
+        )
 
     def report(self, dataset: Dataset, log_path: Path, seconds: float) -> PrepareReport:
         content = describe_dataset(dataset)

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from musegan.errors import DatasetError
-from musegan.midi.read import MIDI_SUFFIXES, NOTATION_SUFFIXES
+from musegan.files import MIDI_SUFFIXES
+from musegan.midi.notation import NOTATION_SUFFIXES
 from musegan.midi.repair import MAX_BYTES
 
 MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)

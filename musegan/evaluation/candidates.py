@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
+from musegan.files import MIDI_SUFFIXES
 from musegan.metrics import Rolls, Values, loose_cells
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
@@ -24,7 +25,6 @@ Progress = Callable[[str, float], None]
 
 BATCH = 64  # phrases or pieces composed at once
 SHORT_BARS = 8  # phrases of a folder up to this length may end in silence
-SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class FolderCandidate:
 
     def __init__(self, folder: Path, spec: RollSpec) -> None:
         self.name, self.spec = folder.resolve().name, spec
-        self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
         if not self.paths:
             raise DatasetError(f"there are no MIDI files in {folder}")
 

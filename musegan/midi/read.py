@@ -19,9 +19,7 @@ from musegan.errors import MidiError
 from musegan.midi import repair
 from musegan.midi.notation import NOTATION_SUFFIXES, read_notation
 from musegan.midi.score import Part, Score, one_after_another
-
-MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
-SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # other tempos are no tempos and are ignored
+from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 
 def read_score(source: str | Path | bytes, name: str | None = None) -> Score:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from musegan.errors import MidiError, MuseganError
-from musegan.files import replacing
+from musegan.errors import MidiError
+from musegan.files import refuse_overwrite, replacing
 from musegan.midi import repair
 from musegan.midi.tracks import KEY, MARKER, META, METER, TEMPO, Event, merge, name_of, read_tracks, to_bytes
 
@@ -56,8 +56,7 @@ def write_file(data: bytes, path: Path, *, stems: bool = False, force: bool = Tr
     """
     files = {path: data, **(stem_files(data, path) if stems else {})}
     for target in files:
-        if target.exists() and not force:
-            raise MuseganError(f"{target} exists already; choose another name or allow it to be replaced")
+        refuse_overwrite(target, force)
     for target, content in files.items():
         try:
             with replacing(target) as temporary:

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
 from musegan.music.harmony import Key
-from musegan.music.spec import RollSpec
-
-SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # MIDI stores the microseconds of a quarter note in 24 bits
+from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

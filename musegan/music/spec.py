@@ -22,6 +22,9 @@ else:
     import tomli as tomllib
 
 
+SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # quarter notes a minute; MIDI stores microseconds in 24 bits
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrackSpec:
     """One instrument line of an ensemble."""

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musegan.errors import ConfigError, MuseganError
+from musegan.errors import ConfigError
+from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 
 if TYPE_CHECKING:
     from musegan.music.piece import Piece
 
-MIDI_SUFFIXES = (".mid", ".midi")
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl")
-SUFFIXES = MIDI_SUFFIXES + IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
+SUFFIXES = WRITTEN_MIDI_SUFFIXES + IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
 
 
 def write(
@@ -65,12 +65,11 @@ def write(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ConfigError(f"{path} does not end in one of {' '.join(SUFFIXES)}")
-    if suffix in MIDI_SUFFIXES:
+    if suffix in WRITTEN_MIDI_SUFFIXES:
         from musegan.midi.write import write_files
 
         return write_files(piece, path, humanize=humanize, stems=stems, chords=chords, force=force)
-    if path.exists() and not force:
-        raise MuseganError(f"{path} exists already; choose another name or allow it to be replaced")
+    refuse_overwrite(path, force)
     if suffix in IMAGE_SUFFIXES:
         from musegan.render.image import draw
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from musegan.composing.model_file import save_model
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, MuseganError
+from musegan.files import replacing
 from musegan.training.phrases import sample_prior
 from musegan.training.processes import Processes
 from musegan.training.samples import Sampler
@@ -63,9 +63,9 @@ def train(
     """
     checkpoint = run / "checkpoint.safetensors"
     if resume and not checkpoint.is_file():
-        raise ConfigError(f"{run} has no checkpoint to resume; start it without --resume")
+        raise ConfigError(f"{run} has no checkpoint to resume; start it anew", field="resume")
     if not resume and run.exists() and any(run.iterdir()):
-        raise ConfigError(f"{run} is not empty; add --resume to go on with it or choose another folder")
+        raise ConfigError(f"{run} is not empty; resume it or choose another folder", field="resume")
     keep_freed_memory()
     processes = Processes(device)
     trainer = Trainer(dataset, config, processes, init)
@@ -137,9 +137,10 @@ def _iterate(trainer: Trainer) -> dict[str, Tensor]:
             raise
         size = trainer.config.train.batch_size
         raise MuseganError(
-            f"out of memory with {size} phrases an iteration on {trainer.device}; lower it, as with "
-            f"--batch-size {max(size // 2, 1)}, or choose a smaller --preset or smaller model.widths. The last "
-            "checkpoint is kept: --resume goes on, also with another batch size"
+            f"out of memory with {size} phrases an iteration on {trainer.device}; lower it, as to "
+            f"{max(size // 2, 1)}, or choose a smaller preset or smaller model.widths. The last checkpoint is "
+            "kept and can be resumed with another batch size",
+            field="train.batch_size",
         ) from error
 
 
@@ -162,12 +163,12 @@ def _average(pending: list[dict[str, Tensor]], trainer: Trainer) -> dict[str, fl
         iteration = trainer.phrases_seen // trainer.config.train.batch_size - len(pending) + int(bad[0, 0]) + 1
         raise MuseganError(
             f"training stopped: {names[int(bad[0, 1])]} is not a number in iteration {iteration}; the last "
-            "checkpoint is from before that. Try a higher train.gamma or a lower train.learning_rate, and --resume"
+            "checkpoint is from before that. Resume it with a higher train.gamma or a lower train.learning_rate",
+            field="resume",
         )
     return {name: float(value) for name, value in zip(names, values.mean(0).cpu(), strict=True)}
 
 
 def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -47,7 +47,8 @@ class PhraseSource:
         if not len(self.windows):
             raise DatasetError(
                 f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} "
-                "split; add songs, or lower --set train.min_tracks"
+                "split; add songs, or lower train.min_tracks",
+                field="train.min_tracks",
             )
         known = dataset.styles if styles is None else list(styles)
         # The last entry is for songs without a label, whose index is -1.

@@ -120,7 +120,7 @@ def test_out_of_memory_says_what_to_lower(dataset, tmp_path, monkeypatch, error)
         raise error
 
     monkeypatch.setattr(Trainer, "iterate", too_much)
-    with pytest.raises(MuseganError, match="--batch-size 2"):
+    with pytest.raises(MuseganError, match="4 phrases an iteration on cpu; lower it, as to 2"):
         run(dataset, tmp_path / "run")
 
 
