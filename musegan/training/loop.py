@@ -22,10 +22,11 @@ from torch import Tensor
 from musegan.composing.model_file import save_model
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.errors import ConfigError, MuseganError
+from musegan.errors import MuseganError
 from musegan.files import replacing
 from musegan.training.phrases import sample_prior
 from musegan.training.processes import Processes
+from musegan.training.run_folder import run_folder
 from musegan.training.samples import Sampler
 from musegan.training.trainer import Trainer
 
@@ -58,19 +59,17 @@ def train(
 ) -> Iterator[Progress]:
     """Train until `config.train.n_phrases` are seen or `stop` answers True, and save either way.
 
-    Yields a `Progress` for every line of the log. Raises `ConfigError` when the run folder is in use or has
-    nothing to resume, `MuseganError` when a loss is not a number or memory runs out.
+    Yields a `Progress` for every line of the log. A run that was killed before its first checkpoint starts afresh.
+    Raises `ConfigError` when the run folder cannot be used, `MuseganError` when a loss is not a number or memory
+    runs out.
     """
-    checkpoint = run / "checkpoint.safetensors"
-    if resume and not checkpoint.is_file():
-        raise ConfigError(f"{run} has no checkpoint to resume; start it anew", field="resume")
-    if not resume and run.exists() and any(run.iterdir()):
-        raise ConfigError(f"{run} is not empty; resume it or choose another folder", field="resume")
     keep_freed_memory()
     processes = Processes(device)
-    trainer = Trainer(dataset, config, processes, init)
-    best_score = trainer.load(checkpoint) if resume else math.inf
-    yield from _loop(trainer, run, best_score, stop)
+    checkpoint = "checkpoint.safetensors"
+    with run_folder(run, resume, [checkpoint], processes.is_main) as can_resume:
+        trainer = Trainer(dataset, config, processes, init)
+        best_score = trainer.load(run / checkpoint) if can_resume else math.inf
+        yield from _loop(trainer, run, best_score, stop)
 
 
 def _loop(trainer: Trainer, run: Path, best_score: float, stop: Callable[[], bool]) -> Iterator[Progress]:

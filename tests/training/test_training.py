@@ -130,15 +130,6 @@ def test_other_errors_stay_what_they_are(dataset, tmp_path, monkeypatch):
         run(dataset, tmp_path / "run")
 
 
-def test_folders_in_use_or_without_a_checkpoint_are_refused(dataset, tmp_path):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="not empty"):
-        run(dataset, tmp_path / "full")
-    with pytest.raises(ConfigError, match="no checkpoint"):
-        run(dataset, tmp_path / "full", resume=True)
-
-
 def test_a_checkpoint_of_other_sizes_is_refused(dataset, tmp_path):
     run(dataset, tmp_path / "run", TINY.with_settings(["train.n_phrases=8"]))
     with pytest.raises(ModelError, match="other settings"):
