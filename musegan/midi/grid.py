@@ -20,19 +20,25 @@ _MIN_OFFSET = 0.25  # steps; a smaller constant offset is a way of playing, and 
 _MIN_GAIN = 1.5  # how much better than the beats of the file others must fit to be believed
 _MIN_ONSETS = 64  # in a song whose beats may be elsewhere
 
+_OFF_BEAT = (0.42, 0.72)  # of a beat, around its middle; later is a sixteenth
+_LATEST_STRAIGHT = 0.54  # of a beat
+_MIN_OFF_BEATS = 16
+_MIN_SWUNG = 0.8  # share of the off-beats
+
 # How often notes start at a place in the beat: on it, half way, on the sixteenths, on the triplets.
 _PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
 
 
 def runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
-    """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's.
+    """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's, or of
+    which two or more make one, as two bars of 2/4 make one of 4/4.
 
     A time signature starts a bar, except where it repeats a meter of the same length at a bar line. 4/4 is
     assumed before the first. One that misses a bar line by less than a sixteenth note is meant to be on it.
     """
     bar = spec.beats_per_bar * score.ticks_per_beat
     tolerance = score.ticks_per_beat / 4
-    fits = score.meters[:, 0] * 4 == spec.beats_per_bar * score.meters[:, 1]
+    fits = spec.beats_per_bar * score.meters[:, 1] % np.maximum(score.meters[:, 0] * 4, 1) == 0
     begins, fit = [0.0], [spec.beats_per_bar == 4]
     for tick, does_fit in zip(score.meter_ticks.tolist(), fits.tolist(), strict=True):
         from_line = (tick - begins[-1] + bar / 2) % bar - bar / 2
@@ -44,7 +50,8 @@ def runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
             begins.append(begin)
             fit.append(does_fit)
     ends = [*begins[1:], np.inf]
-    return [(begin, end) for begin, end, is_fit in zip(begins, ends, fit, strict=True) if is_fit]
+    runs = zip(begins, ends, fit, strict=True)
+    return [(begin, end) for begin, end, is_fit in runs if is_fit and end - begin > bar - tolerance]
 
 
 def grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
@@ -53,6 +60,24 @@ def grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -
     The mean direction of the onsets on the circle of a step. 0 when it is weak or a matter of style.
     """
     return _fine_offset(_histogram(start, ticks_per_beat), spec) * ticks_per_beat
+
+
+def swing_of(start: NDArray[np.int64], ticks_per_beat: int) -> float:
+    """Where the second half of a beat begins in it: 0.5 when it is straight, 2/3 in a shuffle.
+
+    The median place of the onsets around the middle of a beat, believed when nearly all of them are late. `start`
+    counts from a beat.
+    """
+    place = start % ticks_per_beat / ticks_per_beat
+    off_beats = place[(place > _OFF_BEAT[0]) & (place < _OFF_BEAT[1])]
+    is_swung = len(off_beats) >= _MIN_OFF_BEATS and np.mean(off_beats > _LATEST_STRAIGHT) >= _MIN_SWUNG
+    return float(np.median(off_beats)) if is_swung else 0.5
+
+
+def swing(start: NDArray[np.float64], ticks_per_beat: int, place: float) -> NDArray[np.float64]:
+    """Ticks of a straight beat moved so that its second half begins at `place`, and all others in proportion."""
+    beat, rest = np.divmod(start / ticks_per_beat, 1)
+    return (beat + np.interp(rest, [0, 0.5, 1], [0, place, 1])) * ticks_per_beat
 
 
 def song_offset(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.grid import grid_offset, runs_in_meter
+from musegan.midi.grid import grid_offset, runs_in_meter, swing_of
 from musegan.midi.quantize import MAX_SILENCE_BARS, gather, in_range, main_tempo, map_parts, on_grid, to_steps
 from musegan.midi.read import end_of_file, read_bytes, read_score
 from musegan.midi.score import Part, Score
+from musegan.music.pianoroll import NOTE
 from musegan.music.spec import RollSpec
 
 MAX_BARS = 4096
+_DRUM_NAME = re.compile(r"\b(drum ?(s|kit|set)|percussion)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +29,30 @@ class GridNotes:
     score: Score
     notes: NDArray  # (note,), NOTE, starts counted from bar 1 of the file
     n_bars: int
+    music_end_bar: int  # bars up to the last note of any part, without silence at the end of the file
     tempo_qpm: float  # the tempo that lasts longest
     mapping: tuple[int | None, ...]  # for each part of the score its track, None: it has none
     n_outside: int  # notes of mapped parts that are left out because their pitch is outside the spec
     first_bar_tick: float  # tick of the first bar line; negative when the file begins with a pickup bar
     ticks_per_bar: int
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
+    swing: float = 0.5  # where the second half of a beat begins in it, see grid.swing_of
+    removed: frozenset[int] = frozenset()  # parts that are taken out: they are neither heard nor written
+    is_cut: bool = False  # what the file has after `n_bars` is not written
+
+    def until(self, n_bars: int, spec: RollSpec) -> GridNotes:
+        """The first `n_bars` bars; notes that ring on end with them."""
+        n_steps = n_bars * spec.steps_per_bar
+        notes = self.notes[self.notes["start"] < n_steps]
+        notes["duration"] = np.minimum(notes["duration"], n_steps - notes["start"])
+        end = min(self.music_end_bar, n_bars)
+        return replace(self, notes=notes, n_bars=n_bars, music_end_bar=end, is_cut=True)
+
+    def without(self, parts: Collection[int], spec: RollSpec) -> GridNotes:
+        """All but some parts of the score."""
+        removed = self.removed | frozenset(parts)
+        notes, n_outside = _notes_on_grid(self, removed, spec)
+        return replace(self, notes=notes, n_outside=n_outside, removed=removed)
 
 
 def read_notes(
@@ -47,7 +68,7 @@ def read_notes(
     source : path or bytes
     track_map : mapping, optional
         Track name by part name (case ignored) or part number from 1, for parts that the rules of the ensemble
-        (`map_parts`) would put elsewhere.
+        (`map_parts`) would put elsewhere. A name must fit one part only.
     name : str, optional
         As for `read_score`.
 
@@ -55,54 +76,87 @@ def read_notes(
     ------
     MidiError
         The file cannot be read, changes its meter or is not in the meter of the spec, is longer than
-        `MAX_BARS`, or has no part of that name.
+        `MAX_BARS`, has no part of that name or several, or one on the drum channel that is to be pitched.
     ConfigError
         `track_map` names a track that the ensemble has not.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
     score = read_score(data, name)
-    mapping = _apply_track_map(score.parts, map_parts(score.parts, spec), track_map or {}, spec, name)
-    ticks, n_outside = in_range(gather(score.parts, mapping), spec)
+    mapping = _map_parts(score.parts, track_map or {}, spec, name)
+    ticks, _ = in_range(gather(score.parts, mapping), spec)
     ticks_per_bar = spec.beats_per_bar * score.ticks_per_beat
     first_bar_tick = _first_bar_tick(score, spec, name)
     offset = grid_offset(ticks.start, score.ticks_per_beat, spec)
-    n_bars = _count_bars(score, spec, first_bar_tick + offset, end_of_file(data, name))
+    music_end_bar = _bars_with_notes(score, spec, first_bar_tick + offset)
+    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, end_of_file(data, name)))
     if n_bars > MAX_BARS:
         raise MidiError(f"{name} has {n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
-    step = score.ticks_per_beat / spec.steps_per_beat
-    steps, _ = to_steps(ticks, first_bar_tick + offset, step, spec, n_bars * spec.steps_per_bar)
-    np.minimum(steps.end, n_bars * spec.steps_per_bar, out=steps.end)
-    return GridNotes(
+    grid = GridNotes(
         score=score,
-        notes=on_grid(steps, 0),
+        notes=np.empty(0, NOTE),
         n_bars=n_bars,
+        music_end_bar=music_end_bar,
         tempo_qpm=main_tempo(score, first_bar_tick, first_bar_tick + n_bars * ticks_per_bar),
         mapping=mapping,
-        n_outside=n_outside,
+        n_outside=0,
         first_bar_tick=first_bar_tick,
         ticks_per_bar=ticks_per_bar,
         offset_ticks=offset,
+        swing=swing_of(ticks.start - first_bar_tick, score.ticks_per_beat),
     )
+    return grid.without((), spec)
 
 
-def _apply_track_map(
-    parts: Sequence[Part],
-    mapping: tuple[int | None, ...],
-    track_map: Mapping[str, str],
-    spec: RollSpec,
-    name: str,
+def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) -> tuple[NDArray, int]:
+    """The notes of the mapped parts that are not removed, as NOTE, and how many are out of range."""
+    mapping = [None if part in removed else track for part, track in enumerate(grid.mapping)]
+    ticks, n_outside = in_range(gather(grid.score.parts, mapping), spec)
+    n_steps = grid.n_bars * spec.steps_per_bar
+    step = grid.score.ticks_per_beat / spec.steps_per_beat
+    steps, _ = to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, n_steps)
+    np.minimum(steps.start, n_steps - 1, out=steps.start)
+    np.minimum(steps.end, n_steps, out=steps.end)
+    return on_grid(steps, 0), n_outside
+
+
+def find_part(parts: Sequence[Part], wanted: str, name: str) -> int:
+    """Index of a part by its number from 1 or its name (case ignored). Raises `MidiError` when there is none, or
+    when several have that name."""
+    text = wanted.strip().lower()
+    if text.isdigit() and 1 <= int(text) <= len(parts):
+        return int(text) - 1
+    found = [index for index, part in enumerate(parts) if part.name.lower() == text]
+    if len(found) > 1:
+        numbers = ", ".join(str(index + 1) for index in found)
+        raise MidiError(f"{name} has several parts {wanted!r}; choose by number: {numbers}", "no such part")
+    if not found:
+        known = ", ".join(f"{index + 1} {part.name!r}" for index, part in enumerate(parts))
+        raise MidiError(f"{name} has no part {wanted!r}; it has {known}", "no such part")
+    return found[0]
+
+
+def _map_parts(
+    parts: Sequence[Part], track_map: Mapping[str, str], spec: RollSpec, name: str
 ) -> tuple[int | None, ...]:
-    chosen = list(mapping)
+    """The track of each part: what the user says, or else the rules of the ensemble.
+
+    A part without a program of its own that is called drums is taken for drums.
+    """
+    chosen = list(map_parts(parts, spec))
+    drums = next((index for index, is_drum in enumerate(spec.is_drum) if is_drum), None)
+    for index, part in enumerate(parts):
+        if drums is not None and part.program == 0 and _DRUM_NAME.search(part.name):
+            chosen[index] = drums
     for part_name, track_name in track_map.items():
-        wanted = part_name.strip().lower()
-        track = spec.track_index(track_name)
-        hits = [i for i, part in enumerate(parts) if wanted in (part.name.lower(), str(i + 1))]
-        if not hits:
-            known = ", ".join(f"{i + 1} {part.name!r}" for i, part in enumerate(parts))
-            raise MidiError(f"{name} has no part {part_name!r}; it has {known}", "no such part")
-        for index in hits:
-            chosen[index] = track
+        index, track = find_part(parts, part_name, name), spec.track_index(track_name)
+        if parts[index].is_drum and not spec.tracks[track].is_drum:
+            raise MidiError(
+                f"part {index + 1} of {name} is on the drum channel, where pitches are instruments; it cannot be "
+                f"taken for {track_name}",
+                "drums",
+            )
+        chosen[index] = track
     return tuple(chosen)
 
 
@@ -129,14 +183,22 @@ def _first_bar_tick(score: Score, spec: RollSpec, name: str) -> float:
     return begin - bar
 
 
-def _count_bars(score: Score, spec: RollSpec, first_tick: float, end_of_file: int) -> int:
-    """Bars up to the last onset, release and end of the file.
-
-    Up to a sixteenth note over a bar line is let off, and an end of file long after the last note is not meant.
-    """
-    beat, bar = score.ticks_per_beat, score.ticks_per_beat * spec.beats_per_bar
+def _bars_with_notes(score: Score, spec: RollSpec, first_tick: float) -> int:
+    """Bars up to the last onset and release. A note that begins a little before a bar line and ends with a
+    sixteenth note after it has been played early or late, and begins no bar."""
+    bar = score.ticks_per_beat * spec.beats_per_bar
     onset = max(int(part.start.max()) for part in score.parts)
-    last_step = round((onset - first_tick) / beat * spec.steps_per_beat)
+    return max(int((onset - first_tick) // bar) + 1, _bars_until(score.end_tick, score, spec, first_tick))
+
+
+def _bars_of_file(score: Score, spec: RollSpec, first_tick: float, end_of_file: int) -> int:
+    """Bars up to the end of the file; an end long after the last note is not meant and gives 0."""
+    bar = score.ticks_per_beat * spec.beats_per_bar
     is_meant = end_of_file - score.end_tick <= MAX_SILENCE_BARS * bar
-    end = max(score.end_tick, end_of_file) if is_meant else score.end_tick
-    return max(last_step // spec.steps_per_bar + 1, -int(-(end - first_tick - beat / 4) // bar))
+    return _bars_until(end_of_file, score, spec, first_tick) if is_meant else 0
+
+
+def _bars_until(tick: int, score: Score, spec: RollSpec, first_tick: float) -> int:
+    """Bars that a tick needs; up to a sixteenth note over a bar line is let off."""
+    beat = score.ticks_per_beat
+    return -int(-(tick - first_tick - beat / 4) // (beat * spec.beats_per_bar))

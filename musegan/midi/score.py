@@ -42,6 +42,15 @@ class Score:
         """Tick of the last release, 0 without notes."""
         return max((int(part.end.max()) for part in self.parts), default=0)
 
+    def usual_tempo(self, begin: float, end: float) -> float:
+        """The median tempo of the ticks between two, in qpm: that of the body, not of a slower end."""
+        ticks = np.concatenate([[0], self.tempo_ticks, [max(end, self.end_tick)]])
+        tempos = np.concatenate([[120.0], self.tempo_qpm])
+        lengths = np.diff(np.clip(ticks, begin, end))
+        order = np.argsort(tempos, kind="stable")
+        middle = np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)
+        return float(tempos[order[middle]])
+
 
 def one_after_another(scores: list[Score]) -> Score:
     """Scores of the same ticks a beat as one."""

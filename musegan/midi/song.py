@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,20 @@ class Song:
     grid: GridNotes  # how the file was understood: parts, the track of each, bar lines
     name: str  # for messages
     data: bytes = field(repr=False)  # the file itself
+
+    def until(self, n_bars: int) -> Song:
+        """The first `n_bars` bars: what follows is left out when it is written, also of parts that fit no track.
+        Raises `ConfigError` when there are not so many."""
+        piece = self.piece.cut(0, n_bars)
+        return replace(self, piece=piece, grid=self.grid.until(n_bars, piece.spec))
+
+    def alone(self, parts: Collection[int]) -> Song:
+        """Of the tracks that `parts` (indices) are taken for, only these parts; the others of these tracks are
+        left out."""
+        tracks = {self.grid.mapping[part] for part in parts}
+        others = [i for i, track in enumerate(self.grid.mapping) if track in tracks - {None} and i not in parts]
+        grid = self.grid.without(others, self.piece.spec)
+        return replace(self, grid=grid, piece=_piece(grid, self.piece.spec))
 
     def write(
         self,
@@ -86,7 +100,7 @@ def read(
         The ensemble, which is that of the model that is to compose: ``model.spec``. With None every part of the
         file is a track of its own, with all pitches.
     track_map : mapping, optional
-        Track by name or number (from 1) of a part, for parts that the rules of the ensemble would put elsewhere.
+        Track by number (from 1) or name of a part, for parts that the rules of the ensemble would put elsewhere.
 
     Raises
     ------
@@ -101,12 +115,14 @@ def read(
         spec = ensemble_of(read_score(data, name), name)
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
+    return Song(piece=_piece(grid, spec), grid=grid, name=name, data=data)
+
+
+def _piece(grid: GridNotes, spec: RollSpec) -> Piece:
     roll = notes_to_roll(grid.notes, spec, grid.n_bars)
-    piece = Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm)
     shares = sounding_shares(roll, spec)
-    if shares.any():
-        piece = replace(piece, key=estimate_key(shares))
-    return Song(piece=piece, grid=grid, name=name, data=data)
+    key = estimate_key(shares) if shares.any() else None
+    return Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm, key=key)
 
 
 def ensemble_of(score: Score, name: str) -> RollSpec:

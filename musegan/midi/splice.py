@@ -28,21 +28,23 @@ from musegan.midi.tracks import (
     Track,
     Voice,
     find_notes,
-    from_score,
-    match_parts,
     merge,
     name_of,
     new_track,
     note_off,
     note_on,
     port_of,
-    read_tracks,
     scale_tempos,
     to_bytes,
+    tracks_and_parts,
+    with_tempo,
 )
 from musegan.midi.write import chord_track
 from musegan.music.pianoroll import HELD, ONSET, SILENT
 from musegan.music.piece import Piece
+
+_BARS_OF_TEMPO = 8  # before new bars, that say how fast these go
+_SAME_TEMPO = 0.02  # relative; smaller changes are a way of playing
 
 Place = tuple[int, int]
 """Track of the file and channel."""
@@ -81,25 +83,12 @@ def splice(
     """
     if piece.given is None or piece.n_bars < grid.n_bars:
         raise MidiError(f"the piece is not made from {name}: it keeps nothing or has fewer than its bars")
-    tracks, parts = _read(data, grid, name)
+    tracks, parts = tracks_and_parts(data, grid.score, name)
     splicer = _Splicer(tracks, parts, grid, piece)
     result = splicer.run(humanize)
     if chords:
         result.append(splicer.chord_track())
     return to_bytes(result, grid.score.ticks_per_beat)
-
-
-def _read(data: bytes, grid: GridNotes, name: str) -> tuple[list[Track], dict[Voice, int]]:
-    """The tracks of the file and the part that each voice is; made from the score where the file is not MIDI or
-    does not say the same as the score."""
-    parts = None
-    if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
-        tracks = read_tracks(data, name)
-        parts = match_parts(find_notes(tracks), grid.score)
-    if parts is None:
-        tracks = from_score(grid.score)
-        parts = {voice: voice.track - 1 for voice in find_notes(tracks)}
-    return tracks, parts
 
 
 @dataclass
@@ -141,8 +130,18 @@ class _Splicer:
             merge(track, added, self.end, early)
             for track, added, early in zip(changed, self.added, self.early, strict=True)
         ]
+        if self.piece.n_bars > self.grid.n_bars:
+            merged = self._go_on_in_tempo(merged)
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
+
+    def _go_on_in_tempo(self, tracks: list[Track]) -> list[Track]:
+        """New bars go as fast as those before them did on the whole, also after a ritardando."""
+        bars = np.flatnonzero(self.given.any(0))
+        line = self._tick_of((int(bars[-1]) + 1 if len(bars) else 0) * self.piece.spec.steps_per_bar)
+        usual = self.grid.score.usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
+        last = self.grid.score.usual_tempo(line - 1, line)
+        return with_tempo(tracks, line, usual) if abs(last / usual - 1) > _SAME_TEMPO else tracks
 
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
@@ -158,7 +157,8 @@ class _Splicer:
         return max(round(self.begin + step * self.step), 0)
 
     def _bar_of(self, tick: int) -> int:
-        return min(self._step_of(tick) // self.piece.spec.steps_per_bar, self.piece.n_bars - 1)
+        """Of a note of the file. One just before the last bar line is a note of the last bar."""
+        return min(self._step_of(tick) // self.piece.spec.steps_per_bar, self.grid.n_bars - 1)
 
     def _composed_regions(self, row: int) -> list[tuple[int, int]]:
         """First and end tick of each run of composed bars of a track, rounded as notes are."""

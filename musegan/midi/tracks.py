@@ -164,6 +164,15 @@ def scale_tempos(tracks: list[Track], factor: float) -> list[Track]:
     return scaled
 
 
+def with_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
+    """From `tick` on one tempo instead of those of the file."""
+    sets_tempos = [index for index, track in enumerate(tracks) if any(map(_is_tempo, track))]
+    changed = [[event for event in track if event.tick < tick or not _is_tempo(event)] for track in tracks]
+    index = sets_tempos[0] if sets_tempos else 0
+    changed[index] = merge(changed[index], [tempo(tick, qpm)], tick)
+    return changed
+
+
 def tempo(tick: int, qpm: float) -> Event:
     return meta(tick, TEMPO, microseconds(qpm).to_bytes(3, "big"))
 
@@ -239,3 +248,16 @@ def match_parts(voices: dict[Voice, list[Note]], score: Score) -> dict[Voice, in
         if same:
             found[voice] = same.popleft()
     return found if len(found) == len(score.parts) else None
+
+
+def tracks_and_parts(data: bytes, score: Score, name: str) -> tuple[list[Track], dict[Voice, int]]:
+    """The tracks of a file and the part of its `score` that each voice is; made from the score where the file is
+    not MIDI or does not say the same as the score."""
+    parts = None
+    if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
+        tracks = read_tracks(data, name)
+        parts = match_parts(find_notes(tracks), score)
+    if parts is None:
+        tracks = from_score(score)
+        parts = {voice: voice.track - 1 for voice in find_notes(tracks)}
+    return tracks, parts
