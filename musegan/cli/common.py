@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -50,6 +51,32 @@ app = typer.Typer(
 def say(message: str) -> None:
     """Print to stderr: progress, warnings and facts. Results go to stdout."""
     typer.echo(message, err=True)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows of the same columns as aligned lines under a head; what is None or empty is a dash."""
+    head = list(rows[0]) if rows else []
+    cells = [head, *([str(row[key]) if row[key] not in (None, "") else "-" for key in head] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+
+
+def part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
+    from musegan.music.harmony import note_name
+
+    return [
+        {
+            "part": part["number"],
+            "name": part["name"],
+            "program": "drums" if part["is_drum"] else part["program"],
+            "channel": part["channel"],
+            "notes": part["n_notes"],
+            "range": f"{note_name(part['lowest'])} to {note_name(part['highest'])}",
+            "track": part["track"],
+        }
+        for part in parts
+    ]
 
 
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]

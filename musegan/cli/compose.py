@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from musegan.cli.common import Force, app, say
-from musegan.cli.parse import bar_range, densities, names, rests
+from musegan.cli.common import Force, app, part_rows, say, table
+from musegan.cli.parse import bar_list, densities, names, rests
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -125,7 +125,9 @@ def generate(
 def accompany(
     shared: Shared,
     source: Input,
-    keep: Annotated[str, typer.Option(help="Tracks that stay, with commas; the others are composed.")],
+    keep: Annotated[
+        str, typer.Option(help="What stays, with commas: tracks, or parts of the file by number or name.")
+    ],
     output: Output = None,
     maps: Maps = None,
 ) -> None:
@@ -133,24 +135,42 @@ def accompany(
 
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
-    kept = names(keep) or []
-    _on_file(shared, source, output, maps, "accompany", lambda m, piece, w: m.accompany(piece, kept, wishes=w))
+
+    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+        chosen, kept = song.choose(names(keep) or [])
+        return model.accompany(chosen.piece, kept, wishes=wishes), chosen
+
+    _on_file(shared, source, output, maps, "accompany", compose)
 
 
 @composing
-def continue_(shared: Shared, source: Input, output: Output = None, bars: Bars = 8, maps: Maps = None) -> None:
+def continue_(
+    shared: Shared,
+    source: Input,
+    output: Output = None,
+    bars: Bars = 8,
+    at: Annotated[
+        int | None, typer.Option(help="Bar in which the new ones begin. (default: after the last note)", min=2)
+    ] = None,
+    maps: Maps = None,
+) -> None:
     """Write a file followed by new bars.
 
     Example: musegan continue song.mid --bars 8 -o longer.mid
     """
-    _on_file(shared, source, output, maps, "continue", lambda m, piece, w: m.continue_(piece, bars, wishes=w))
+
+    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+        before = song.until(song.grid.music_end_bar if at is None else at - 1)
+        return model.continue_(before.piece, bars, wishes=wishes), before
+
+    _on_file(shared, source, output, maps, "continue", compose)
 
 
 @composing
 def infill(
     shared: Shared,
     source: Input,
-    at: Annotated[str, typer.Option(help="Bars to compose anew: 5-8, or 5; the first bar is 1.")],
+    at: Annotated[str, typer.Option(help="Bars to compose anew: 5-8, or 1-4,9-12; the first bar is 1.")],
     output: Output = None,
     tracks: Tracks = None,
     maps: Maps = None,
@@ -159,15 +179,12 @@ def infill(
 
     Example: musegan infill song.mid --at 5-8 --tracks bass -o new.mid
     """
-    first, end = bar_range(at)
-    _on_file(
-        shared,
-        source,
-        output,
-        maps,
-        "infill",
-        lambda m, piece, w: m.infill(piece, first, end, names(tracks), wishes=w),
-    )
+    bars = bar_list(at)
+
+    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+        return model.infill(song.piece, bars, names(tracks), wishes=wishes), song
+
+    _on_file(shared, source, output, maps, "infill", compose)
 
 
 @composing
@@ -185,9 +202,11 @@ def vary(
 
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
-    _on_file(
-        shared, source, output, maps, "vary", lambda m, piece, w: m.vary(piece, amount, names(tracks), wishes=w)
-    )
+
+    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+        return model.vary(song.piece, amount, names(tracks), wishes=wishes), song
+
+    _on_file(shared, source, output, maps, "vary", compose)
 
 
 @composing
@@ -259,15 +278,15 @@ def _on_file(
     output: Path | None,
     maps: list[str] | None,
     verb: str,
-    task: Callable[[Model, Piece, Wishes], Piece],
+    compose: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
 ) -> None:
-    """Run a task on a user's file and write the result into a copy of that file."""
+    """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = _outputs(shared, output, verb)
     model, wishes = _start(shared)
     song = _read(source, maps, model)
     for index, path in enumerate(paths):
-        result = task(model, song.piece, replace(wishes, seed=wishes.seed + index))
-        _write(result, path, shared, song)
+        result, base = compose(model, song, replace(wishes, seed=wishes.seed + index))
+        _write(result, path, shared, base)
 
 
 def _read(source: Path, maps: list[str] | None, model: Model) -> Song:
@@ -277,11 +296,14 @@ def _read(source: Path, maps: list[str] | None, model: Model) -> Song:
         raise MuseganError(f"there is no file {source}; give a seed (a number) or a MIDI file")
     pairs = [item.partition("=") for item in maps or []]
     if not all(equals for _, equals, _ in pairs):
-        raise ConfigError("write --map as PART=TRACK, with the name of a part of the file and of a track")
+        raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
     song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
-    for part, track in zip(song.grid.score.parts, song.grid.mapping, strict=True):
+    rows = part_rows(map(vars, song.parts))
+    for line in table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
+        say(line)
+    if n := song.grid.n_outside:
         say(
-            f"{part.name or 'unnamed part'}: {'kept as it is' if track is None else model.spec.track_names[track]}"
+            f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
     return song
 

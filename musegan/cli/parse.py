@@ -24,13 +24,18 @@ def bar_range(text: str) -> tuple[int, int]:
     return begin, end
 
 
+def bar_list(text: str) -> list[int]:
+    """``1-4,9-12`` as bars (0-based), in order."""
+    ranges = [bar_range(part.strip()) for part in text.split(",")]
+    return sorted({bar for first, end in ranges for bar in range(first, end)})
+
+
 def rests(items: list[str] | None) -> dict[str, list[int]]:
-    """Items like ``drums:1-2`` as bars (0-based) by track."""
+    """Items like ``drums:1-2`` or ``drums:1-2,5`` as bars (0-based) by track."""
     bars_of: dict[str, list[int]] = {}
     for item in items or []:
         track, _, bars = item.partition(":")
-        first, end = bar_range(bars)
-        bars_of.setdefault(track, []).extend(range(first, end))
+        bars_of.setdefault(track.strip(), []).extend(bar_list(bars))
     return bars_of
 
 

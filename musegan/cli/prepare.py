@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, say
+from musegan.cli.common import AsJson, Force, app, part_rows, say, table
 from musegan.errors import MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
@@ -130,8 +130,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             lines.append(_grid(RollSpec.from_dict(value)))
         elif isinstance(value, dict) and value:
             lines += [f"{title}:", *(f"  {line}" for line in _lines(value))]
-        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
-            lines += [f"{title}:", *("  " + _row(item) for item in value)]
+        elif name == "parts":
+            lines += [f"{title}:", *("  " + line for line in table(part_rows(value)))]
         elif isinstance(value, (list, tuple)):
             lines.append(f"{title}: {', '.join(map(str, value)) or 'none'}")
         elif value is not None:
@@ -145,7 +145,3 @@ def _grid(spec: RollSpec) -> str:
         f"grid: {spec.steps_per_beat} steps a beat, {spec.beats_per_bar} beats a bar, "
         f"pitches {spec.lowest_pitch} to {highest}"
     )
-
-
-def _row(item: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in item.items() if value not in (None, "", [], ()))

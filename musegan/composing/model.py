@@ -18,7 +18,7 @@ from musegan.composing.model_file import ModelFile, find_model, load_model_file,
 from musegan.composing.windows import compose, draw_controls
 from musegan.composing.wishes import Wishes, controls_for, prior_rows, restrict
 from musegan.errors import ConfigError, MuseganError
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.harmony import Key, estimate_key, note_name
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.networks import Latents, sample_latents
@@ -99,9 +99,11 @@ class Model(ModelFile):
             raise ConfigError(f"keep some of the tracks {', '.join(self.spec.track_names)} and not all")
         if not piece.roll[mask].any():
             heard = [name for name, line in zip(self.spec.track_names, piece.roll, strict=True) if line.any()]
+            lowest, highest = self.spec.lowest_pitch, self.spec.lowest_pitch + self.spec.n_pitches - 1
             raise ConfigError(
-                f"the tracks to keep have no notes; the piece has notes for {', '.join(heard) or 'no track'}. "
-                "If a part was taken for the wrong track, correct that",
+                f"the tracks to keep have no notes from {note_name(lowest)} to {note_name(highest)}; the piece "
+                f"has such notes for {', '.join(heard) or 'no track'}. If a part was taken for the wrong track, "
+                "correct that",
                 field="track_map",
             )
         return self.fill(piece, mask, wishes=wishes)
@@ -118,20 +120,22 @@ class Model(ModelFile):
     def infill(
         self,
         piece: Piece,
-        first_bar: int,
-        end_bar: int,
+        bars: Sequence[int],
         tracks: Sequence[str] | None = None,
         *,
         wishes: Wishes | None = None,
     ) -> Piece:
-        """Compose the bars ``first_bar ... end_bar - 1`` (0-based) anew, in all tracks or some."""
-        if not 0 <= first_bar < end_bar <= piece.n_bars:
+        """Compose some `bars` (0-based) anew, such as ``range(4, 8)``, in all tracks or some."""
+        outside = [bar + 1 for bar in bars if not 0 <= bar < piece.n_bars]
+        if outside or not bars:
             raise ConfigError(
-                f"bars {first_bar + 1}-{end_bar} are not in the piece, which has the bars 1-{piece.n_bars}"
+                f"bar {outside[0]} is not in the piece, which has the bars 1-{piece.n_bars}"
+                if outside
+                else "there are no bars to compose anew"
             )
         mask = np.ones(piece.roll.shape[:2], bool)
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
-        mask[rows, first_bar:end_bar] = False
+        mask[np.ix_(rows, bars)] = False
         return self.fill(piece, mask, must_play=rows if tracks else (), wishes=wishes)
 
     def vary(

@@ -12,8 +12,9 @@ from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.corpus.packing import pitch_class_shares
 from musegan.errors import MuseganError
 from musegan.midi.notes import read_notes
+from musegan.midi.parts import describe_parts
 from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
-from musegan.midi.read import read_score
+from musegan.midi.read import read_bytes, read_score
 from musegan.music.harmony import estimate_key
 from musegan.music.spec import RollSpec
 
@@ -91,7 +92,8 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     meters = [f"{top}/{bottom}" for top, bottom in score.meters.tolist()]
     problem, n_bars = None, None
     try:
-        n_bars = read_notes(path, spec).n_bars
+        grid = read_notes(path, spec)
+        n_bars, mapping = grid.n_bars, grid.mapping
     except MuseganError as error:
         problem = str(error)
     return {
@@ -107,16 +109,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "bars": n_bars,
         "problem": problem,
         "usable_bars": sum(stretch.n_bars for stretch in stretches),
-        "parts": [
-            {
-                "name": part.name,
-                "program": part.program,
-                "is_drum": part.is_drum,
-                "notes": len(part.start),
-                "track": None if track is None else spec.track_names[track],
-            }
-            for part, track in zip(score.parts, mapping, strict=True)
-        ],
+        "parts": list(map(vars, describe_parts(read_bytes(path), score, mapping, spec, str(path)))),
     }
 
 

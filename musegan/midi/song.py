@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from musegan.errors import MidiError
-from musegan.midi.notes import GridNotes, read_notes
+from musegan.midi.notes import GridNotes, find_part, read_notes
+from musegan.midi.parts import PartInfo, describe_parts
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
 from musegan.midi.splice import splice
@@ -28,19 +29,41 @@ class Song:
     name: str  # for messages
     data: bytes = field(repr=False)  # the file itself
 
+    @property
+    def parts(self) -> list[PartInfo]:
+        """The parts of the file, in the order of their numbers, and the track that each is taken for."""
+        return describe_parts(self.data, self.grid.score, self.grid.mapping, self.piece.spec, self.name)
+
     def until(self, n_bars: int) -> Song:
         """The first `n_bars` bars: what follows is left out when it is written, also of parts that fit no track.
         Raises `ConfigError` when there are not so many."""
         piece = self.piece.cut(0, n_bars)
         return replace(self, piece=piece, grid=self.grid.until(n_bars, piece.spec))
 
-    def alone(self, parts: Collection[int]) -> Song:
-        """Of the tracks that `parts` (indices) are taken for, only these parts; the others of these tracks are
-        left out."""
-        tracks = {self.grid.mapping[part] for part in parts}
-        others = [i for i, track in enumerate(self.grid.mapping) if track in tracks - {None} and i not in parts]
-        grid = self.grid.without(others, self.piece.spec)
-        return replace(self, grid=grid, piece=_piece(grid, self.piece.spec))
+    def choose(self, names: Sequence[str]) -> tuple[Song, list[str]]:
+        """The song with what `names` names, and the tracks of the ensemble that this is on.
+
+        A name is that of a track, with all its parts, or a part by its number (from 1) or name: then the other
+        parts of the same track are left out. Raises `MidiError` when it is none, or when several parts have it.
+        """
+        spec, mapping = self.piece.spec, self.grid.mapping
+        lowered = [track.lower() for track in spec.track_names]
+        others = [name for name in names if name.strip().lower() not in lowered]
+        parts = {find_part(self.grid.score.parts, name, self.name) for name in others}
+        for part in parts:
+            if mapping[part] is None:
+                raise MidiError(
+                    f"part {part + 1} of {self.name} fits no track, so nothing can be composed to it; take it for "
+                    f"one of {', '.join(spec.track_names)}",
+                    "no such part",
+                    field="track_map",
+                )
+        whole = {lowered.index(name.strip().lower()) for name in names if name.strip().lower() in lowered}
+        tracks = {track for part in parts if (track := mapping[part]) is not None} | whole
+        rivals = [i for i, track in enumerate(mapping) if track in tracks - whole and i not in parts]
+        grid = self.grid.without(rivals, spec)
+        song = replace(self, grid=grid, piece=_piece(grid, spec))
+        return song, [spec.track_names[track] for track in sorted(tracks)]
 
     def write(
         self,

@@ -2,9 +2,10 @@
 
 What is kept of the user's is their own: ticks, velocities, timing, programs, names, controllers, tempos, other
 tracks. In composed cells the notes of the mapped parts go, those that start there with all their length, and the
-composed ones come into the same tracks. A kept note that rings into a composed bar is cut at the bar line, or
-where the composed roll ends it, never made longer. A composed note ends at the latest where a kept one starts on
-its pitch. Bends and pedals of composed bars go with their notes (`musegan.midi.gestures`).
+composed ones come into the same tracks, or into new ones where nothing of a track is kept. A kept note that rings
+into a composed bar is cut at the bar line, or where the composed roll ends it, never made longer. A composed note
+ends at the latest where a kept one starts on its pitch. Bends and pedals of composed bars go with their notes
+(`musegan.midi.gestures`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.channels import DRUM_CHANNEL, free_place
+from musegan.midi.edits import scale_tempos, until, with_tempo, without_instruments
 from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
+from musegan.midi.grid import swing, swing_of
 from musegan.midi.notes import GridNotes
 from musegan.midi.tracks import (
     PROGRAM,
@@ -28,23 +31,22 @@ from musegan.midi.tracks import (
     Track,
     Voice,
     find_notes,
+    is_note_on,
     merge,
     name_of,
     new_track,
     note_off,
     note_on,
     port_of,
-    scale_tempos,
     to_bytes,
     tracks_and_parts,
-    with_tempo,
 )
 from musegan.midi.write import chord_track
 from musegan.music.pianoroll import HELD, ONSET, SILENT
 from musegan.music.piece import Piece
 
 _BARS_OF_TEMPO = 8  # before new bars, that say how fast these go
-_SAME_TEMPO = 0.02  # relative; smaller changes are a way of playing
+_SLOWER = 0.02  # relative; less is a way of playing
 
 Place = tuple[int, int]
 """Track of the file and channel."""
@@ -73,8 +75,9 @@ def splice(
 
     Returns
     -------
-    The new MIDI file. A composed track that no part of the file is mapped to becomes a new named track on a free
-    channel, or on a port of its own when the file uses all channels.
+    The new MIDI file. A composed track of which the file keeps nothing becomes a new track of that name on a free
+    channel, or on a port of its own when the file uses all channels; tracks that have lost all notes go. When the
+    kept music swings and the composed notes are straight, they swing as well.
 
     Raises
     ------
@@ -84,6 +87,10 @@ def splice(
     if piece.given is None or piece.n_bars < grid.n_bars:
         raise MidiError(f"the piece is not made from {name}: it keeps nothing or has fewer than its bars")
     tracks, parts = tracks_and_parts(data, grid.score, name)
+    if grid.is_cut:
+        line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
+        half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
+        tracks = [until(track, line, half) for track in tracks]
     splicer = _Splicer(tracks, parts, grid, piece)
     result = splicer.run(humanize)
     if chords:
@@ -108,7 +115,9 @@ class _Splicer:
         self.begin = grid.first_bar_tick + grid.offset_ticks
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
         self.voices = find_notes(self.tracks, is_mended=True)
-        self.rows = {voice: grid.mapping[part] for voice, part in self.parts.items()}  # None: not mapped
+        self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
+        self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
+        self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept
         self.kept: defaultdict[tuple[Place, int], list[tuple[int, int]]] = defaultdict(list)  # by pitch
         self.dropped: list[set[int]] = [set() for _ in self.tracks]
         self.added: list[Track] = [[] for _ in self.tracks]
@@ -130,10 +139,14 @@ class _Splicer:
             merge(track, added, self.end, early)
             for track, added, early in zip(changed, self.added, self.early, strict=True)
         ]
+        merged = without_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
         if self.piece.n_bars > self.grid.n_bars:
             merged = self._go_on_in_tempo(merged)
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
+
+    def _is_emptied(self, index: int, track: Track) -> bool:
+        return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))
 
     def _go_on_in_tempo(self, tracks: list[Track]) -> list[Track]:
         """New bars go as fast as those before them did on the whole, also after a ritardando."""
@@ -141,7 +154,7 @@ class _Splicer:
         line = self._tick_of((int(bars[-1]) + 1 if len(bars) else 0) * self.piece.spec.steps_per_bar)
         usual = self.grid.score.usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
         last = self.grid.score.usual_tempo(line - 1, line)
-        return with_tempo(tracks, line, usual) if abs(last / usual - 1) > _SAME_TEMPO else tracks
+        return with_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
 
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
@@ -175,9 +188,9 @@ class _Splicer:
 
     def _keep_or_drop(self, voice: Voice, note: Note) -> None:
         row = self.rows.get(voice)
-        if row is None:
+        if row is None and voice not in self.removed:
             return
-        if not self.given[row, self._bar_of(note.start)]:
+        if row is None or not self.given[row, self._bar_of(note.start)]:
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
         end = self._cut(row, note)
@@ -225,13 +238,17 @@ class _Splicer:
         played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         played = played[self.begin + played["step"] * self.step > -self.step / 2]
+        is_straight = swing_of(played["step"], self.piece.spec.steps_per_beat) == 0.5
         for name in ("start", "end"):
-            played[name] = np.clip(np.rint(played[name] + self.begin), 0, self.end)
+            tick = played[name]
+            if is_straight:
+                tick = swing(tick, self.grid.score.ticks_per_beat, self.grid.swing)
+            played[name] = np.clip(np.rint(tick + self.begin), 0, self.end)
         return played
 
     def _add(self, row: int, played: NDArray) -> None:
         """Write composed notes of one ensemble track into its place."""
-        place = self._home(row, played["start"])
+        place = None if self.is_new[row] else self._home(row, played["start"])
         track, channel = place or self._new_place(row)
         for _, start, end, pitch, velocity, _ in played.tolist():
             for first, last in self.kept[(track, channel), pitch]:
@@ -249,7 +266,7 @@ class _Splicer:
         sound: defaultdict[Place, int] = defaultdict(int)
         programs: defaultdict[Place, set[int]] = defaultdict(set)
         for voice in self.rows:
-            sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices[voice])
+            sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices.get(voice, ()))
             programs[voice.track, voice.channel].add(voice.program)
         places = [place for place, mapped in self._places().items() if mapped == row]
         is_named = {place: own.name.lower() in name_of(self.tracks[place[0]]).lower() for place in places}
@@ -268,11 +285,13 @@ class _Splicer:
     def _new_place(self, row: int) -> Place:
         """A new track on a free channel, or on a new port when there is none."""
         own = self.piece.spec.tracks[row]
+        stays = {v.track for v in self.voices if (r := self.rows.get(v)) is None or not self.is_new[r]}
+        goes = {voice.track for voice in self.voices} - stays
         taken = {
             (port_of(events), event.channel)
-            for events in map(add, self.tracks, self.added)
+            for index, events in enumerate(map(add, self.tracks, self.added))
             for event in events
-            if event.status < 0xF0
+            if event.status < 0xF0 and index not in goes
         }
         place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
         self.tracks.append([])

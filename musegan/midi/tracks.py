@@ -82,26 +82,30 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
         [Event(*event) for event in repair.events(track, set())] for track in islice(repair.tracks(data), n_tracks)
     ]
     if division & 0x8000:
-        tracks = [[event for event in track if not _is_meta(event, TEMPO)] for track in tracks]
+        tracks = [[event for event in track if not is_meta(event, TEMPO)] for track in tracks]
     return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
-def _is_meta(event: Event, kind: int) -> bool:
+def is_meta(event: Event, kind: int) -> bool:
     return event.status == META and event.body[0] == kind
 
 
+def is_note_on(event: Event) -> bool:
+    return event.kind == NOTE_ON and event.body[1] > 0
+
+
 def is_end(event: Event) -> bool:
-    return _is_meta(event, END_OF_TRACK)
+    return is_meta(event, END_OF_TRACK)
 
 
 def port_of(track: Track) -> int:
     """The port that a track is sent to, 0 when it does not say."""
-    return max((event.body[1] for event in track if _is_meta(event, PORT) and len(event.body) > 1), default=0)
+    return max((event.body[1] for event in track if is_meta(event, PORT) and len(event.body) > 1), default=0)
 
 
 def name_of(track: Track) -> str:
     """The name of a track, empty when it has none."""
-    return next((event.body[1:].decode("utf-8", "replace") for event in track if _is_meta(event, NAME)), "")
+    return next((event.body[1:].decode("utf-8", "replace") for event in track if is_meta(event, NAME)), "")
 
 
 def by_channel(track: Track) -> list[Track]:
@@ -156,23 +160,6 @@ def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event]
     return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
 
 
-def scale_tempos(tracks: list[Track], factor: float) -> list[Track]:
-    """All tempos `factor` times as fast; tracks without any are as fast as 120 quarter notes a minute."""
-    scaled = [[_faster(event, factor) if _is_tempo(event) else event for event in track] for track in tracks]
-    if not any(_is_tempo(event) for track in tracks for event in track):
-        scaled[0] = [_faster(tempo(0, 120.0), factor), *scaled[0]]
-    return scaled
-
-
-def with_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
-    """From `tick` on one tempo instead of those of the file."""
-    sets_tempos = [index for index, track in enumerate(tracks) if any(map(_is_tempo, track))]
-    changed = [[event for event in track if event.tick < tick or not _is_tempo(event)] for track in tracks]
-    index = sets_tempos[0] if sets_tempos else 0
-    changed[index] = merge(changed[index], [tempo(tick, qpm)], tick)
-    return changed
-
-
 def tempo(tick: int, qpm: float) -> Event:
     return meta(tick, TEMPO, microseconds(qpm).to_bytes(3, "big"))
 
@@ -186,12 +173,8 @@ def meter(tick: int, numerator: int, denominator: int) -> Event:
     return meta(tick, METER, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
 
 
-def _is_tempo(event: Event) -> bool:
-    return _is_meta(event, TEMPO) and len(event.body) == 4 and any(event.body[1:])
-
-
-def _faster(event: Event, factor: float) -> Event:
-    return tempo(event.tick, 6e7 / int.from_bytes(event.body[1:], "big") * factor)
+def is_tempo(event: Event) -> bool:
+    return is_meta(event, TEMPO) and len(event.body) == 4 and any(event.body[1:])
 
 
 def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.files import replacing
+from musegan.music.harmony import note_name
 from musegan.music.pianoroll import ONSET, roll_to_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.render.names import drum_name, note_name
+from musegan.render.names import drum_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

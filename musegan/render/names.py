@@ -1,8 +1,6 @@
-"""Names of notes and of the General MIDI drum kit."""
+"""Names of the General MIDI drum kit."""
 
 from __future__ import annotations
-
-from musegan.music.harmony import PITCH_CLASS_NAMES
 
 DRUM_NAMES = {
     35: "kick 2", 36: "kick", 37: "side stick", 38: "snare", 39: "clap", 40: "snare 2", 41: "low floor tom",
@@ -20,8 +18,3 @@ DRUM_NAMES = {
 def drum_name(pitch: int) -> str:
     """Kit name of a pitch on the drum channel; its number where General MIDI has none."""
     return DRUM_NAMES.get(pitch, f"drum {pitch}")
-
-
-def note_name(pitch: int) -> str:
-    """Name with octave, middle C (60) being C4."""
-    return f"{PITCH_CLASS_NAMES[pitch % 12]}{pitch // 12 - 1}"

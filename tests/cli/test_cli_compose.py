@@ -5,10 +5,12 @@ from __future__ import annotations
 import mido
 import numpy as np
 import pytest
+from midibytes import name, notes, program, smf, track
 from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.midi import write_midi
+from musegan.midi.song import read
 from musegan.music.pianoroll import clean
 from musegan.music.piece import Piece
 
@@ -143,6 +145,49 @@ def test_form_rests_density_key_and_loop_are_understood(musegan, tmp_path):
     assert [round(mido.tempo2bpm(m.tempo)) for t in midi.tracks for m in t if m.type == "set_tempo"] == [90]
 
 
+def test_parts_are_a_numbered_table(musegan, song):
+    lines = musegan("accompany", song, "--keep", "keys", "-o", "a.mid").stderr.splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["part", "name", "program", "channel", "notes", "range", "track"],
+        ["1", "drums", "drums", "10", "24", "C2", "to", "F#2", "drums"],
+    ]
+
+
+def test_one_part_is_kept_alone_by_its_number(musegan, tmp_path):
+    """Two parts of one track: the other one goes, and what is composed comes in tracks named by instrument."""
+    low, high = [(0, 90, 50)], [(0, 90, 60)]
+    (tmp_path / "two.mid").write_bytes(
+        smf(
+            track([(0, name("Left")), (0, program(1, 0)), *notes(*low)], 4 * 96),
+            track([(0, name("Right")), (0, program(2, 1)), *notes(*high, channel=1)], 4 * 96),
+            track([(0, name("Low")), (0, program(33, 2)), *notes(*low, channel=2)], 4 * 96),
+        )
+    )
+    musegan("accompany", "two.mid", "--keep", "2", "--seed", 1, "-o", "out.mid")
+    names_of = {t.name: [m.note for m in t if m.type == "note_on"] for t in mido.MidiFile("out.mid").tracks}
+    assert "Left" not in names_of
+    assert "Low" not in names_of
+    assert names_of["Right"] == [60]
+    assert set(names_of) - {"", "Right"} <= {"drums", "bass"}
+
+
+def test_infill_of_several_ranges(musegan, song):
+    musegan("infill", song, "--at", "1-2,5", "--seed", 1, "-o", "out.mid")
+    before, after = read(song, None).piece.roll, read("out.mid", None).piece.roll
+    assert [bool((before[:, bar] == after[:, bar]).all()) for bar in (2, 3, 5)] == [True] * 3
+
+
+def test_continue_at_a_bar_and_where_the_music_ends(musegan, song, dataset, tmp_path):
+    musegan("continue", song, "--at", 4, "--bars", 2, "--seed", 1, "-o", "at.mid")
+    assert n_ticks(tmp_path / "at.mid") == 5 * 4
+    assert (read("at.mid", dataset.spec).piece.roll[:, :3] == read(song, dataset.spec).piece.roll[:, :3]).all()
+    silence = np.zeros(dataset.spec.shape(3), np.uint8)
+    longer = np.concatenate([read(song, dataset.spec).piece.roll, silence], axis=1)
+    write_midi(Piece(roll=longer, spec=dataset.spec), "longer.mid", humanize=0)
+    musegan("continue", "longer.mid", "--bars", 2, "--seed", 1, "-o", "out.mid")
+    assert n_ticks(tmp_path / "out.mid") == 8 * 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -155,7 +200,9 @@ def test_form_rests_density_key_and_loop_are_understood(musegan, tmp_path):
         (["generate", "-o", "song.wav"], "musegan render"),
         (["infill", "SONG", "--at", "3-2"], "not a range of bars"),
         (["infill", "SONG", "--at", "5-9"], "bars 1-6"),
-        (["accompany", "SONG", "--keep", "tuba"], "no track"),
+        (["accompany", "SONG", "--keep", "tuba"], "no part 'tuba'; it has 1 'drums', 2 'keys', 3 'bass'"),
+        (["accompany", "SONG", "--keep", "keys", "--map", "1=keys"], "drum channel"),
+        (["continue", "SONG", "--at", "9"], "bars 1-6"),
         (["accompany", "SONG", "--keep", "keys", "--map", "x"], "PART=TRACK"),
         (["interpolate", "1", "nofile.mid"], "there is no file"),
     ],

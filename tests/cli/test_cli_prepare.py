@@ -104,7 +104,9 @@ def test_info_of_a_midi_file(tmp_path):
     text = run("info", path).stdout
     assert "is in 3/4" in text
     assert "usable bars: 0" in text
-    assert "name Tune, program 73, is_drum False, notes 1, track strings" in text
+    head, row = (line.split() for line in text.splitlines()[-2:])
+    assert head == ["part", "name", "program", "channel", "notes", "range", "track"]
+    assert row == ["1", "Tune", "73", "1", "1", "C4", "to", "C4", "strings"]
 
 
 def test_info_of_other_files(tmp_path, model_path):

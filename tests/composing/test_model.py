@@ -101,13 +101,13 @@ def test_continue_keeps_all_and_adds(model, song):
 
 
 def test_infill_keeps_everything_else(model, song):
-    out = model.infill(song, 2, 4, ["bass"], wishes=Wishes(seed=1))
+    out = model.infill(song, range(2, 4), ["bass"], wishes=Wishes(seed=1))
     changed = (out.roll != song.roll).any((2, 3))
     assert changed[2, 2:4].any()
     changed[2, 2:4] = False
     assert not changed.any()
     with pytest.raises(ConfigError, match="bars 1-6"):
-        model.infill(song, 5, 7)
+        model.infill(song, range(5, 7))
 
 
 def test_vary_changes_its_share(model, song):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from midibytes import band, meter, name, notes, program, smf, tempo, track
 
 from musegan.errors import ConfigError, MidiError
-from musegan.midi.grid import grid_offset, runs_in_meter
+from musegan.midi.grid import grid_offset, runs_in_meter, swing, swing_of
 from musegan.midi.notes import read_notes
 from musegan.midi.quantize import MAX_NOTE_BARS, main_tempo, map_parts, quantize
 from musegan.midi.read import read_score
@@ -273,6 +273,43 @@ def test_read_notes_lets_off_a_late_release():
     assert (grid.n_bars, rows(grid.notes)) == (2, [(1, 16, 2, 60)])
 
 
+@pytest.mark.parametrize("late", [-1, 1])
+def test_a_last_note_a_tick_off_begins_no_bar(late):
+    """16 bars, the last of whose notes touches the bar line."""
+    early = (16 * BAR - 1, 16 * BAR + 6, 36)  # the first beat of the next turn of a loop
+    last = early if late < 0 else (15 * BAR, 16 * BAR + 1, 36)
+    grid = read_notes(piece([FOUR, KEYS, *notes((0, 24, 60), last)]), TRIO)
+    assert (grid.n_bars, grid.music_end_bar) == (16, 16)
+    assert grid.notes["start"].max() < 16 * 16
+
+
+def test_silence_at_the_end_is_no_music():
+    data = smf(track([FOUR, KEYS, *notes((0, BAR, 60))], 3 * BAR))
+    assert (read_notes(data, TRIO).n_bars, read_notes(data, TRIO).music_end_bar) == (3, 1)
+
+
+def test_two_bars_of_two_four_are_one_of_four_four():
+    two = (0, meter(2, 4))
+    assert read_notes(piece([two, KEYS, *notes((3 * BAR - 24, 3 * BAR, 60))]), TRIO).n_bars == 3
+    inside = [FOUR, (2 * BAR, meter(2, 4)), (4 * BAR, meter(4, 4))]
+    assert read_notes(piece([*inside, KEYS, *notes((5 * BAR, 6 * BAR, 60))]), TRIO).n_bars == 6
+    odd = [FOUR, (2 * BAR, meter(2, 4)), (2 * BAR + BAR // 2, meter(4, 4))]
+    with pytest.raises(MidiError, match="changes after 2 bars"):
+        read_notes(piece([*odd, KEYS, *notes((5 * BAR, 6 * BAR, 60))]), TRIO)
+    pickup = piece([two, (BAR // 2, meter(4, 4)), KEYS, *notes((0, 24, 60), (BAR, 2 * BAR, 60))])
+    assert read_notes(pickup, TRIO).first_bar_tick == -BAR // 2
+
+
+def test_swing_is_where_nearly_all_off_beats_are():
+    beats = np.arange(32) * 96
+    shuffle = np.concatenate([beats, beats + 62])
+    assert swing_of(shuffle, 96) == pytest.approx(62 / 96)
+    assert swing_of(np.concatenate([beats, beats + 48]), 96) == 0.5
+    assert swing_of(np.concatenate([beats, beats + 72]), 96) == 0.5  # sixteenths
+    assert swing_of(shuffle[:40], 96) == 0.5  # 8 off-beats prove nothing
+    assert swing(np.array([0, 24, 48, 72, 96, 144]), 96, 2 / 3).tolist() == [0, 32, 64, 80, 96, 160]
+
+
 def test_read_notes_fills_up_a_pickup():
     data = piece([KEYS, (0, meter(1, 4)), (96, meter(4, 4)), *notes((0, 24, 60), (96, 120, 62))])
     grid = read_notes(data, TRIO)
@@ -300,6 +337,18 @@ def test_track_map():
         read_notes(data, TRIO, {"piano": "bass"})
     with pytest.raises(ConfigError, match="no track 'tuba'"):
         read_notes(data, TRIO, {"2": "tuba"})
+    same = [[(0, name("Synth")), KEYS, *notes((0, 24, pitch))] for pitch in (50, 60)]
+    with pytest.raises(MidiError, match="several parts 'synth'; choose by number: 1, 2"):
+        read_notes(piece(*same), TRIO, {"synth": "bass"})
+
+
+def test_drums_do_not_become_an_instrument_with_pitches():
+    kit = piece([(0, name("Kit")), *notes((0, 24, 36), channel=9)], [KEYS, *notes((0, 24, 60))])
+    with pytest.raises(MidiError, match=r"part 1 .* drum channel"):
+        read_notes(kit, TRIO, {"1": "keys"})
+    elsewhere = piece([(0, name("Drum Kit")), *notes((0, 24, 36))], [KEYS, *notes((0, 24, 60))])
+    assert read_notes(elsewhere, TRIO).mapping == (0, 1)
+    assert read_notes(elsewhere, TRIO, {"1": "bass"}).mapping == (2, 1)
 
 
 @pytest.mark.parametrize(

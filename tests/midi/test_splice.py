@@ -2,6 +2,7 @@
 
 import struct
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -468,3 +469,49 @@ def own(score, row, given, grid):
             rows = part.start[keep], part.pitch[keep], part.velocity[keep]
             found |= set(zip(*(column.tolist() for column in rows), strict=True))
     return found
+
+
+def every_bar(*rows):
+    return [(row, bar) for row in rows for bar in range(3)]
+
+
+def test_of_a_track_that_is_all_new_the_old_tracks_go_and_the_new_one_bears_its_name(spliced):
+    """Its channel is free again; a track that has other notes or words stays."""
+    sung = [*PIANO, (40, meta(0x05, b"la")), (41, meta(0x06, b"A"))]
+    data = make_file([CONDUCTOR, sung, RHYTHM, LEAD])
+    *_, file = spliced(every_bar(KEYS), (KEYS, 12, 4, 60), data=data)
+    assert [file.name(i) for i in range(5)] == ["My song", "", "Rhythm", "Lead", "keys"]
+    assert file.tracks[1] == [(40, b"\xff\x05la"), (41, b"\xff\x06A"), (3 * BAR, b"\xff\x2f")]
+    assert read_pairs(file.tracks[4]) == [(0, BAR, BAR + 4 * STEP, 60, 90)]
+    plain = [e for e in PIANO if e[1][:1] != b"\xff" or e[1][1] == 3]
+    *_, file = spliced(every_bar(KEYS), (KEYS, 12, 4, 60), data=make_file([CONDUCTOR, plain, RHYTHM, LEAD]))
+    assert [file.name(i) for i in range(4)] == ["My song", "Rhythm", "Lead", "keys"]
+    assert read_pairs(file.tracks[3])[0][0] == 0
+
+
+def test_a_file_can_be_cut_before_it_goes_on(tmp_path):
+    """Parts of no track end with it too, and what rings is ended."""
+    song = read(make_file(), SPEC).until(1)
+    longer = np.pad(song.piece.roll, ((0, 0), (0, 1), (0, 0), (0, 0)))
+    piece = replace(song.piece, roll=longer, given=np.array([[True, False]] * 3))
+    song.write(piece, tmp_path / "out.mid", humanize=0)
+    file = read_file((tmp_path / "out.mid").read_bytes())
+    assert file.ends() == [2 * BAR] * 4
+    assert read_pairs(file.tracks[3]) == [(2, 10, BAR, 70, 80)]
+    assert read_pairs(file.tracks[1]) == [(0, 3, 70, 60, 71), (0, 100, BAR, 64, 45)]
+    assert file.messages(b"\xff\x06") == []
+
+
+def test_new_bars_go_at_the_tempo_of_the_body_not_of_the_last_ritardando(spliced):
+    slower = [(0, tempo(120)), (0, meter(3, 4)), *((2 * BAR + 96 * i, tempo(110 - 20 * i)) for i in range(3))]
+    *_, file = spliced([], (KEYS, 36, 4, 60), data=make_file([slower, PIANO]), n_bars=5)
+    assert file.messages(b"\xff\x51")[-1] == (3 * BAR, tempo(120)[:2] + tempo(120)[3:])
+
+
+def test_straight_notes_swing_with_a_file_that_swings(spliced):
+    """Half a beat is 48 ticks; in the file off-beats are 64 ticks late."""
+    beats = [96 * i for i in range(18)]
+    shuffle = [(0, program(0)), *notes(*((b + d, b + d + 9, 60) for b in beats for d in (0, 64)))]
+    data = make_file([CONDUCTOR, shuffle], end=6 * BAR)
+    *_, file = spliced([(BASS, 0)], (BASS, 2, 2, 40), (BASS, 4, 1, 41), data=data, n_bars=6)
+    assert [pair[1:4] for pair in read_pairs(file.tracks[2])] == [(64, 96, 40), (96, 128, 41)]
