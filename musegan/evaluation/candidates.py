@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.metrics import Rolls, Values, loose_cells
+from musegan.midi.quantize import quantize
+from musegan.midi.read import read_score
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
 from musegan.music.piece import Piece
@@ -44,18 +47,26 @@ class PhraseSet:
         return PhraseSet(self.rolls[index], self.groups[index], None if self.loose is None else self.loose[index])
 
 
-class Candidate(Protocol):
-    """Something to evaluate."""
+class Candidate(ABC):
+    """Something to evaluate, and what it can do."""
 
     name: str
     spec: RollSpec
+    has_joins = False  # long pieces are joined from windows, so seams can be looked for
+    can_fill = False  # `fill` completes phrases
 
+    @abstractmethod
     def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
         """Up to `n` phrases of `n_bars`; fewer when there are not so many."""
-        ...
+
+    def fill(
+        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
+    ) -> Rolls:
+        """Complete ``given : (batch, track, bar, step, pitch)`` where ``mask : (batch, track, bar)`` is False."""
+        raise NotImplementedError(f"{self.name} cannot complete phrases")
 
 
-class DatasetCandidate:
+class DatasetCandidate(Candidate):
     """Real music: windows of one split of a dataset, in the keys of the songs."""
 
     def __init__(self, dataset: Dataset, split: str, min_tracks: int = 1) -> None:
@@ -70,7 +81,7 @@ class DatasetCandidate:
         return PhraseSet(keep_notes(self.dataset.rolls(chosen, n_bars), self.spec), song.astype(np.int64))
 
 
-class ModelCandidate:
+class ModelCandidate(Candidate):
     """A model that composes.
 
     Parameters
@@ -79,9 +90,9 @@ class ModelCandidate:
         Composes pieces from nothing.
     fill : (given, mask, seed) -> rolls
         Completes phrases where the mask ``(batch, track, bar)`` is False.
-    phrase_bars : int
-        Bars that the model composes at once; longer pieces are joined from such windows.
     """
+
+    has_joins = can_fill = True
 
     def __init__(
         self,
@@ -89,9 +100,8 @@ class ModelCandidate:
         spec: RollSpec,
         compose: Callable[[int, int, int], Rolls],
         fill: Callable[[Rolls, NDArray[np.bool_], int], Rolls],
-        phrase_bars: int,
     ) -> None:
-        self.name, self.spec, self.phrase_bars = name, spec, phrase_bars
+        self.name, self.spec = name, spec
         self._compose, self._fill = compose, fill
 
     @classmethod
@@ -114,7 +124,7 @@ class ModelCandidate:
             ]
             return np.stack(filled)
 
-        return cls(name, spec, compose, fill, model.config.model.phrase_bars)
+        return cls(name, spec, compose, fill)
 
     def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
         parts = []
@@ -128,7 +138,6 @@ class ModelCandidate:
     def fill(
         self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
     ) -> Rolls:
-        """Complete ``given : (batch, track, bar, step, pitch)`` where ``mask : (batch, track, bar)`` is False."""
         parts = []
         for first in range(0, len(given), BATCH):
             batch = slice(first, first + BATCH)
@@ -138,7 +147,7 @@ class ModelCandidate:
         return np.concatenate(parts)
 
 
-class FolderCandidate:
+class FolderCandidate(Candidate):
     """Music files of any program: every run of bars in the meter of the spec, cut into phrases end to end.
 
     A run that is shorter than a phrase ends in silence; what is left at the end of a longer one is not used.
@@ -153,9 +162,6 @@ class FolderCandidate:
     @cached_property
     def _stretches(self) -> list[tuple[int, Rolls]]:
         """Number of the file and roll of each unbroken stretch."""
-        from musegan.midi.quantize import quantize
-        from musegan.midi.read import read_score
-
         found = []
         for index, path in enumerate(self.paths):
             try:
@@ -182,7 +188,7 @@ class FolderCandidate:
         return PhraseSet(keep_notes(rolls, self.spec), files)
 
 
-class ArrayCandidate:
+class ArrayCandidate(Candidate):
     """Phrases in a ``.npy`` file: ``(phrase, track, bar, step, pitch), uint8``."""
 
     def __init__(self, path: Path, spec: RollSpec) -> None:

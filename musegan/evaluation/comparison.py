@@ -33,12 +33,29 @@ class Value(NamedTuple):
     high: float = float("nan")
 
 
-Scores = dict[tuple[str, str], Value]
-"""(section, measure) -> value."""
+class Measure(NamedTuple):
+    """What a number is: a row of the table."""
+
+    section: str
+    name: str
+    track: str = ""  # the track that was measured, or two with "and" between, or "all"; empty: not by track
+
+    @property
+    def label(self) -> str:
+        """As it is shown, below the heading of its section."""
+        return f"{self.name}, {self.track}" if self.track else self.name
+
+
+Scores = dict[Measure, Value]
 
 
 def phrase_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     """The measures of `musegan.metrics` as means over bars, with bootstrap intervals by song."""
+    return track_scores(phrases, spec, seed) | harmony_scores(phrases, spec, seed)
+
+
+def track_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Of `phrase_scores` what is measured in each track alone, where it is defined."""
     rolls = phrases.rolls
     by_track = {
         "EB": metrics.empty_bars(rolls),
@@ -60,20 +77,24 @@ def phrase_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     scores: Scores = {}
     for name, values in by_track.items():
         for track, value in zip(spec.track_names, _means(values, phrases.groups, seed), strict=True):
-            scores["phrases", f"{name}, {track}"] = value
-    scores |= _tonal_scores(phrases, spec, seed)
-    return {key: value for key, value in scores.items() if not np.isnan(value.estimate)}
+            scores[Measure("phrases", name, track)] = value
+    return _defined(scores)
 
 
-def _tonal_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+def harmony_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Of `phrase_scores` what is measured between tracks, where it is defined."""
     found = metrics.tonal_distance(phrases.rolls, spec)
     first, second = np.triu_indices(spec.n_tracks, k=1)
-    pairs = [f"TD, {spec.track_names[a]} and {spec.track_names[b]}" for a, b in zip(first, second, strict=True)]
+    pairs = [f"{spec.track_names[a]} and {spec.track_names[b]}" for a, b in zip(first, second, strict=True)]
     columns = found[:, first, second]
-    scores: Scores = {("phrases", "TD, all"): _means(columns[:, None], phrases.groups, seed)[0]}
-    return scores | {
-        ("phrases", name): value for name, value in zip(pairs, _means(columns, phrases.groups, seed), strict=True)
-    }
+    scores = {Measure("phrases", "TD", "all"): _means(columns[:, None], phrases.groups, seed)[0]}
+    for pair, value in zip(pairs, _means(columns, phrases.groups, seed), strict=True):
+        scores[Measure("phrases", "TD", pair)] = value
+    return _defined(scores)
+
+
+def _defined(scores: Scores) -> Scores:
+    return {measure: value for measure, value in scores.items() if not np.isnan(value.estimate)}
 
 
 def _means(values: NDArray, groups: NDArray, seed: int) -> list[Value]:
@@ -128,7 +149,7 @@ def distance_scores(
         for name, row in rows.items():
             found.setdefault(name, []).append(_distances(features[here], row, split))
     return {
-        name: {("distance", key): _spread([s[key] for s in splits]) for key in splits[0]}
+        name: {Measure("distance", key): _spread([s[key] for s in splits]) for key in splits[0]}
         for name, splits in found.items()
     }
 
@@ -160,11 +181,12 @@ def overlap_scores(real: Features, rows: Mapping[str, Features], names: list[str
         pairs = [distance.overlap(real.matrix[:, i], fake.matrix[:, i]) for i in range(len(names))]
         areas, divergences = average(np.array(pairs), 0)
         scores[row] = {
-            ("distance", "overlapped area, mean"): Value(float(areas)),
-            ("distance", "KLD, mean"): Value(float(divergences)),
-            **{("overlapped area", name): Value(area) for name, (area, _) in zip(names, pairs, strict=True)},
-            **{("KLD", name): Value(divergence) for name, (_, divergence) in zip(names, pairs, strict=True)},
+            Measure("distance", "overlapped area, mean"): Value(float(areas)),
+            Measure("distance", "KLD, mean"): Value(float(divergences)),
         }
+        for name, (area, divergence) in zip(names, pairs, strict=True):
+            scores[row][Measure("overlapped area", name)] = Value(area)
+            scores[row][Measure("KLD", name)] = Value(divergence)
     return scores
 
 
@@ -173,10 +195,10 @@ def originality_scores(nearest: Nearest, held_out: Nearest) -> Scores:
     similarity = nearest.similarity
     limit = np.quantile(held_out.similarity, 0.95)
     return {
-        ("originality", "similarity, median"): Value(float(np.median(similarity))),
-        ("originality", "similarity, 95th percentile"): Value(float(np.quantile(similarity, 0.95))),
-        ("originality", "similarity, largest"): Value(float(similarity.max())),
-        ("originality", "above the 95th percentile of real"): Value(float((similarity > limit).mean())),
+        Measure("originality", "similarity, median"): Value(float(np.median(similarity))),
+        Measure("originality", "similarity, 95th percentile"): Value(float(np.quantile(similarity, 0.95))),
+        Measure("originality", "similarity, largest"): Value(float(similarity.max())),
+        Measure("originality", "above the 95th percentile of real"): Value(float((similarity > limit).mean())),
     }
 
 
@@ -193,14 +215,14 @@ def long_scores(
     """
     scores: Scores = {}
     if has_joins:
-        scores["seams", "AUC"] = Value(longform.seam_auc(pieces.rolls, spec, phrase_bars, seed))
+        scores[Measure("seams", "AUC")] = Value(longform.seam_auc(pieces.rolls, spec, phrase_bars, seed))
         for name, gaps in longform.seam_gaps(pieces.rolls, spec, phrase_bars).items():
-            scores["seams", f"{name}, joins - inner"] = _means(gaps[:, None], pieces.groups, seed)[0]
+            scores[Measure("seams", f"{name}, joins - inner")] = _means(gaps[:, None], pieces.groups, seed)[0]
     for name, values in longform.window_measures(pieces.rolls, spec, phrase_bars).items():
         # Where real music does not vary there is no unit to count in.
         unit = scale[name] if scale[name] > 1e-6 else np.nan
         change = longform.drift(values[:, 1:] if name == "key distance" else values) / unit
-        scores["drift", f"{name}, change"] = _means(change[:, None], pieces.groups, seed)[0]
+        scores[Measure("drift", f"{name}, change")] = _means(change[:, None], pieces.groups, seed)[0]
     return scores
 
 
@@ -214,10 +236,10 @@ def task_scores(task: str, result: TaskResult, seed: int) -> Scores:
     columns = np.stack([result.harmony, result.rhythm, result.diversity], axis=1)
     harmony, rhythm, diversity = _means(columns, np.arange(len(columns)), seed)
     scores: Scores = {
-        ("tasks", f"{task}: harmony gained by context"): harmony,
-        ("tasks", f"{task}: rhythm gained by context"): rhythm,
-        ("tasks", f"{task}: diversity"): diversity,
-        ("tasks", f"{task}: given cells exact"): Value(float(result.is_exact)),
+        Measure("tasks", f"{task}: harmony gained by context"): harmony,
+        Measure("tasks", f"{task}: rhythm gained by context"): rhythm,
+        Measure("tasks", f"{task}: diversity"): diversity,
+        Measure("tasks", f"{task}: given cells exact"): Value(float(result.is_exact)),
     }
     return scores
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.evaluation.comparison import REAL
+from musegan.evaluation.comparison import REAL, Measure
 from musegan.evaluation.table import Evaluation, Pair, format_value
 from musegan.files import replacing
 from musegan.metrics import Rolls
@@ -74,8 +74,8 @@ def _table(evaluation: Evaluation) -> str:
     lines = [f"<table><thead><tr>{heads}</tr></thead><tbody>"]
     section = ""
     for measure in evaluation.measures():
-        if measure[0] != section:
-            section = measure[0]
+        if measure.section != section:
+            section = measure.section
             lines.append(
                 f"<tr class='section'><td colspan='{len(evaluation.rows) + 1}'>{escape(section)}</td></tr>"
             )
@@ -84,7 +84,7 @@ def _table(evaluation: Evaluation) -> str:
             f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"
             for row, scores in evaluation.rows.items()
         )
-        lines.append(f"<tr><td>{escape(measure[1])}</td>{cells}</tr>")
+        lines.append(f"<tr><td>{escape(measure.label)}</td>{cells}</tr>")
     return "".join([*lines, "</tbody></table>"])
 
 
@@ -136,8 +136,8 @@ def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
 
 def _histograms(evaluation: Evaluation) -> str:
     rows = (REAL, *evaluation.candidates)
-    candidate = evaluation.candidates[0]
-    areas = [evaluation.rows[candidate]["overlapped area", name].estimate for name in evaluation.feature_names]
+    scores = evaluation.rows[evaluation.candidates[0]]
+    areas = [scores[Measure("overlapped area", name)].estimate for name in evaluation.feature_names]
     figures = []
     for index in np.argsort(np.nan_to_num(areas, nan=2.0), kind="stable"):
         columns = [evaluation.features[row][:, index] for row in rows]

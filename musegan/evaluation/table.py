@@ -17,8 +17,8 @@ import numpy as np
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.evaluation import comparison, longform
-from musegan.evaluation.candidates import Candidate, DatasetCandidate, ModelCandidate, PhraseSet, Progress
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Features, Scores, Value
+from musegan.evaluation.candidates import Candidate, DatasetCandidate, PhraseSet, Progress
+from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Features, Measure, Scores, Value
 from musegan.evaluation.tasks import TASKS, run_task
 from musegan.metrics import Rolls, Values, average
 from musegan.metrics.features import mix_tracks
@@ -77,12 +77,13 @@ class Evaluation:
     def add(self, row: str, scores: Scores) -> None:
         self.rows.setdefault(row, {}).update(scores)
 
-    def measures(self) -> list[tuple[str, str]]:
-        """Every (section, measure) of the table, in order."""
-        found = dict.fromkeys(key for scores in self.rows.values() for key in scores)
-        return sorted((key for key in found if key[0] in SECTIONS), key=lambda key: SECTIONS.index(key[0]))
+    def measures(self) -> list[Measure]:
+        """Every measure of the table, in order."""
+        found = dict.fromkeys(measure for scores in self.rows.values() for measure in scores)
+        shown = (measure for measure in found if measure.section in SECTIONS)
+        return sorted(shown, key=lambda measure: SECTIONS.index(measure.section))
 
-    def nearest(self, measure: tuple[str, str]) -> str | None:
+    def nearest(self, measure: Measure) -> str | None:
         """The row, of the mixed tracks and the generated ones, that is nearest to real (or to real-real)."""
         targets = [
             self.rows[row][measure].estimate for row in (REAL, REAL_REAL) if measure in self.rows.get(row, {})
@@ -98,9 +99,9 @@ class Evaluation:
         """Plain values for JSON: row -> section -> measure -> [estimate, low, high], null where undefined."""
         rows: dict[str, dict[str, dict[str, list[float | None]]]] = {}
         for row, scores in self.rows.items():
-            for (section, measure), value in scores.items():
+            for measure, value in scores.items():
                 plain = [None if math.isnan(number) else float(number) for number in value]
-                rows.setdefault(row, {}).setdefault(section, {})[measure] = plain
+                rows.setdefault(row, {}).setdefault(measure.section, {})[measure.label] = plain
         return {"facts": self.facts, "notes": self.notes, "rows": rows}
 
     def table(self) -> Table:
@@ -112,14 +113,15 @@ class Evaluation:
             column.justify = "right"
         section = ""
         for measure in self.measures():
-            if measure[0] != section:
-                section = measure[0]
+            if measure.section != section:
+                section = measure.section
                 table.add_row(f"[bold]{section}[/bold]")
             best = self.nearest(measure)
-            cells = [(row, self.rows[row].get(measure)) for row in self.rows]
-            table.add_row(
-                f"  {measure[1]}", *(format_value(value) + ("*" if row == best else " ") for row, value in cells)
+            cells = (
+                format_value(scores.get(measure)) + ("*" if row == best else " ")
+                for row, scores in self.rows.items()
             )
+            table.add_row(f"  {measure.label}", *cells)
         return table
 
 
@@ -144,7 +146,7 @@ def evaluate(
     Parameters
     ----------
     candidate, against : Candidate
-        A `ModelCandidate` is also measured on long pieces and tasks.
+        What they can do (`Candidate.has_joins`, `Candidate.can_fill`) is measured too.
     progress : called with (what is being done, share done), optional
 
     Raises `ConfigError` when a candidate is for another ensemble, `DatasetError` when there is too little music.
@@ -190,10 +192,9 @@ def _measure_phrases(
     result.facts |= {"spec": spec.to_dict(), "n_phrases": n, "phrase_bars": n_bars, "seed": seed}
     for done, (name, phrases) in enumerate(rows.items()):
         report("measuring bars", done / len(rows))
-        scores = comparison.phrase_scores(phrases, spec, seed)
-        if name == MIXED:  # mixing leaves each track as it is
-            scores = {key: value for key, value in scores.items() if key[1].startswith("TD")}
-        result.add(name, scores)
+        # Mixing leaves each track as it is, so only what is between tracks is of interest.
+        measure = comparison.harmony_scores if name == MIXED else comparison.phrase_scores
+        result.add(name, measure(phrases, spec, seed))
         result.samples[name] = phrases.rolls
     features = {name: Features.of(phrases, spec) for name, phrases in rows.items()}
     result.feature_names = comparison.feature_names(spec)
@@ -261,21 +262,21 @@ def _measure_pieces(
     result.facts["piece_bars"] = pieces[REAL].rolls.shape[2]
     measured = longform.window_measures(pieces[REAL].rolls, real.spec, settings.phrase_bars)
     scale = {name: float(np.sqrt(average((values - average(values)) ** 2))) for name, values in measured.items()}
-    joined = {REAL, *(c.name for c in candidates if isinstance(c, ModelCandidate))}
+    joined = {REAL, *(c.name for c in candidates if c.has_joins)}
     for name, phrases in pieces.items():
         scores = comparison.long_scores(
             phrases, real.spec, settings.phrase_bars, name in joined, scale, settings.seed
         )
         result.curves[name] = comparison.similarity_curve(phrases)
         error = float(average(np.abs(result.curves[name] - result.curves[REAL])))
-        result.add(name, scores | {("drift", "bar-similarity error"): Value(error)})
+        result.add(name, scores | {Measure("drift", "bar-similarity error"): Value(error)})
 
 
 def _measure_tasks(
     result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: Progress
 ) -> None:
-    """How well completions fit their contexts, of models only."""
-    models = [c for c in candidates if isinstance(c, ModelCandidate)]
+    """How well completions fit their contexts, of candidates that can complete."""
+    models = [c for c in candidates if c.can_fill]
     if not models:
         return
     contexts = real.sample(settings.n_contexts, settings.phrase_bars, settings.seed + 1).rolls

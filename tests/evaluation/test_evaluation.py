@@ -19,7 +19,7 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, DatasetError
 from musegan.evaluation import Evaluation, Settings, evaluate
 from musegan.evaluation.candidates import ArrayCandidate, DatasetCandidate, FolderCandidate, ModelCandidate
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL
+from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Measure
 from musegan.evaluation.report import write_report
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND
@@ -43,7 +43,7 @@ def copier(songs: Dataset, name: str = "copier") -> ModelCandidate:
     def fill(given: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         return np.where(mask[..., None, None], given, compose(len(given), given.shape[2], seed))
 
-    return ModelCandidate(name, songs.spec, compose, fill, phrase_bars=4)
+    return ModelCandidate(name, songs.spec, compose, fill)
 
 
 @pytest.fixture(scope="module")
@@ -63,32 +63,52 @@ def test_rows(found: Evaluation) -> None:
     assert list(found.rows) == [REAL, REAL_REAL, MIXED, "copier", "noise"]
     assert found.candidates == ["copier", "noise"]
     assert found.facts["n_phrases"] == 24
-    assert {section for section, _ in found.measures()} == {
+    assert {measure.section for measure in found.measures()} == {
         "phrases", "distance", "originality", "seams", "drift", "tasks"
     }  # fmt: skip
 
 
 def test_values(found: Evaluation) -> None:
     rows = found.rows
-    assert rows[REAL]["phrases", "EB, drums"].estimate == 0
-    assert rows[REAL]["phrases", "notes, drums"].estimate == 4
-    assert rows["copier"]["phrases", "QN, keys"].estimate == 1
+    assert rows[REAL][Measure("phrases", "EB", "drums")].estimate == 0
+    assert rows[REAL][Measure("phrases", "notes", "drums")].estimate == 4
+    assert rows["copier"][Measure("phrases", "QN", "keys")].estimate == 1
     assert (
-        rows["noise"]["distance", "Frechet distance"].estimate
-        > rows["copier"]["distance", "Frechet distance"].estimate
+        rows["noise"][Measure("distance", "Frechet distance")].estimate
+        > rows["copier"][Measure("distance", "Frechet distance")].estimate
     )
-    assert rows["noise"]["distance", "two-sample AUC"].estimate > 0.9
-    assert rows[MIXED]["phrases", "TD, all"].estimate > rows[REAL]["phrases", "TD, all"].estimate
-    assert ("phrases", "EB, drums") not in rows[MIXED]
-    assert rows["copier"]["originality", "similarity, median"].estimate == 1
-    assert rows["copier"]["tasks", "infill: given cells exact"].estimate == 1
-    assert ("seams", "AUC") in rows["copier"]
-    assert ("seams", "AUC") not in rows["noise"]
+    assert rows["noise"][Measure("distance", "two-sample AUC")].estimate > 0.9
+    assert (
+        rows[MIXED][Measure("phrases", "TD", "all")].estimate
+        > rows[REAL][Measure("phrases", "TD", "all")].estimate
+    )
+    assert Measure("phrases", "EB", "drums") not in rows[MIXED]
+    assert rows["copier"][Measure("originality", "similarity, median")].estimate == 1
+    assert rows["copier"][Measure("tasks", "infill: given cells exact")].estimate == 1
+    assert Measure("seams", "AUC") in rows["copier"]
+    assert Measure("seams", "AUC") not in rows["noise"]
+
+
+def test_rows_of_mixed_tracks_have_only_what_is_between_tracks(found: Evaluation) -> None:
+    shown = {measure for measure in found.rows[MIXED] if measure.section == "phrases"}
+    assert shown == {
+        Measure("phrases", "TD", "all"), Measure("phrases", "TD", "keys and bass")
+    }  # fmt: skip
+    assert {"TD, all", "TD, keys and bass"} == set(found.to_dict()["rows"][MIXED]["phrases"])
+
+
+def test_only_what_a_candidate_can_do_is_measured(songs: Dataset, noise: Path, found: Evaluation) -> None:
+    sections = {row: {measure.section for measure in scores} for row, scores in found.rows.items()}
+    assert {"seams", "tasks"} <= sections["copier"]
+    assert not {"seams", "tasks"} & sections["noise"]
+    array = ArrayCandidate(noise, songs.spec)
+    with pytest.raises(NotImplementedError, match="noise cannot complete"):
+        array.fill(np.zeros((1, *songs.spec.shape(4)), np.uint8), np.zeros((1, 3, 4), bool))
 
 
 def test_nearest(found: Evaluation) -> None:
-    assert found.nearest(("distance", "Frechet distance")) == "copier"
-    assert found.nearest(("seams", "AUC")) is None  # nothing to choose from
+    assert found.nearest(Measure("distance", "Frechet distance")) == "copier"
+    assert found.nearest(Measure("seams", "AUC")) is None  # nothing to choose from
 
 
 def test_is_deterministic(songs: Dataset, noise: Path, found: Evaluation) -> None:
