@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from musegan.config import Config
 from musegan.errors import ConfigError, ModelError, MuseganError
@@ -31,6 +32,7 @@ from musegan.networks.controls import Controls
 
 FORMAT = "musegan model 1"
 DEFAULT_MODEL = "band"
+_ROOM = 4  # elements that may be made on the way to networks, for each in the file
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
@@ -76,10 +78,11 @@ def load_model_file(path: Path, device: torch.device) -> ModelFile:
     description = read_description(path)
     try:
         spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
-        _check_shapes(path, spec, config)
         tensors = load_file(path)
+        with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
+            networks = _networks(spec, config)
+        _check_shapes(networks, tensors)
         prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
-        networks = _networks(spec, config)
         for name, network in networks.items():
             load_weights(network, tensors, name)
             place(network, device)
@@ -117,21 +120,31 @@ def _networks(spec: RollSpec, config: Config) -> dict[str, Any]:
     return {"generator": Generator(spec, config.model), "discriminator": Discriminator(spec, config.model)}
 
 
-def _check_shapes(path: Path, spec: RollSpec, config: Config) -> None:
-    """Raise `ValueError` where the tensors of a file are not those of the networks that it describes.
+class _Limited(TorchFunctionMode):
+    """While it is active, new tensors may have only so many elements in all, or it raises `ValueError` before they
+    are made: a small file must not ask for much memory."""
 
-    Nothing of their size is made, so a small file cannot ask for much memory.
-    """
-    with torch.device("meta"):
-        networks = _networks(spec, config)
+    def __init__(self, n_elements: int) -> None:
+        super().__init__()
+        self.left = n_elements
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.empty, torch.full, torch.ones, torch.rand, torch.randn, torch.zeros):
+            size = (kwargs or {}).get("size", args[0] if args and not isinstance(args[0], int) else args)
+            self.left -= math.prod(size)
+            if self.left < 0:
+                raise ValueError("its settings make networks that are larger than its weights")
+        return func(*args, **(kwargs or {}))
+
+
+def _check_shapes(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Raise `ValueError` where the tensors of a file are not those of the networks that it describes."""
     wanted = {
-        f"{kind}.{name}": list(value.shape)
+        f"{kind}.{name}": tuple(value.shape)
         for kind, network in networks.items()
         for name, value in network.state_dict().items()
     }
-    with safe_open(path, framework="numpy") as file:
-        names = [name for name in file.keys() if name.partition(".")[0] in networks]  # noqa: SIM118
-        found = {name: file.get_slice(name).get_shape() for name in names}
+    found = {name: tuple(t.shape) for name, t in tensors.items() if name.partition(".")[0] in networks}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise ValueError(f"{name} is {found.get(name, 'missing')}, its settings make it {wanted.get(name)}")
