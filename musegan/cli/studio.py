@@ -1,0 +1,61 @@
+"""``musegan studio``: the page on which music is made by listening."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from musegan.cli.common import app, say
+
+
+@app.command()
+def studio(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[IN.mid]", help="Music file to open.", exists=True, dir_okay=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    port: Annotated[int | None, typer.Option(help="Port. (default: 8765 or the next free one)", min=1)] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any other than 127.0.0.1 lets other machines in.")
+    ] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    project: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the work. (default: in your data folder)")
+    ] = None,
+) -> None:
+    """Open a page on which music is made by listening. Ctrl-C ends it; the work is kept.
+
+    Example: musegan studio song.mid
+    """
+    from musegan.studio.project import data_folder
+    from musegan.studio.serve import running, send_file, serve
+
+    folder = project or data_folder()
+    address = running(folder)
+    if address is not None:
+        say("the studio runs already")
+        if source is not None:
+            send_file(address, source)
+        typer.echo(f"studio at {address}")
+        if browser:
+            typer.launch(address)
+        return
+    if host not in ("127.0.0.1", "localhost"):
+        say(
+            f"warning: on {host} everybody in the network who gets to know the address below can listen, change "
+            "and download this project; the connection is not encrypted"
+        )
+    from musegan.composing.model import load_model
+
+    serve(
+        load_model(model, device),
+        folder,
+        file=source,
+        host=host,
+        port=port,
+        open_browser=browser,
+        say=typer.echo,
+    )

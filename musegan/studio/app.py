@@ -1,0 +1,211 @@
+"""The web application: pages, messages, files and sound, over HTTP and one WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from musegan.errors import MuseganError
+from musegan.studio.desk import Desk
+from musegan.studio.exchange import MEDIA_TYPES
+from musegan.studio.oneshot import compose_file
+from musegan.studio.view import thumbnail
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+PAGE = Path(__file__).with_name("page")
+
+
+class _Page(StaticFiles):
+    """The files of the page, never from an old cache."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+class Server:
+    """The routes of one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/api/hello", self._get(lambda request: self.desk.hello())),
+                Route("/api/state", self._get(lambda request: self.desk.view())),
+                Route("/api/stems", self._get(self._stems)),
+                WebSocketRoute("/api/socket", self._socket),
+                Route("/api/messages", self._guarded(self._message), methods=["POST"]),
+                Route("/api/open", self._guarded(self._open), methods=["POST"]),
+                Route("/api/compose", self._guarded(self._compose), methods=["POST"]),
+                Route("/api/sound/{key}.wav", self._guarded(self._sound)),
+                Route("/api/variations/{index:int}.json", self._guarded(self._variation_sound)),
+                Route("/api/export/{name}", self._guarded(self._export)),
+                Mount("/", _Page(directory=PAGE, html=True)),
+            ]
+        )
+
+    def _guarded(self, answer: Answer) -> Answer:
+        """Errors that a user can act on become status 400 and their sentence."""
+
+        async def answering(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except MuseganError as error:
+                return PlainTextResponse(str(error), 400)
+            except CancelledError:
+                return PlainTextResponse("A newer request took the place of this one.", 409)
+            except ClientDisconnect:
+                return PlainTextResponse("The upload is too large or was broken off.", 413)
+            except OSError as error:
+                return PlainTextResponse(f"A file cannot be written: {error.strerror}", 507)
+
+        return answering
+
+    def _get(self, value: Callable[[Request], Any]) -> Answer:
+        async def answer(request: Request) -> Response:
+            return JSONResponse(await run_in_threadpool(value, request))
+
+        return self._guarded(answer)
+
+    async def _message(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.wrap_future(self.desk.send(_read_json(await request.body()))))
+
+    async def _open(self, request: Request) -> Response:
+        message = {
+            "type": "open",
+            "data": await request.body(),
+            "name": request.query_params.get("name", "song.mid"),
+        }
+        return JSONResponse(await asyncio.wrap_future(self.desk.send(message)))
+
+    async def _compose(self, request: Request) -> Response:
+        data, values = await request.body(), request.query_params.multi_items()
+        midi = await run_in_threadpool(compose_file, self.desk.model, data, values)
+        return Response(midi, media_type=MEDIA_TYPES["mid"])
+
+    def _stems(self, request: Request) -> dict[str, Any]:
+        revision, state = self.desk.revision, self.desk.project.state
+        return {**self.desk.stems.listing(state, self.desk.song(state)), "revision": revision}
+
+    async def _sound(self, request: Request) -> Response:
+        path = await run_in_threadpool(self.desk.stems.path, request.path_params["key"])
+        return FileResponse(
+            path, media_type=MEDIA_TYPES["wav"], headers={"cache-control": "private, max-age=86400"}
+        )
+
+    async def _variation_sound(self, request: Request) -> Response:
+        index = request.path_params["index"]
+        if not 0 <= index < len(self.desk.variations):
+            raise MuseganError("this variation is not there any more")
+        state = self.desk.variations[index]
+        key = await run_in_threadpool(self.desk.stems.whole, state, self.desk.song(state))
+        return JSONResponse({"key": key, **thumbnail(state)})
+
+    async def _export(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        kind = name.rpartition(".")[2].lower()
+        chords = request.query_params.get("chords") == "1"
+        data = await run_in_threadpool(self._exported, kind, chords)
+        return Response(data, media_type=MEDIA_TYPES[kind], headers={"content-disposition": "attachment"})
+
+    def _exported(self, kind: str, chords: bool) -> bytes:
+        return self.desk.export(kind, chords=chords)
+
+    async def _socket(self, socket: WebSocket) -> None:
+        """Events out, messages in, until the page goes away."""
+        await socket.accept()
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any]]()
+
+        def listen(event: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(events.put_nowait, event)
+
+        self.desk.listeners.add(listen)
+        for event in (self.desk.hello(), await run_in_threadpool(self.desk.view), self.desk.strip()):
+            events.put_nowait(event)
+        sending = asyncio.create_task(_send_all(socket, events))
+        try:
+            while True:
+                self._receive(await socket.receive_text(), events, loop)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.desk.listeners.discard(listen)
+            sending.cancel()
+
+    def _receive(self, text: str, events: asyncio.Queue[dict[str, Any]], loop: asyncio.AbstractEventLoop) -> None:
+        message: Any = {}
+        try:
+            message = _read_json(text)
+            future = self.desk.send(message)
+        except MuseganError as error:
+            events.put_nowait(_problem(error, message))
+            return
+
+        def done(future: Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                loop.call_soon_threadsafe(events.put_nowait, _problem(error, message))
+
+        future.add_done_callback(done)
+
+
+async def _send_all(socket: WebSocket, events: asyncio.Queue[dict[str, Any]]) -> None:
+    """Send what happens; of several states that wait only the last, so that a slow page does not lag behind."""
+    while True:
+        waiting = [await events.get()]
+        while not events.empty():
+            waiting.append(events.get_nowait())
+        last = {event["type"]: index for index, event in enumerate(waiting)}
+        for index, event in enumerate(waiting):
+            if event["type"] == "error" or last[event["type"]] == index:
+                await socket.send_text(json.dumps(event, separators=(",", ":")))
+
+
+def _problem(error: BaseException, message: Any) -> dict[str, Any]:
+    """What went wrong as an event. Only errors that are raised on purpose have a sentence of their own."""
+    is_known = isinstance(error, MuseganError)
+    text = str(error) if is_known else f"Something went wrong in the program ({type(error).__name__}: {error})."
+    answers = message.get("id") if isinstance(message, dict) else None
+    return {"type": "error", "text": text, "answers": answers}
+
+
+def _read_json(text: str | bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MuseganError(f"this is not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise MuseganError("a message is an object with a type")
+    return message
+
+
+def warm_up(desk: Desk) -> None:
+    """Do everything once that is slow the first time: the networks, and the start of the synthesizers."""
+    import numpy as np
+
+    from musegan.music.pianoroll import ONSET
+    from musegan.music.piece import Piece
+
+    piece = desk.model.generate(desk.model.config.model.phrase_bars, seed=0)
+    roll = np.zeros(piece.spec.shape(1), np.uint8)
+    roll[0, 0, 0, 12 % piece.spec.n_pitches] = ONSET
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = Piece(roll=roll, spec=piece.spec, tempo_qpm=1000).write(Path(folder) / "a.mid")
+        for player in desk.stems.players:
+            player.render(path.read_bytes())

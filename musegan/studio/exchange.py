@@ -1,0 +1,140 @@
+"""Files in and out: a music file becomes a state, and a state the files that the command line would write."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from musegan.composing.model import Model
+from musegan.errors import ConfigError, MidiError
+from musegan.files import replacing
+from musegan.midi.song import Song, read
+from musegan.midi.stems import stem_files
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
+from musegan.render import write
+from musegan.studio.state import MAX_BARS, Source, State
+
+SUFFIXES = (".mid", ".midi", ".rmi", ".kar", ".musicxml", ".mxl", ".xml", ".abc", ".krn")
+MEDIA_TYPES = {
+    "mid": "audio/midi",
+    "zip": "application/zip",
+    "wav": "audio/wav",
+    "png": "image/png",
+    "musicxml": "application/vnd.recordare.musicxml+xml",
+}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Copies of the files that were read, named by their content; no name from outside is ever a path."""
+
+    folder: Path
+
+    def put(self, data: bytes, name: str) -> Source:
+        suffix = Path(name).suffix.lower()
+        copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in SUFFIXES else ".mid")
+        if not (self.folder / copy).exists():
+            with replacing(self.folder / copy) as temporary:
+                temporary.write_bytes(data)
+        return Source(copy=copy, name=Path(name.replace("\\", "/")).name[:120] or "song.mid")
+
+    def read(self, source: Source, spec: RollSpec) -> Song:
+        """The file as the user sees it, with its mapping. Raises `MidiError` by the user's own name for it."""
+        path = self.folder / Path(source.copy).name
+        try:
+            return read(path, spec, track_map=dict(source.mapping))
+        except MidiError as error:
+            raise MidiError(str(error).replace(str(path), source.name), error.reason) from error
+
+
+def opened(model: Model, song: Song, source: Source, state: State) -> State:
+    """A file as a state: everything it has is the user's own and kept; tracks that it has nothing for are free."""
+    piece = song.piece
+    if piece.n_bars > MAX_BARS:
+        raise MidiError(
+            f"{source.name} has {piece.n_bars} bars; up to {MAX_BARS} can be worked on here", "too long"
+        )
+    grid = np.ones(piece.roll.shape[:2], bool)
+    heard = np.any(piece.roll, axis=(1, 2, 3))
+    asked = replace(
+        state.asked, n_bars=piece.n_bars, tempo=None, key="", progression="", form="", rests={}, out=(), loop=False
+    )
+    return State(
+        piece=replace(piece, feel=model.feel),
+        kept=grid & heard[:, None],
+        own=grid & heard[:, None],
+        from_file=grid,
+        asked=asked,
+        source=source,
+        label=f"open {source.name}",
+    )
+
+
+def parts_of(song: Song) -> list[dict[str, Any]]:
+    """The parts of a file and the track that each was taken for, None where it is only kept."""
+    names = song.piece.spec.track_names
+    return [
+        {
+            "number": number,
+            "name": part.name or f"part {number}",
+            "program": int(part.program),
+            "is_drum": bool(part.is_drum),
+            "n_notes": len(part.start),
+            "track": None if track is None else names[track],
+        }
+        for number, (part, track) in enumerate(zip(song.grid.score.parts, song.grid.mapping, strict=True), start=1)
+    ]
+
+
+def midi_of(state: State, song: Song | None, *, chords: bool = False) -> bytes:
+    """The MIDI file of a state, byte for byte what the command line writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mid"
+        humanize = state.asked.humanize
+        if song is None:
+            state.piece.write(path, humanize=humanize, chords=chords)
+        else:
+            piece = replace(state.piece, given=state.from_file)
+            song.write(piece, path, humanize=humanize, chords=chords)
+        return path.read_bytes()
+
+
+def export(state: State, song: Song | None, kind: str, *, chords: bool = False) -> bytes:
+    """A state as a file of a kind in `MEDIA_TYPES`; ``zip`` is the MIDI file and one file a track.
+
+    Raises `ConfigError` for another kind, and what writing that kind raises.
+    """
+    if kind not in MEDIA_TYPES:
+        raise ConfigError(f"{kind!r} cannot be exported; there are {', '.join(MEDIA_TYPES)}")
+    if kind == "mid":
+        return midi_of(state, song, chords=chords)
+    if kind == "wav":
+        from musegan.render.soundfont import shipped_font
+        from musegan.render.synthesizer import render_wave
+
+        return render_wave(midi_of(state, song), shipped_font())
+    if kind == "zip":
+        return _zip(midi_of(state, song, chords=chords))
+    piece: Piece = replace(state.piece, given=state.own)
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = write(piece, Path(folder) / f"piece.{kind}")
+        return path.read_bytes()
+
+
+def _zip(midi: bytes) -> bytes:
+    whole = Path("musegan.mid")
+    files: Mapping[Path, bytes] = {whole: midi, **stem_files(midi, whole)}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in files.items():
+            archive.writestr(zipfile.ZipInfo(path.name), data)
+    return out.getvalue()

@@ -1,0 +1,123 @@
+"""A MIDI file and the cells to compose in, a MIDI file out: the studio for other programs, without a project."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from musegan.composing.model import Model
+from musegan.errors import ConfigError
+from musegan.midi.song import read
+from musegan.studio import verbs
+from musegan.studio.state import Asked, Source, State
+
+_NUMBERS = ("seed", "temperature", "best_of", "tempo", "humanize", "n_bars")
+_WORDS = ("key", "form", "progression", "style")
+
+
+def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -> bytes:
+    """Compose.
+
+    Parameters
+    ----------
+    data : bytes
+        A MIDI file; empty for a piece from nothing.
+    values : list of (name, value)
+        ``free=TRACK`` or ``free=TRACK:5-8`` or ``free=5-8`` for each region that is composed anew (TRACK may be
+        ``all``), ``keep=TRACK`` for tracks that stay while all others are composed, ``add=4`` for new bars at
+        the end, ``density=TRACK:2``, ``rest=TRACK:1-2``, and the single values of `Asked`.
+
+    Returns
+    -------
+    The MIDI file that the command line would write. Raises `MuseganError`.
+    """
+    asked = _asked(values, model.spec.track_names)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "out.mid"
+        if not data:
+            state = verbs.compose(model, replace(State.empty(model), asked=asked))
+            state.piece.write(path, humanize=asked.humanize)
+        else:
+            song = read(data, model.spec)
+            kept = np.ones(song.piece.roll.shape[:2], bool)
+            for name, value in values:
+                if name in ("free", "keep"):
+                    _mark(kept, name, value, model)
+            state = State(
+                piece=replace(song.piece, feel=model.feel),
+                kept=kept,
+                own=kept,
+                from_file=kept,
+                asked=replace(asked, n_bars=song.piece.n_bars),
+                source=Source(copy="", name="the file"),
+            )
+            if not kept.all():
+                state = verbs.compose(model, state)
+            for bars in (value for name, value in values if name == "add"):
+                state = verbs.continue_(model, state, _number("add", bars, int))
+            if state.source is None:
+                raise ConfigError("something of the file must stay; to compose from nothing send no file")
+            song.write(replace(state.piece, given=state.from_file), path, humanize=asked.humanize)
+        return path.read_bytes()
+
+
+def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> Asked:
+    changes: dict[str, Any] = {}
+    for name, value in values:
+        if name in _NUMBERS:
+            changes[name] = _number(name, value, float)
+        elif name in _WORDS:
+            changes[name] = value
+        elif name in ("snap", "loop"):
+            changes[name] = value not in ("", "0", "false")
+        elif name == "density":
+            track, factor = _split(value)
+            names = [track] if track in track_names else track_names
+            changes["density"] = {
+                **changes.get("density", {}),
+                **dict.fromkeys(names, _number(name, factor, float)),
+            }
+        elif name == "rest":
+            track, bars = _split(value)
+            changes["rests"] = {**changes.get("rests", {}), track: tuple(range(*_bars(bars)))}
+        elif name not in ("free", "keep", "add", "token"):
+            raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
+    return Asked().changed(changes)
+
+
+def _mark(kept: np.ndarray, name: str, value: str, model: Model) -> None:
+    """Free a region, or free all but a track the first time that one is kept."""
+    track, bars = _split(value) if ":" in value or not value[:1].isdigit() else ("all", value)
+    rows = range(len(kept)) if track == "all" else [model.spec.track_index(track)]
+    first, end = _bars(bars) if bars else (0, kept.shape[1])
+    if end > kept.shape[1]:
+        raise ConfigError(f"the file has {kept.shape[1]} bars; {bars} are not among them")
+    if name == "keep" and kept.all():
+        kept[:] = False
+    for row in rows:
+        kept[row, first:end] = name == "keep"
+
+
+def _split(value: str) -> tuple[str, str]:
+    track, _, rest = value.partition(":")
+    return track.strip(), rest.strip()
+
+
+def _bars(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    begin, end = _number("bars", first, int) - 1, _number("bars", last if dash else first, int)
+    if not 0 <= begin < end <= 4096:
+        raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
+    return begin, end
+
+
+def _number(name: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {text!r}; it must be a number") from error

@@ -1,0 +1,118 @@
+"""A project: all its states in order, the one that is shown, and the file that keeps them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import sys
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from musegan.composing.model import Model
+from musegan.errors import MuseganError
+from musegan.files import replacing
+from musegan.studio.state import State
+
+FORMAT = "musegan studio 1"
+MOST_BYTES = 32_000_000  # of packed states; beyond that the oldest are forgotten, but for the first
+
+
+def data_folder() -> Path:
+    """Where the studio keeps its project: ``MUSEGAN_STUDIO``, or the user's data folder on this system."""
+    if os.environ.get("MUSEGAN_STUDIO"):
+        return Path(os.environ["MUSEGAN_STUDIO"])
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library/Application Support/musegan/studio"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home)) / "musegan" / "studio"
+    return Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "musegan" / "studio"
+
+
+@dataclass
+class Project:
+    """The history of one piece of work. Every change is in the file before it is answered."""
+
+    path: Path
+    model: Model
+    packed: list[str] = field(default_factory=list)  # every state, oldest first
+    position: int = 0  # of the state that is shown
+    mixer: dict[str, dict[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track; not undone
+    gesture: str | None = None  # what the shown state is part of, such as one turn of a knob
+
+    def __post_init__(self) -> None:
+        if not self.packed:
+            self.packed = [_pack(State.empty(self.model))]
+        self.state = State.from_dict(_unpack(self.packed[self.position]), self.model)
+
+    @classmethod
+    def load(cls, folder: Path, model: Model) -> Project:
+        """The project in a folder, one an ensemble, or a new one. Raises `MuseganError` for a damaged file."""
+        ensemble = hashlib.sha256(json.dumps(model.spec.to_dict()).encode()).hexdigest()[:8]
+        path = folder / f"project-{ensemble}.json"
+        if not path.is_file():
+            return cls(path, model)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values["format"] != FORMAT:
+                raise ValueError(f"its format is {values['format']!r}")
+            return cls(path, model, values["states"], values["position"], values["mixer"])
+        except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error, MuseganError) as error:
+            raise MuseganError(f"{path} is damaged ({error}); move it away to start afresh") from error
+
+    def push(self, state: State, gesture: str | None = None) -> None:
+        """Show a new state and save. States of one gesture replace each other; what was undone is forgotten."""
+        del self.packed[self.position + 1 :]
+        if gesture is not None and gesture == self.gesture and self.position:
+            self.packed.pop()
+        self.packed.append(_pack(state))
+        while sum(map(len, self.packed)) > MOST_BYTES and len(self.packed) > 2:
+            del self.packed[1]
+        self.position, self.gesture, self.state = len(self.packed) - 1, gesture, state
+        self.save()
+
+    def undo(self) -> None:
+        """Show the state before."""
+        self._show(self.position - 1)
+
+    def redo(self) -> None:
+        """Show the state after."""
+        self._show(self.position + 1)
+
+    def next_label(self) -> str | None:
+        """What redo would do again."""
+        following = self.packed[self.position + 1 : self.position + 2]
+        return _unpack(following[0])["label"] if following else None
+
+    def _show(self, position: int) -> None:
+        if 0 <= position < len(self.packed):
+            self.position, self.gesture = position, None
+            self.state = State.from_dict(_unpack(self.packed[position]), self.model)
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, whole or not at all. Raises `MuseganError`."""
+        values: Mapping[str, Any] = {
+            "format": FORMAT,
+            "position": self.position,
+            "mixer": self.mixer,
+            "states": self.packed,
+        }
+        try:
+            with replacing(self.path) as temporary:
+                temporary.write_text(json.dumps(values), encoding="utf-8")
+        except OSError as error:
+            raise MuseganError(f"the project cannot be saved: {error}; make room on the disk") from error
+
+
+def _pack(state: State) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(state.to_dict()).encode(), 1)).decode()
+
+
+def _unpack(text: str) -> dict[str, Any]:
+    return json.loads(zlib.decompress(base64.b64decode(text)))

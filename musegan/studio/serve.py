@@ -1,0 +1,158 @@
+"""Starts the server: port, token, address, and the browser once it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from musegan.composing.model import Model
+from musegan.errors import MissingToolError, MuseganError
+from musegan.files import replacing
+from musegan.render.soundfont import VARIABLE, shipped_font
+from musegan.studio.guard import Guard, load_token
+
+FIRST_PORT = 8765
+_N_PORTS = 20  # tried one after another
+LOCAL = "127.0.0.1"
+
+
+def studio_font() -> Path:
+    """The sound font of ``MUSEGAN_SOUND_FONT``, or the shipped one: small, so that a stem takes a moment."""
+    named = os.environ.get(VARIABLE, "")
+    return Path(named) if named.lower().endswith(".sf2") and Path(named).is_file() else shipped_font()
+
+
+def serve(
+    model: Model,
+    folder: Path,
+    *,
+    file: Path | None = None,
+    host: str = LOCAL,
+    port: int | None = None,
+    open_browser: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the page until Ctrl-C.
+
+    Parameters
+    ----------
+    model : Model
+    folder : Path
+        Of the project; made when it is not there.
+    file : Path, optional
+        A music file to open.
+    host : str
+        Address to listen on.
+    port : int, optional
+        8765 or one of the next that are free, when left out.
+    open_browser : bool
+    say : callable
+        Is told the address.
+
+    Raises
+    ------
+    MissingToolError
+        The packages of the extra ``studio`` are not installed.
+    MuseganError
+        The port is taken, or the project is damaged.
+    """
+    try:
+        import uvicorn
+
+        from musegan.studio.app import Server, warm_up
+    except ImportError as error:
+        raise MissingToolError(
+            f"the studio needs packages ({error.name}): pip install 'musegan-band[studio]'"
+        ) from error
+    import torch
+
+    from musegan.studio.desk import Desk
+
+    torch.set_num_threads(1)  # the networks are small; more threads only wait for each other on a busy machine
+    token = load_token(folder)
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    address = f"http://{LOCAL if host in ('0.0.0.0', '::') else host}:{port}/?token={token}"
+    desk = Desk(model, folder, studio_font())
+    try:
+        if file is not None:
+            desk.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
+        guard = Guard(Server(desk).app(), token=token, port=port, host=host)
+        settings = uvicorn.Config(
+            guard,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_max_size=4 << 20,
+        )
+        _remember(folder, address)
+        say(f"studio at {address}")
+        threading.Thread(target=warm_up, args=(desk,), daemon=True).start()
+        if open_browser:
+            threading.Timer(0.3, webbrowser.open, (address,)).start()
+        asyncio.run(uvicorn.Server(settings).serve(sockets=[listening]))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        desk.close()
+        (folder / "address.json").unlink(missing_ok=True)
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for wanted in [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _N_PORTS), 0]:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, wanted))
+        except OSError as error:
+            listening.close()
+            if port is not None:
+                raise MuseganError(
+                    f"port {port} of {host} cannot be used ({error.strerror}); choose another"
+                ) from error
+            continue
+        return listening
+    raise MuseganError(f"there is no free port at {host}")
+
+
+def _remember(folder: Path, address: str) -> None:
+    with replacing(folder / "address.json") as temporary:
+        temporary.touch(0o600)
+        temporary.write_text(json.dumps({"address": address}), encoding="utf-8")
+
+
+def running(folder: Path) -> str | None:
+    """The address of a server that already works on the project in `folder`, None when there is none."""
+    try:
+        address = json.loads((folder / "address.json").read_text(encoding="utf-8"))["address"]
+        with urllib.request.urlopen(api(address, "hello"), timeout=2):
+            return str(address)
+    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
+        return None
+
+
+def api(address: str, name: str) -> str:
+    """The address of a route of the API, token included."""
+    return address.replace("/?", f"/api/{name}?", 1)
+
+
+def send_file(address: str, file: Path) -> None:
+    """Open a music file on a server that runs. Raises `MuseganError`."""
+    url = f"{api(address, 'open')}&name={urllib.parse.quote(file.name)}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, file.read_bytes()), timeout=60):
+            return
+    except urllib.error.HTTPError as error:
+        raise MuseganError(error.read().decode("utf-8", "replace")) from error

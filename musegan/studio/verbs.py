@@ -1,0 +1,206 @@
+"""What can be done to a state. Every verb takes a state and returns the next one; what composes calls the same
+functions of `Model` as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.model import Model
+from musegan.errors import ConfigError
+from musegan.music.pianoroll import NOTE, clean, notes_to_roll, roll_to_notes, sort_notes
+from musegan.music.piece import Piece
+from musegan.studio.state import MAX_BARS, Asked, Grid, State
+
+
+def compose(model: Model, state: State) -> State:
+    """Compose every cell that is not kept: a new piece where none is, otherwise around what is kept."""
+    asked = state.asked
+    wishes = asked.wishes(model.spec.track_names)
+    if not state.kept.any():
+        tracks = [name for name in model.spec.track_names if name not in asked.out] if asked.out else None
+        n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
+        piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
+        nothing = np.zeros(piece.roll.shape[:2], bool)
+        return replace(
+            state, piece=piece, kept=nothing, own=nothing, from_file=nothing, source=None, label="compose"
+        )
+    state = resized(state, asked.n_bars)
+    if state.kept.all():
+        raise ConfigError("every bar is kept; free those that are to be composed")
+    rests = {name: tuple(range(state.n_bars)) for name in asked.out}
+    wishes = replace(wishes, rests={**(wishes.rests or {}), **rests})
+    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
+    return _composed(state, piece, state.kept, "compose")
+
+
+def _whole_sections(asked: Asked) -> int:
+    """The bars asked for as a multiple of the sections: the nearest, at least one bar a section."""
+    size = max(round(asked.n_bars / len(asked.form)), 1)
+    return size * len(asked.form)
+
+
+def _freed(kept: Grid, asked: Asked, model: Model) -> list[int]:
+    """Tracks that play in what is composed though what is kept of them is silent: those that were freed while
+    others stay."""
+    rows = [
+        row for row in range(len(kept)) if not kept[row].all() and model.spec.track_names[row] not in asked.out
+    ]
+    return rows if len(rows) < len(kept) else []
+
+
+def _composed(state: State, piece: Piece, kept: Grid, label: str) -> State:
+    return replace(
+        state,
+        piece=piece,
+        kept=kept,
+        own=state.own & kept,
+        from_file=state.from_file & kept,
+        asked=replace(state.asked, n_bars=piece.n_bars),
+        label=label,
+    )
+
+
+def continue_(model: Model, state: State, n_bars: int) -> State:
+    """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
+    if state.n_bars + n_bars > MAX_BARS:
+        raise ConfigError(f"a piece can have {MAX_BARS} bars; this one would have {state.n_bars + n_bars}")
+    wishes = state.asked.wishes(model.spec.track_names)
+    piece = model.continue_(state.piece, n_bars, wishes=wishes)
+    return replace(
+        state,
+        piece=piece,
+        kept=_padded(np.ones_like(state.kept), n_bars),
+        own=_padded(state.own, n_bars),
+        from_file=_padded(state.from_file, n_bars),
+        asked=replace(state.asked, n_bars=piece.n_bars),
+        label=f"{n_bars} more bars",
+    )
+
+
+def vary(model: Model, state: State, amount: float) -> State:
+    """A share of the free cells anew, here and there."""
+    free = [row for row in range(len(state.kept)) if not state.kept[row].any()]
+    if not free:
+        raise ConfigError("vary changes tracks that are free throughout; free one")
+    names = [model.spec.track_names[row] for row in free]
+    piece = model.vary(state.piece, amount, names, wishes=state.asked.wishes(model.spec.track_names))
+    assert piece.given is not None
+    return replace(
+        state,
+        piece=piece,
+        own=state.own & piece.given,
+        from_file=state.from_file & piece.given,
+        label=f"vary {amount:.0%}",
+    )
+
+
+def variations(model: Model, state: State, count: int) -> Iterator[State]:
+    """The same with the next seeds, one after another."""
+    for number in range(1, count + 1):
+        seed = (state.asked.seed + number) % 2**31
+        yield replace(compose(model, replace(state, asked=replace(state.asked, seed=seed))), label="variation")
+
+
+def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
+    """States from one to another: between pieces from nothing the latents turn, otherwise cells change sides."""
+    wishes = a.asked.wishes(model.spec.track_names)
+    if a.kept.any() or b.kept.any() or a.piece.n_bars != b.piece.n_bars or a.asked.form:
+        pieces = model.interpolate(a.piece, b.piece, count, wishes=wishes)
+    else:
+        pieces = model.interpolate(a.asked.seed, b.asked.seed, count, a.n_bars, wishes=wishes)
+    return [_composed(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
+
+
+def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Sequence[Sequence[int]]) -> State:
+    """Take notes away and put notes in; their cells become the user's own and are kept.
+
+    Parameters
+    ----------
+    remove : list of (track, start, pitch)
+    add : list of (track, start, duration, pitch)
+        Times in steps from the start of the piece.
+    """
+    spec, n_steps = model.spec, state.n_bars * model.spec.steps_per_bar
+    notes = roll_to_notes(state.piece.roll, spec)
+    gone = {tuple(_whole_numbers(item, 3)) for item in remove}
+    stays = np.array([key not in gone for key in zip(*_columns(notes), strict=True)], bool)
+    new = np.zeros(len(add), NOTE)
+    touched = np.zeros_like(state.kept)
+    for index, item in enumerate(add):
+        track, start, duration, pitch = _whole_numbers(item, 4)
+        if not (0 <= track < spec.n_tracks and 0 <= start < n_steps and duration >= 1):
+            raise ConfigError("a note lies outside the piece")
+        if not spec.lowest_pitch <= pitch < spec.lowest_pitch + spec.n_pitches:
+            raise ConfigError(f"pitch {pitch} is outside those of the ensemble")
+        new[index] = (track, start, min(duration, n_steps - start), pitch, 90)
+    for note in (*notes[~stays], *new):
+        last = int(note["start"] + note["duration"] - 1)
+        first_bar, last_bar = int(note["start"]) // spec.steps_per_bar, last // spec.steps_per_bar
+        touched[note["track"], first_bar : min(last_bar, state.n_bars - 1) + 1] = True
+    roll = notes_to_roll(sort_notes(np.concatenate([notes[stays], new])), spec, state.n_bars)
+    return replace(
+        state,
+        piece=replace(state.piece, roll=clean(roll, spec)),
+        kept=state.kept | touched,
+        own=state.own | touched,
+        from_file=state.from_file & ~touched,
+        label="edit notes",
+    )
+
+
+def _columns(notes: NDArray) -> list[list[int]]:
+    return [notes[name].tolist() for name in ("track", "start", "pitch")]
+
+
+def _whole_numbers(item: Sequence[Any], count: int) -> list[int]:
+    if not isinstance(item, (list, tuple)) or len(item) != count or any(type(value) is not int for value in item):
+        raise ConfigError(f"a note is {count} whole numbers, not {item!r}")
+    return list(item)
+
+
+def mark(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: Sequence[str]) -> State:
+    """Say of cells (track, bar) that they are to be kept, are free, or rest when they are composed."""
+    if kind not in ("keep", "free", "rest"):
+        raise ConfigError(f"a cell can be keep, free or rest, not {kind!r}")
+    kept = state.kept.copy()
+    rests = {name: set(bars) for name, bars in state.asked.rests.items()}
+    for item in cells:
+        track, bar = _whole_numbers(item, 2)
+        if not (0 <= track < kept.shape[0] and 0 <= bar < kept.shape[1]):
+            raise ConfigError("a cell lies outside the piece")
+        kept[track, bar] = kind == "keep"
+        bars = rests.setdefault(track_names[track], set())
+        bars.add(bar) if kind == "rest" else bars.discard(bar)
+    asked = replace(state.asked, rests={name: tuple(sorted(bars)) for name, bars in rests.items() if bars})
+    return replace(state, kept=kept, asked=asked, label=kind)
+
+
+def resized(state: State, n_bars: int) -> State:
+    """The piece with so many bars: cut, or with empty free bars after it. A cut piece leaves its file behind."""
+    change = n_bars - state.n_bars
+    if not change:
+        return state
+    piece = state.piece
+    roll = np.pad(piece.roll, ((0, 0), (0, max(change, 0)), (0, 0), (0, 0)))[:, :n_bars]
+    sections = tuple((bar, label) for bar, label in piece.sections if bar < n_bars)
+    piece = replace(piece, roll=clean(roll, piece.spec), given=None, sections=sections)
+    from_file = _padded(state.from_file, change)[:, :n_bars]
+    return replace(
+        state,
+        piece=piece,
+        kept=_padded(state.kept, change)[:, :n_bars],
+        own=_padded(state.own, change)[:, :n_bars],
+        from_file=from_file if change > 0 else np.zeros_like(from_file),
+        asked=replace(state.asked, n_bars=n_bars),
+        source=state.source if change > 0 else None,
+        label=f"{n_bars} bars",
+    )
+
+
+def _padded(grid: Grid, n_bars: int) -> Grid:
+    return np.pad(grid, ((0, 0), (0, max(n_bars, 0))))

@@ -1,0 +1,89 @@
+"""What the page is told, as plain values of JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from musegan import __version__
+from musegan.composing.model import Model
+from musegan.midi.feel import perform
+from musegan.midi.song import Song
+from musegan.music.chords import estimate_chords
+from musegan.music.pianoroll import roll_to_notes
+from musegan.music.piece import Piece
+from musegan.render.image import COLOURS
+from musegan.render.names import DRUM_NAMES
+from musegan.studio.exchange import parts_of
+from musegan.studio.project import Project
+from musegan.studio.state import State
+
+
+def hello(model: Model) -> dict[str, Any]:
+    """What does not change while the server runs."""
+    spec = model.spec
+    return {
+        "type": "hello",
+        "version": __version__,
+        "tracks": [
+            {
+                "name": track.name,
+                "is_drum": track.is_drum,
+                "program": track.program,
+                "colour": COLOURS[index % len(COLOURS)],
+            }
+            for index, track in enumerate(spec.tracks)
+        ],
+        "steps_per_beat": spec.steps_per_beat,
+        "beats_per_bar": spec.beats_per_bar,
+        "lowest_pitch": spec.lowest_pitch,
+        "n_pitches": spec.n_pitches,
+        "drum_names": DRUM_NAMES,
+        "styles": list(model.config.model.styles),
+    }
+
+
+def state_view(project: Project, song: Song | None) -> dict[str, Any]:
+    """The state that is shown."""
+    state, position = project.state, project.position
+    piece = state.piece
+    return {
+        "type": "state",
+        "piece": {
+            "n_bars": piece.n_bars,
+            "tempo": piece.tempo_qpm,
+            "key": str(piece.key) if piece.key else None,
+            "sections": piece.sections,
+            "notes": notes_of(piece, state.asked.humanize),
+            "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
+        },
+        "kept": state.kept.astype(int).tolist(),
+        "own": state.own.astype(int).tolist(),
+        "asked": asdict(state.asked),
+        "label": state.label,
+        "undo": state.label if position else None,
+        "redo": project.next_label(),
+        "mixer": project.mixer,
+        "file": {"name": state.source.name, "parts": parts_of(song)} if state.source and song else None,
+    }
+
+
+def notes_of(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
+    """Notes as track, start, duration (steps), pitch and velocity."""
+    notes = roll_to_notes(piece.roll, piece.spec)
+    velocity = perform(piece, humanize)
+    order = np.lexsort((velocity["pitch"], velocity["step"], velocity["track"]))
+    columns = [notes[name].tolist() for name in ("track", "start", "duration", "pitch")]
+    return [list(row) for row in zip(*columns, velocity["velocity"][order].tolist(), strict=True)]
+
+
+def thumbnail(state: State) -> dict[str, Any]:
+    """A variation as the strip shows it."""
+    return {
+        "n_bars": state.n_bars,
+        "seed": state.asked.seed,
+        "key": str(state.piece.key) if state.piece.key else None,
+        "notes": [row[:4] for row in notes_of(state.piece)],
+    }
