@@ -1,0 +1,94 @@
+// The keyboard, and the sheet that lists its keys.
+
+import { send } from "./link.js";
+import { deleteSelected, nudge, select, selectAll } from "./notes.js";
+import { another, compose } from "./panel.js";
+import { stepsPerBar, store } from "./store.js";
+import { seek, togglePlay, toggleLoop, toStart } from "./transport.js";
+import { zoom } from "./pointer.js";
+
+const help = document.getElementById("help");
+
+const KEYS = [
+  ["Space", "play and stop"],
+  ["Enter", "compose what is free"],
+  ["A", "another: the next seed"],
+  ["V", "eight variations"],
+  ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
+  ["Delete", "delete the selected notes"],
+  ["Ctrl Z, Ctrl Y", "undo, redo"],
+  ["Ctrl A, Esc", "select all notes, none"],
+  ["L, Home", "loop on or off, back to the start"],
+  ["+ − 0", "zoom in, out, all bars"],
+  ["?", "this sheet"],
+  ["Drag on a lane", "draw a note; with Shift select"],
+  ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
+  ["Double click on a note", "delete it"],
+  ["Drag on the cells above a lane", "keep or free; with Alt or the right button let it rest"],
+  ["Drag on the bar numbers", "choose what is looped"],
+  ["Ctrl and the wheel", "zoom"],
+];
+
+function arrow(event) {
+  const [across, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  const step = event.shiftKey ? stepsPerBar() : Math.max(Math.round(store.hello.steps_per_beat / 4), 1);
+  if (nudge(across * step, up * (event.shiftKey ? 12 : 1)) || !across) return;
+  const bar = store.position + across * (event.shiftKey ? 1 : 1 / store.hello.beats_per_bar);
+  const beats = store.hello.beats_per_bar;
+  seek(Math.min(Math.max(Math.round(bar * beats) / beats, 0), store.state.piece.n_bars - 1 / beats));
+}
+
+const ACTIONS = {
+  " ": togglePlay,
+  Enter: compose,
+  a: another,
+  v: () => send("variations"),
+  l: toggleLoop,
+  Home: toStart,
+  Delete: deleteSelected,
+  Backspace: deleteSelected,
+  Escape: () => select([]),
+  "+": () => zoom(1.4),
+  "=": () => zoom(1.4),
+  "-": () => zoom(1 / 1.4),
+  0: () => zoom(0),
+  "?": showHelp,
+};
+
+const WITH_CONTROL = {
+  z: (event) => send(event.shiftKey ? "redo" : "undo"),
+  y: () => send("redo"),
+  a: selectAll,
+};
+
+function press(event) {
+  if (!store.state || event.target.closest("input:not([type=range]), select, textarea, dialog[open]")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const isControl = event.ctrlKey || event.metaKey;
+  // Space and Enter on a button are the button's.
+  if ((key === " " || key === "Enter") && event.target.closest("button, a")) event.target.blur();
+  const action = isControl ? WITH_CONTROL[key] : key.startsWith("Arrow") ? arrow : ACTIONS[key];
+  if (!action) return;
+  event.preventDefault();
+  action(event);
+}
+
+export function showHelp() {
+  if (!help.open) help.showModal();
+}
+
+export function useKeys() {
+  const rows = KEYS.map(([key, text]) => {
+    const row = document.createElement("tr");
+    const name = document.createElement("th");
+    const what = document.createElement("td");
+    name.textContent = key;
+    what.textContent = text;
+    row.append(name, what);
+    return row;
+  });
+  help.querySelector("tbody").replaceChildren(...rows);
+  help.querySelector("button").addEventListener("click", () => help.close());
+  document.getElementById("help-button").addEventListener("click", showHelp);
+  document.addEventListener("keydown", press);
+}

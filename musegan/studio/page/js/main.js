@@ -1,0 +1,51 @@
+// The page: connects to the server, and hands every event to the parts that show it.
+
+import "./knob.js";
+import { useFiles } from "./files.js";
+import { useKeys } from "./keys.js";
+import { connect, listen, send } from "./link.js";
+import { useMidiMenu } from "./midimenu.js";
+import { notice, showBanner } from "./notice.js";
+import { usePanel } from "./panel.js";
+import { usePointer, zoom } from "./pointer.js";
+import { sound } from "./sound.js";
+import { on, store, take } from "./store.js";
+import { useStrip } from "./strip.js";
+import { useTracks } from "./tracks.js";
+import { seek, useTransport } from "./transport.js";
+
+usePointer(seek);
+useTracks();
+usePanel();
+useStrip();
+useFiles();
+useKeys();
+useTransport();
+useMidiMenu();
+
+for (const kind of ["undo", "redo"]) document.getElementById(kind).addEventListener("click", () => send(kind));
+document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));
+document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
+document.getElementById("zoom-fit").addEventListener("click", () => zoom(0));
+
+on("state", () => {
+  for (const kind of ["undo", "redo"]) {
+    const button = document.getElementById(kind);
+    button.disabled = store.state[kind] === null;
+    button.title = store.state[kind] === null ? `Nothing to ${kind}` : `${kind}: ${store.state[kind]}`;
+  }
+  document.body.classList.toggle("empty", !store.state.piece.notes.length);
+  document.body.classList.add("ready");
+});
+
+listen((event) => {
+  if (event.type === "error") notice(event.text);
+  else if (event.type === "open") showBanner(null);
+  else if (event.type === "closed") showBanner(event.reason || "The studio is not running. This page goes on when it is back.");
+  else take(event);
+});
+
+connect();
+
+// For scripts in the browser's console, and for tests.
+globalThis.studio = { store, send, sound };

@@ -1,0 +1,31 @@
+// Where the browser has Web MIDI: the choice between the sound of this page and an output port.
+
+import { hasMidi, midiPort, outputs, stopMidi } from "./midiout.js";
+import { notice } from "./notice.js";
+
+export function useMidiMenu() {
+  const choice = document.getElementById("output");
+  if (!hasMidi()) {
+    choice.hidden = true;
+    return;
+  }
+  let ports = [];
+  choice.addEventListener("change", async () => {
+    stopMidi();
+    if (choice.value === "ask") {
+      try {
+        ports = await outputs();
+        choice.replaceChildren(
+          new Option("sound of this page", ""),
+          ...ports.map((port) => new Option(port.name, port.id)),
+          new Option("look for MIDI ports…", "ask"),
+        );
+        if (!ports.length) notice("There are no MIDI output ports.", "hint");
+      } catch (error) {
+        notice(`The browser does not allow MIDI: ${error.message}`);
+      }
+      choice.value = ports[0]?.id || "";
+    }
+    midiPort.output = ports.find((port) => port.id === choice.value) || null;
+  });
+}

@@ -1,0 +1,82 @@
+// What is asked for: every control tells the server at once, and the answer is the music.
+
+import { send } from "./link.js";
+import { markTracks } from "./cells.js";
+import { newGesture, on, store } from "./store.js";
+
+const panel = document.getElementById("panel");
+const find = (name) => panel.querySelector(`[name="${name}"]`);
+const TONICS = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+
+const ask = (changes, gesture) => send("wishes", { changes, gesture });
+
+function fillKeys() {
+  const options = ["", ...TONICS.map((name) => `${name} major`), ...TONICS.map((name) => `${name} minor`)];
+  find("key").replaceChildren(
+    ...options.map((name) => new Option(name || "as it comes", name)),
+  );
+}
+
+function fillStyles() {
+  const { styles } = store.hello;
+  find("style").closest("label").hidden = !styles.length;
+  find("style").replaceChildren(...["", ...styles].map((name) => new Option(name || "any", name)));
+}
+
+function show() {
+  const { asked, piece, kept } = store.state;
+  for (const knob of panel.querySelectorAll("x-knob")) {
+    const value = knob.getAttribute("name") === "tempo" ? piece.tempo : asked[knob.getAttribute("name")];
+    if (!knob.isHeld && value !== undefined) knob.value = value;
+  }
+  for (const name of ["key", "style", "form", "progression", "n_bars", "seed"]) {
+    if (document.activeElement !== find(name)) find(name).value = asked[name];
+  }
+  for (const name of ["snap", "loop"]) find(name).checked = asked[name];
+  const isFresh = !kept.flat().some(Boolean);
+  find("form").disabled = !isFresh;
+  find("loop").disabled = !isFresh;
+  document.getElementById("found").textContent = piece.key ? `sounds in ${piece.key}` : "";
+  const free = kept.flat().filter((cell) => !cell).length;
+  document.getElementById("scope").textContent = scopeText(free, kept.flat().length);
+  document.getElementById("compose").disabled = free === 0;
+  document.getElementById("another").disabled = free === 0;
+}
+
+function scopeText(free, all) {
+  if (free === all) return "everything is free: click the cells over a lane to keep them";
+  return free ? `${free} of ${all} cells are free` : "everything is kept: free something to compose it";
+}
+
+export const compose = () => send("compose");
+export const another = () => send("another");
+
+export function usePanel() {
+  panel.addEventListener("submit", (event) => event.preventDefault());
+  fillKeys();
+  on("hello", fillStyles);
+  on("state", show);
+  const format = { tempo: (v) => v.toFixed(0), temperature: (v) => v.toFixed(2), humanize: (v) => `${Math.round(v * 100)} %` };
+  for (const knob of panel.querySelectorAll("x-knob")) {
+    const name = knob.getAttribute("name");
+    knob.format = format[name] || knob.format;
+    knob.addEventListener("turn", (event) => ask({ [name]: event.detail.value }, event.detail.gesture));
+  }
+  for (const name of ["key", "style"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.value }));
+  for (const name of ["snap", "loop"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.checked }));
+  for (const name of ["form", "progression"]) {
+    find(name).addEventListener("change", (e) => ask({ [name]: e.target.value.trim() }));
+  }
+  for (const name of ["n_bars", "seed"]) {
+    find(name).addEventListener("change", (e) => ask({ [name]: Math.round(Number(e.target.value)) }, newGesture()));
+  }
+  const click = (id, action) => document.getElementById(id).addEventListener("click", action);
+  click("compose", compose);
+  click("another", another);
+  click("surprise", () => send("surprise"));
+  click("vary", () => send("vary", { amount: Number(document.getElementById("amount").value) }));
+  click("continue", () => send("continue", { bars: 4 }));
+  const all = () => store.hello.tracks.map((_, index) => index);
+  click("keep-all", () => markTracks("keep", all()));
+  click("free-all", () => markTracks("free", all()));
+}

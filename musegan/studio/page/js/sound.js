@@ -1,0 +1,240 @@
+// The sound: one stem a track from the server, mixed here. What changes while it plays is heard from the next bar.
+
+import { request } from "./link.js";
+import { changed, on, store } from "./store.js";
+
+const FADE = 0.012; // seconds, so that no change clicks
+const SOON = 0.06; // seconds until what is started sounds
+const buffers = new Map(); // sound by key
+let context = null;
+let master = null;
+let listing = null; // stems and bar times of the state that is heard
+let voices = new Map(); // playing source and gain by name of the track
+let clock = null; // {at: context time, seconds: place in the piece} where playing began
+let asked = 0;
+let applied = null; // the loop that the playing sources have
+
+export const sound = {
+  get isPlaying() {
+    return clock !== null;
+  },
+  get context() {
+    return context;
+  },
+  get analyser() {
+    return master && master.analyser;
+  },
+};
+
+function wake() {
+  if (!context) {
+    context = new AudioContext({ latencyHint: "interactive" });
+    const compressor = new DynamicsCompressorNode(context, { threshold: -9, ratio: 6, attack: 0.004 });
+    const gain = new GainNode(context, { gain: 1.6 });
+    const analyser = new AnalyserNode(context, { fftSize: 2048 });
+    gain.connect(compressor).connect(analyser).connect(context.destination);
+    master = { input: gain, analyser };
+  }
+  return context.state === "suspended" ? context.resume() : Promise.resolve();
+}
+
+/** Seconds of a place in bars, and back: the file's own tempo map. */
+function secondsOf(bar, times = listing.bar_seconds) {
+  const whole = Math.min(Math.floor(bar), times.length - 2);
+  return times[whole] + (bar - whole) * (times[whole + 1] - times[whole]);
+}
+
+function barOf(seconds, times = listing.bar_seconds) {
+  let bar = times.findIndex((time) => time > seconds + 1e-9) - 1;
+  if (bar < 0) bar = seconds < times[0] ? 0 : times.length - 2;
+  const share = (seconds - times[bar]) / Math.max(times[bar + 1] - times[bar], 1e-9);
+  return Math.min(Math.max(bar + share, 0), times.length - 1);
+}
+
+/** First and last second of what is repeated, null when nothing is. */
+function loopSeconds() {
+  if (!store.isLooping) return null;
+  const [from, to] = store.loop || [0, listing.bar_seconds.length - 1];
+  return [Math.max(secondsOf(from), 0), secondsOf(to)];
+}
+
+/** The place of the piece, in seconds, that sounds at a time of the context. */
+function placeAt(time, loop = loopSeconds()) {
+  let seconds = clock.seconds + Math.max(time - clock.at, 0);
+  if (loop && clock.seconds < loop[1] && seconds >= loop[1]) {
+    seconds = loop[0] + ((seconds - loop[0]) % (loop[1] - loop[0]));
+  }
+  return seconds;
+}
+
+/** Take over a loop that was changed while it plays. */
+export function applyLoop() {
+  if (!clock || !listing) return;
+  const seconds = placeAt(context.currentTime, applied);
+  const loop = loopSeconds();
+  const isInside = !loop || (seconds >= loop[0] && seconds < loop[1]);
+  restart(context.currentTime + 0.02, isInside ? seconds : loop[0]);
+}
+
+/** The cursor, in bars. */
+export function position() {
+  if (clock && listing) store.position = barOf(placeAt(context.currentTime));
+  return store.position;
+}
+
+/** Fetch the stems of the state that is shown; resolves to whether it is still the newest request. */
+export async function load() {
+  asked += 1;
+  const mine = asked;
+  const next = await (await request("stems")).json();
+  if (mine !== asked) return false;
+  if (context) await Promise.all(next.stems.map((stem) => bufferOf(stem.key)));
+  if (mine !== asked) return false;
+  listing = next;
+  store.parts = next.stems.filter((stem) => stem.track === null).map((stem) => stem.name);
+  changed("mixer");
+  return true;
+}
+
+export function bufferOf(key) {
+  if (!buffers.has(key)) {
+    const loading = request(`sound/${key}.wav`)
+      .then((response) => response.arrayBuffer())
+      .then((data) => context.decodeAudioData(data));
+    buffers.set(key, loading);
+    loading.catch(() => buffers.delete(key));
+    if (buffers.size > 64) buffers.delete(buffers.keys().next().value);
+  }
+  return buffers.get(key);
+}
+
+export async function play() {
+  await wake();
+  if (!(await load())) return;
+  if (store.position >= listing.bar_seconds.length - 1.01) store.position = store.loop ? store.loop[0] : 0;
+  await begin(context.currentTime + SOON, Math.max(secondsOf(store.position), 0));
+  changed("transport");
+}
+
+export function stop() {
+  if (clock) position();
+  clock = null;
+  for (const voice of voices.values()) end(voice, context.currentTime);
+  voices = new Map();
+  changed("transport");
+}
+
+export function seek(bar) {
+  store.position = bar;
+  if (clock && listing) restart(context.currentTime + 0.02, Math.max(secondsOf(bar), 0));
+  else changed("transport");
+}
+
+/** Play on from a place with the sound of the newest state, from a time on. */
+async function begin(time, seconds) {
+  const next = new Map();
+  for (const stem of listing.stems) next.set(stem.name, { ...stem, buffer: await bufferOf(stem.key) });
+  clock = { at: time, seconds };
+  applied = loopSeconds();
+  for (const [name, stem] of next) start(name, stem, time, seconds);
+}
+
+function restart(time, seconds) {
+  for (const voice of voices.values()) end(voice, time);
+  voices = new Map();
+  begin(time, seconds);
+}
+
+function start(name, stem, time, seconds) {
+  const loop = loopSeconds();
+  const source = new AudioBufferSourceNode(context, { buffer: stem.buffer });
+  if (loop && seconds < loop[1]) Object.assign(source, { loop: true, loopStart: loop[0], loopEnd: loop[1] });
+  const gain = new GainNode(context, { gain: 0 });
+  source.connect(gain).connect(master.input);
+  gain.gain.setValueAtTime(0, time);
+  gain.gain.linearRampToValueAtTime(levelOf(name, stem.track), time + FADE / 2);
+  if (seconds < stem.buffer.duration) source.start(time, seconds);
+  voices.set(name, { source, gain, key: stem.key, track: stem.track });
+}
+
+function end(voice, time) {
+  voice.gain.gain.cancelScheduledValues(time);
+  voice.gain.gain.setValueAtTime(voice.gain.gain.value, time);
+  voice.gain.gain.linearRampToValueAtTime(0, time + FADE);
+  try {
+    voice.source.stop(time + FADE * 2);
+  } catch {
+    // it never began
+  }
+}
+
+/** Loudness of a track in the mix: its volume, silent when it is muted or another one is alone. */
+export function levelOf(name, track) {
+  const { mixer } = store.state;
+  const own = mixer[track === null ? name : store.hello.tracks[track].name] || {};
+  const someAlone = Object.values(mixer).some((values) => values.solo);
+  return own.mute || (someAlone && !own.solo) ? 0 : own.volume ?? 1;
+}
+
+function mix() {
+  for (const [name, voice] of voices) {
+    voice.gain.gain.setTargetAtTime(levelOf(name, voice.track), context.currentTime, FADE);
+  }
+}
+
+/** Put the newest state into what plays, at the next bar line. */
+async function renew() {
+  const before = listing && listing.bar_seconds;
+  if (!(await load()) || !clock) return;
+  const now = context.currentTime + SOON;
+  const bar = barOf(placeAt(now), before);
+  const next = Math.min(Math.floor(bar) + 1, before.length - 1);
+  const time = now + secondsOf(next, before) - secondsOf(bar, before);
+  const loop = store.isLooping ? store.loop || [0, listing.bar_seconds.length - 1] : null;
+  const from = loop && next >= loop[1] ? loop[0] : Math.min(next, listing.bar_seconds.length - 1);
+  const sameTimes = JSON.stringify(before) === JSON.stringify(listing.bar_seconds);
+  if (!sameTimes) {
+    setTimeout(() => clock && restart(context.currentTime + 0.02, secondsOf(from)), (time - context.currentTime - 0.02) * 1000);
+    return;
+  }
+  const wanted = new Map(listing.stems.map((stem) => [stem.name, stem]));
+  for (const [name, voice] of voices) {
+    if (wanted.get(name)?.key !== voice.key) {
+      end(voice, time);
+      voices.delete(name);
+    }
+  }
+  for (const [name, stem] of wanted) {
+    if (!voices.has(name)) start(name, { ...stem, buffer: await bufferOf(stem.key) }, time, secondsOf(from));
+  }
+}
+
+let heard = null; // what the state sounds like: changes of cells or of the mix alone render nothing
+let waiting = 0;
+on("state", () => {
+  mix();
+  const { piece, asked: wishes, file } = store.state;
+  const now = JSON.stringify([piece.notes, piece.tempo, wishes.humanize, file && file.parts, store.state.own]);
+  if (now === heard) return;
+  heard = now;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => refresh(), clock ? 60 : 350);
+});
+on("mixer", mix);
+
+/** Bring the sound up to the state: at the next bar while it plays, otherwise so that play begins at once. */
+function refresh() {
+  const loading = clock ? renew() : context ? load() : Promise.resolve();
+  loading.catch((error) => console.warn(error.message));
+}
+
+/** Play one sound over everything else, such as a variation; returns a function that ends it. */
+export async function preview(key) {
+  await wake();
+  const source = new AudioBufferSourceNode(context, { buffer: await bufferOf(key), loop: false });
+  const gain = new GainNode(context, { gain: 1 });
+  source.connect(gain).connect(master.input);
+  source.start();
+  return () => end({ source, gain }, context.currentTime);
+}
+

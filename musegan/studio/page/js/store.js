@@ -1,0 +1,61 @@
+// What the page knows: what the server said last, and what is chosen here. Everything else is drawn from it.
+
+export const store = {
+  hello: null, // what does not change: tracks, grid
+  state: null, // the piece and what is asked for, as the server shows it
+  variations: [],
+  selected: new Set(), // notes, as "track,start,pitch"
+  focus: null, // track that is drawn large
+  loop: null, // [first bar, end bar] that is repeated
+  isLooping: true,
+  pxPerBar: 0, // 0: all bars fit
+  position: 0, // of the cursor, in bars
+  parts: [], // other parts of the user's file, which only sound
+};
+
+const listeners = new Map();
+
+/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer. */
+export function on(name, listener) {
+  if (!listeners.has(name)) listeners.set(name, []);
+  listeners.get(name).push(listener);
+}
+
+export function changed(name) {
+  for (const listener of listeners.get(name) || []) listener();
+}
+
+export const stepsPerBar = () => store.hello.steps_per_beat * store.hello.beats_per_bar;
+
+export const keyOf = (note) => `${note[0]},${note[1]},${note[3]}`;
+
+const colours = new Map();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colours.clear());
+
+/** A colour of the style sheet in the scheme that is shown, by the name of its variable. */
+export function css(name) {
+  if (!colours.has(name)) {
+    colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  }
+  return colours.get(name);
+}
+
+/** Take an event of the server. */
+export function take(event) {
+  if (event.type === "hello") {
+    store.hello = event;
+    changed("hello");
+  } else if (event.type === "state") {
+    store.state = event;
+    const present = new Set(event.piece.notes.map(keyOf));
+    store.selected = new Set([...store.selected].filter((key) => present.has(key)));
+    if (store.loop && store.loop[1] > event.piece.n_bars) store.loop = null;
+    changed("state");
+  } else if (event.type === "variations") {
+    store.variations = event.items;
+    changed("variations");
+  }
+}
+
+/** A gesture has one entry in the history, however many messages it takes. */
+export const newGesture = () => `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;

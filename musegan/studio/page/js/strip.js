@@ -1,0 +1,97 @@
+// Eight variations: a picture each, heard while the pointer rests on it, taken by a click.
+
+import { request, send } from "./link.js";
+import { contextOf } from "./labels.js";
+import { tint } from "./roll.js";
+import { on, stepsPerBar, store } from "./store.js";
+import { preview, sound } from "./sound.js";
+import { notice } from "./notice.js";
+
+const strip = document.getElementById("variations");
+const hint = document.getElementById("strip-hint");
+const HOVER = 350; // ms until a variation is heard
+let timer = 0;
+let silence = null;
+
+function show() {
+  const { variations } = store;
+  hint.hidden = variations.length > 0;
+  while (strip.children.length > variations.length) strip.lastChild.remove();
+  while (strip.children.length < variations.length) strip.append(card(strip.children.length));
+  variations.forEach((item, index) => {
+    draw(strip.children[index].querySelector("canvas"), item);
+    strip.children[index].querySelector("span").textContent = item.key || "";
+  });
+}
+
+function card(index) {
+  const item = document.createElement("button");
+  item.className = "variation";
+  item.title = "Rest here to listen, click to take it";
+  item.setAttribute("aria-label", `Variation ${index + 1}`);
+  item.innerHTML = `<canvas></canvas><b>${index + 1}</b><span></span>`;
+  item.addEventListener("click", () => {
+    hush();
+    send("take", { index });
+  });
+  item.addEventListener("pointerenter", () => {
+    timer = setTimeout(() => listen(index, item), HOVER);
+  });
+  item.addEventListener("pointerleave", hush);
+  return item;
+}
+
+async function listen(index, item) {
+  if (sound.isPlaying || !navigator.userActivation?.hasBeenActive) return;
+  item.classList.add("heard");
+  try {
+    const { key } = await (await request(`variations/${index}.json`)).json();
+    if (!item.classList.contains("heard")) return;
+    const end = await preview(key);
+    if (item.classList.contains("heard")) silence = end;
+    else end();
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+function hush() {
+  clearTimeout(timer);
+  for (const item of strip.children) item.classList.remove("heard");
+  if (silence) silence();
+  silence = null;
+}
+
+/** All tracks in one small picture, one band each. */
+function draw(canvas, item) {
+  const box = canvas.parentElement;
+  const [width, height] = [box.clientWidth - 8, box.clientHeight - 8];
+  const g = contextOf(canvas, width, height);
+  const steps = item.n_bars * stepsPerBar();
+  const { tracks } = store.hello;
+  const band = height / tracks.length;
+  tracks.forEach((track, index) => {
+    const notes = item.notes.filter((note) => note[0] === index);
+    if (!notes.length) return;
+    const pitches = notes.map((note) => note[3]);
+    const low = Math.min(...pitches);
+    const spread = Math.max(Math.max(...pitches) - low, 6);
+    g.fillStyle = tint(track.colour, 0.9);
+    for (const [, start, duration, pitch] of notes) {
+      const y = index * band + (1 - (pitch - low) / spread) * (band - 3) + 0.5;
+      g.fillRect((start / steps) * width, y, Math.max((duration / steps) * width - 0.3, 1.2), 1.8);
+    }
+  });
+}
+
+export function useStrip() {
+  on("variations", show);
+  const click = (id, action) => document.getElementById(id).addEventListener("click", action);
+  click("make-variations", () => send("variations"));
+  click("interpolate", () => {
+    const last = store.variations.length - 1;
+    if (last < 1) notice("Make variations first; then this leads from the first to the last of them.", "hint");
+    else send("interpolate", { from: 0, to: last });
+  });
+  new ResizeObserver(() => store.hello && show()).observe(strip);
+}
