@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import os
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
-
-from musegan.files import replacing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,10 +37,17 @@ def load_token(folder: Path) -> str:
         if len(token) >= 32:
             return token
     token = secrets.token_urlsafe(32)
-    with replacing(path) as temporary:
-        temporary.touch(0o600)
-        temporary.write_text(token, encoding="ascii")
+    write_secret(path, token)
     return token
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)
 
 
 class Guard:

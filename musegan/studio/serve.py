@@ -16,9 +16,8 @@ from pathlib import Path
 
 from musegan.composing.model import Model
 from musegan.errors import MissingToolError, MuseganError
-from musegan.files import replacing
 from musegan.render.soundfont import VARIABLE, shipped_font
-from musegan.studio.guard import Guard, load_token
+from musegan.studio.guard import Guard, load_token, write_secret
 
 FIRST_PORT = 8765
 _N_PORTS = 20  # tried one after another
@@ -95,7 +94,7 @@ def serve(
             ws="websockets-sansio",
             ws_max_size=4 << 20,
         )
-        _remember(folder, address)
+        write_secret(folder / "address.json", json.dumps({"address": address}))
         say(f"studio at {address}")
         threading.Thread(target=warm_up, args=(desk,), daemon=True).start()
         if open_browser:
@@ -125,12 +124,6 @@ def _listen(host: str, port: int | None) -> socket.socket:
             continue
         return listening
     raise MuseganError(f"there is no free port at {host}")
-
-
-def _remember(folder: Path, address: str) -> None:
-    with replacing(folder / "address.json") as temporary:
-        temporary.touch(0o600)
-        temporary.write_text(json.dumps({"address": address}), encoding="utf-8")
 
 
 def running(folder: Path) -> str | None:

@@ -1,0 +1,95 @@
+"""A studio that really runs: a process with a port of its own, over the tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+
+class Studio:
+    """A server in its own process, started again on the same port and project as often as wanted."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        self.folder, self.model = folder, model
+        self.port: str | None = None
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "musegan", "studio", *arguments, "--no-browser", "--device", "cpu"]
+        command += ["--model", str(self.model), "--project", str(self.folder)]
+        command += ["--port", self.port] if self.port else []
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("studio at http://127.0.0.1:"), line
+        self.address = line.split()[2]
+        self.base, _, self.token = self.address.partition("/?token=")
+        self.port = self.base.rpartition(":")[2]
+        for _ in range(100):
+            try:
+                self.get("hello")
+                return
+            except urllib.error.URLError:
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """As a crash would, in the middle of anything."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        self.process.wait()
+        self._forget()
+
+    def stop(self) -> None:
+        """As Ctrl-C."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+        self._forget()
+
+    def _forget(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def ask(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+        """A request with the token; raises `urllib.error.HTTPError`."""
+        headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, data, headers), timeout=60) as answer:
+            return answer.read()
+
+    def get(self, name: str) -> dict:
+        return json.loads(self.ask(f"/api/{name}"))
+
+    def send(self, kind: str, /, **values: object) -> dict:
+        """A message; the answer is the state after it."""
+        return json.loads(self.ask("/api/messages", json.dumps({"type": kind, **values}).encode()))
+
+    def open(self, path: Path) -> dict:
+        return json.loads(self.ask(f"/api/open?name={path.name}", path.read_bytes()))
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory, model_path):
+    pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
+    pytest.importorskip("starlette", reason="the extra 'studio' is not installed")
+    running = Studio(tmp_path_factory.mktemp("studio"), model_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def fresh(studio):
+    """The studio with an empty page of four bars."""
+    studio.send("new", bars=4)
+    return studio

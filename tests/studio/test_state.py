@@ -1,0 +1,167 @@
+"""States and what can be done to them, counted by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from musegan.composing.model import load_model
+from musegan.errors import ConfigError
+from musegan.music.pianoroll import roll_to_notes
+from musegan.studio import verbs
+from musegan.studio.project import Project
+from musegan.studio.state import Asked, State
+
+
+@pytest.fixture(scope="module")
+def model(model_path):
+    return load_model(model_path, "cpu")
+
+
+@pytest.fixture
+def state(model):
+    """Five bars, composed."""
+    return verbs.compose(model, replace(State.empty(model), asked=Asked(seed=4, n_bars=5)))
+
+
+def cells(state):
+    """The music of every cell, to compare."""
+    return {(t, b): state.piece.roll[t, b].tobytes() for t in range(3) for b in range(state.n_bars)}
+
+
+def changed_cells(before, after):
+    old, new = cells(before), cells(after)
+    return {cell for cell in old if old[cell] != new[cell]}
+
+
+def test_wishes_are_checked_and_told():
+    asked = Asked().changed({"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"})
+    wishes = asked.wishes(("drums", "keys", "bass"))
+    assert (wishes.tempo_qpm, wishes.density, wishes.rests) == (96.0, {"bass": 2.0}, {"keys": (0, 3)})
+    assert str(wishes.key) == "F# minor"
+    for values, message in [
+        ({"tempo": 2}, "4 to 1000"),
+        ({"what": 1}, "no wish 'what'"),
+        ({"key": "H"}, "not a key"),
+        ({"seed": True}, "seed cannot be True"),
+        ({"density": {"bass": float("nan")}}, "density"),
+        ({"rests": {"bass": [-1]}}, "rests"),
+        ({"snap": "yes"}, "snap"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            Asked().changed(values)
+
+
+def test_a_state_is_the_same_after_json(model, state):
+    import json
+
+    state = verbs.edit(model, state, [], [(1, 3, 7, 45)])
+    again = State.from_dict(json.loads(json.dumps(state.to_dict())), model)
+    assert np.array_equal(again.piece.roll, state.piece.roll)
+    assert again.to_dict() == state.to_dict()
+    assert (again.piece.tempo_qpm, again.piece.key, again.piece.seed) == (120.0, state.piece.key, 4)
+
+
+def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state):
+    assert np.array_equal(state.piece.roll, model.generate(5, seed=4).roll)
+    assert not state.kept.any()
+
+
+def test_only_free_cells_change(model, state):
+    kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    other = verbs.compose(model, replace(kept, asked=replace(kept.asked, seed=9)))
+    assert changed_cells(state, other)
+    assert not {(0, bar) for bar in range(5)} & changed_cells(state, other)
+    assert (1, 2) not in changed_cells(state, other)
+    with pytest.raises(ConfigError, match="free those"):
+        verbs.compose(model, replace(kept, kept=np.ones_like(kept.kept)))
+
+
+def test_infilled_cells_are_those_of_the_command(model, state):
+    """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
+    kept = replace(state, kept=np.ones_like(state.kept), asked=replace(state.asked, seed=9))
+    freed = verbs.mark(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
+    wishes = freed.asked.wishes(model.spec.track_names)
+    expected = model.infill(state.piece, 2, 4, ["bass"], wishes=wishes)
+    assert np.array_equal(verbs.compose(model, freed).piece.roll, expected.roll)
+
+
+def test_rests_are_marked_and_kept_silent(model, state):
+    resting = verbs.mark(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
+    assert resting.asked.rests == {"bass": (1, 3)}
+    assert verbs.mark(resting, [(2, 1)], "free", model.spec.track_names).asked.rests == {"bass": (3,)}
+    assert not verbs.compose(model, resting).piece.roll[2, [1, 3]].any()
+
+
+def test_edited_cells_are_the_users_and_kept(model, state):
+    empty = State.empty(model, 3)
+    # Sixteen steps a bar: a note of seven steps from step 13 lies in bars 1 and 2.
+    drawn = verbs.edit(model, empty, [], [(1, 13, 7, 45), (0, 33, 9, 36)])
+    notes = roll_to_notes(drawn.piece.roll, model.spec)
+    assert [tuple(note)[:4] for note in notes.tolist()] == [(0, 33, 1, 36), (1, 13, 7, 45)]
+    assert np.argwhere(drawn.kept).tolist() == [[0, 2], [1, 0], [1, 1]]
+    assert np.array_equal(drawn.own, drawn.kept)
+    moved = verbs.edit(model, drawn, [(1, 13, 45)], [(1, 40, 2, 47)])
+    assert [tuple(note)[:4] for note in roll_to_notes(moved.piece.roll, model.spec).tolist()][1] == (1, 40, 2, 47)
+    assert np.argwhere(moved.kept[1]).ravel().tolist() == [0, 1, 2]
+    for note in [(3, 0, 1, 45), (1, 48, 1, 45), (1, 0, 1, 29), (1, 0, 0, 45), (1, 0, 1), (1, 0.5, 1, 45)]:
+        with pytest.raises(ConfigError):
+            verbs.edit(model, empty, [], [note])
+
+
+def test_continue_keeps_what_was_there(model, state):
+    longer = verbs.continue_(model, state, 3)
+    assert longer.n_bars == longer.asked.n_bars == 8
+    assert longer.kept[:, :5].all()
+    assert not longer.kept[:, 5:].any()
+    assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
+    with pytest.raises(ConfigError, match="512 bars"):
+        verbs.continue_(model, state, 508)
+
+
+def test_bars_are_cut_and_added(model, state):
+    short = verbs.resized(state, 2)
+    assert short.n_bars == short.asked.n_bars == 2
+    assert short.kept.shape == (3, 2)
+    longer = verbs.resized(state, 7)
+    assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
+    assert not longer.piece.roll[:, 5:].any()
+
+
+def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, state):
+    found = list(verbs.variations(model, state, 3))
+    assert [item.asked.seed for item in found] == [5, 6, 7]
+    assert np.array_equal(found[1].piece.roll, model.generate(5, seed=6).roll)
+    between = verbs.interpolate(model, found[0], found[2], 4)
+    assert len(between) == 4
+    assert all(item.n_bars == 5 for item in between)
+
+
+def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
+    project = Project.load(tmp_path, model)
+    for pitch in (40, 41, 42):
+        project.push(verbs.edit(model, project.state, [], [(1, 0, 4, pitch)]))
+    assert Project.load(tmp_path, model).state.to_dict() == project.state.to_dict()
+    for _ in range(5):
+        project.undo()
+    assert not project.state.piece.roll.any()
+    project.redo()
+    assert len(roll_to_notes(project.state.piece.roll, model.spec)) == 1
+    project = Project.load(tmp_path, model)
+    assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
+    project.push(verbs.edit(model, project.state, [], [(2, 0, 4, 50)]))
+    assert len(project.packed) == 3  # what was undone is forgotten
+
+
+def test_one_gesture_is_one_step_of_undo(model, tmp_path):
+    project = Project.load(tmp_path, model)
+    for value in (1.1, 1.2, 1.3):
+        asked = project.state.asked.changed({"temperature": value})
+        project.push(replace(project.state, asked=asked), "turn")
+    project.push(replace(project.state, asked=Asked(temperature=2.0)), "another turn")
+    project.undo()
+    assert project.state.asked.temperature == 1.3
+    project.undo()
+    assert project.state.asked.temperature == 1.0
