@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from musegan import __version__
+import musegan
 from musegan.composing.model import Model
 from musegan.midi.feel import perform
 from musegan.midi.song import Song
@@ -26,7 +26,7 @@ def hello(model: Model) -> dict[str, Any]:
     spec = model.spec
     return {
         "type": "hello",
-        "version": __version__,
+        "version": musegan.__version__,
         "tracks": [
             {
                 "name": track.name,
