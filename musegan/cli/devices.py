@@ -14,12 +14,17 @@ from musegan.errors import MissingToolError
 
 @app.command()
 def devices(as_json: AsJson = False) -> None:
-    """List MIDI output ports for --port, and the sound font and FluidSynth that --play uses."""
-    from musegan.render.playback import list_ports
+    """List the MIDI ports for --port, --in and --out, and the sound font and FluidSynth that --play uses."""
+    from musegan.midi.ports import list_inputs, list_outputs
     from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
     found, missing = _look(
-        {"sound font": find_sound_font, "fluidsynth": find_fluidsynth, "MIDI output ports": list_ports}
+        {
+            "sound font": find_sound_font,
+            "fluidsynth": find_fluidsynth,
+            "MIDI output ports": list_outputs,
+            "MIDI input ports": list_inputs,
+        }
     )
     if as_json:
         typer.echo(json.dumps({"found": found, "missing": missing}, default=str))

@@ -6,6 +6,8 @@ the piece. Offsets stay under half a step, so a humanised file reads back as the
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,9 @@ def to_ticks(steps: NDArray, spec: RollSpec, ticks_per_beat: int = TICKS_PER_BEA
     return np.rint(np.asarray(steps) * (ticks_per_beat / spec.steps_per_beat)).astype(np.int64)
 
 
-def perform(piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER_BEAT) -> NDArray:
+def perform(
+    piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER_BEAT, first_bar: int = 0
+) -> NDArray:
     """Play the notes of a piece.
 
     Parameters
@@ -55,6 +59,9 @@ def perform(piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER
     humanize : float
         0 is velocity 90 and exactly on the grid. 1 is drawn from the feel table, or, where there is none,
         on the grid with metrical accents. Between, in proportion.
+    first_bar : int
+        Number (from 0) of the piece's first bar in the music that it is a part of: a bar is played the same
+        within a part and within the whole.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def perform(piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER
     spec = piece.spec
     notes = roll_to_notes(piece.roll, spec)
     end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
-    velocity, offset = _draw(piece, notes)
+    velocity, offset = _draw(piece, notes, first_bar)
     start = notes["start"].astype(np.int64)
     # Whole ticks towards the grid: in files of few ticks a rounded offset would reach half a step.
     offset_ticks = np.trunc(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
@@ -91,25 +98,24 @@ def _next_onset(played: NDArray) -> NDArray[np.int64]:
     return following
 
 
-def _draw(piece: Piece, notes: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _draw(piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Velocity and offset (in steps) of each note at full humanisation."""
-    spec = piece.spec
-    step = notes["start"] % spec.steps_per_bar
+    bar, step = np.divmod(notes["start"], piece.spec.steps_per_bar)
     velocity, spread, offset, offset_spread = _table(piece)[notes["track"], step].T
-    for track in range(spec.n_tracks):
-        # A generator a track, so that a change in one track leaves the playing of the others alone.
-        rng = np.random.default_rng([piece.seed, track])
-        mine = notes["track"] == track
-        start = notes["start"][mine]
-        for mean, deviation, shares in (
-            (velocity, spread, _VELOCITY_SHARES),
-            (offset, offset_spread, _OFFSET_SHARES),
-        ):
-            whole, together, alone = np.sqrt(shares)
-            drawn = whole * rng.standard_normal()
-            drawn = drawn + together * rng.standard_normal(piece.n_bars * spec.steps_per_bar)[start]
-            mean[mine] += deviation[mine] * (drawn + alone * rng.standard_normal(len(start)))
-    return velocity, offset
+    drawn = np.empty((2, len(notes)))
+    shares = np.sqrt([_VELOCITY_SHARES, _OFFSET_SHARES])[..., None]  # (2, 3, 1)
+    whole = [np.random.default_rng([piece.seed, i]).standard_normal((2, 1)) for i in range(piece.spec.n_tracks)]
+    # Notes are in order of track and start, so those of a bar stand together. Each bar has a generator of its own,
+    # so that a change elsewhere leaves the playing here alone.
+    place = notes["track"].astype(np.int64) * piece.n_bars + bar
+    edges = [*np.flatnonzero(np.diff(place, prepend=-1)), len(notes)]
+    for first, end in itertools.pairwise(edges):
+        track, mine = int(notes["track"][first]), slice(first, end)
+        rng = np.random.default_rng([piece.seed, track, first_bar + int(bar[first]) + 1])
+        together = rng.standard_normal((2, piece.spec.steps_per_bar))[:, step[mine]]
+        alone = rng.standard_normal((2, end - first))
+        drawn[:, mine] = shares[:, 0] * whole[track] + shares[:, 1] * together + shares[:, 2] * alone
+    return velocity + spread * drawn[0], offset + offset_spread * drawn[1]
 
 
 def _table(piece: Piece) -> NDArray[np.float64]:

@@ -7,13 +7,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musegan.errors import MidiError, MissingToolError, MuseganError
+from musegan.midi.ports import OutputPort
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
-
-if TYPE_CHECKING:
-    import mido
 
 
 def play(path: Path, port: str | None = None, *, sound_font: Path | None = None) -> None:
@@ -43,15 +40,6 @@ def play(path: Path, port: str | None = None, *, sound_font: Path | None = None)
         _play_with_fluidsynth(path, sound_font)
     else:
         _play_as_sound_file(path, sound_font)
-
-
-def list_ports() -> list[str]:
-    """Names of the MIDI output ports. Raises `MissingToolError` without the package or a MIDI system."""
-    backend = _backend()
-    try:
-        return list(dict.fromkeys(backend.get_output_names()))
-    except Exception as error:  # of RtMidi, which is an optional package
-        raise MissingToolError(f"this machine has no MIDI system: {error}") from error
 
 
 def _play_with_fluidsynth(path: Path, sound_font: Path | None) -> None:
@@ -100,30 +88,6 @@ def _play_as_sound_file(path: Path, sound_font: Path | None) -> None:
 def _play_to_port(path: Path, port: str) -> None:
     import mido
 
-    name = _find_port(port)
-    with _backend().open_output(name) as output:
-        try:
-            for message in mido.MidiFile(path, clip=True).play():
-                output.send(message)
-        finally:
-            output.reset()  # no note goes on after Ctrl-C
-
-
-def _find_port(wanted: str) -> str:
-    ports = list_ports()
-    matches = [name for name in ports if name.lower() == wanted.lower()]
-    matches += [name for name in ports if name.lower().startswith(wanted.lower())]
-    if not matches:
-        raise MuseganError(f"there is no MIDI output port {wanted!r}; there are: {', '.join(ports) or 'none'}")
-    return matches[0]
-
-
-def _backend() -> mido.Backend:
-    import mido
-
-    backend = mido.Backend("mido.backends.rtmidi")
-    try:
-        backend.load()
-    except ImportError as error:
-        raise MissingToolError("MIDI ports need a package: pip install python-rtmidi") from error
-    return backend
+    with OutputPort(port) as output:  # which ends all notes when it closes, after Ctrl-C too
+        for message in mido.MidiFile(path, clip=True).play():
+            output.send(message.bytes())

@@ -256,6 +256,20 @@ def test_the_playing_of_a_track_does_not_depend_on_the_others():
     np.testing.assert_array_equal(played[0][played[0]["track"] == 2], played[1])
 
 
+def test_a_bar_is_played_the_same_within_a_part_and_within_the_whole():
+    piece = random_piece(1, n_bars=5, feel=wild_feel())
+    whole, part = perform(piece), perform(piece.cut(2, 4), first_bar=2)
+    bar = piece.spec.steps_per_bar
+    inside = whole[(whole["step"] >= 2 * bar) & (whole["step"] < 4 * bar)]
+    starts = part["step"] % (2 * bar) > 0  # a note on the first step of a part cannot come early
+    kept = np.isin(inside["step"] - 2 * bar, part["step"][starts])
+    assert kept.sum() > 50
+    np.testing.assert_array_equal(inside[kept]["start"] - 2 * bar * STEP, part[starts]["start"])
+    np.testing.assert_array_equal(inside[kept]["velocity"], part[starts]["velocity"])
+    other = perform(piece.cut(2, 4))
+    assert (part["velocity"] != other["velocity"]).any()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([24, 25, 96, 120, 384, 480, 960]))
 def test_performing_moves_little_and_keeps_the_order_on_a_pitch(seed, ticks_per_beat):

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import types
 
 import mido
 import numpy as np
@@ -14,10 +13,10 @@ from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.errors import MidiError, MissingToolError, MuseganError
+from musegan.midi import ports
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
-from musegan.render import playback
-from musegan.render.playback import list_ports, play
+from musegan.render.playback import play
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
 
@@ -95,55 +94,52 @@ def test_the_best_known_font_is_taken(tmp_path, monkeypatch):
     assert find_sound_font(tmp_path / "a.sf2").name == "a.sf2"
 
 
-class Port:
-    """A MIDI output that writes down what it gets."""
+class Device:
+    """Stands in for python-rtmidi: writes down what it gets."""
 
-    def __init__(self):
-        self.got = []
+    def __init__(self, ports):
+        self.ports, self.got = ports, []
 
-    def __enter__(self):
-        return self
+    def get_ports(self):
+        return self.ports
 
-    def __exit__(self, *_):
+    def open_port(self, number, name):
+        self.got.append(f"opened {number}")
+
+    def send_message(self, message):
+        self.got.append(list(message))
+
+    def close_port(self):
         self.got.append("closed")
 
-    def send(self, message):
-        self.got.append(message)
-
-    def reset(self):
-        self.got.append("reset")
+    def delete(self):
+        self.got.append("deleted")
 
 
 @pytest.fixture
 def port(monkeypatch):
-    port = Port()
-    opened = []
-    backend = types.SimpleNamespace(
-        get_output_names=lambda: ["Through 0", "Synth one", "Synth one"],
-        open_output=lambda name: opened.append(name) or port,
-    )
-    monkeypatch.setattr(playback, "_backend", lambda: backend)
-    port.opened = opened
-    return port
+    devices = {"MidiOut": Device(["Through 0", "Synth one", "Synth one"]), "MidiIn": Device(["Keys"])}
+    monkeypatch.setattr(ports, "_device", devices.__getitem__)
+    return devices["MidiOut"]
 
 
 def test_a_port_is_found_by_the_beginning_of_its_name_and_gets_all_notes(song, port):
     play(song, "synth")
-    assert port.opened == ["Synth one"]
-    assert port.got[-2:] == ["reset", "closed"]
-    notes = [(m.channel, m.note) for m in port.got[:-2] if m.type == "note_on"]
+    assert port.got[0] == "opened 1"
+    assert port.got[-2:] == ["closed", "deleted"]
+    assert port.got[-3] == [0xBF, 123, 0]  # all notes off on the last channel
+    notes = [(m[0] & 15, m[1]) for m in port.got[1:-2] if m[0] >> 4 == 9]
     assert notes == [(0, 60), (9, 36)]
 
 
 def test_an_unknown_port_is_told_the_known_ones(song, port):
-    assert list_ports() == ["Through 0", "Synth one"]
+    assert ports.list_outputs() == ["Through 0", "Synth one"]
     with pytest.raises(MuseganError, match="Through 0, Synth one"):
         play(song, "piano")
 
 
 def test_ports_need_a_package(song, monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmidi", None)
-    monkeypatch.delitem(sys.modules, "mido.backends.rtmidi", raising=False)
     with pytest.raises(MissingToolError, match="pip install python-rtmidi"):
         play(song, "synth")
 
@@ -154,6 +150,7 @@ def test_devices_lists_what_there_is_and_what_is_missing(port, font, monkeypatch
     assert result.exit_code == 0
     assert f"sound font: {font}" in result.stdout
     assert "MIDI output ports: Through 0, Synth one" in result.stdout
+    assert "MIDI input ports: Keys" in result.stdout
     assert "install" in next(line for line in result.stdout.splitlines() if line.startswith("fluidsynth"))
     found = json.loads(CliRunner().invoke(app, ["devices", "--json"]).stdout)
     assert found["found"]["MIDI output ports"] == ["Through 0", "Synth one"]
