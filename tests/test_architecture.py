@@ -17,7 +17,7 @@ music
 config midi metrics
 networks render corpus
 composing
-evaluation training
+evaluation training live
 studio
 cli
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -65,18 +65,16 @@ class Shared:
     force: Force = False
 
 
-def composing(command: Callable[..., None]) -> Callable[..., None]:
-    """Register a command whose parameter ``shared`` stands for all options of `Shared`."""
+def composing(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
+    """Register a command whose parameter ``shared`` stands for all options of `Shared` but those in `without`."""
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "shared"]
     hints = {**get_type_hints(command, include_extras=True), **get_type_hints(Shared, include_extras=True)}
     hints.pop("shared")
-    more = [
-        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default)
-        for item in fields(Shared)
-    ]
+    options = [item for item in fields(Shared) if item.name not in without]
+    more = [inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default) for item in options]
 
     def run(**values: Any) -> None:
-        shared = Shared(**{item.name: values.pop(item.name) for item in fields(Shared)})
+        shared = Shared(**{item.name: values.pop(item.name) for item in options})
         if shared.seed is None:
             shared.seed = secrets.randbelow(2**31)
         command(**values, shared=shared)
@@ -107,8 +105,8 @@ def generate(
     Example: musegan generate --bars 8 -o song.mid
     """
     n_bars = bars or (4 * len(form) if form else 8)
-    paths = _outputs(shared, output, "generate")
-    model, wishes = _start(shared)
+    paths = outputs(shared, output, "generate")
+    model, wishes = start(shared)
     for index, path in enumerate(paths):
         piece = model.generate(
             n_bars,
@@ -222,8 +220,8 @@ def interpolate(
     Example: musegan interpolate 1 2 --count 8 -o way.mid
     """
     shared.count = 8 if shared.count == 1 else shared.count
-    paths = _outputs(shared, output, "interpolate")
-    model, wishes = _start(shared)
+    paths = outputs(shared, output, "interpolate")
+    model, wishes = start(shared)
     first, last = (int(end) if end.isdigit() else _read(Path(end), None, model).piece for end in (a, b))
     pieces = model.interpolate(first, last, shared.count, bars, wishes=wishes)
     for piece, path in zip(pieces, paths, strict=True):
@@ -233,7 +231,7 @@ def interpolate(
 # -- shared ---------------------------------------------------------------------------------------------------
 
 
-def _start(shared: Shared) -> tuple[Model, Wishes]:
+def start(shared: Shared) -> tuple[Model, Wishes]:
     from musegan.composing.model import load_model
     from musegan.composing.wishes import Wishes
     from musegan.music.harmony import Key
@@ -255,7 +253,7 @@ def _start(shared: Shared) -> tuple[Model, Wishes]:
     return model, wishes
 
 
-def _outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
+def outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
     """The files to write; refuses names that are taken before anything is composed."""
     path = output or Path(f"{verb}-{shared.seed}.mid")
     if path.is_dir():
@@ -281,8 +279,8 @@ def _on_file(
     compose: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
-    paths = _outputs(shared, output, verb)
-    model, wishes = _start(shared)
+    paths = outputs(shared, output, verb)
+    model, wishes = start(shared)
     song = _read(source, maps, model)
     for index, path in enumerate(paths):
         result, base = compose(model, song, replace(wishes, seed=wishes.seed + index))

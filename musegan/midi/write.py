@@ -74,22 +74,28 @@ def write_files(
     stems: bool = False,
     chords: bool = False,
     force: bool = True,
+    played: NDArray | None = None,
 ) -> list[Path]:
     """Write the full file and, with `stems`, one file a track called ``name-track.mid``; returns the paths.
 
-    Raises `MuseganError` before anything is written when a file exists and `force` is off.
+    `played` is as for `to_tracks`. Raises `MuseganError` before anything is written when a file exists and `force`
+    is off.
     """
-    data = to_bytes(to_tracks(piece, humanize=humanize, chords=chords), TICKS_PER_BEAT)
+    data = to_bytes(to_tracks(piece, humanize=humanize, chords=chords, played=played), TICKS_PER_BEAT)
     return write_file(data, path, stems=stems, force=force)
 
 
-def to_tracks(piece: Piece, *, humanize: float = 1.0, chords: bool = False) -> list[Track]:
-    """The tracks of the file, `TICKS_PER_BEAT` ticks a beat."""
+def to_tracks(
+    piece: Piece, *, humanize: float = 1.0, chords: bool = False, played: NDArray | None = None
+) -> list[Track]:
+    """The tracks of the file, `TICKS_PER_BEAT` ticks a beat, with notes as they were `played` (PLAYED), or else as
+    `perform` plays them."""
     if not 0 <= humanize <= 1:
         raise MidiError(f"humanize is {humanize}; 0 to 1 are possible")
     spec = piece.spec
     end = piece.n_bars * spec.beats_per_bar * TICKS_PER_BEAT
-    played = perform(piece, humanize)
+    if played is None:
+        played = perform(piece, humanize)
     tracks = [_conductor_track(piece, end)]
     for index, (own, place) in enumerate(zip(spec.tracks, allot(spec.is_drum), strict=True)):
         mine = played[played["track"] == index]

@@ -1,0 +1,87 @@
+"""The band that plays along: the next bar of the other tracks, from the bars just gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.model import Model
+from musegan.composing.wishes import Wishes
+from musegan.errors import ConfigError
+from musegan.music.harmony import Key, estimate_key
+from musegan.music.pianoroll import sounding_shares
+from musegan.music.piece import Piece
+
+MEMORY_BARS = 16
+"""Bars that the key is estimated from."""
+
+
+class Band:
+    """Composes bar after bar to what is played on one track. `wishes` may be replaced between bars."""
+
+    def __init__(
+        self, model: Model, keep: str, *, tracks: Sequence[str] | None = None, wishes: Wishes | None = None
+    ) -> None:
+        """`keep` is the track that somebody plays, `tracks` those that are composed (all others when left out)."""
+        self.model, self.wishes = model, wishes or Wishes()
+        self.spec = model.spec
+        self.kept = self.spec.track_index(keep)
+        rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
+        self.rows = [row for row in rows if row != self.kept]
+        if not self.rows:
+            raise ConfigError(f"{keep} is what you play; name other tracks that the band composes")
+        self._composed: dict[int, NDArray[np.uint8]] = {}  # (track, step, pitch) of the newest bars, by number
+
+    def warm_up(self) -> float:
+        """Compose twice for nothing, for the first pass of the networks is slow; the seconds of the second."""
+        for _ in range(2):
+            begun = time.perf_counter()
+            self.next_bar(0, np.zeros(self.spec.shape(0), np.uint8))
+        self._composed.clear()
+        return time.perf_counter() - begun
+
+    def next_bar(self, bar: int, heard: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Compose a bar.
+
+        Parameters
+        ----------
+        bar : int
+            Number of the bar to compose, from 0; all before it are gone or nearly so.
+        heard : (track, bar, step, pitch), uint8
+            The last `MEMORY_BARS` bars before it, or as many as there are, of what was played on the kept track.
+
+        Returns
+        -------
+        (track, step, pitch), uint8
+            The kept track is silent. Cells held at the first step go on from the bar before.
+        """
+        n_bars = self.model.config.model.phrase_bars
+        first = max(bar - n_bars + 1, 0)
+        roll = np.zeros(self.spec.shape(n_bars), np.uint8)
+        mask = np.zeros(roll.shape[:2], bool)
+        mask[[row for row in range(self.spec.n_tracks) if row not in self.rows]] = True
+        n_past = bar - first
+        mask[self.kept, n_past:] = False
+        for index in range(n_past):
+            known = self._composed.get(first + index)
+            if known is not None:
+                roll[:, index] = known
+                mask[:, index] = True
+        roll[self.kept, :n_past] = heard[self.kept, heard.shape[1] - n_past :]
+        key = self.wishes.key or self._key(heard)
+        wishes = replace(self.wishes, key=key, seed=self.wishes.seed + bar // n_bars)
+        piece = Piece(roll=roll, spec=self.spec)
+        composed = self.model.fill(piece, mask, must_play=self.rows, wishes=wishes).roll[:, n_past].copy()
+        composed[self.kept] = 0
+        self._composed[bar] = composed
+        self._composed.pop(bar - n_bars, None)
+        return composed
+
+    def _key(self, heard: NDArray[np.uint8]) -> Key | None:
+        """Of what was played; None while that is nothing."""
+        shares = sounding_shares(heard, self.spec)
+        return estimate_key(shares) if shares.any() else None

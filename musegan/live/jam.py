@@ -1,0 +1,164 @@
+"""Playing along: during each bar the next one is composed and queued to be sent on the beat."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from musegan.errors import MuseganError
+from musegan.live.band import MEMORY_BARS, Band
+from musegan.live.clock import CLOCK, PULSES, START, STOP, Clock, FollowedClock, SteadyClock
+from musegan.live.listener import Listener, played_to_roll
+from musegan.live.performer import Performer
+from musegan.live.player import Message, Player
+from musegan.midi.channels import allot
+from musegan.midi.feel import TICKS_PER_BEAT
+from musegan.music.piece import Piece
+
+_CLICK_CHANNEL, _HIGH_CLICK, _LOW_CLICK = 9, 76, 77
+_HEAD_START = 0.2  # seconds before the count-in
+_LEAD_BARS, _LEAD_SECONDS = 1 / 8, 0.15  # composing begins at least so long before the bar line
+
+
+@dataclass
+class Jam:
+    """A session with a band. `run` it, then `close` it whatever happened; then it can be written."""
+
+    band: Band
+    send: Callable[[Sequence[int]], None]  # gets the bytes of each message, in a thread of its own
+    tempo_qpm: float | None = 120.0  # None: follow the clock messages that are heard
+    humanize: float = 1.0  # feel of the composed tracks, 0 to 1
+    on_bar: Callable[[int, NDArray[np.uint8]], None] | None = None  # told each bar composed: number, roll
+    late_bars: list[int] = field(default_factory=list, init=False)  # bars (from 0) that came after their line
+    composing: list[float] = field(default_factory=list, init=False)  # seconds taken, bar by bar
+
+    def __post_init__(self) -> None:
+        spec = self.band.spec
+        self.n_beats = spec.beats_per_bar
+        self._first_time = self.band.warm_up()
+        self._clock: Clock = FollowedClock() if self.tempo_qpm is None else SteadyClock(self.tempo_qpm)
+        self._listener = Listener(spec, self.band.kept, self._clock)
+        self._player = Player(self.send, self._clock)
+        self._performer = Performer(spec, self.band.model.feel, self.band.wishes.seed, self.humanize)
+        self._stop_beat: float | None = None
+
+    def hear(self, message: Sequence[int]) -> None:
+        """Take a message from the input, at the time it comes."""
+        now = time.perf_counter()
+        if message[0] >= 0xF8:
+            if isinstance(self._clock, FollowedClock):
+                self._clock.hear(message[0], now)
+        else:
+            self._listener.hear(message, now)
+
+    def run(self, n_bars: int | None = None) -> None:
+        """Play `n_bars` bars, or until the followed clock stops or the call is interrupted."""
+        with _undisturbed():
+            self._player.start()
+            self._player.schedule(self._programs())
+            if isinstance(self._clock, SteadyClock):
+                self._clock.start(time.perf_counter() + _HEAD_START + self.n_beats * 60 / self._clock.tempo_qpm)
+                self._player.schedule(self._count_in())
+            for bar in itertools.count() if n_bars is None else range(n_bars):
+                if not self._wait_for(bar * self.n_beats - self._lead()):
+                    return
+                if self.tempo_qpm is not None:
+                    self._player.schedule(self._pulses(bar * self.n_beats))
+                if bar:
+                    self._compose(bar)
+            end = float((n_bars or 0) * self.n_beats)
+            if self._wait_for(end):
+                self._stop_beat = end
+
+    def close(self) -> None:
+        """Stop: every note ends."""
+        if self._stop_beat is None:
+            self._stop_beat = max(self._clock.beat_at(time.perf_counter()), 0.0)
+        self._player.close()
+        if self.tempo_qpm is not None and self._player.failure is None:
+            self.send((STOP,))
+
+    def recording(self) -> tuple[Piece, NDArray] | None:
+        """What was played by all, after `close`: the piece on the grid, and (note,) PLAYED. None: nothing yet."""
+        if not self._stop_beat:
+            return None
+        spec, end = self.band.spec, round(self._stop_beat * TICKS_PER_BEAT)
+        composed = self._performer.played(end)
+        played = np.concatenate([self._listener.played(self._stop_beat), composed])
+        played = played[np.lexsort((played["pitch"], played["start"], played["track"]))]
+        n_bars = -int(-self._stop_beat // self.n_beats)
+        roll = played_to_roll(played, spec, 0, n_bars)
+        piece = Piece(roll=roll, spec=spec, tempo_qpm=round(self._clock.tempo_qpm, 2), seed=self.band.wishes.seed)
+        return piece, played
+
+    # -- how ----------------------------------------------------------------------------------------------
+
+    def _wait_for(self, beat: float) -> bool:
+        """Sleep until a beat; False when the clock has stopped before."""
+        while (wait := self._clock.time_of(beat) - time.perf_counter()) > 0:
+            if self._player.failure is not None:
+                raise MuseganError(f"the MIDI port no longer works: {self._player.failure}")
+            if self._clock.is_stopped:
+                return False
+            time.sleep(min(wait, 0.02))
+        return True
+
+    def _lead(self) -> float:
+        """Beats before the bar line at which composing begins: as late as is safe, to have heard most."""
+        seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._first_time))
+        return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
+
+    def _compose(self, bar: int) -> None:
+        begun = time.perf_counter()
+        first = max(bar - MEMORY_BARS, 0)
+        heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
+        roll = self.band.next_bar(bar, played_to_roll(heard, self.band.spec, first, bar - first))
+        messages = self._performer.perform(bar, roll)
+        self.composing.append(time.perf_counter() - begun)
+        if time.perf_counter() > self._clock.time_of(
+            min([beat for beat, _ in messages], default=bar * self.n_beats)
+        ):
+            self.late_bars.append(bar)
+        self._player.schedule(messages)
+        if self.on_bar is not None:
+            self.on_bar(bar, roll)
+
+    def _programs(self) -> Iterator[tuple[float, Message]]:
+        for row, (_, channel) in enumerate(allot(self.band.spec.is_drum)):
+            if row in self.band.rows:
+                yield -float(self.n_beats), (0xC0 | channel, self.band.spec.tracks[row].program)
+
+    def _count_in(self) -> Iterator[tuple[float, Message]]:
+        """A bar of clicks and clock pulses, then the start."""
+        yield from self._pulses(-self.n_beats)
+        for beat in range(-self.n_beats, 0):
+            pitch = _HIGH_CLICK if beat == -self.n_beats else _LOW_CLICK
+            yield beat, (0x90 | _CLICK_CHANNEL, pitch, 100)
+            yield beat + 0.25, (0x80 | _CLICK_CHANNEL, pitch, 64)
+        yield -0.5 / PULSES, (START,)
+
+    def _pulses(self, first_beat: float) -> Iterator[tuple[float, Message]]:
+        for pulse in range(PULSES * self.n_beats):
+            yield first_beat + pulse / PULSES, (CLOCK,)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let waiting threads of Python have their turn after half a millisecond, not five; and compose in one thread,
+    for several wait for each other on a busy machine."""
+    interval, threads = sys.getswitchinterval(), torch.get_num_threads()
+    sys.setswitchinterval(0.0005)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        torch.set_num_threads(threads)

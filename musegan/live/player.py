@@ -1,0 +1,99 @@
+"""Sends messages when their beat has come, from a thread of its own."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from musegan.live.clock import Clock
+
+Message = tuple[int, ...]
+"""The bytes of a MIDI message."""
+
+_LONGEST_SLEEP = 0.05  # seconds; a followed clock may have moved by then
+_TOO_LATE = 0.1  # seconds after which a note no longer begins
+
+
+class Player:
+    """A queue of messages by beat and the thread that sends them."""
+
+    def __init__(self, send: Callable[[Sequence[int]], None], clock: Clock) -> None:
+        """`send` is called in the player's thread with the bytes of one message at a time."""
+        self.failure: Exception | None = None  # what `send` raised; the thread has ended then
+        self._send, self._clock = send, clock
+        self._queue: list[tuple[float, int, int, Message]] = []
+        self._order = itertools.count()
+        self._sounding: set[tuple[int, int]] = set()  # channel and pitch
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def schedule(self, messages: Iterable[tuple[float, Message]]) -> None:
+        """Queue messages, each with its beat. Of one beat, clock goes before note-offs before note-ons."""
+        with self._changed:
+            for beat, message in messages:
+                heapq.heappush(self._queue, (beat, _rank(message), next(self._order), message))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Drop what is queued, end every note that sounds, and end the thread."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self.failure is None:
+            for channel, pitch in sorted(self._sounding):
+                self._send((0x80 | channel, pitch, 64))
+
+    def _run(self) -> None:
+        _ask_for_priority()
+        try:
+            while (due := self._next()) is not None:
+                self._deliver(*due)
+        except Exception as error:
+            self.failure = error
+
+    def _next(self) -> tuple[float, Message] | None:
+        """Wait for the next message that is due: its time and bytes. None when the player closes."""
+        with self._changed:
+            while not self._is_closing:
+                if not self._queue:
+                    self._changed.wait()
+                    continue
+                due = self._clock.time_of(self._queue[0][0])
+                wait = due - time.perf_counter()
+                if wait <= 0:
+                    return due, heapq.heappop(self._queue)[-1]
+                self._changed.wait(min(wait, _LONGEST_SLEEP))
+        return None
+
+    def _deliver(self, due: float, message: Message) -> None:
+        status = message[0] & 0xF0
+        if status == 0x90:
+            if time.perf_counter() - due > _TOO_LATE:
+                return
+            self._sounding.add((message[0] & 15, message[1]))
+        elif status == 0x80:
+            self._sounding.discard((message[0] & 15, message[1]))
+        self._send(message)
+
+
+def _rank(message: Message) -> int:
+    if message[0] >= 0xF8:
+        return 0
+    return 1 if message[0] & 0xF0 == 0x80 else 2
+
+
+def _ask_for_priority() -> None:
+    """Have this thread run before others where the system lets it (Linux, with the right to)."""
+    with suppress(AttributeError, PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
