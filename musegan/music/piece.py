@@ -31,6 +31,7 @@ class Piece:
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
     feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.feel.FEEL; nan where unknown
     seed: int = 0  # of the humanised velocities and times
+    bars_before: int = 0  # of the longer piece that this one is cut from
 
     def __post_init__(self) -> None:
         spec, shape = self.spec, np.shape(self.roll)
@@ -79,6 +80,7 @@ class Piece:
             self,
             roll=self.roll[:, bars],
             given=None if self.given is None else self.given[:, bars],
+            bars_before=self.bars_before + first_bar,
             sections=tuple((bar - first_bar, name) for bar, name in self.sections if first_bar <= bar < end_bar),
         )
 

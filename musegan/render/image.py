@@ -1,5 +1,6 @@
-"""Piano-roll pictures: a lane a track, drums by kit name, given material pale beside what was composed.
+"""Piano-roll pictures: a named lane a track, drums by kit name, given material pale beside what was composed.
 
+A lane is as tall as its music: the few notes far above or below are marked at its edge.
 Long pieces wrap into systems of 16 or 32 bars, as a score does.
 """
 
@@ -15,26 +16,24 @@ from numpy.typing import NDArray
 
 from musegan.files import replacing
 from musegan.music.harmony import note_name
-from musegan.music.pianoroll import ONSET, roll_to_notes
+from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec
+from musegan.render.colours import colour_of, mix
 from musegan.render.names import drum_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#e5484d", "#3b82e0", "#e69a0b", "#8250df", "#1f9d7a", "#d6409f", "#5b6b8c", "#8a6d3b")
-"""One a track, in the order of the ensemble, beginning again after the last."""
-
 _INK, _FAINT, _PAPER = "#24292f", "#6e7781", "#ffffff"
 _BLACK_KEYS = (1, 3, 6, 8, 10)
 _ROW_INCHES, _DRUM_ROW_INCHES = 0.062, 0.155  # height of a semitone and of a drum
-_LEFT, _RIGHT, _TOP, _BOTTOM = 1.25, 0.2, 0.42, 0.18  # margins of the page, inches
+_LEFT, _RIGHT, _TOP, _BOTTOM = 1.6, 0.2, 0.42, 0.18  # margins of the page, inches
 _LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, between systems, for bar numbers
 _WIDTH = 14.0  # of the page, inches
 _MOST_PIXELS = 20_000  # height of the tallest bitmap
-_GUTTER = 12  # pixels between thumbnails
+_NAME_PLACE, _LONGEST_NAME = 0.1, 14  # inches from the left edge of the page; letters
+_STRAY_SHARE, _STRAY_SEMITONES = 0.01, 7  # so few notes, so far from all others, do not make a lane taller
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +41,7 @@ class _Lane:
     """The rows that a track is drawn on."""
 
     track: int
+    name: str
     pitches: tuple[int, ...]  # MIDI number of each row, from the bottom
     colour: str
     is_drum: bool
@@ -66,54 +66,6 @@ def png(piece: Piece) -> bytes:
     return file.getvalue()
 
 
-def draw_grid(rolls: NDArray[np.uint8], spec: RollSpec, path: str | Path, n_columns: int = 4) -> Path:
-    """Draw many phrases as thumbnails on one ``.png`` contact sheet and return its path.
-
-    Every thumbnail has the same lanes: those pitches that any of the phrases uses, onsets dark and held cells
-    pale in the colour of the track.
-
-    Parameters
-    ----------
-    rolls : (phrase, track, bar, step, pitch), uint8
-        At least one phrase.
-    n_columns : int
-        Thumbnails side by side.
-    """
-    from matplotlib.image import imsave
-
-    path = Path(path)
-    phrases = np.concatenate([_thumbnails(rolls, spec, track) for track in range(spec.n_tracks)], axis=1)
-    phrases = np.pad(
-        phrases, ((0, -len(phrases) % n_columns), (_GUTTER, 0), (_GUTTER, 0), (0, 0)), constant_values=1
-    )
-    n, height, width, _ = phrases.shape
-    rows = phrases.reshape(n // n_columns, n_columns, height, width, 3).swapaxes(1, 2)
-    sheet = rows.reshape(n // n_columns * height, n_columns * width, 3)
-    sheet = np.pad(sheet, ((0, _GUTTER), (0, _GUTTER), (0, 0)), constant_values=1)
-    with replacing(path) as temporary:
-        imsave(temporary, sheet, format="png")
-    return path
-
-
-def _thumbnails(rolls: NDArray[np.uint8], spec: RollSpec, track: int) -> NDArray[np.float32]:
-    """One track of every phrase as pixels: (phrase, y, x, 3), 0 to 1."""
-    n_phrases, _, n_bars, n_steps, n_pitches = rolls.shape
-    cells = rolls[:, track].reshape(n_phrases, n_bars * n_steps, n_pitches)
-    used = np.flatnonzero((cells > 0).any((0, 1)))
-    low, high = (int(used[0]), int(used[-1])) if len(used) else (n_pitches // 2, n_pitches // 2)
-    pitches = used[::-1] if spec.is_drum[track] and len(used) else np.arange(high, low - 1, -1)
-    colour = COLOURS[track % len(COLOURS)]
-    ink = np.array([_mix(colour, 0.92), _mix(colour, 0.4), _mix(colour, 0.0)], np.float32)
-    pixels = ink[cells[:, :, pitches].swapaxes(1, 2)]
-    if spec.is_drum[track]:  # hits are as wide as a sixteenth note, to be seen
-        hit = cells[:, :, pitches].swapaxes(1, 2) == ONSET
-        for shift in range(1, max(1, spec.steps_per_beat // 4)):
-            pixels[:, :, shift:][hit[:, :, :-shift]] = ink[2]
-    pixels = pixels.repeat(3 if spec.is_drum[track] else 2, axis=1).repeat(2, axis=2)
-    pixels[:, :, :: 2 * n_steps] *= 0.75  # bar lines
-    return np.pad(pixels, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=1)
-
-
 def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
     import matplotlib
 
@@ -127,14 +79,14 @@ def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
 def _figure(piece: Piece) -> Figure:
     from matplotlib.figure import Figure
 
-    lanes = _lanes(piece)
+    notes = roll_to_notes(piece.roll, piece.spec)
+    lanes = _lanes(piece, notes)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
     system = _RULER + sum(lane.inches + _LANE_GAP for lane in lanes)
     height = _TOP + _BOTTOM + len(firsts) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
     figure = Figure(figsize=(_WIDTH, height), facecolor=_PAPER)
     _title(figure, piece, height)
-    notes = roll_to_notes(piece.roll, piece.spec)
     top = height - _TOP
     for first in firsts:
         bottom = top - _RULER
@@ -143,6 +95,9 @@ def _figure(piece: Piece) -> Figure:
             box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, lane.inches / height)
             axes = figure.add_axes(box)
             _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
+            middle = (bottom + lane.inches / 2) / height
+            name = lane.name if len(lane.name) <= _LONGEST_NAME else lane.name[: _LONGEST_NAME - 1] + "…"
+            figure.text(_NAME_PLACE / _WIDTH, middle, name, color=_INK, fontsize=8.5, weight="bold", va="center")
             if lane is lanes[0]:
                 _draw_ruler(axes, piece, first, bars_per_system)
             bottom -= _LANE_GAP
@@ -150,23 +105,41 @@ def _figure(piece: Piece) -> Figure:
     return figure
 
 
-def _lanes(piece: Piece) -> list[_Lane]:
-    spec = piece.spec
+def _lanes(piece: Piece, notes: NDArray) -> list[_Lane]:
     lanes = []
-    for track, is_drum in enumerate(spec.is_drum):
-        used = np.flatnonzero((piece.roll[track] > 0).any((0, 1))) + spec.lowest_pitch
-        if is_drum:
-            pitches = tuple(int(pitch) for pitch in used) or (36, 38, 42)
+    for index, track in enumerate(piece.spec.tracks):
+        pitch = np.sort(notes["pitch"][notes["track"] == index]).astype(int)
+        if track.is_drum:
+            pitches = tuple(np.unique(pitch).tolist()) or (36, 38, 42)
         else:
-            low, high = (int(used[0]), int(used[-1])) if len(used) else (58, 62)
-            spare = max(0, 12 - (high - low)) // 2 if len(used) else 0
+            low, high = _usual_range(pitch) if len(pitch) else (58, 62)
+            spare = max(0, 12 - (high - low)) // 2 if len(pitch) else 0
             pitches = tuple(range(low - 1 - spare, high + 2 + spare))
-        lanes.append(_Lane(track=track, pitches=pitches, colour=COLOURS[track % len(COLOURS)], is_drum=is_drum))
+        lanes.append(
+            _Lane(
+                track=index,
+                name=track.name,
+                pitches=pitches,
+                colour=colour_of(track),
+                is_drum=track.is_drum,
+            )
+        )
     return lanes
 
 
+def _usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
+    """Lowest and highest of sorted pitches, without a few stray ones."""
+    n_stray = int(_STRAY_SHARE * len(pitch))
+    inner = pitch[n_stray : len(pitch) - n_stray]
+    low = pitch[0] if inner[0] - pitch[0] < _STRAY_SEMITONES else inner[0]
+    high = pitch[-1] if pitch[-1] - inner[-1] < _STRAY_SEMITONES else inner[-1]
+    return int(low), int(high)
+
+
 def _title(figure: Figure, piece: Piece, height: float) -> None:
-    facts = [f"{piece.n_bars} bar{'s' * (piece.n_bars != 1)}", f"{piece.tempo_qpm:g} qpm"]
+    first, last = piece.bars_before + 1, piece.bars_before + piece.n_bars
+    bars = f"bars {first}-{last}" if piece.bars_before else f"{piece.n_bars} bar{'s' * (piece.n_bars != 1)}"
+    facts = [bars, f"{piece.tempo_qpm:g} qpm"]
     facts += [str(piece.key)] if piece.key else []
     y = 1 - 0.24 / height
     figure.text(_LEFT / _WIDTH, y, "  ·  ".join(facts), color=_FAINT, fontsize=9, va="center")
@@ -193,10 +166,13 @@ def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int
     end = start + (max(1, spec.steps_per_beat // 4) if lane.is_drum else notes["duration"])
     shown = (end > 0) & (start < drawn_bars * spec.steps_per_bar)
     start, end, pitch = start[shown], end[shown], notes["pitch"][shown]
+    is_stray = ~np.isin(pitch, lane.pitches)
+    _mark_stray(axes, lane, start[is_stray], pitch[is_stray])
+    notes, start, end, pitch = (of[~is_stray] for of in (notes[shown], start, end, pitch))
     row = np.searchsorted(np.array(lane.pitches), pitch)
     given = np.zeros(len(start), bool)
     if piece.given is not None:
-        given = piece.given[lane.track, notes["start"][shown] // spec.steps_per_bar]
+        given = piece.given[lane.track, notes["start"] // spec.steps_per_bar]
     left, right = np.maximum(start, 0), np.minimum(end, drawn_bars * spec.steps_per_bar)
     # A corner as wide as it is high on paper, given the scales of the two axes.
     radius = 0.35 * lane.inches / n_rows / ((_WIDTH - _LEFT - _RIGHT) / n_steps)
@@ -205,8 +181,8 @@ def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int
         axes.add_collection(
             PolyCollection(
                 list(_rounded(left[mine], right[mine], row[mine], radius)),
-                facecolors=_mix(lane.colour, 0.72) if pale else lane.colour,
-                edgecolors=_mix(lane.colour, 0.45) if pale else _PAPER,
+                facecolors=mix(lane.colour, 0.72) if pale else lane.colour,
+                edgecolors=mix(lane.colour, 0.45) if pale else _PAPER,
                 linewidths=0.5,
             )
         )
@@ -217,6 +193,13 @@ def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int
         axes.add_collection(LineCollection(list(strokes), colors="black", alpha=0.28, linewidths=1.1))
 
 
+def _mark_stray(axes: Axes, lane: _Lane, start: NDArray, pitch: NDArray) -> None:
+    """Notes far outside the lane as triangles at its edge that point to where they are."""
+    for is_above, marker, row in ((True, "^", len(lane.pitches) - 1), (False, "v", 0)):
+        x = start[(pitch > lane.pitches[-1]) == is_above]
+        axes.plot(x, np.full(len(x), row), marker, color=lane.colour, markersize=3.5, zorder=4)
+
+
 def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
     """Paper, stripes for the black keys (for drums: every other drum) and the labels at the left."""
     for row, pitch in enumerate(lane.pitches):
@@ -225,7 +208,7 @@ def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
             row - 0.5,
             row + 0.5,
             xmax=n_steps / axes.get_xlim()[1],
-            color=_mix(lane.colour, 0.90 if dark else 0.945),
+            color=mix(lane.colour, 0.90 if dark else 0.945),
             lw=0,
             zorder=0,
         )
@@ -255,7 +238,9 @@ def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
     sections = dict(piece.sections)
     for bar in range(first, min(first + n_bars, piece.n_bars)):
         x = (bar - first) * piece.spec.steps_per_bar
-        axes.text(x, 1, f" {bar + 1}", transform=place, fontsize=7.5, color=_FAINT, va="bottom")
+        axes.text(
+            x, 1, f" {piece.bars_before + bar + 1}", transform=place, fontsize=7.5, color=_FAINT, va="bottom"
+        )
         if bar in sections:
             raised = offset_copy(place, figure, y=0.14, units="inches")
             axes.text(x, 1, f" {sections[bar]}", transform=raised, fontsize=9, color=_INK, weight="bold")
@@ -271,10 +256,3 @@ def _rounded(left: NDArray, right: NDArray, row: NDArray, radius: float) -> NDAr
     centre = np.stack([(right + left) / 2, row], -1)[:, None]
     corner = np.minimum(half, np.array([radius, 0.35]))
     return centre + side * half + arc * corner
-
-
-def _mix(colour: str, paper: float) -> tuple[float, ...]:
-    """`colour` with a share of `paper` white in it."""
-    from matplotlib.colors import to_rgb
-
-    return tuple(part + (1 - part) * paper for part in to_rgb(colour))

@@ -104,7 +104,7 @@ def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[C
     part.insert(0, _instrument(piece.spec.tracks[track], track))
     length = piece.spec.beats_per_bar * BEAT
     for bar in range(piece.n_bars):
-        measure = m21.stream.Measure(number=bar + 1)
+        measure = m21.stream.Measure(number=piece.bars_before + bar + 1)
         if bar == 0:
             signature = m21.meter.TimeSignature(f"{piece.spec.beats_per_bar}/4")
             for element in (pen.clef, pen.signature, signature):

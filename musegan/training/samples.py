@@ -75,7 +75,7 @@ class Sampler:
 
     def _write(self, model: ModelFile, rolls: np.ndarray, phrases_seen: int) -> None:
         from musegan.music.piece import Piece
-        from musegan.render.image import draw_grid
+        from musegan.render.sheet import draw_grid
 
         self.folder.mkdir(parents=True, exist_ok=True)
         for index, roll in enumerate(rolls[:N_FILES]):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
+import midibytes as mb
 import mido
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from musegan.errors import ConfigError, MissingToolError, MuseganError
 from musegan.midi import write_midi
 from musegan.midi.song import read
 from musegan.music.piece import Piece
+from musegan.music.spec import BAND
 from musegan.render import write
-from musegan.render.image import COLOURS, draw, draw_grid, png
+from musegan.render.colours import DRUMS, FAMILIES, colour_of
+from musegan.render.image import draw, png
+from musegan.render.sheet import draw_grid
 
 needs_fluidsynth = pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="FluidSynth is not installed")
 
@@ -42,10 +47,10 @@ def test_a_note_is_drawn_in_the_colour_of_its_track_and_a_longer_one_covers_more
     short = draw(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "short.png")
     long = draw(piece_of(trio, [(1, 0, 0, 10, 12)]), tmp_path / "long.png")
     silent = draw(piece_of(trio, []), tmp_path / "silent.png")
-    counts = [n_coloured(path, COLOURS[1]) for path in (silent, short, long)]
+    counts = [n_coloured(path, FAMILIES[0]) for path in (silent, short, long)]
     assert counts[0] == 0
     assert 2.2 * counts[1] < counts[2] < 4 * counts[1]
-    assert n_coloured(long, COLOURS[2]) == 0
+    assert n_coloured(long, FAMILIES[4]) == 0
 
 
 def test_given_material_looks_different(trio, tmp_path):
@@ -54,7 +59,7 @@ def test_given_material_looks_different(trio, tmp_path):
     plain = draw(piece_of(trio, cells), tmp_path / "plain.png")
     given[1, 0] = True
     half = draw(piece_of(trio, cells, given=given), tmp_path / "half.png")
-    assert n_coloured(half, COLOURS[1]) == pytest.approx(n_coloured(plain, COLOURS[1]) / 2, rel=0.1)
+    assert n_coloured(half, FAMILIES[0]) == pytest.approx(n_coloured(plain, FAMILIES[0]) / 2, rel=0.1)
 
 
 def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
@@ -65,10 +70,47 @@ def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
     assert b"Piece" not in (tmp_path / "x.svg").read_bytes()
 
 
+def test_a_colour_belongs_to_an_instrument():
+    assert [colour_of(track) for track in BAND.tracks] == [
+        DRUMS,
+        FAMILIES[0],
+        FAMILIES[3],
+        FAMILIES[4],
+        FAMILIES[6],
+    ]
+    parts = [(0, mb.program(27)), *mb.notes((0, 9, 60))], mb.notes((0, 9, 36), channel=9)
+    other = read(mb.smf(*map(mb.track, parts)), None).piece.spec
+    assert [colour_of(track) for track in other.tracks] == [FAMILIES[3], DRUMS]
+    assert len({DRUMS, *FAMILIES}) == 17
+
+
+def texts(path):
+    """What is written in an SVG picture."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", path.read_text(encoding="utf-8"))
+
+
+def test_lanes_and_bars_are_labelled(trio, tmp_path):
+    piece = piece_of(trio, [(1, 0, 0, 10, 4)], n_bars=24)
+    shown = [text.strip() for text in texts(draw(piece.cut(16, 24), tmp_path / "x.svg"))]
+    assert {"drums", "keys", "bass"} <= set(shown)
+    assert any(text.startswith("bars 17-24") for text in shown)
+    assert [text for text in shown if text.isdigit()] == [str(bar) for bar in range(17, 25)]
+
+
+def test_a_stray_note_is_marked_and_does_not_make_a_lane_tall(trio, tmp_path):
+    cells = [(1, bar, 2 * i, 5 + i, 1) for bar in range(20) for i in range(8)]
+    with_stray = [*cells, (1, 3, 0, 39, 1)]
+    plain, stray = (draw(piece_of(trio, c, n_bars=20), tmp_path / f"{len(c)}.png") for c in (cells, with_stray))
+    assert imread(plain).shape == imread(stray).shape
+    assert n_coloured(stray, FAMILIES[0]) > n_coloured(plain, FAMILIES[0])
+    few = draw(piece_of(trio, with_stray[-20:], n_bars=20), tmp_path / "few.png")  # of 20 notes none is stray
+    assert imread(few).shape[0] > imread(plain).shape[0]
+
+
 def test_a_contact_sheet_shows_every_phrase(trio, tmp_path):
     rolls = np.stack([piece_of(trio, [(1, 0, 0, 10, 12)]).roll] * 3)
     one, three = draw_grid(rolls[:1], trio, tmp_path / "1.png"), draw_grid(rolls, trio, tmp_path / "3.png")
-    assert n_coloured(three, COLOURS[1]) == pytest.approx(3 * n_coloured(one, COLOURS[1]), rel=0.1)
+    assert n_coloured(three, FAMILIES[0]) == pytest.approx(3 * n_coloured(one, FAMILIES[0]), rel=0.1)
 
 
 def test_refusals(trio, tmp_path):
