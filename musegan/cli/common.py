@@ -16,6 +16,7 @@ _OPTIONS = {
     "track_map": "--map PART=TRACK",
     "spec": "--ensemble",
     "device": "--device cpu",
+    "count": "--count N",
     "train.batch_size": "--batch-size N",
 }
 """What the commands call an argument or setting; other settings have ``--set``."""

@@ -42,7 +42,10 @@ class Shared:
 
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
     seed: Annotated[int | None, typer.Option(help="Same seed, same file. (default: random)", min=0)] = None
-    count: Annotated[int, typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ...", min=1)] = 1
+    count: Annotated[
+        int | None,
+        typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ... (default: 1; interpolate: 8)", min=1),
+    ] = None
     temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0
     best_of: Annotated[int, typer.Option(help="Drafts per piece; the best is kept.", min=1, max=256)] = 1
     density: Annotated[
@@ -219,11 +222,13 @@ def interpolate(
 
     Example: musegan interpolate 1 2 --count 8 -o way.mid
     """
-    shared.count = 8 if shared.count == 1 else shared.count
+    shared.count = 8 if shared.count is None else shared.count
+    if shared.count < 2:
+        raise ConfigError("interpolating takes 2 or more pieces", field="count")
     paths = outputs(shared, output, "interpolate")
     model, wishes = start(shared)
     first, last = (int(end) if end.isdigit() else _read(Path(end), None, model).piece for end in (a, b))
-    pieces = model.interpolate(first, last, shared.count, bars, wishes=wishes)
+    pieces = model.interpolate(first, last, len(paths), bars, wishes=wishes)
     for piece, path in zip(pieces, paths, strict=True):
         _write(piece, path, shared)
 
@@ -243,7 +248,7 @@ def start(shared: Shared) -> tuple[Model, Wishes]:
         seed=shared.seed,
         temperature=shared.temperature,
         best_of=shared.best_of,
-        key=Key.parse(shared.key) if shared.key else None,
+        key=None if shared.key is None else Key.parse(shared.key),
         snap=shared.snap,
         density=densities(shared.density, model.spec.track_names),
         rests=rests(shared.rest),
@@ -263,7 +268,7 @@ def outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
             f"{path} is not a MIDI file name; end it with .mid, and use `musegan render` for the rest"
         )
     paths = [path]
-    if shared.count > 1:
+    if shared.count is not None and shared.count > 1:
         paths = [path.with_name(f"{path.stem}-{i + 1}{path.suffix}") for i in range(shared.count)]
     for item in paths:
         refuse_overwrite(item, shared.force)

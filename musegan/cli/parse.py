@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from musegan.errors import ConfigError
 
+MAX_DENSITY = 16.0  # times the usual number of notes
+
 
 def names(text: str | None) -> list[str] | None:
     """``drums,bass`` as a list; None for nothing."""
@@ -50,7 +52,9 @@ def densities(text: str | None, track_names: Sequence[str]) -> dict[str, float]:
             value = float(factor)
         except ValueError:
             value = -1.0
-        if value < 0:
-            raise ConfigError(f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5")
+        if not 0 <= value <= MAX_DENSITY:
+            raise ConfigError(
+                f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5, up to {MAX_DENSITY:g}"
+            )
         factors |= dict.fromkeys([track.strip()] if equals else track_names, value)
     return factors

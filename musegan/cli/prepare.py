@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from musegan.cli.common import AsJson, Force, app, part_rows, say, table
-from musegan.errors import MuseganError
+from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
 
@@ -43,6 +43,8 @@ def prepare(
     """
     from musegan.corpus import prepare as run
 
+    if output.suffix.lower() != ".npz":
+        raise ConfigError(f"{output} is no name for a dataset; end it with .npz")
     refuse_overwrite(output, force)
     spec = load_ensemble(ensemble)
     with _bar() as bar:
@@ -89,7 +91,7 @@ def _summary(report: PrepareReport) -> list[str]:
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="Dataset, model or music file.", exists=True)],
+    path: Annotated[Path, typer.Argument(help="Dataset, music file, model, or the name of a bundled model.")],
     ensemble: Ensemble = "band",
     as_json: AsJson = False,
 ) -> None:
@@ -105,6 +107,8 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
     from musegan.corpus.sources import MUSIC_SUFFIXES
 
     suffix = path.suffix.lower()
+    if suffix and not path.exists():
+        raise typer.BadParameter(f"there is no file {path}")
     if suffix == ".npz":
         from musegan.corpus.dataset import Dataset
         from musegan.corpus.describe import describe_dataset
@@ -114,7 +118,7 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
         from musegan.corpus.describe import describe_music
 
         return describe_music(path, load_ensemble(ensemble))
-    if suffix == ".safetensors" or path.is_dir():
+    if suffix == ".safetensors" or path.is_dir() or not path.exists():
         from musegan.composing.model_file import describe_model, find_model  # torch
 
         return {"kind": "model", "path": str(path), **describe_model(find_model(path))}

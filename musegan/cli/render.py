@@ -20,6 +20,7 @@ def render(
         typer.Option("-o", "--output", help="OUT.png .svg .pdf .wav .flac .ogg .musicxml. (default: IN.png)"),
     ] = None,
     bars: Annotated[str | None, typer.Option(help="Only these bars, in pictures and scores: 1-8.")] = None,
+    chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols, in scores.")] = False,
     sound_font: Annotated[Path | None, typer.Option(help="Sound font (.sf2, .sf3) for sound.")] = None,
     force: Force = False,
 ) -> None:
@@ -41,4 +42,4 @@ def render(
     piece = read(source, None).piece
     if bars:
         piece = piece.cut(*parse.bar_range(bars))
-    typer.echo(write(piece, path)[0])
+    typer.echo(write(piece, path, chords=chords)[0])

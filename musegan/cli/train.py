@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from musegan.config import Config
     from musegan.training.loop import Progress
+
+
+_SECONDS_A_LINE = 30.0  # between lines where there is no terminal to draw a bar on
 
 
 @app.command()
@@ -88,10 +92,14 @@ def _run(
     )
     writer = _tensorboard() if tensorboard else None
     log = None
+    told = time.monotonic()
     with _bar() as bar:
         task = bar.add_task("training", total=config.train.n_phrases, facts="")
         for step in steps:
             bar.update(task, completed=step.phrases_seen, facts=_facts(step))
+            if not bar.console.is_terminal and time.monotonic() - told >= _SECONDS_A_LINE:
+                say(f"{step.phrases_seen} of {config.train.n_phrases} phrases  {_facts(step)}")
+                told = time.monotonic()
             if step.measures:
                 bar.console.print(
                     f"{step.phrases_seen} phrases: score {step.measures['score']:.3f} (lower is better)"

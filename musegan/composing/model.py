@@ -28,7 +28,7 @@ MAX_BARS = 512
 Repeat = Literal["vary", "exact"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Model(ModelFile):
     """A model ready to compose. Every verb returns a `Piece` and is deterministic in its seed."""
 
@@ -63,7 +63,12 @@ class Model(ModelFile):
         if seed is not None:
             wishes = replace(wishes, seed=seed)
         _check_bars(n_bars)
-        if form and (not form.isalpha() or n_bars % len(form)):
+        for letter in form:
+            if not letter.isalpha():
+                raise ConfigError(
+                    f"{letter!r} in the form {form!r} is no letter; write one letter a section, AABA"
+                )
+        if form and n_bars % len(form):
             raise ConfigError(
                 f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
                 "write one letter per section and give a number of bars that is a multiple"
@@ -147,6 +152,8 @@ class Model(ModelFile):
         wishes: Wishes | None = None,
     ) -> Piece:
         """Compose a share `amount` of the bars of each track anew (all tracks, or the named ones)."""
+        if not 0 < amount <= 1:
+            raise ConfigError(f"varying a share of {amount:g} changes nothing; choose more than 0, up to 1")
         wishes = wishes or Wishes()
         rng = np.random.default_rng([wishes.seed, 1])
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
@@ -232,6 +239,13 @@ class Model(ModelFile):
             feel=self.feel,
             seed=wishes.seed,
             tempo_qpm=wishes.tempo_qpm or piece.tempo_qpm,
+        )
+
+    def __repr__(self) -> str:
+        n_weights = sum(weight.numel() for weight in self.generator.parameters())
+        return (
+            f"Model({', '.join(self.spec.track_names)}; {self.config.model.phrase_bars} bars at a time; "
+            f"{n_weights:,} weights; {self.device})"
         )
 
     # -- how ----------------------------------------------------------------------------------------------

@@ -53,8 +53,10 @@ def restrict(model: ModelFile, controls: Controls, tracks: Sequence[str] | None,
         play[(play <= 0).all(2) & is_asked] = PLAY
         play[:, ~is_asked] = REST
     for name, bars in (wishes.rests or {}).items():
-        inside = [bar for bar in bars if 0 <= bar < play.shape[2]]
-        play[:, model.spec.track_index(name), inside] = REST
+        outside = [bar + 1 for bar in bars if not 0 <= bar < play.shape[2]]
+        if outside:
+            raise ConfigError(f"{name} cannot rest in bar {outside[0]}: the piece has {play.shape[2]} bars")
+        play[:, model.spec.track_index(name), list(bars)] = REST
     for name, factor in (wishes.density or {}).items():
         row = model.spec.track_index(name)
         usual = float(np.nanmean(model.prior.density[model.prior.density[:, row] > 0, row]))

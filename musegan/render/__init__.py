@@ -40,7 +40,7 @@ def write(
     stems : bool
         Also write one MIDI file a track beside it, called ``name-track.mid``.
     chords : bool
-        Also write a text track with chord symbols into MIDI.
+        Also write chord symbols: into MIDI as a text track, into scores over the first pitched part.
     sound_font : Path, optional
         The best of those installed, or the one that comes with pretty_midi, by default.
     force : bool
@@ -77,7 +77,7 @@ def write(
     if suffix in SCORE_SUFFIXES:
         from musegan.render.score import write_score
 
-        return [write_score(piece, path)]
+        return [write_score(piece, path, chords=chords)]
     from musegan.render.audio import write_audio
 
     return [write_audio(piece, path, sound_font=sound_font)]

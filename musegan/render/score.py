@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import replacing
+from musegan.music.chords import NO_CHORD, estimate_chords
 from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
@@ -30,6 +31,19 @@ if TYPE_CHECKING:
 
 _GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
 _LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
+_CHORD_KINDS = {
+    "": "major",
+    "m": "minor",
+    "dim": "diminished",
+    "aug": "augmented",
+    "sus4": "suspended-fourth",
+    "7": "dominant-seventh",
+    "maj7": "major-seventh",
+    "m7": "minor-seventh",
+    "m7b5": "half-diminished-seventh",
+    "dim7": "diminished-seventh",
+}
+"""The kinds of `musegan.music.chords` as MusicXML names them."""
 _CONTAINER = (
     '<?xml version="1.0" encoding="UTF-8"?><container><rootfiles>'
     '<rootfile full-path="score.musicxml" media-type="application/vnd.recordare.musicxml+xml"/>'
@@ -37,11 +51,11 @@ _CONTAINER = (
 )
 
 
-def write_score(piece: Piece, path: str | Path) -> Path:
+def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path:
     """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
 
-    Tracks without notes are left out. Without a key, the one that fits the notes best is written. Raises
-    `MuseganError` when the piece has no bars.
+    Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. Without a
+    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
@@ -49,6 +63,8 @@ def write_score(piece: Piece, path: str | Path) -> Path:
     if not piece.n_bars:
         raise MuseganError("the piece has no bars; there is nothing to write as a score")
     score, hits = _score(piece, path.stem)
+    if chords:
+        _add_chords(score, piece)
     exporter = ScoreExporter(score)
     _name_drums(exporter.parse(), hits)
     with replacing(path) as temporary:
@@ -82,6 +98,27 @@ def _score(piece: Piece, title: str) -> tuple[Score, list[int]]:
     for bar, label in piece.sections:
         bars[bar].insert(0, m21.expressions.RehearsalMark(label))
     return score, hits
+
+
+def _add_chords(score: Score, piece: Piece) -> None:
+    """Chord symbols over the first part with pitches."""
+    import music21 as m21
+
+    parts = list(score.parts)
+    part = next((part for part in parts if "UnpitchedPercussion" not in part.getInstrument().classes), parts[0])
+    bars = part.getElementsByClass("Measure")
+    for beat, symbol in estimate_chords(piece.roll, piece.spec, piece.key):
+        bar, place = divmod(beat, piece.spec.beats_per_bar)
+        if symbol == NO_CHORD:
+            bars[bar].insert(place, m21.harmony.NoChord(NO_CHORD))
+            continue
+        chord, _, bass = symbol.partition("/")
+        root = chord[:2] if chord[1:2] in ("#", "b") else chord[0]
+        written = m21.harmony.ChordSymbol(
+            root=root.replace("b", "-"), bass=bass.replace("b", "-") or None, kind=_CHORD_KINDS[chord[len(root) :]]
+        )
+        written.writeAsChord = False
+        bars[bar].insert(place, written)
 
 
 def _voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:

@@ -72,7 +72,7 @@ class Asked:
             key=Key.parse(self.key) if self.key else None,
             snap=self.snap,
             density={name: factor for name, factor in self.density.items() if factor != 1 and name in track_names},
-            rests={name: bars for name, bars in self.rests.items() if bars},
+            rests={name: [bar for bar in bars if bar < self.n_bars] for name, bars in self.rests.items()},
             style=self.style or None,
             tempo_qpm=self.tempo,
             **more,

@@ -193,6 +193,13 @@ def test_continue_at_a_bar_and_where_the_music_ends(musegan, song, dataset, tmp_
     [
         (["generate", "--tracks", "tuba"], "drums, keys, bass"),
         (["generate", "--key", "H"], "is not a key"),
+        (["generate", "--key", ""], "is not a key"),
+        (["generate", "--form", "A1B"], "'1' in the form"),
+        (["generate", "--density", "nan"], "is not a density"),
+        (["generate", "--density", "inf"], "is not a density"),
+        (["generate", "--bars", "8", "--rest", "drums:7-12"], "drums cannot rest in bar 9: the piece has 8 bars"),
+        (["vary", "SONG", "--amount", "0"], "changes nothing"),
+        (["interpolate", "1", "2", "--count", "1"], "2 or more pieces (--count N)"),
         (["generate", "--form", "ABA", "--bars", "7"], "3 sections"),
         (["generate", "--style", "polka"], "no style"),
         (["generate", "--density", "many"], "is not a density"),

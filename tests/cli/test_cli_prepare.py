@@ -117,6 +117,10 @@ def test_info_of_other_files(tmp_path, model_path):
     result = run("info", tmp_path / "x.mid")
     assert (result.exit_code, "is not a MIDI file" in result.stderr) == (1, True)
     assert run("info", tmp_path / "none.mid").exit_code == 2
+    assert run("info", "band").stdout.startswith("kind: model")
+    assert "there is no model 'bnad'; use band" in run("info", "bnad").stderr
+    result = run("prepare", tmp_path, "-o", tmp_path / "x2.mid")
+    assert (result.exit_code, "end it with .npz" in result.stderr) == (1, True)
     facts = json.loads(run("info", model_path, "--json").stdout)
     assert facts["kind"] == "model"
 

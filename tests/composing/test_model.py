@@ -154,3 +154,8 @@ def test_wrong_words_are_refused_with_the_right_ones(model):
         model.generate(4, wishes=Wishes(style="polka"))
     with pytest.raises(MuseganError, match="1 to 512"):
         model.generate(513)
+
+
+def test_a_model_is_told_in_a_line(model):
+    assert repr(model).startswith("Model(drums, keys, bass; 4 bars at a time; ")
+    assert len(repr(model)) < 120

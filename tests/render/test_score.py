@@ -115,6 +115,23 @@ def test_onsets_ends_and_pitches_come_back(parsed):
     assert sounding(parsed.parts[2]) == [(2, 4, (39,)), (6, 9, (34,))]
 
 
+def test_chord_symbols_stand_over_the_first_pitched_part(tmp_path):
+    """Bb, then silence, then G minor over its third, which moves in two voices."""
+    import music21 as m21
+
+    rows = [(1, 0, BAR, 46), (1, 0, BAR, 50), (1, 0, BAR, 53)]
+    rows += [(1, 2 * BAR, BAR, pitch) for pitch in (46, 55, 62)]
+    rows += [(1, 2 * BAR + 12 * beat, 12, 67) for beat in range(3)]
+    rows += [(0, 12 * beat, 1, 36) for beat in range(12)]
+    path = write_score(piece_of(rows, key=Key(10)), tmp_path / "x.musicxml", chords=True)
+    score = m21.converter.parse(path)
+    found = [[c.figure for c in part[m21.harmony.Harmony]] for part in score.parts]
+    assert found == [[], ["B-", "N.C.", "Gm/B-", "N.C."]]
+    assert [c.measureNumber for c in score.parts[1][m21.harmony.Harmony]] == [1, 2, 3, 4]
+    plain = write_score(piece_of(rows), tmp_path / "plain.musicxml")
+    assert not list(m21.converter.parse(plain)[m21.harmony.Harmony])
+
+
 def test_ties_cross_bar_lines(parsed):
     ties = [(note.measureNumber, note.tie.type) for note in parsed.parts[1].recurse().notes if note.tie]
     assert ties == [(1, "start"), (2, "stop"), (2, "start"), (3, "stop")]
