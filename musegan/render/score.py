@@ -105,7 +105,7 @@ def _add_chords(score: Score, piece: Piece) -> None:
     import music21 as m21
 
     parts = list(score.parts)
-    part = next((part for part in parts if "UnpitchedPercussion" not in part.getInstrument().classes), parts[0])
+    part = next((part for part in parts if not part[m21.instrument.UnpitchedPercussion]), parts[0])
     bars = part.getElementsByClass("Measure")
     for beat, symbol in estimate_chords(piece.roll, piece.spec, piece.key):
         bar, place = divmod(beat, piece.spec.beats_per_bar)
