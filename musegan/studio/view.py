@@ -14,7 +14,7 @@ from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
-from musegan.render.image import COLOURS
+from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES
 from musegan.studio.exchange import parts_of
 from musegan.studio.project import Project
@@ -32,9 +32,9 @@ def hello(model: Model) -> dict[str, Any]:
                 "name": track.name,
                 "is_drum": track.is_drum,
                 "program": track.program,
-                "colour": COLOURS[index % len(COLOURS)],
+                "colour": colour_of(track),
             }
-            for index, track in enumerate(spec.tracks)
+            for track in spec.tracks
         ],
         "steps_per_beat": spec.steps_per_beat,
         "beats_per_bar": spec.beats_per_bar,
