@@ -8,7 +8,19 @@ Names are resolved when they are first used, so that what needs no torch never l
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musegan.composing.model import Model, load_model
+    from musegan.composing.wishes import Wishes
+    from musegan.corpus.dataset import Dataset
+    from musegan.errors import MuseganError
+    from musegan.midi.song import Song, read
+    from musegan.midi.write import write_midi
+    from musegan.music.harmony import Key
+    from musegan.music.piece import Piece
+    from musegan.music.spec import RollSpec, TrackSpec, load_ensemble
+    from musegan.render import write
 
 __version__ = "0.1.0"
 
@@ -26,10 +38,26 @@ _HOMES = {
     "load_model": "musegan.composing.model",
     "read": "musegan.midi.song",
     "write": "musegan.render",
-    "write_midi": "musegan.midi",
+    "write_midi": "musegan.midi.write",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Dataset",
+    "Key",
+    "Model",
+    "MuseganError",
+    "Piece",
+    "RollSpec",
+    "Song",
+    "TrackSpec",
+    "Wishes",
+    "__version__",
+    "load_ensemble",
+    "load_model",
+    "read",
+    "write",
+    "write_midi",
+]
 
 
 def __getattr__(name: str) -> Any:

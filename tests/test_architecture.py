@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import musegan
+
 PACKAGE = Path(__file__).parents[1] / "musegan"
 
 ROOMS = """
@@ -76,3 +78,12 @@ def test_torch_stays_unloaded(code):
     check = "import sys; print([m for m in ('torch', 'matplotlib', 'music21') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_where_they_say_and_known_to_type_checkers():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    declared = {item.name: node.module for node in block.body for item in node.names}
+    assert declared == musegan._HOMES
+    assert sorted([*declared, "__version__"]) == sorted(musegan.__all__)
+    assert all(getattr(musegan, name).__module__ == home for name, home in declared.items())

@@ -15,7 +15,7 @@ from musegan.files import refuse_overwrite
 
 if TYPE_CHECKING:
     from musegan.evaluation import Evaluation
-    from musegan.evaluation.candidates import Candidate, Progress
+    from musegan.evaluation.candidates import Candidate, OnProgress
     from musegan.music.spec import RollSpec
 
 
@@ -96,7 +96,7 @@ def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> Iterator[OnProgress]:
     """A bar on stderr that shows one stage after another."""
     from rich.console import Console
     from rich.progress import Progress as Bar

@@ -30,7 +30,19 @@ Repeat = Literal["vary", "exact"]
 
 @dataclass(kw_only=True, repr=False)
 class Model(ModelFile):
-    """A model ready to compose. Every verb returns a `Piece` and is deterministic in its seed."""
+    """A model ready to compose. Every verb returns a `Piece` and is deterministic in its seed.
+
+    Examples
+    --------
+    >>> import musegan
+    >>> model = musegan.load_model()
+    >>> piece = model.generate(n_bars=4, tracks=["drums", "bass"], seed=1)
+    >>> piece.roll.shape  # (track, bar, step, pitch)
+    (5, 4, 48, 84)
+    >>> longer = model.continue_(piece, n_bars=2)
+    >>> longer.n_bars, bool((longer.roll[:, :4] == piece.roll).all())
+    (6, True)
+    """
 
     def generate(
         self,

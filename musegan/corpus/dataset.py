@@ -95,6 +95,16 @@ class Dataset:
     """A dataset file, memory-mapped.
 
     Raises `DatasetError` when the file is missing, damaged or not a dataset.
+
+    Examples
+    --------
+    >>> songs = Dataset("songs.npz")
+    >>> starts = songs.windows(4, "train")
+    >>> rolls = songs.rolls(starts[:3], 4)
+    >>> rolls.dtype, rolls.shape == (3, *songs.spec.shape(4))
+    (dtype('uint8'), True)
+    >>> songs.song_name(int(songs.song_of(starts)[0]))
+    'song 0'
     """
 
     def __init__(self, path: str | os.PathLike) -> None:

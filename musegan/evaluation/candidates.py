@@ -23,7 +23,7 @@ from musegan.music.pianoroll import notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 
-Progress = Callable[[str, float], None]
+OnProgress = Callable[[str, float], None]
 """Called with what is being done and which share of it is done."""
 
 BATCH = 64  # phrases or pieces composed at once
@@ -56,11 +56,11 @@ class Candidate(ABC):
     can_fill = False  # `fill` completes phrases
 
     @abstractmethod
-    def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
+    def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         """Up to `n` phrases of `n_bars`; fewer when there are not so many."""
 
     def fill(
-        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
+        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: OnProgress | None = None
     ) -> Rolls:
         """Complete ``given : (batch, track, bar, step, pitch)`` where ``mask : (batch, track, bar)`` is False."""
         raise NotImplementedError(f"{self.name} cannot complete phrases")
@@ -74,7 +74,7 @@ class DatasetCandidate(Candidate):
         self.dataset, self.split = dataset, split
         self.min_tracks = min(min_tracks, dataset.spec.n_tracks)
 
-    def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
+    def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         windows = self.dataset.windows(n_bars, self.split, self.min_tracks)
         chosen = np.random.default_rng(seed).permutation(windows)[:n]
         song = self.dataset.songs["source"][self.dataset.song_of(chosen)]
@@ -126,7 +126,7 @@ class ModelCandidate(Candidate):
 
         return cls(name, spec, compose, fill)
 
-    def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
+    def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         parts = []
         for first in range(0, n, BATCH):
             parts.append(self._compose(min(BATCH, n - first), n_bars, seed + first))
@@ -136,7 +136,7 @@ class ModelCandidate(Candidate):
         return PhraseSet(keep_notes(raw, self.spec), np.arange(n), loose_cells(raw, self.spec))
 
     def fill(
-        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: Progress | None = None
+        self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: OnProgress | None = None
     ) -> Rolls:
         parts = []
         for first in range(0, len(given), BATCH):
@@ -171,7 +171,7 @@ class FolderCandidate(Candidate):
             found += [(index, notes_to_roll(s.notes, self.spec, s.n_bars)) for s in stretches]
         return found
 
-    def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
+    def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         places = [
             (stretch, first)
             for stretch, (_, roll) in enumerate(self._stretches)
@@ -204,7 +204,7 @@ class ArrayCandidate(Candidate):
                 f"pitch) with {spec.n_tracks} tracks, {spec.steps_per_bar} steps and {spec.n_pitches} pitches"
             )
 
-    def sample(self, n: int, n_bars: int, seed: int, progress: Progress | None = None) -> PhraseSet:
+    def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         found = self._rolls if n_bars <= self._rolls.shape[2] else self._rolls[:0]
         chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:n])
         rolls = np.array(found[chosen, :, :n_bars]).reshape(-1, *self.spec.shape(n_bars))

@@ -17,7 +17,7 @@ import numpy as np
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.evaluation import comparison, longform
-from musegan.evaluation.candidates import Candidate, DatasetCandidate, PhraseSet, Progress
+from musegan.evaluation.candidates import Candidate, DatasetCandidate, OnProgress, PhraseSet
 from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Features, Measure, Scores, Value
 from musegan.evaluation.tasks import TASKS, run_task
 from musegan.metrics import Rolls, Values, average
@@ -139,7 +139,7 @@ def evaluate(
     dataset: Dataset,
     settings: Settings = Settings(),
     against: Candidate | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Evaluation:
     """Measure a candidate, and a rival, beside the held-out songs of a dataset.
 
@@ -170,7 +170,7 @@ def evaluate(
 
 
 def _measure_phrases(
-    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: Progress
+    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: OnProgress
 ) -> None:
     """Measures of bars and distances between sets of phrases."""
     spec, seed, n_bars = real.spec, settings.seed, settings.phrase_bars
@@ -209,7 +209,7 @@ def _measure_phrases(
         result.add(name, scores)
 
 
-def _measure_originality(result: Evaluation, dataset: Dataset, settings: Settings, report: Progress) -> None:
+def _measure_originality(result: Evaluation, dataset: Dataset, settings: Settings, report: OnProgress) -> None:
     """The nearest training phrase of held-out and of generated phrases."""
     rows = (REAL, *result.candidates)
     queries = [result.samples[row][: settings.n_originality] for row in rows]
@@ -245,7 +245,7 @@ def _worst_pairs(rolls: Rolls, nearest: Nearest, dataset: Dataset, n: int = 8) -
 
 
 def _measure_pieces(
-    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: Progress
+    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: OnProgress
 ) -> None:
     """Seams, drift and repetition of long pieces."""
     pieces: dict[str, PhraseSet] = {}
@@ -273,7 +273,7 @@ def _measure_pieces(
 
 
 def _measure_tasks(
-    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: Progress
+    result: Evaluation, real: DatasetCandidate, candidates: list[Candidate], settings: Settings, report: OnProgress
 ) -> None:
     """How well completions fit their contexts, of candidates that can complete."""
     models = [c for c in candidates if c.can_fill]

@@ -3,6 +3,15 @@
 Features are those of `musegan.metrics.features`, standardised by one `Scaler` for both sets. The same number of
 phrases on both sides is what makes values comparable: Frechet distance and coverage depend on it.
 
+Examples
+--------
+>>> import numpy as np
+>>> real = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
+>>> frechet_distance(real, real + [3, 0])  # the squared distance of the means: the spreads are the same
+9.0
+>>> pairwise_distance(real) < pairwise_distance(2 * real)
+True
+
 References
 ----------
 Frechet: Heusel et al., GANs trained by a two time-scale update rule, 2017. Precision, recall: Kynkaanniemi et

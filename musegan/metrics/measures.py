@@ -17,6 +17,26 @@ Measures
 `groove_consistency`, `groove_similarity` GS, `notes_per_bar`, `bar_similarity`, `ties`, and the fragment alarms
 `loose_cells` and `one_step_notes`.
 
+Examples
+--------
+A bass that plays C four times in the first of two bars, and G once in the second:
+
+>>> import numpy as np
+>>> from musegan import metrics
+>>> from musegan.music.spec import BAND
+>>> rolls = np.zeros(BAND.shape(2), np.uint8)
+>>> bass = rolls[BAND.track_index("bass")]  # (bar, step, pitch)
+>>> bass[0, ::12, 36 - BAND.lowest_pitch] = 2
+>>> bass[1, 0, 43 - BAND.lowest_pitch] = 2
+>>> metrics.notes_per_bar(rolls)[3]
+array([4., 1.])
+>>> metrics.empty_bars(rolls).mean(-1)  # all tracks but the bass are silent
+array([1., 1., 1., 0., 1.])
+>>> metrics.pitch_classes_used(rolls, BAND)[0]  # drums have no pitch classes
+array([nan, nan])
+>>> metrics.pitches_used(metrics.as_one_bar(rolls))[3]
+array([2.])
+
 References
 ----------
 AAAI-18: Dong et al., MuseGAN, 2018. ISMIR-18: Dong and Yang, Convolutional GANs with binary neurons, 2018.

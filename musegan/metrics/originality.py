@@ -32,9 +32,6 @@ SHIFTS = np.arange(-5, 7)
 BLOCK_BARS = 512  # training bars and ...
 BLOCK_PHRASES = 100  # ... queries in one matrix product, so that it stays in the cache
 
-Progress = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
-
 
 class Songs(Protocol):
     """Notes bar by bar, as `musegan.Dataset` has them."""
@@ -75,7 +72,7 @@ def find_nearest(
     rolls: Rolls,
     dataset: Songs,
     split: str = "train",
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
     n_threads: int | None = None,
 ) -> Nearest:
     """Find the nearest phrase of a split of `dataset` for each query.
@@ -84,6 +81,8 @@ def find_nearest(
     ----------
     rolls : (phrase, track, bar, step, pitch), uint8
         Fit the spec of the dataset. A phrase without notes has similarity 0.
+    progress : callable, optional
+        Called with how much is done and how much there is.
     n_threads : int, optional
         As many as there are processors when left out. The result does not depend on it.
     """

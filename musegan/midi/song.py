@@ -22,7 +22,18 @@ from musegan.music.spec import BAND, RollSpec, TrackSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Song:
-    """A music file and the piece that it is on the grid."""
+    """A music file and the piece that it is on the grid.
+
+    Examples
+    --------
+    >>> import musegan
+    >>> song = musegan.read("mine.mid")
+    >>> song.piece.n_bars, song.piece.spec.track_names
+    (16, ('drums', 'piano', 'guitar', 'bass', 'strings'))
+    >>> band = musegan.load_model().accompany(song.piece, keep=["piano"])
+    >>> [str(path) for path in song.write(band, "band.mid")]
+    ['band.mid']
+    """
 
     piece: Piece  # bar 1 of the file is bar 1; the key is an estimate
     grid: GridNotes  # how the file was understood: parts, the track of each, bar lines

@@ -30,7 +30,7 @@ from musegan.midi.tracks import (
     Note,
     Track,
     Voice,
-    find_notes,
+    find_voices,
     is_note_on,
     merge,
     name_of,
@@ -114,7 +114,7 @@ class _Splicer:
         self.step = grid.score.ticks_per_beat / spec.steps_per_beat  # ticks
         self.begin = grid.first_bar_tick + grid.offset_ticks
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
-        self.voices = find_notes(self.tracks, is_mended=True)
+        self.voices = find_voices(self.tracks, is_mended=True)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept

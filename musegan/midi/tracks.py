@@ -182,7 +182,7 @@ def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
     return repair.join([repair.encode(track) for track in tracks], ticks_per_beat)
 
 
-def find_notes(tracks: list[Track], is_mended: bool = False) -> dict[Voice, list[Note]]:
+def find_voices(tracks: list[Track], is_mended: bool = False) -> dict[Voice, list[Note]]:
     """The notes of each voice, voices and notes in the order of their first events.
 
     A note-off ends the oldest note that sounds on its pitch, as in `musegan.midi.read`. With `is_mended`, where
@@ -239,8 +239,8 @@ def tracks_and_parts(data: bytes, score: Score, name: str) -> tuple[list[Track],
     parts = None
     if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
         tracks = read_tracks(data, name)
-        parts = match_parts(find_notes(tracks), score)
+        parts = match_parts(find_voices(tracks), score)
     if parts is None:
         tracks = from_score(score)
-        parts = {voice: voice.track - 1 for voice in find_notes(tracks)}
+        parts = {voice: voice.track - 1 for voice in find_voices(tracks)}
     return tracks, parts

@@ -60,6 +60,15 @@ def write(
         FluidSynth is not installed, which ``.flac`` files and ``.sf3`` sound fonts need.
     MuseganError
         A file exists and `force` is off.
+
+    Examples
+    --------
+    >>> import musegan
+    >>> piece = musegan.read("mine.mid").piece.cut(0, 4)
+    >>> [str(path) for path in musegan.write(piece, "four bars.mid", stems=True)][:3]
+    ['four bars.mid', 'four bars-drums.mid', 'four bars-piano.mid']
+    >>> [str(path) for path in musegan.write(piece, "four bars.svg")]
+    ['four bars.svg']
     """
     path = Path(path)
     suffix = path.suffix.lower()
