@@ -1,4 +1,4 @@
-"""Small music for all tests: an ensemble whose axes all have different sizes, songs, datasets, a tiny model."""
+"""What all tests share: a small dataset and an untrained tiny model."""
 
 from __future__ import annotations
 
@@ -9,61 +9,11 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from songs import TRIO, write_dataset
 
 from musegan.corpus.dataset import Dataset
-from musegan.corpus.packing import DatasetWriter, Song
-from musegan.midi.feel import FEEL_SUMS
-from musegan.music.pianoroll import NOTE, sort_notes
-from musegan.music.spec import RollSpec, TrackSpec
-
-TRIO = RollSpec(
-    tracks=(
-        TrackSpec(name="drums", program=0, is_drum=True),
-        TrackSpec(name="keys", program=0, programs=tuple(range(32))),
-        TrackSpec(name="bass", program=33, programs=tuple(range(32, 128))),
-    ),
-    steps_per_beat=4,
-    beats_per_bar=4,
-    lowest_pitch=30,
-    n_pitches=40,
-)
-
-
-def make_song(seed: int, n_bars: int, spec: RollSpec = TRIO) -> Song:
-    """A song of a repeated pattern of its own: drums on beats, chords and a bass line."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for bar in range(n_bars):
-        start = bar * spec.steps_per_bar
-        rows += [
-            (0, start + step, 1, 36 if step % 8 == 0 else 42, 100) for step in range(0, spec.steps_per_bar, 4)
-        ]
-        root = 48 + int(rng.integers(7))
-        rows += [(1, start, 12, root + interval, 80) for interval in (0, 4, 7)]
-        rows += [(2, start + step, 3, root - 12, 90) for step in (0, 6, 8)]
-    notes = sort_notes(np.array(rows, NOTE))
-    sums = np.zeros((spec.n_tracks, spec.steps_per_bar, len(FEEL_SUMS)))
-    cells = notes["track"], notes["start"] % spec.steps_per_bar
-    for column, value in enumerate((1, notes["velocity"], notes["velocity"].astype(float) ** 2, 0, 0)):
-        np.add.at(sums[..., column], cells, value)
-    return Song(
-        name=f"song {seed}",
-        source=seed,
-        n_bars=n_bars,
-        notes=notes,
-        feel_sums=sums,
-        split="valid" if seed % 4 == 3 else "train",
-        style="odd" if seed % 2 else None,
-    )
-
-
-def write_dataset(path: Path, n_songs: int = 8, spec: RollSpec = TRIO) -> Dataset:
-    with DatasetWriter(path, spec) as writer:
-        for seed in range(n_songs):
-            writer.add(make_song(seed, 6 + seed, spec))
-    return Dataset(path)
+from musegan.music.spec import RollSpec
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ import numpy as np
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MidiError
-from musegan.files import replacing
+from musegan.files import MIDI_SUFFIXES, replacing
+from musegan.midi.notation import NOTATION_SUFFIXES
 from musegan.midi.song import Song, read
 from musegan.midi.stems import stem_files
 from musegan.music.piece import Piece
@@ -23,7 +24,7 @@ from musegan.music.spec import RollSpec
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
-SUFFIXES = (".mid", ".midi", ".rmi", ".kar", ".musicxml", ".mxl", ".xml", ".abc", ".krn")
+SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 MEDIA_TYPES = {
     "mid": "audio/midi",
     "zip": "application/zip",

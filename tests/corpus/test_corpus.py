@@ -12,8 +12,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import TRIO
 from midibytes import band, meter, notes, program, smf, track
+from songs import TRIO
 
 from musegan.corpus.dataset import Dataset
 from musegan.corpus.parallel import Lost, map_in_order

@@ -6,9 +6,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import TRIO, make_song, write_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from songs import TRIO, make_song, write_dataset
 
 from musegan.corpus.dataset import BAR_NOTE, Dataset
 from musegan.corpus.packing import DatasetWriter, Song, pitch_class_shares, split_at_bars

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_dataset
 from rich.console import Console
+from songs import write_dataset
 from typer.testing import CliRunner
 
 from musegan.cli import app

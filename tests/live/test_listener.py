@@ -1,7 +1,7 @@
 """What is played becomes notes."""
 
 import numpy as np
-from conftest import TRIO
+from songs import TRIO
 
 from musegan.live.clock import SteadyClock
 from musegan.live.listener import Listener, played_to_roll

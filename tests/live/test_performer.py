@@ -1,7 +1,7 @@
 """Composed bars as messages: notes last over bar lines and begin early without trouble."""
 
 import numpy as np
-from conftest import TRIO
+from songs import TRIO
 
 from musegan.live.performer import Performer
 from musegan.music.pianoroll import NOTE, notes_to_roll

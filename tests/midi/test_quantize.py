@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import TRIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from midibytes import band, meter, name, notes, program, smf, tempo, track
+from songs import TRIO
 
 from musegan.errors import ConfigError, MidiError
 from musegan.midi.grid import grid_offset, runs_in_meter, swing, swing_of

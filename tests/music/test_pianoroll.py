@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import TRIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from songs import TRIO
 
 from musegan.music.pianoroll import (
     HELD,

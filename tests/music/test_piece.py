@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import TRIO
+from songs import TRIO
 
 from musegan.errors import ConfigError
 from musegan.music.harmony import Key

@@ -1,7 +1,7 @@
 """What the axes mean."""
 
 import pytest
-from conftest import TRIO
+from songs import TRIO
 
 from musegan.errors import ConfigError
 from musegan.music.spec import BAND, CHORALE, ENSEMBLES, RollSpec, TrackSpec, load_ensemble

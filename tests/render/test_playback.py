@@ -8,7 +8,7 @@ import sys
 import mido
 import numpy as np
 import pytest
-from conftest import TRIO
+from songs import TRIO
 from typer.testing import CliRunner
 
 from musegan.cli import app

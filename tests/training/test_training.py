@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import write_dataset
 from safetensors.torch import load_file
+from songs import write_dataset
 from typer.testing import CliRunner
 
 from musegan.cli import app
