@@ -21,11 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from musegan.errors import DatasetError
-from musegan.files import MIDI_SUFFIXES
-from musegan.midi.notation import NOTATION_SUFFIXES
+from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.midi.repair import MAX_BYTES
 
-MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 _TAR_OPENERS: dict[str, Callable[[str], Any]] = {
     ".tar": io.FileIO,
     ".tar.gz": gzip.GzipFile,
