@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli import parse
 from musegan.cli.common import Force, app
+from musegan.composing import parse
 from musegan.errors import ConfigError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 
