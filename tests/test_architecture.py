@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "musegan"
 
 ROOMS = """
 errors
-files
+files text
 music
 config midi metrics
 networks render corpus

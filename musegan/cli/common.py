@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from musegan.errors import MuseganError
+from musegan.text import for_terminal
 
 _OPTIONS = {
     "force": "--force",
@@ -29,14 +30,26 @@ def _option_for(error: MuseganError) -> str:
 
 
 class MuseganGroup(TyperGroup):
-    """Shows a `MuseganError` as one line on stderr with exit status 1. Bugs keep their traceback."""
+    """Shows a `MuseganError`, and what the system refuses, as one line on stderr with exit status 1. Bugs keep
+    their traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except MuseganError as error:
-            say(f"error: {error}{_option_for(error)}")
+        except BrokenPipeError:  # who reads the output has seen enough; Typer ends quietly
+            raise
+        except (MuseganError, OSError, MemoryError) as error:
+            say(f"error: {_sentence(error)}")
             raise typer.Exit(1) from error
+
+
+def _sentence(error: MuseganError | OSError | MemoryError) -> str:
+    if isinstance(error, MuseganError):
+        return f"{error}{_option_for(error)}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    reason = error.strerror or str(error)
+    return f"{error.filename} cannot be used: {reason}" if error.filename else reason
 
 
 app = typer.Typer(
@@ -51,7 +64,7 @@ app = typer.Typer(
 
 def say(message: str) -> None:
     """Print to stderr: progress, warnings and facts. Results go to stdout."""
-    typer.echo(message, err=True)
+    typer.echo(for_terminal(message), err=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -12,6 +12,7 @@ from musegan.cli.common import AsJson, Force, app, part_rows, say, table
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
+from musegan.text import for_terminal
 
 if TYPE_CHECKING:
     from musegan.corpus import PrepareReport
@@ -100,11 +101,13 @@ def info(
     Example: musegan info song.mid
     """
     facts = _describe(path, ensemble)
-    typer.echo(json.dumps(facts, indent=2, default=str) if as_json else "\n".join(_lines(facts)))
+    typer.echo(
+        json.dumps(facts, indent=2, default=str) if as_json else "\n".join(map(for_terminal, _lines(facts)))
+    )
 
 
 def _describe(path: Path, ensemble: str) -> dict[str, Any]:
-    from musegan.midi.read import MUSIC_SUFFIXES
+    from musegan.corpus.sources import MUSIC_SUFFIXES
 
     suffix = path.suffix.lower()
     if suffix and not path.exists():

@@ -18,11 +18,11 @@ from musegan.corpus.labels import Label, Labels
 from musegan.corpus.packing import DatasetWriter, Song
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
-from musegan.corpus.sources import find_files, read_items
+from musegan.corpus.sources import MUSIC_SUFFIXES, find_files, read_items
 from musegan.errors import DatasetError
 from musegan.files import replacing
-from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
+from musegan.text import for_terminal
 
 TIME_LIMIT = 60.0  # seconds for one file
 
@@ -100,7 +100,9 @@ def prepare(
     ):
         tally = _Tally(log)
         read = partial(read_song, spec=spec)
-        for item, song in map_in_order(read, read_items(files), workers or n_cores(), TIME_LIMIT):
+        for item, song in map_in_order(
+            read, read_items(files), workers or n_cores(), TIME_LIMIT, lambda item: item.n_bytes
+        ):
             if isinstance(song, Lost):
                 tally.skip(item.name, song)
             elif tally.is_new(item.name, song):
@@ -175,7 +177,7 @@ class _Tally:
         return True
 
     def _tell(self, *fields: str) -> None:
-        self.log.write("\t".join(" ".join(field.split()) for field in fields) + "\n")
+        self.log.write("\t".join(for_terminal(" ".join(field.split())) for field in fields) + "\n")
 
     def failure(self) -> DatasetError:
         """Why there is no dataset."""

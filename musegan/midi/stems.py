@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from musegan.errors import MidiError
 from musegan.files import refuse_overwrite, replacing
 from musegan.midi import repair
 from musegan.midi.tracks import KEY, MARKER, META, METER, TEMPO, Event, merge, name_of, read_tracks, to_bytes
+from musegan.text import for_file_name
 
 _FOR_ALL = (TEMPO, METER, KEY, MARKER)
-_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 def stem_files(data: bytes, path: Path) -> dict[Path, bytes]:
@@ -31,7 +30,7 @@ def stem_files(data: bytes, path: Path) -> dict[Path, bytes]:
     for number, track in enumerate(tracks, start=1):
         if any(event.status < 0xF0 for event in track):
             own = [event for event in track if not _is_for_all(event)]
-            target = _free(path, _NOT_IN_FILE_NAMES.sub("_", name_of(track).strip()) or f"track {number}", files)
+            target = _free(path, for_file_name(name_of(track)) or f"track {number}", files)
             files[target] = to_bytes([guide, merge(own, [], end)], repair.header(data)[2])
     return files
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from musegan.errors import MuseganError
 from musegan.render.audio import write_audio
 from musegan.render.image import png
+from musegan.text import for_html
 
 if TYPE_CHECKING:
     from musegan.music.piece import Piece
@@ -23,5 +24,6 @@ def html(piece: Piece) -> str:
             sound = base64.b64encode(write_audio(piece, Path(folder) / "piece.ogg").read_bytes()).decode()
         player = f'<audio controls src="data:audio/ogg;base64,{sound}"></audio>'
     except MuseganError as error:
-        player = f"<small>No player: {error}</small>"
-    return f'<img alt="{piece!r}" style="max-width:100%" src="data:image/png;base64,{picture}"><br>{player}'
+        player = f"<small>No player: {for_html(str(error))}</small>"
+    alt = for_html(repr(piece))
+    return f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{picture}"><br>{player}'

@@ -22,6 +22,7 @@ from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
 from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, strokes, voices
 from musegan.render.names import drum_name
+from musegan.text import for_xml
 
 if TYPE_CHECKING:
     from music21.instrument import Instrument
@@ -84,7 +85,7 @@ def _score(piece: Piece, title: str) -> tuple[Score, list[int]]:
     spec = piece.spec
     key = piece.key or estimate_key(sounding_shares(piece.roll, spec))
     score = m21.stream.Score()
-    score.metadata = m21.metadata.Metadata(title=title, composer="musegan")
+    score.metadata = m21.metadata.Metadata(title=for_xml(title), composer="musegan")
     notes = roll_to_notes(piece.roll, spec)
     hits: list[int] = []
     for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
@@ -96,7 +97,7 @@ def _score(piece: Piece, title: str) -> tuple[Score, list[int]]:
     bars = score.parts[0].getElementsByClass("Measure")
     bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
     for bar, label in piece.sections:
-        bars[bar].insert(0, m21.expressions.RehearsalMark(label))
+        bars[bar].insert(0, m21.expressions.RehearsalMark(for_xml(label)))
     return score, hits
 
 
@@ -136,7 +137,7 @@ def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[C
     import music21 as m21
 
     part = m21.stream.Part()
-    part.partName = part.partAbbreviation = piece.spec.tracks[track].name
+    part.partName = part.partAbbreviation = for_xml(piece.spec.tracks[track].name)
     part.atSoundingPitch = False
     part.insert(0, _instrument(piece.spec.tracks[track], track))
     length = piece.spec.beats_per_bar * BEAT
@@ -174,7 +175,7 @@ def _instrument(track: TrackSpec, number: int) -> Instrument:
         octave = m21.interval.Interval("P-8")
         instrument.transposition = octave if track.program in _BASSES else None
         instrument.midiChannel = number % 9  # not the channel of the drums
-    instrument.partName = track.name
+    instrument.partName = for_xml(track.name)
     instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
     return instrument
 
