@@ -6,7 +6,7 @@ Order of precedence: preset < TOML file < ``--set section.field=value`` < a flag
 from __future__ import annotations
 
 import difflib
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -14,11 +14,6 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from musegan.errors import ConfigError
 from musegan.music.spec import RollSpec
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Latent = Literal["composer", "jamming", "hybrid"]
 Loss = Literal["rpgan", "wgan-gp"]

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 _BATCH = 8  # tasks that a worker gets at once
 _START_LIMIT = 60.0  # seconds for a process to start and import what it needs
 _AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
+_BYTES_AHEAD = 64 << 20  # of these tasks, all together
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,20 @@ class Lost:
 
 
 def map_in_order(
-    function: Callable[[Task], Result], tasks: Iterable[Task], n_workers: int, time_limit: float
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    n_workers: int,
+    time_limit: float,
+    n_bytes: Callable[[Task], int] = lambda _: 0,
 ) -> Iterator[tuple[Task, Result | Lost]]:
     """Yield each task with its result, in the order of `tasks`, whatever the number of workers.
 
-    Tasks are taken as they are needed, so that neither they nor the results pile up. Function, tasks and
+    Tasks are taken as they are needed, so that neither they nor the results pile up; `n_bytes` says how large a
+    task is. Function, tasks and
     results must be picklable. A task that raises, runs for more than `time_limit` seconds or takes its
     process with it gives `Lost`. Raises `MuseganError` when processes cannot start.
     """
-    pool = _Pool(function, n_workers, time_limit)
+    pool = _Pool(function, n_workers, time_limit, n_bytes)
     try:
         yield from pool.run(iter(tasks))
     finally:
@@ -107,8 +113,15 @@ def _work(connection: Connection, function: Callable) -> None:
 
 
 class _Pool(Generic[Task, Result]):
-    def __init__(self, function: Callable[[Task], Result], n_workers: int, time_limit: float) -> None:
-        self.function, self.n_workers, self.time_limit = function, n_workers, time_limit
+    def __init__(
+        self,
+        function: Callable[[Task], Result],
+        n_workers: int,
+        time_limit: float,
+        n_bytes: Callable[[Task], int],
+    ) -> None:
+        self.function, self.n_workers, self.time_limit, self.n_bytes = function, n_workers, time_limit, n_bytes
+        self.bytes_ahead = 0
         self.workers: list[_Worker[Task]] = []
         self.results: dict[int, tuple[Task, Result | Lost]] = {}  # finished, but not handed out
 
@@ -116,16 +129,34 @@ class _Pool(Generic[Task, Result]):
         n_given = n_out = 0
         has_more = True
         while has_more or n_out < n_given:
-            while has_more and n_given - n_out < self.n_workers * _AHEAD and (worker := self._idle_worker()):
-                batch = list(islice(tasks, _BATCH))
+            while has_more and self._has_room(n_given - n_out) and (worker := self._idle_worker()):
+                batch = self._batch(tasks)
                 worker.give(enumerate(batch, n_given))
                 n_given += len(batch)
-                has_more = len(batch) == _BATCH
+                has_more = bool(batch)
             while n_out in self.results:
-                yield self.results.pop(n_out)
+                task, result = self.results.pop(n_out)
+                self.bytes_ahead -= self.n_bytes(task)
+                yield task, result
                 n_out += 1
             if n_out < n_given:
                 self._collect()
+
+    def _has_room(self, n_ahead: int) -> bool:
+        return n_ahead < self.n_workers * _AHEAD and self.bytes_ahead < _BYTES_AHEAD
+
+    def _batch(self, tasks: Iterator[Task]) -> list[Task]:
+        """The next tasks, fewer when they are large; empty at the end."""
+        batch: list[Task] = []
+        before = self.bytes_ahead
+        while len(batch) < _BATCH and self.bytes_ahead - before < _BYTES_AHEAD // 8:
+            for task in islice(tasks, 1):
+                batch.append(task)
+                self.bytes_ahead += self.n_bytes(task)
+                break
+            else:
+                break
+        return batch
 
     def _idle_worker(self) -> _Worker[Task] | None:
         """A worker without tasks, a new one while there may be more."""

@@ -18,12 +18,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from musegan.errors import DatasetError
-from musegan.midi.read import MUSIC_SUFFIXES
-from musegan.midi.repair import MAX_BYTES
+from musegan.files import MIDI_SUFFIXES
+from musegan.midi.notation import NOTATION_SUFFIXES
+from musegan.midi.read import most_bytes
 
+MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 _TAR_OPENERS: dict[str, Callable[[str], Any]] = {
     ".tar": io.FileIO,
     ".tar.gz": gzip.GzipFile,
@@ -37,6 +39,7 @@ ARCHIVE_SUFFIXES = (".zip", *_TAR_OPENERS)
 
 MAX_EXPANSION = 200  # times its size that an archive may expand to; music expands 2 to 20 times
 MIN_EXPANSION_BYTES = 1 << 28  # always allowed
+_MAX_DESCRIPTION = 1 << 20  # bytes of the name of an entry and what else a tar file says of it
 
 _DAMAGE = (
     OSError,
@@ -57,6 +60,12 @@ class Item:
     name: str  # the source's own name and the path in it, with slashes
     content: str | bytes | None  # path or bytes; None: see problem
     problem: str = ""  # short category
+    size: int = 0  # of the file at a path, bytes
+
+    @property
+    def n_bytes(self) -> int:
+        """What it holds, or is going to hold when its file is read."""
+        return len(self.content) if isinstance(self.content, bytes) else self.size
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -87,9 +96,12 @@ def _find(source: str | Path) -> Iterator[FoundFile]:
             for name in names:
                 if not name.startswith(".") and name.lower().endswith((*MUSIC_SUFFIXES, *ARCHIVE_SUFFIXES)):
                     file = Path(folder) / name
-                    yield FoundFile(f"{top.name}/{file.relative_to(top).as_posix()}", str(file))
+                    if not file.exists() or file.is_file():  # no pipes and devices; dangling links are told
+                        yield FoundFile(f"{top.name}/{file.relative_to(top).as_posix()}", str(file))
     elif not path.exists():
         raise DatasetError(f"there is no file or folder {path}")
+    elif not path.is_file():  # opening a pipe would wait for ever
+        raise DatasetError(f"{path} is neither a file nor a folder")
     elif not path.name.lower().endswith((*MUSIC_SUFFIXES, *ARCHIVE_SUFFIXES)):
         raise DatasetError(
             f"{path} is neither music ({' '.join(MUSIC_SUFFIXES)}) nor an archive ({' '.join(ARCHIVE_SUFFIXES)})"
@@ -111,7 +123,7 @@ def read_items(files: Iterable[FoundFile]) -> Iterator[Item]:
     for file in files:
         suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if file.path.lower().endswith(suffix)), None)
         if suffix is None:
-            yield Item(file.name, file.path)
+            yield Item(file.name, file.path, size=_size(file.path))
             continue
         read = _read_zip if suffix == ".zip" else _read_tar
         try:
@@ -143,6 +155,25 @@ class _Limited(io.RawIOBase):
         return data
 
 
+class _TarInfo(tarfile.TarInfo):
+    """An entry of an archive whose own description is no bomb: long names and the like are read at once."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type not in tarfile.REGULAR_TYPES and entry.size > _MAX_DESCRIPTION:
+            raise _ExpandsTooFar
+        return entry
+
+
+def _size(path: str) -> int:
+    """0 when there is no file any more."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
 def _limit(path: str) -> int:
     return max(MIN_EXPANSION_BYTES, MAX_EXPANSION * os.path.getsize(path))
 
@@ -150,12 +181,12 @@ def _limit(path: str) -> int:
 def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
     with (
         _TAR_OPENERS[suffix](file.path) as stream,
-        tarfile.open(fileobj=_Limited(stream, _limit(file.path)), mode="r|") as archive,
+        tarfile.open(fileobj=_Limited(stream, _limit(file.path)), mode="r|", tarinfo=_TarInfo) as archive,
     ):
         for member in archive:
             if member.isfile() and _is_music(member.name):
                 name = _inner_name(file, member.name)
-                content = archive.extractfile(member) if member.size <= MAX_BYTES else None
+                content = archive.extractfile(member) if member.size <= most_bytes(name) else None
                 yield Item(name, None, "too large") if content is None else Item(name, content.read())
             archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
 
@@ -167,7 +198,7 @@ def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:
             if member.is_dir() or not _is_music(member.filename):
                 continue
             name = _inner_name(file, member.filename)
-            if member.file_size > MAX_BYTES:
+            if member.file_size > most_bytes(name):
                 yield Item(name, None, "too large")
                 continue
             left -= member.file_size

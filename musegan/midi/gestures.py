@@ -7,6 +7,7 @@ they led up to is put back where the kept music goes on.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 
 from musegan.midi.tracks import CONTROL, NOTE_ON, Event, Track
@@ -26,17 +27,18 @@ def remove_gestures(track: Track, channel: int, regions: Sequence[tuple[int, int
     """
     dropped: set[int] = set()
     added: Track = []
-    changes = [(index, event) for index, event in enumerate(track) if _is_on(event, channel)]
+    changes = deque((index, event) for index, event in enumerate(track) if _is_on(event, channel))
+    state: dict[tuple[int, int], Event] = {}
     for begin, end in regions:
-        before = _state(event for _, event in changes if event.tick < begin)
-        after = _state(event for _, event in changes if event.tick < end)
-        dropped |= {
-            index
-            for index, event in changes
-            if begin <= event.tick < end and (_target(event) or _is_silencing(event))
-        }
-        added += [_neutral(begin, event) for event in before.values() if not _is_neutral(event)]
-        added += [event._replace(tick=end) for event in after.values() if not _is_neutral(event)]
+        while changes and changes[0][1].tick < begin:
+            _follow(state, changes.popleft()[1])
+        added += [_neutral(begin, event) for event in state.values() if not _is_neutral(event)]
+        while changes and changes[0][1].tick < end:
+            index, event = changes.popleft()
+            _follow(state, event)
+            if _target(event) or _is_silencing(event):
+                dropped.add(index)
+        added += [event._replace(tick=end) for event in state.values() if not _is_neutral(event)]
     return dropped, added
 
 
@@ -73,9 +75,11 @@ def _is_silencing(event: Event) -> bool:
     return event.kind == CONTROL and event.body[0] in _SILENCING
 
 
-def _state(events) -> dict[tuple[int, int], Event]:
-    """The last event for each target. The pressure of a single key ends with its note."""
-    return {target: event for event in events if (target := _target(event)) and event.kind != _POLY_PRESSURE}
+def _follow(state: dict[tuple[int, int], Event], event: Event) -> None:
+    """Keep the last event for each target in `state`. The pressure of a single key ends with its note."""
+    target = _target(event)
+    if target is not None and event.kind != _POLY_PRESSURE:
+        state[target] = event
 
 
 def _rest(event: Event) -> bytes:

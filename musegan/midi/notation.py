@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
-from musegan.midi.repair import MAX_BYTES
 from musegan.midi.score import Part, Score, one_after_another
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
+MAX_NOTATION_BYTES = 16 << 20  # larger files are refused
 
 _FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
 NOTATION_SUFFIXES = tuple(_FORMATS)
@@ -63,7 +63,7 @@ def _unzip(data: bytes, name: str) -> bytes:
             for member in archive.infolist():
                 is_score = member.filename.lower().endswith((".xml", ".musicxml"))
                 if is_score and not member.filename.startswith("META-INF"):
-                    if member.file_size > MAX_BYTES:
+                    if member.file_size > MAX_NOTATION_BYTES:
                         raise MidiError(f"{name} expands to {member.file_size} bytes; is it music?", "too large")
                     with archive.open(member) as stream:
                         return stream.read(member.file_size)

@@ -18,7 +18,7 @@ from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE
 from musegan.music.spec import RollSpec
 
-MAX_BARS = 4096
+MAX_BARS, MAX_NOTES = 2048, 100_000  # of a file that can be worked on
 _DRUM_NAME = re.compile(r"\b(drum ?(s|kit|set)|percussion)\b", re.IGNORECASE)
 
 
@@ -75,14 +75,18 @@ def read_notes(
     Raises
     ------
     MidiError
-        The file cannot be read, changes its meter or is not in the meter of the spec, is longer than
-        `MAX_BARS`, has no part of that name or several, or one on the drum channel that is to be pitched.
+        The file cannot be read, changes its meter or is not in the meter of the spec, has more than `MAX_BARS` or
+        `MAX_NOTES`, has no part of that name or several, or one on the drum channel that is to be pitched.
     ConfigError
         `track_map` names a track that the ensemble has not.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
     score = read_score(data, name)
+    if score.n_notes > MAX_NOTES:
+        raise MidiError(
+            f"{name} has {score.n_notes} notes; up to {MAX_NOTES} can be worked on, so cut it", "too many notes"
+        )
     mapping = _map_parts(score.parts, track_map or {}, spec, name)
     ticks, _ = in_range(gather(score.parts, mapping), spec)
     ticks_per_bar = spec.beats_per_bar * score.ticks_per_beat

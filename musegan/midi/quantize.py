@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from musegan.music.pianoroll import NOTE, stable_order
 from musegan.music.spec import RollSpec
 
 MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
+MAX_STRETCHES = 512  # of one file; what comes later in a file with more is left out
+MAX_STRETCH_BARS = 4096  # what comes later in a longer one is left out
 MAX_NOTE_BARS = 8  # a longer note of a corpus has lost its note-off and is cut
 
 
@@ -87,11 +89,13 @@ def quantize(score: Score, spec: RollSpec) -> list[Stretch]:
     offset = song_offset(ticks.start, ticks.end, is_drum, score.ticks_per_beat, spec)
     runs = [(begin + offset, end + offset) for begin, end in runs_in_meter(score, spec)]
     edges = np.array(runs).reshape(-1) - score.ticks_per_beat / spec.steps_per_beat / 2
-    return [
+    found = (
         stretch
         for (begin, end), index in zip(runs, _between(ticks.start, edges)[::2], strict=True)
+        if isinstance(index, slice) or len(index)
         for stretch in _stretches(score, spec, ticks[index], begin, end)
-    ]
+    )
+    return list(islice(found, MAX_STRETCHES))
 
 
 def _between(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice]:
@@ -125,7 +129,7 @@ def in_range(notes: Columns, spec: RollSpec) -> tuple[Columns, int]:
 
 
 def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: float) -> list[Stretch]:
-    """The stretches between long silences of one run of bars."""
+    """The stretches between long silences of one run of bars, the first `MAX_STRETCHES` of them."""
     bar = spec.steps_per_bar
     step = score.ticks_per_beat / spec.steps_per_beat
     steps, late = to_steps(ticks, begin, step, spec, MAX_NOTE_BARS * bar)
@@ -139,11 +143,16 @@ def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: 
     # What has sounded before a silence are the earliest starts and also the earliest ends.
     starts, ends = np.sort(steps.start), np.sort(steps.end)
     silent = np.flatnonzero(starts[1:] - ends[:-1] > MAX_SILENCE_BARS * bar) + 1
-    edges = [int(starts[0]), *starts[silent].tolist(), np.inf]
+    edges = [int(starts[0]), *starts[silent].tolist(), np.inf][: MAX_STRETCHES + 1]
     stretches = []
     for first_step, index in zip(edges[:-1], _between(steps.start, np.array(edges)), strict=True):
         first_bar = first_step // bar
-        piece = steps[index]
+        piece, its_late = steps[index], late[index]
+        limit = (first_bar + MAX_STRETCH_BARS) * bar
+        if int(piece.end.max()) > limit:
+            inside = piece.start < limit
+            piece, its_late = piece[inside], its_late[inside]
+            np.minimum(piece.end, limit, out=piece.end)
         n_bars = -(-int(piece.end.max()) // bar) - first_bar
         tick = begin + first_bar * bar * step
         stretches.append(
@@ -151,7 +160,7 @@ def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: 
                 notes=on_grid(piece, first_bar * bar),
                 n_bars=n_bars,
                 first_tick=tick,
-                feel_sums=feel_sums(piece, late[index], spec),
+                feel_sums=feel_sums(piece, its_late, spec),
                 tempo_qpm=main_tempo(score, tick, tick + n_bars * bar * step),
             )
         )

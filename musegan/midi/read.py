@@ -16,14 +16,12 @@ import symusic
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.files import MIDI_SUFFIXES
 from musegan.midi import repair
-from musegan.midi.notation import NOTATION_SUFFIXES, read_notation
+from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
 from musegan.midi.score import Part, Score, one_after_another
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
-MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
-"""Of files that `read_score` reads."""
+MAX_PARTS = 512  # of one file
 
 
 def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
@@ -56,14 +54,20 @@ def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file that is not absurdly large. Raises `MidiError`."""
+    most = most_bytes(path.name)
     try:
         with open(path, "rb") as file:
-            data = file.read(repair.MAX_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         raise MidiError(f"{path} cannot be opened: {error.strerror}", "cannot be opened") from error
-    if len(data) > repair.MAX_BYTES:
-        raise MidiError(f"{path} has more than {repair.MAX_BYTES} bytes; is it music?", "too large")
+    if len(data) > most:
+        raise MidiError(f"{path} has more than {most} bytes; is it music?", "too large")
     return data
+
+
+def most_bytes(name: str) -> int:
+    """How large a file of that name may be."""
+    return MAX_NOTATION_BYTES if Path(name).suffix.lower() in NOTATION_SUFFIXES else repair.MAX_BYTES
 
 
 def end_of_file(data: bytes, name: str) -> int:
@@ -101,7 +105,10 @@ def _parse_strictly(data: bytes, name: str) -> Score | None:
 
 def _convert(parsed: Any, name: str) -> Score:
     """A `symusic.Score` in ticks as ours."""
-    parts = _parts([track for track in parsed.tracks if len(track.notes)])
+    sounding = [track for track in parsed.tracks if len(track.notes)]
+    if len(sounding) > MAX_PARTS:
+        raise MidiError(f"{name} has {len(sounding)} parts; up to {MAX_PARTS} are read", "too many parts")
+    parts = _parts(sounding)
     if parts and parsed.tpq <= 0:
         raise MidiError(f"{name} has {parsed.tpq} ticks a beat, so its notes have no times", "no ticks per beat")
     tempos, meters = parsed.tempos.numpy(), parsed.time_signatures.numpy()

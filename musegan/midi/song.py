@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,9 @@ from musegan.music.harmony import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND, RollSpec, TrackSpec
+
+MAX_CELLS = 1 << 26  # of a roll, 64 MB: 3,000 bars of the band, or 64 parts of 340 bars
+MAX_SOUNDING_CELLS = 1 << 21  # of these; a song of 300 bars has about 2**18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,14 +136,15 @@ def read(
     source : path or bytes
     spec : RollSpec, optional
         The ensemble, which is that of the model that is to compose: ``model.spec``. With None every part of the
-        file is a track of its own, with all pitches.
+        file is a track of its own, with the pitches that there are.
     track_map : mapping, optional
         Track by number (from 1) or name of a part, for parts that the rules of the ensemble would put elsewhere.
 
     Raises
     ------
     MidiError
-        The file cannot be read, has no notes, changes its meter or is in another one than the ensemble.
+        The file cannot be read, has no notes, changes its meter or is in another one than the ensemble, or is too
+        long.
     ConfigError
         `track_map` names a track that the ensemble has not.
     """
@@ -149,7 +154,20 @@ def read(
         spec = ensemble_of(read_score(data, name), name)
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
+    _check_size(grid, spec, name)
     return Song(piece=_piece(grid, spec), grid=grid, name=name, data=data)
+
+
+def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
+    """Raise `MidiError` when a roll of the file would be very large, or very full."""
+    if math.prod(spec.shape(grid.n_bars)) > MAX_CELLS:
+        raise MidiError(
+            f"{name} has {grid.n_bars} bars of {spec.beats_per_bar} quarter notes and {spec.n_tracks} parts, "
+            "which is too much at once; cut it into pieces",
+            "too long",
+        )
+    if int(grid.notes["duration"].sum()) > MAX_SOUNDING_CELLS:
+        raise MidiError(f"the notes of {name} last too long all in all; shorten them or cut it", "too long")
 
 
 def _piece(grid: GridNotes, spec: RollSpec) -> Piece:
@@ -168,10 +186,12 @@ def ensemble_of(score: Score, name: str) -> RollSpec:
         own = part.name or ("drums" if part.is_drum else f"part {index + 1}")
         same = sum(known == own or known.startswith(f"{own} ") for known in names)
         names.append(f"{own} {same + 1}" if same else own)
+    low = min(int(part.pitch.min()) for part in score.parts)
+    high = max(int(part.pitch.max()) for part in score.parts)
     tracks = tuple(
         TrackSpec(name=own, program=0 if part.is_drum else part.program, is_drum=part.is_drum)
         for own, part in zip(names, score.parts, strict=True)
     )
     numerator, denominator = (int(n) for n in score.meters[0]) if len(score.meters) else (4, 4)
     beats = max(numerator * 4 // denominator, 1)
-    return RollSpec(tracks=tracks, beats_per_bar=beats, lowest_pitch=0, n_pitches=128)
+    return RollSpec(tracks=tracks, beats_per_bar=beats, lowest_pitch=low, n_pitches=high - low + 1)

@@ -10,6 +10,7 @@ ends at the latest where a kept one starts on its pitch. Bends and pedals of com
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
@@ -42,7 +43,7 @@ from musegan.midi.tracks import (
     tracks_and_parts,
 )
 from musegan.midi.write import chord_track
-from musegan.music.pianoroll import HELD, ONSET, SILENT
+from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
 
 _BARS_OF_TEMPO = 8  # before new bars, that say how fast these go
@@ -119,6 +120,7 @@ class _Splicer:
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept
         self.kept: defaultdict[tuple[Place, int], list[tuple[int, int]]] = defaultdict(list)  # by pitch
+        self.stops: dict[tuple[int, int], NDArray[np.int64]] = {}  # by track of the ensemble and pitch
         self.dropped: list[set[int]] = [set() for _ in self.tracks]
         self.added: list[Track] = [[] for _ in self.tracks]
         self.early: list[Track] = [[] for _ in self.tracks]  # added before what is there at the same tick
@@ -127,6 +129,8 @@ class _Splicer:
         for voice, notes in self.voices.items():
             for note in notes:
                 self._keep_or_drop(voice, note)
+        for line, spans in self.kept.items():
+            self.kept[line] = _joined(spans)
         self._remove_gestures()
         played = self._composed(humanize)
         for row in np.unique(played["track"]).tolist():
@@ -202,15 +206,25 @@ class _Splicer:
     def _cut(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
         that strikes it again)."""
-        spec, pitch = self.piece.spec, note.pitch - self.piece.spec.lowest_pitch
-        line = self.piece.roll[row].reshape(-1, spec.n_pitches)
-        begin = (self._bar_of(note.start) + 1) * spec.steps_per_bar
-        for step in range(begin, min(self._step_of(note.end), len(line))):
-            cell = line[step, pitch] if 0 <= pitch < spec.n_pitches else SILENT
-            goes_on = cell != ONSET if spec.tracks[row].is_drum else cell == HELD
-            if not goes_on and not self.given[row, step // spec.steps_per_bar]:
-                return max(min(note.end, self._tick_of(step)), note.start + 1)
+        begin, end = (self._bar_of(note.start) + 1) * self.piece.spec.steps_per_bar, self._step_of(note.end)
+        if end > begin:
+            stops = self._stops(row, note.pitch)
+            place = int(np.searchsorted(stops, begin))
+            if place < len(stops) and stops[place] < end:
+                return max(min(note.end, self._tick_of(int(stops[place]))), note.start + 1)
         return note.end
+
+    def _stops(self, row: int, pitch: int) -> NDArray[np.int64]:
+        """Steps of composed bars in which a kept note on a pitch does not go on."""
+        if (row, pitch) not in self.stops:
+            spec, index = self.piece.spec, pitch - self.piece.spec.lowest_pitch
+            goes_on = np.full(self.piece.n_bars * spec.steps_per_bar, spec.tracks[row].is_drum)
+            if 0 <= index < spec.n_pitches:
+                line = self.piece.roll[row, :, :, index].reshape(-1)
+                goes_on = line != ONSET if spec.tracks[row].is_drum else line == HELD
+            is_composed = np.repeat(~self.given[row], spec.steps_per_bar)
+            self.stops[row, pitch] = np.flatnonzero(is_composed & ~goes_on)
+        return self.stops[row, pitch]
 
     def _remove_gestures(self) -> None:
         for (track, channel), row in self._places().items():
@@ -251,11 +265,7 @@ class _Splicer:
         place = None if self.is_new[row] else self._home(row, played["start"])
         track, channel = place or self._new_place(row)
         for _, start, end, pitch, velocity, _ in played.tolist():
-            for first, last in self.kept[(track, channel), pitch]:
-                if first <= start < last:
-                    start = last
-                elif start < first < end:
-                    end = first
+            start, end = _between(self.kept[(track, channel), pitch], start, end)
             if start < end:
                 self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
 
@@ -299,3 +309,24 @@ class _Splicer:
         self.early.append([])
         self.added.append(new_track(own.name, own.program, place))
         return len(self.tracks) - 1, place[1]
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that touch or overlap as one."""
+    out: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if out and first <= out[-1][1]:
+            out[-1] = out[-1][0], max(last, out[-1][1])
+        else:
+            out.append((first, last))
+    return out
+
+
+def _between(spans: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+    """What of a note is left between `spans`, which are joined: from the end of one to the start of the next."""
+    place = bisect_right(spans, start, key=lambda span: span[0])
+    if place and start < spans[place - 1][1]:
+        start = spans[place - 1][1]
+    if place < len(spans):
+        end = min(end, spans[place][0])
+    return start, end

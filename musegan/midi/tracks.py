@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,17 @@ from musegan.midi.score import Score
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
 TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
+SEQUENCE_NUMBER, CHANNEL_PREFIX, SMPTE_OFFSET = 0x00, 0x20, 0x54
+_META_LENGTHS = {
+    SEQUENCE_NUMBER: (0, 2),
+    CHANNEL_PREFIX: (1,),
+    PORT: (1,),
+    END_OF_TRACK: (0,),
+    TEMPO: (3,),
+    SMPTE_OFFSET: (5,),
+    METER: (4,),
+    KEY: (2,),
+}  # bytes that each kind of meta event may have
 
 
 class Event(NamedTuple):
@@ -75,15 +86,32 @@ def meta(tick: int, kind: int, content: bytes = b"") -> Event:
 
 def read_tracks(data: bytes, name: str) -> list[Track]:
     """The tracks of a MIDI file of type 0 or 1; a track of type 0 becomes one track a channel, so that it opens
-    in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos."""
+    in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos. Events that
+    other programs refuse are left out."""
     data, _ = repair.unwrap(data, name)
     kind, n_tracks, division = repair.header(data)
     tracks = [
-        [Event(*event) for event in repair.events(track, set())] for track in islice(repair.tracks(data), n_tracks)
+        [event for event in starmap(Event, repair.events(track, set())) if _is_valid(event)]
+        for track in islice(repair.tracks(data), n_tracks)
     ]
     if division & 0x8000:
         tracks = [[event for event in track if not is_meta(event, TEMPO)] for track in tracks]
     return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
+
+
+def _is_valid(event: Event) -> bool:
+    """Whether an event is what the standard says of its kind. Messages in several packets are not, as only few
+    programs read them."""
+    if event.status == META:
+        kind, content = event.body[0], event.body[1:]
+        if kind >= 0x80 or len(content) not in _META_LENGTHS.get(kind, (len(content),)):
+            return False
+        if kind == KEY:
+            return (content[0] + 7) % 256 <= 14 and content[1] <= 1
+        return not (kind == SMPTE_OFFSET and content[0] >> 5 > 3)
+    if event.status >= 0xF0:
+        return event.status == 0xF0 and event.body[-1:] == b"\xf7" and max(event.body[:-1], default=0) < 0x80
+    return True
 
 
 def is_meta(event: Event, kind: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.pianoroll import ONSET
+from musegan.music.pianoroll import sorted_cells
 from musegan.music.spec import RollSpec
 
 
@@ -37,28 +37,11 @@ class Stretches:
     is_from_start: NDArray[np.bool_]  # the cell is tied to before the start of the roll; never of drums
 
 
-def _sorted_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Sounding cells in order, which of them are onsets, and where a stretch of sound begins: each (cell,).
-
-    A stretch begins at an onset, or after silence without one.
-    """
-    n_bars, n_steps, n_pitches = rolls.shape[-3:]
-    cells = np.flatnonzero(rolls != 0)
-    row, pitch = np.divmod(cells, n_pitches)
-    line, time = np.divmod(row, n_bars * n_steps)
-    # Keys one apart are neighbours in time; the gap after each line keeps lines apart.
-    key = (line * n_pitches + pitch) * (n_bars * n_steps + 1) + time
-    order = np.argsort(key, kind="stable")
-    cells = cells[order]
-    is_onset = rolls.reshape(-1)[cells] == ONSET
-    return cells, is_onset, is_onset | (np.diff(key[order], prepend=-2) > 1)
-
-
 def find_notes(rolls: NDArray[np.uint8]) -> NoteTable:
     """The notes of ``rolls : (..., track, bar, step, pitch)``, each from its onset until its pitch falls silent or
     starts again."""
     *lead, n_bars, n_steps, n_pitches = rolls.shape
-    cells, is_onset, is_first = _sorted_cells(rolls)
+    cells, is_onset, is_first = sorted_cells(rolls)
     begin = np.flatnonzero(is_first)
     end = np.append(begin[1:], len(cells))[is_onset[begin]]  # one past the last cell of each note
     begin = begin[is_onset[begin]]
@@ -71,7 +54,7 @@ def find_notes(rolls: NDArray[np.uint8]) -> NoteTable:
 def find_stretches(rolls: NDArray[np.uint8], spec: RollSpec) -> Stretches:
     """The sounding cells of ``rolls : (..., track, bar, step, pitch)`` and whether an onset leads to them."""
     n_bars, n_steps, n_pitches = rolls.shape[-3:]
-    cells, is_onset, is_first = _sorted_cells(rolls)
+    cells, is_onset, is_first = sorted_cells(rolls)
     stretch = np.cumsum(is_first) - 1
     at_start = cells // n_pitches % (n_bars * n_steps) == 0
     is_drum = np.array(spec.is_drum)[cells // (n_bars * n_steps * n_pitches) % spec.n_tracks]

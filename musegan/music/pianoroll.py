@@ -99,6 +99,25 @@ def notes_to_roll(notes: NDArray, spec: RollSpec, n_bars: int) -> NDArray[np.uin
     return roll
 
 
+def sorted_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Sounding cells in order of time within each pitch of each track, which of them are onsets, and where a
+    stretch of sound begins: each (cell,).
+
+    ``rolls : (..., track, bar, step, pitch), uint8``; cells are flat indices into it. A stretch begins at an
+    onset, or after silence without one. What is silent takes no memory.
+    """
+    n_bars, n_steps, n_pitches = rolls.shape[-3:]
+    cells = np.flatnonzero(rolls)
+    row, pitch = np.divmod(cells, n_pitches)
+    line, time = np.divmod(row, n_bars * n_steps)
+    # Keys one apart are neighbours in time; the gap after each line keeps lines apart.
+    key = (line * n_pitches + pitch) * (n_bars * n_steps + 1) + time
+    order = stable_order(key)
+    cells = cells[order]
+    is_onset = rolls.reshape(-1)[cells] == ONSET
+    return cells, is_onset, is_onset | (np.diff(key[order], prepend=-2) > 1)
+
+
 def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -> NDArray:
     """Read the notes of a roll: the inverse of `notes_to_roll` for notes that do not overlap on one pitch.
 
@@ -116,19 +135,17 @@ def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -
     (note,), NOTE
         Sorted by (track, start, pitch).
     """
-    n_tracks, n_bars, n_steps, n_pitches = roll.shape
-    lines = roll.reshape(n_tracks, n_bars * n_steps, n_pitches).transpose(0, 2, 1)  # track, pitch, time
-    # A line ends with a silent cell, so that every note finds its end within its own line.
-    lines = np.concatenate([lines, np.zeros((n_tracks, n_pitches, 1), np.uint8)], axis=2)
-    flat = lines.reshape(-1)
-    onsets = np.flatnonzero(flat == ONSET)
-    stops = np.flatnonzero(flat != HELD)
-    ends = stops[np.searchsorted(stops, onsets, side="right")]
-    track, pitch, start = np.unravel_index(onsets, lines.shape)
-    notes = np.empty(len(onsets), NOTE)
+    _, n_bars, n_steps, n_pitches = roll.shape
+    cells, is_onset, is_first = sorted_cells(roll)
+    begin = np.flatnonzero(is_first)
+    duration = np.diff(begin, append=len(cells))
+    begin, duration = begin[is_onset[begin]], duration[is_onset[begin]]
+    row, pitch = np.divmod(cells[begin], n_pitches)
+    track, start = np.divmod(row, n_bars * n_steps)
+    notes = np.empty(len(begin), NOTE)
     notes["track"] = track
     notes["start"] = start
-    notes["duration"] = np.where(np.array(spec.is_drum)[track], 1, ends - onsets)
+    notes["duration"] = np.where(np.array(spec.is_drum)[track], 1, duration)
     notes["pitch"] = pitch + spec.lowest_pitch
     notes["velocity"] = velocity
     return sort_notes(notes)

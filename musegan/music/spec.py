@@ -7,7 +7,7 @@ dataset and model file. The number of bars is never part of it.
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,12 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from musegan.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # quarter notes a minute; MIDI stores microseconds in 24 bits
 

@@ -91,7 +91,6 @@ def serve(
             log_level="warning",
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=3,
             ws="websockets-sansio",
             ws_max_size=4 << 20,
         )

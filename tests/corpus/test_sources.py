@@ -12,6 +12,7 @@ from musegan.corpus import sources
 from musegan.corpus.labels import Label, Labels
 from musegan.corpus.sources import FoundFile, find_files, read_items
 from musegan.errors import DatasetError
+from musegan.midi import repair
 
 SONG = band(n_bars=1)
 
@@ -119,7 +120,7 @@ def test_only_plain_files_of_a_tar_are_read(tmp_path):
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_large_members_are_left_out(tmp_path, monkeypatch, make):
-    monkeypatch.setattr(sources, "MAX_BYTES", len(SONG))
+    monkeypatch.setattr(repair, "MAX_BYTES", len(SONG))
     path = make(tmp_path / f"a{'.zip' if make is make_zip else '.tgz'}", {"a.mid": SONG + b"1", "b.mid": SONG})
     assert [(item.content is None, item.problem) for item in items(path)] == [(True, "too large"), (False, "")]
 

@@ -368,7 +368,7 @@ def test_read_notes_refuses_other_meters(heads, reason, message):
 def test_read_notes_assumes_the_meter_of_the_spec_and_refuses_what_is_too_long():
     three = dataclasses.replace(TRIO, beats_per_bar=3)
     assert read_notes(piece([KEYS, *notes((0, 24, 60), (288, 300, 60))]), three).n_bars == 2
-    with pytest.raises(MidiError, match="up to 4096"):
+    with pytest.raises(MidiError, match="up to 2048"):
         read_notes(piece([KEYS, *notes((5000 * BAR, 5000 * BAR + 9, 60))]), TRIO)
 
 

@@ -16,9 +16,9 @@ export function useMidiMenu() {
       try {
         ports = await outputs();
         choice.replaceChildren(
-          new Option("page sound", ""),
+          new Option("sound of this page", ""),
           ...ports.map((port) => new Option(port.name, port.id)),
-          new Option("MIDI port…", "ask"),
+          new Option("look for MIDI ports…", "ask"),
         );
         if (!ports.length) notice("There are no MIDI output ports.", "hint");
       } catch (error) {
