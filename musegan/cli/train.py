@@ -74,7 +74,8 @@ def _saved(run: Path) -> Config:
 def _run(
     dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
 ) -> None:
-    from musegan.composing.model_file import find_model, pick_device
+    from musegan.composing.library import find_model
+    from musegan.composing.model_file import pick_device
     from musegan.corpus.dataset import Dataset
     from musegan.training.loop import train as start
 

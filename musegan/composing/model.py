@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.model_file import ModelFile, find_model, load_model_file, pick_device
+from musegan.composing.library import find_model
+from musegan.composing.model_file import ModelFile, load_model_file, pick_device
 from musegan.composing.windows import compose, draw_controls
 from musegan.composing.wishes import Wishes, controls_for, prior_rows, restrict
 from musegan.errors import ConfigError, MuseganError
@@ -370,7 +371,7 @@ class Model(ModelFile):
 
 
 def load_model(name_or_path: str | os.PathLike | None = None, device: str = "auto") -> Model:
-    """Load a bundled model by name, a ``.safetensors`` file, or the best model of a run folder.
+    """Load a model by its name, a ``.safetensors`` file, or the best model of a run folder.
 
     Raises `ModelError` when it is missing or damaged, `MuseganError` when the device is not there.
     """

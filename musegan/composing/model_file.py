@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -218,25 +217,6 @@ def describe_model(path: Path) -> dict[str, Any]:
             if network in networks:
                 networks[network] += math.prod(file.get_slice(name).get_shape())
     return {**description, "parameters": networks, "bytes": path.stat().st_size}
-
-
-def find_model(name_or_path: str | os.PathLike | None = None) -> Path:
-    """The file of a bundled model by its name, of a run folder, or the path itself. Raises `ModelError`."""
-    name = os.fspath(name_or_path or DEFAULT_MODEL)
-    bundled = {path.stem: path for path in sorted(ASSETS.glob("*.safetensors"))}
-    if name in bundled:
-        return bundled[name]
-    path = Path(name)
-    if path.is_dir():
-        path = next(
-            (path / file for file in ("best.safetensors", "model.safetensors") if (path / file).is_file()), path
-        )
-    if not path.is_file():
-        raise ModelError(
-            f"there is no model {name!r}; use {', '.join(bundled) or 'a model file'}, "
-            "the path of a .safetensors file or a run folder"
-        )
-    return path
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -1,0 +1,70 @@
+"""``musegan models``: what there is, and models from and to the hub."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from musegan.cli.common import AsJson, Force, app, say, table
+
+models = typer.Typer(help="List, pull and push models.", invoke_without_command=True)
+app.add_typer(models, name="models")
+
+Name = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Name on the hub.")]
+
+
+@models.callback()
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the models that --model knows by name: bundled ones and those in your folder.
+
+    Example: musegan models
+    """
+    if context.invoked_subcommand:
+        return
+    from musegan.composing.library import list_models, user_folder
+
+    found = list_models()
+    rows = [
+        {
+            "name": item.name,
+            "megabytes": round(item.path.stat().st_size / 1e6, 1),
+            "from": "bundled" if item.is_bundled else str(item.path),
+        }
+        for item in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for line in table(rows):
+        typer.echo(line)
+    say(f"your folder is {user_folder()}; `musegan info NAME` tells more of a model")
+
+
+@models.command()
+def pull(name: Name, force: Force = False) -> None:
+    """Get a model from the hub; it is then used by that name, offline too.
+
+    Example: musegan models pull someone/jazz-trio
+    """
+    from musegan.composing.hub import pull as run
+
+    path = run(name, force=force)
+    say(f"use it with --model {name}")
+    typer.echo(path)
+
+
+@models.command()
+def push(
+    model: Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")],
+    name: Name,
+    private: Annotated[bool, typer.Option("--private", help="Only you can see it, if it is new.")] = False,
+) -> None:
+    """Put a model on the hub. Log in first: set HF_TOKEN, or run `hf auth login`.
+
+    Example: musegan models push runs/mine someone/jazz-trio
+    """
+    from musegan.composing.hub import push as run
+
+    typer.echo(run(model, name, private=private))
