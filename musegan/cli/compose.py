@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from musegan.cli.common import Force, app, part_rows, say, table
-from musegan.cli.parse import bar_list, densities, names, rests
+from musegan.composing.parse import bar_list, densities, names, rests
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM

@@ -13,7 +13,7 @@ import typer
 
 from musegan.cli.common import AsJson, say
 from musegan.cli.compose import Output, Shared, Tracks, composing, outputs, start
-from musegan.cli.parse import names
+from musegan.composing.parse import names
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:

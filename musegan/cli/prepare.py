@@ -107,7 +107,7 @@ def info(
 
 
 def _describe(path: Path, ensemble: str) -> dict[str, Any]:
-    from musegan.corpus.sources import MUSIC_SUFFIXES
+    from musegan.midi.read import MUSIC_SUFFIXES
 
     suffix = path.suffix.lower()
     if suffix and not path.exists():

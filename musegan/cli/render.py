@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli import parse
 from musegan.cli.common import Force, app
-from musegan.files import refuse_overwrite
+from musegan.composing import parse
+from musegan.errors import ConfigError
+from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 
 
 @app.command()
@@ -31,6 +32,8 @@ def render(
     from musegan.render import AUDIO_SUFFIXES, write
 
     path = output or source.with_suffix(".png")
+    if path.suffix.lower() in WRITTEN_MIDI_SUFFIXES:
+        raise ConfigError(f"{path} is the name of a MIDI file; render makes pictures, sound and scores")
     refuse_overwrite(path, force)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         from musegan.render.audio import convert

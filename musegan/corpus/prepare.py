@@ -18,9 +18,10 @@ from musegan.corpus.labels import Label, Labels
 from musegan.corpus.packing import DatasetWriter, Song
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
-from musegan.corpus.sources import MUSIC_SUFFIXES, find_files, read_items
+from musegan.corpus.sources import find_files, read_items
 from musegan.errors import DatasetError
 from musegan.files import replacing
+from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
 from musegan.text import for_terminal
 

@@ -21,11 +21,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from musegan.errors import DatasetError
-from musegan.files import MIDI_SUFFIXES
-from musegan.midi.notation import NOTATION_SUFFIXES
-from musegan.midi.read import most_bytes
+from musegan.midi.read import MUSIC_SUFFIXES, most_bytes
 
-MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 _TAR_OPENERS: dict[str, Callable[[str], Any]] = {
     ".tar": io.FileIO,
     ".tar.gz": gzip.GzipFile,

@@ -1,7 +1,9 @@
-"""An evaluation as one self-contained HTML page: table, phrases side by side, histograms, originality."""
+"""An evaluation as one self-contained HTML page: a summary, the table, phrases side by side, originality."""
 
 from __future__ import annotations
 
+import base64
+import tempfile
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -9,15 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.errors import MuseganError
 from musegan.evaluation.comparison import REAL, Measure
+from musegan.evaluation.meanings import SECTION_TITLES, group_of, meaning, summary
 from musegan.evaluation.table import Evaluation, Pair, format_value
 from musegan.files import replacing
 from musegan.metrics import Rolls
 from musegan.music.pianoroll import roll_to_notes
+from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
+from musegan.render.audio import write_audio
+from musegan.render.colours import colour_of
 
 COLOURS = ("#8a8a8a", "#2f7fd1", "#d1702f", "#2fa36b", "#9a5fd1", "#c23b5e", "#b39a1e", "#3aa6a6")
-"""Of tracks and rows in order; readable on light and on dark paper."""
+"""Of rows in order; readable on light and on dark paper."""
 
 N_SAMPLES = 6  # phrases shown of each row
 N_PAIRS = 4  # least original phrases shown of each row
@@ -30,7 +37,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 td.best { font-weight: 700; }
-tr.section td { font-weight: 700; padding-top: 1rem; }
+tr.section td { font-weight: 700; padding-top: 1.5rem; font-size: 15px; }
+tr.group td { padding-top: .7rem; opacity: .75; font-style: italic; text-align: left; }
+ul.summary { font-size: 17px; padding-left: 1.2rem; }
+audio { width: 100%; height: 2rem; margin-top: .3rem; }
 svg { border: 1px solid var(--line); border-radius: 3px; width: 100%; height: auto; display: block; }
 figure { margin: 0; } figcaption { font-size: 12px; opacity: .8; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(var(--cell), 1fr)); }
@@ -44,12 +54,16 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
     title = "How near to real music: " + ", ".join(evaluation.candidates)
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *(_summary(evaluation, row) for row in evaluation.candidates),
+        _first_pictures(evaluation, spec),
+        "<h2>All measures</h2>",
         f"<p>{evaluation.facts['n_phrases']} phrases of {evaluation.facts['phrase_bars']} bars in each row; "
-        f"seed {evaluation.facts['seed']}. <b>Bold</b>: nearest to real. ± is half a 95% interval.</p>",
+        f"seed {evaluation.facts['seed']}. <b>Bold</b>: nearest to real, where "
+        "mixed tracks are not nearer. ± is half a 95% interval.</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
         _table(evaluation),
         "<h2>Phrases</h2>",
-        _key(spec.track_names),
+        _key(spec.track_names, spec),
         *(_sample_section(row, evaluation.samples[row], spec) for row in (REAL, *evaluation.candidates)),
         "<h2>Features</h2><p>Share of phrases by value; the features that overlap least come first.</p>",
         _key((REAL, *evaluation.candidates)),
@@ -69,16 +83,61 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
     return path
 
 
+def _summary(evaluation: Evaluation, row: str) -> str:
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in summary(evaluation, row))
+    return f"<ul class='summary'>{sentences}</ul>"
+
+
+def _first_pictures(evaluation: Evaluation, spec: RollSpec) -> str:
+    """A real phrase and a composed one, to see and to hear, and the distances of all rows."""
+    figures = [
+        f"<figure>{draw_roll(evaluation.samples[row][0], spec)}{_player(evaluation.samples[row][0], spec)}"
+        f"<figcaption>{escape(row)}: a phrase</figcaption></figure>"
+        for row in (REAL, evaluation.candidates[0])
+    ]
+    figures.append(
+        f"<figure>{_draw_distances(evaluation)}<figcaption>Frechet distance to real music</figcaption></figure>"
+    )
+    return _key(spec.track_names, spec) + _grid(figures, "20rem")
+
+
+def _player(roll: NDArray[np.uint8], spec: RollSpec) -> str:
+    """The phrase as sound in the page, or nothing where sound cannot be made."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            sound = write_audio(Piece(roll=roll, spec=spec), Path(folder) / "phrase.ogg").read_bytes()
+    except MuseganError:
+        return ""
+    return f"<audio controls src='data:audio/ogg;base64,{base64.b64encode(sound).decode()}'></audio>"
+
+
+def _draw_distances(evaluation: Evaluation) -> str:
+    """The Frechet distance of each row as bars, inline SVG."""
+    measure = Measure("distance", "Frechet distance")
+    known = {row: scores[measure].estimate for row, scores in evaluation.rows.items() if measure in scores}
+    top = max(known.values(), default=1.0)
+    lines = [f"<svg viewBox='0 0 200 {22 * len(known) + 4}'>"]
+    for index, (row, value) in enumerate(known.items()):
+        y = 22 * index
+        lines.append(
+            f"<text x='2' y='{y + 10}' font-size='8' fill='currentColor'>{escape(row)} {value:.3g}</text>"
+            f"<rect x='2' y='{y + 13}' width='{190 * value / top:.1f}' height='6' fill='{COLOURS[index]}'/>"
+        )
+    return "".join([*lines, "</svg>"])
+
+
 def _table(evaluation: Evaluation) -> str:
+    """The measures in sections and groups, each group under a line that says what it means."""
     heads = "".join(f"<th>{escape(row)}</th>" for row in ("", *evaluation.rows))
     lines = [f"<table><thead><tr>{heads}</tr></thead><tbody>"]
-    section = ""
+    section, group = "", ""
     for measure in evaluation.measures():
         if measure.section != section:
             section = measure.section
-            lines.append(
-                f"<tr class='section'><td colspan='{len(evaluation.rows) + 1}'>{escape(section)}</td></tr>"
-            )
+            lines.append(_wide_row("section", SECTION_TITLES[section], evaluation))
+        if group_of(measure) != group:
+            group = group_of(measure)
+            lines.append(_wide_row("group", meaning(measure), evaluation))
         best = evaluation.nearest(measure)
         cells = "".join(
             f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"
@@ -88,10 +147,16 @@ def _table(evaluation: Evaluation) -> str:
     return "".join([*lines, "</tbody></table>"])
 
 
-def _key(names: Sequence[str]) -> str:
-    """What the colours mean."""
+def _wide_row(kind: str, text: str, evaluation: Evaluation) -> str:
+    return f"<tr class='{kind}'><td colspan='{len(evaluation.rows) + 1}'>{escape(text)}</td></tr>"
+
+
+def _key(names: Sequence[str], spec: RollSpec | None = None) -> str:
+    """What the colours mean: those of the tracks of `spec`, or those of rows."""
+    colours = [colour_of(track) for track in spec.tracks] if spec else [_colour(i) for i in range(len(names))]
     items = (
-        f"<span><i style='color:{_colour(i)}'>&#9632;</i> {escape(name)}</span>" for i, name in enumerate(names)
+        f"<span><i style='color:{colour}'>&#9632;</i> {escape(name)}</span>"
+        for colour, name in zip(colours, names, strict=True)
     )
     return f"<p class='key'>{''.join(items)}</p>"
 
@@ -130,7 +195,7 @@ def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
             f"M{start} {y + 0.5:g}h{duration - 0.3:.1f}"
             for start, y, duration in zip(own["start"], level, own["duration"], strict=True)
         )
-        lines.append(f"<path d='{path}' stroke='{_colour(index)}'/>")
+        lines.append(f"<path d='{path}' stroke='{colour_of(track)}'/>")
     return "".join([*lines, "</svg>"])
 
 

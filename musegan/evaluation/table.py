@@ -84,7 +84,7 @@ class Evaluation:
         return sorted(shown, key=lambda measure: SECTIONS.index(measure.section))
 
     def nearest(self, measure: Measure) -> str | None:
-        """The row, of the mixed tracks and the generated ones, that is nearest to real (or to real-real)."""
+        """The generated row that is nearest to real (or to real-real); None where the mixed tracks are nearer."""
         targets = [
             self.rows[row][measure].estimate for row in (REAL, REAL_REAL) if measure in self.rows.get(row, {})
         ]
@@ -93,7 +93,8 @@ class Evaluation:
             for row in (MIXED, *self.candidates)
             if targets and measure in self.rows.get(row, {})
         }
-        return min(gaps, key=lambda row: gaps[row]) if len(gaps) > 1 else None
+        best = min(gaps, key=lambda row: gaps[row]) if len(gaps) > 1 else None
+        return None if best == MIXED else best
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: row -> section -> measure -> [estimate, low, high], null where undefined."""

@@ -16,11 +16,14 @@ import symusic
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.files import MIDI_SUFFIXES
 from musegan.midi import repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
 from musegan.midi.score import Part, Score, one_after_another
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
+MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
+"""Of files that `read_score` reads."""
 MAX_PARTS = 512  # of one file
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MidiError
-from musegan.files import MIDI_SUFFIXES, replacing
-from musegan.midi.notation import NOTATION_SUFFIXES
+from musegan.files import replacing
+from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.midi.song import Song, read
 from musegan.midi.stems import stem_files
 from musegan.music.piece import Piece
@@ -24,7 +24,6 @@ from musegan.music.spec import RollSpec
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
-SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 MEDIA_TYPES = {
     "mid": "audio/midi",
     "zip": "application/zip",
@@ -42,7 +41,7 @@ class Shelf:
 
     def put(self, data: bytes, name: str) -> Source:
         suffix = Path(name).suffix.lower()
-        copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in SUFFIXES else ".mid")
+        copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in MUSIC_SUFFIXES else ".mid")
         if not (self.folder / copy).exists():
             with replacing(self.folder / copy) as temporary:
                 temporary.write_bytes(data)

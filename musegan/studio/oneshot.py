@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from musegan.composing import parse
 from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import read
 from musegan.studio import verbs
-from musegan.studio.state import Asked, Source, State
+from musegan.studio.state import Asked, Grid, Source, State
 
 _NUMBERS = ("seed", "temperature", "best_of", "tempo", "humanize", "n_bars")
 _WORDS = ("key", "form", "progression", "style")
@@ -28,9 +29,9 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
     data : bytes
         A MIDI file; empty for a piece from nothing.
     values : list of (name, value)
-        ``free=TRACK`` or ``free=TRACK:5-8`` or ``free=5-8`` for each region that is composed anew (TRACK may be
-        ``all``), ``keep=TRACK`` for tracks that stay while all others are composed, ``add=4`` for new bars at
-        the end, ``density=TRACK:2``, ``rest=TRACK:1-2``, and the single values of `Asked`.
+        ``free=TRACK`` or ``free=TRACK:5-8,12`` or ``free=5-8`` for each region that is composed anew,
+        ``keep=TRACK`` for tracks that stay while all others are composed, ``add=4`` for new bars at the end,
+        ``density=TRACK=2``, ``rest=TRACK:1-2``, and the single values of `Asked`.
 
     Returns
     -------
@@ -76,44 +77,25 @@ def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> A
         elif name in ("snap", "loop"):
             changes[name] = value not in ("", "0", "false")
         elif name == "density":
-            track, factor = _split(value)
-            names = [track] if track in track_names else track_names
-            changes["density"] = {
-                **changes.get("density", {}),
-                **dict.fromkeys(names, _number(name, factor, float)),
-            }
+            changes["density"] = {**changes.get("density", {}), **parse.densities(value, track_names)}
         elif name == "rest":
-            track, bars = _split(value)
-            changes["rests"] = {**changes.get("rests", {}), track: tuple(range(*_bars(bars)))}
+            changes["rests"] = {**changes.get("rests", {}), **parse.rests([value])}
         elif name not in ("free", "keep", "add", "token"):
             raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
     return Asked().changed(changes)
 
 
-def _mark(kept: np.ndarray, name: str, value: str, model: Model) -> None:
+def _mark(kept: Grid, name: str, value: str, model: Model) -> None:
     """Free a region, or free all but a track the first time that one is kept."""
-    track, bars = _split(value) if ":" in value or not value[:1].isdigit() else ("all", value)
-    rows = range(len(kept)) if track == "all" else [model.spec.track_index(track)]
-    first, end = _bars(bars) if bars else (0, kept.shape[1])
-    if end > kept.shape[1]:
-        raise ConfigError(f"the file has {kept.shape[1]} bars; {bars} are not among them")
+    track, _, text = value.rpartition(":") if ":" in value or value[:1].isdigit() else (value, "", "")
+    rows = [model.spec.track_index(track)] if track else range(len(kept))
+    bars = parse.bar_list(text) if text else range(kept.shape[1])
+    if bars[-1] >= kept.shape[1]:
+        raise ConfigError(f"the file has {kept.shape[1]} bars; {text} are not among them")
     if name == "keep" and kept.all():
         kept[:] = False
     for row in rows:
-        kept[row, first:end] = name == "keep"
-
-
-def _split(value: str) -> tuple[str, str]:
-    track, _, rest = value.partition(":")
-    return track.strip(), rest.strip()
-
-
-def _bars(text: str) -> tuple[int, int]:
-    first, dash, last = text.partition("-")
-    begin, end = _number("bars", first, int) - 1, _number("bars", last if dash else first, int)
-    if not 0 <= begin < end <= 4096:
-        raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
-    return begin, end
+        kept[row, bars] = name == "keep"
 
 
 def _number(name: str, text: str, kind: type) -> Any:

@@ -91,6 +91,7 @@ def serve(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            timeout_graceful_shutdown=3,
             ws="websockets-sansio",
             ws_max_size=4 << 20,
         )

@@ -61,8 +61,9 @@ class Asked:
             changes[name] = _checked(name, value, known[name])
         return replace(self, **changes)
 
-    def wishes(self, track_names: tuple[str, ...]) -> Wishes:
-        """The same for the composing functions."""
+    def wishes(self, track_names: tuple[str, ...], n_bars: int) -> Wishes:
+        """The same for the composing functions, for a piece of `n_bars`."""
+        rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
         known = {item.name for item in fields(Wishes)}
         more = {"progression": self.progression} if "progression" in known and self.progression else {}
         return Wishes(
@@ -72,7 +73,7 @@ class Asked:
             key=Key.parse(self.key) if self.key else None,
             snap=self.snap,
             density={name: factor for name, factor in self.density.items() if factor != 1 and name in track_names},
-            rests={name: [bar for bar in bars if bar < self.n_bars] for name, bars in self.rests.items()},
+            rests={name: bars for name, bars in rests.items() if bars},
             style=self.style or None,
             tempo_qpm=self.tempo,
             **more,

@@ -20,10 +20,10 @@ from musegan.studio.state import MAX_BARS, Asked, Grid, State
 def compose(model: Model, state: State) -> State:
     """Compose every cell that is not kept: a new piece where none is, otherwise around what is kept."""
     asked = state.asked
-    wishes = asked.wishes(model.spec.track_names)
     if not state.kept.any():
         tracks = [name for name in model.spec.track_names if name not in asked.out] if asked.out else None
         n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
+        wishes = asked.wishes(model.spec.track_names, n_bars)
         piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
         nothing = np.zeros(piece.roll.shape[:2], bool)
         return replace(
@@ -33,6 +33,7 @@ def compose(model: Model, state: State) -> State:
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
     rests = {name: tuple(range(state.n_bars)) for name in asked.out}
+    wishes = asked.wishes(model.spec.track_names, state.n_bars)
     wishes = replace(wishes, rests={**(wishes.rests or {}), **rests})
     piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
     return _composed(state, piece, state.kept, "compose")
@@ -69,7 +70,7 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
     if state.n_bars + n_bars > MAX_BARS:
         raise ConfigError(f"a piece can have {MAX_BARS} bars; this one would have {state.n_bars + n_bars}")
-    wishes = state.asked.wishes(model.spec.track_names)
+    wishes = state.asked.wishes(model.spec.track_names, state.n_bars + n_bars)
     piece = model.continue_(state.piece, n_bars, wishes=wishes)
     return replace(
         state,
@@ -88,7 +89,8 @@ def vary(model: Model, state: State, amount: float) -> State:
     if not free:
         raise ConfigError("vary changes tracks that are free throughout; free one")
     names = [model.spec.track_names[row] for row in free]
-    piece = model.vary(state.piece, amount, names, wishes=state.asked.wishes(model.spec.track_names))
+    wishes = state.asked.wishes(model.spec.track_names, state.n_bars)
+    piece = model.vary(state.piece, amount, names, wishes=wishes)
     assert piece.given is not None
     return replace(
         state,
@@ -108,7 +110,7 @@ def variations(model: Model, state: State, count: int) -> Iterator[State]:
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     """States from one to another: between pieces from nothing the latents turn, otherwise cells change sides."""
-    wishes = a.asked.wishes(model.spec.track_names)
+    wishes = a.asked.wishes(model.spec.track_names, min(a.n_bars, b.n_bars))
     if a.kept.any() or b.kept.any() or a.piece.n_bars != b.piece.n_bars or a.asked.form:
         pieces = model.interpolate(a.piece, b.piece, count, wishes=wishes)
     else:

@@ -25,7 +25,8 @@ def test_the_option_follows_the_message(monkeypatch, tmp_path, field, line):
 
 
 def test_a_run_that_is_not_empty_can_be_resumed(dataset, tmp_path):
-    (tmp_path / "log.jsonl").write_text("")
+    for name in ("config.json", "checkpoint.safetensors"):
+        (tmp_path / name).write_text("{}")
     result = CliRunner().invoke(app, ["train", str(dataset.path), "--run", str(tmp_path), "--preset", "tiny"])
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].endswith("resume it or choose another folder (--resume)")

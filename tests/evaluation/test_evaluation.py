@@ -19,8 +19,10 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, DatasetError
 from musegan.evaluation import Evaluation, Settings, evaluate
 from musegan.evaluation.candidates import ArrayCandidate, DatasetCandidate, FolderCandidate, ModelCandidate
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Measure
+from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Measure, Value
+from musegan.evaluation.meanings import SECTION_TITLES, meaning, summary
 from musegan.evaluation.report import write_report
+from musegan.evaluation.table import SECTIONS
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND
 
@@ -104,6 +106,46 @@ def test_only_what_a_candidate_can_do_is_measured(songs: Dataset, noise: Path, f
     array = ArrayCandidate(noise, songs.spec)
     with pytest.raises(NotImplementedError, match="noise cannot complete"):
         array.fill(np.zeros((1, *songs.spec.shape(4)), np.uint8), np.zeros((1, 3, 4), bool))
+
+
+def test_every_measure_has_a_meaning(found: Evaluation) -> None:
+    assert [measure for measure in found.measures() if not meaning(measure)] == []
+    assert set(SECTIONS) == set(SECTION_TITLES)
+
+
+def test_the_summary_says_what_the_table_does(found: Evaluation) -> None:
+    """By hand: 10 is half of the way from 16 to 4; of two measures one is inside its interval."""
+    phrases = [Measure("phrases", "QN", "bass"), Measure("phrases", "QN", "keys")]
+    frechet = Measure("distance", "Frechet distance")
+    table = Evaluation(
+        candidates=["x"],
+        rows={
+            REAL: {phrases[0]: Value(0.9, 0.8, 1.0), phrases[1]: Value(0.9, 0.8, 1.0)},
+            REAL_REAL: {frechet: Value(4.0)},
+            MIXED: {frechet: Value(16.0)},
+            "x": {phrases[0]: Value(0.85, 0.8, 0.9), phrases[1]: Value(0.3, 0.2, 0.4), frechet: Value(10.0)},
+        },
+    )
+    way, inside = summary(table, "x")
+    assert "50% of the way" in way
+    assert inside.startswith("1 of 2 measures")
+    assert "Least so: QN, keys 0.3, real 0.9; QN, bass" in inside
+    table.rows["x"][frechet] = Value(17.0)
+    assert "farther from real music" in summary(table, "x")[0]
+    assert len(summary(found, "copier")) == 5
+
+
+def test_mixed_tracks_are_never_marked() -> None:
+    near, far = Measure("phrases", "TD", "all"), Measure("phrases", "TD", "keys and bass")
+    table = Evaluation(
+        candidates=["x"],
+        rows={
+            REAL: {near: Value(1.0), far: Value(1.0)},
+            MIXED: {near: Value(1.5), far: Value(1.5)},
+            "x": {near: Value(1.1), far: Value(1.9)},
+        },
+    )
+    assert (table.nearest(near), table.nearest(far)) == ("x", None)
 
 
 def test_nearest(found: Evaluation) -> None:
@@ -222,11 +264,13 @@ class Page(HTMLParser):
 def test_report_stands_alone(found: Evaluation, tmp_path: Path) -> None:
     text = write_report(found, tmp_path / "page.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert not page.loads
+    assert [address[:21] for address in page.loads] == ["data:audio/ogg;base64"] * 2
+    text = re.sub(r"base64,[^']*", "", text)
     assert "://" not in text
     assert "nan" not in text
     assert not [tag for tag in page.open if tag not in ("path",)]
-    assert page.counts["svg"] == 3 * 6 + len(found.feature_names) + 1 + 2 * 8
+    assert text.index("<ul class='summary'>") < text.index("<svg") < text.index("<table>")
+    assert page.counts["svg"] == 3 + 3 * 6 + len(found.feature_names) + 1 + 2 * 8
     assert page.counts["tr"] > 80
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 

@@ -175,5 +175,6 @@ def test_the_command(trio, tmp_path, monkeypatch):
     assert "--force" in again.stderr
     assert run("song.mid", "-o", "song.svg", "--bars", "1-2").exit_code == 0
     assert run("song.mid", "-o", "song.txt").exit_code == 1
+    assert "pictures, sound and scores" in run("song.mid", "-o", "other.mid").stderr
     assert "bars 1-3" in run("song.mid", "-o", "some.png", "--bars", "2-9").stderr
     assert run("no.mid").exit_code == 2

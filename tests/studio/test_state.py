@@ -38,8 +38,8 @@ def changed_cells(before, after):
 
 def test_wishes_are_checked_and_told():
     asked = Asked().changed({"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"})
-    wishes = asked.wishes(("drums", "keys", "bass"))
-    assert (wishes.tempo_qpm, wishes.density, wishes.rests) == (96.0, {"bass": 2.0}, {"keys": (0, 3)})
+    wishes = asked.wishes(("drums", "keys", "bass"), 3)
+    assert (wishes.tempo_qpm, wishes.density, wishes.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
     assert str(wishes.key) == "F# minor"
     for values, message in [
         ({"tempo": 2}, "4 to 1000"),
@@ -83,8 +83,8 @@ def test_infilled_cells_are_those_of_the_command(model, state):
     """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
     kept = replace(state, kept=np.ones_like(state.kept), asked=replace(state.asked, seed=9))
     freed = verbs.mark(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
-    wishes = freed.asked.wishes(model.spec.track_names)
-    expected = model.infill(state.piece, 2, 4, ["bass"], wishes=wishes)
+    wishes = freed.asked.wishes(model.spec.track_names, 5)
+    expected = model.infill(state.piece, range(2, 4), ["bass"], wishes=wishes)
     assert np.array_equal(verbs.compose(model, freed).piece.roll, expected.roll)
 
 

@@ -21,7 +21,7 @@ export function contextOf(element, width, height) {
 }
 
 export function drawLabels(view) {
-  const width = 44;
+  const width = 48;
   const g = contextOf(canvas, width, view.height);
   g.textAlign = "right";
   g.textBaseline = "middle";

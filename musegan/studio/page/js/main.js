@@ -2,6 +2,7 @@
 
 import "./knob.js";
 import { useFiles } from "./files.js";
+import { geometry } from "./geometry.js";
 import { useKeys } from "./keys.js";
 import { connect, listen, send } from "./link.js";
 import { useMidiMenu } from "./midimenu.js";
@@ -48,4 +49,4 @@ listen((event) => {
 connect();
 
 // For scripts in the browser's console, and for tests.
-globalThis.studio = { store, send, sound };
+globalThis.studio = { store, send, sound, geometry };

@@ -16,9 +16,9 @@ export function useMidiMenu() {
       try {
         ports = await outputs();
         choice.replaceChildren(
-          new Option("sound of this page", ""),
+          new Option("page sound", ""),
           ...ports.map((port) => new Option(port.name, port.id)),
-          new Option("look for MIDI ports…", "ask"),
+          new Option("MIDI port…", "ask"),
         );
         if (!ports.length) notice("There are no MIDI output ports.", "hint");
       } catch (error) {

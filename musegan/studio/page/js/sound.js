@@ -12,6 +12,7 @@ let listing = null; // stems and bar times of the state that is heard
 let voices = new Map(); // playing source and gain by name of the track
 let clock = null; // {at: context time, seconds: place in the piece} where playing began
 let asked = 0;
+let newest = null; // the promise of the newest stems
 let applied = null; // the loop that the playing sources have
 
 export const sound = {
@@ -82,18 +83,22 @@ export function position() {
   return store.position;
 }
 
-/** Fetch the stems of the state that is shown; resolves to whether it is still the newest request. */
-export async function load() {
+/** Fetch the stems of the state that is shown; resolves when those of the newest state are there. */
+export function load() {
   asked += 1;
-  const mine = asked;
+  newest = fetchStems(asked);
+  return newest;
+}
+
+async function fetchStems(mine) {
   const next = await (await request("stems")).json();
-  if (mine !== asked) return false;
+  if (mine !== asked) return newest;
   if (context) await Promise.all(next.stems.map((stem) => bufferOf(stem.key)));
-  if (mine !== asked) return false;
+  if (mine !== asked) return newest;
   listing = next;
   store.parts = next.stems.filter((stem) => stem.track === null).map((stem) => stem.name);
   changed("mixer");
-  return true;
+  return next;
 }
 
 export function bufferOf(key) {
@@ -110,7 +115,7 @@ export function bufferOf(key) {
 
 export async function play() {
   await wake();
-  if (!(await load())) return;
+  await load();
   if (store.position >= listing.bar_seconds.length - 1.01) store.position = store.loop ? store.loop[0] : 0;
   await begin(context.currentTime + SOON, Math.max(secondsOf(store.position), 0));
   changed("transport");
@@ -185,7 +190,8 @@ function mix() {
 /** Put the newest state into what plays, at the next bar line. */
 async function renew() {
   const before = listing && listing.bar_seconds;
-  if (!(await load()) || !clock) return;
+  await load();
+  if (!clock) return;
   const now = context.currentTime + SOON;
   const bar = barOf(placeAt(now), before);
   const next = Math.min(Math.floor(bar) + 1, before.length - 1);

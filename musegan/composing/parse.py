@@ -1,4 +1,4 @@
-"""Options that name tracks, bars and amounts, as what they mean."""
+"""Texts of a user that name tracks, bars and amounts, as what they mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from musegan.errors import ConfigError
 
 MAX_DENSITY = 16.0  # times the usual number of notes
+
+
+MOST_BARS = 4096  # of any piece
 
 
 def names(text: str | None) -> list[str] | None:
@@ -21,7 +24,7 @@ def bar_range(text: str) -> tuple[int, int]:
         begin, end = int(first) - 1, int(last if dash else first)
     except ValueError:
         begin, end = -1, -1
-    if not 0 <= begin < end:
+    if not 0 <= begin < end <= MOST_BARS:
         raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
     return begin, end
 

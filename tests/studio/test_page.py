@@ -1,0 +1,276 @@
+"""The page in a real browser, used as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+
+import mido
+import numpy as np
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Page:
+    """A tab with the studio; every error of its scripts fails the test."""
+
+    def __init__(self, browser, studio):
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, accept_downloads=True, bypass_csp=True
+        )
+        self.context.set_default_timeout(60_000)
+        self.studio = studio
+        self.tab = self.context.new_page()
+        self.errors: list[str] = []
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.goto(studio.address)
+        self.tab.wait_for_selector("body.ready")
+
+    def state(self):
+        return self.tab.evaluate("studio.store.state")
+
+    def notes(self):
+        return [tuple(note[:4]) for note in self.state()["piece"]["notes"]]
+
+    def does(self, action):
+        """Do something that the server answers with a new state; returns that."""
+        before = self.state()["revision"]
+        action()
+        self.tab.wait_for_function(f"studio.store.state.revision > {before}")
+        return self.state()
+
+    def point(self, track, bar, row=0.5, place="cells"):
+        """Where a cell or, `row` of the way down, the notes of a lane are on the screen."""
+        lane, width = self.tab.evaluate(f"[studio.geometry.lanes[{track}], studio.geometry.pxPerBar]")
+        box = self.tab.locator("#scroller").bounding_box()
+        y = lane["top"] + 6 if place == "cells" else lane["rowTop"] + lane["row"] * row
+        return box["x"] + bar * width, box["y"] + y
+
+    def drag(self, begin, end):
+        self.tab.mouse.move(*begin)
+        self.tab.mouse.down()
+        self.tab.mouse.move(*end, steps=4)
+        self.tab.mouse.up()
+
+
+@pytest.fixture
+def page(browser, fresh):
+    page = Page(browser, fresh)
+    yield page
+    page.context.close()
+    assert page.errors == []
+
+
+def cells_of(state):
+    """Notes by cell: (track, bar), sixteen steps a bar."""
+    found = {}
+    for track, start, duration, pitch, _ in state["piece"]["notes"]:
+        found.setdefault((track, start // 16), []).append((start, duration, pitch))
+    return found
+
+
+def test_compose_keep_two_tracks_turn_density_and_only_free_cells_change(page):
+    tab = page.tab
+    assert tab.locator(".welcome").is_visible()
+    first = page.does(lambda: tab.click("#compose"))
+    assert first["piece"]["notes"]
+    page.does(lambda: tab.locator(".track[data-track=drums] .keep").click())
+    page.does(lambda: page.drag(page.point(2, 0.5), page.point(2, 3.5)))
+    state = page.state()
+    assert np.array(state["kept"]).tolist() == [[1] * 4, [0] * 4, [1] * 4]
+    knob = tab.locator(".track[data-track=keys] x-knob").bounding_box()
+    centre = (knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+    page.does(lambda: page.drag(centre, (centre[0], centre[1] - 60)))
+    tab.wait_for_timeout(300)
+    turned = page.state()
+    assert turned["asked"]["density"]["keys"] > 1.3
+    before, after = cells_of(first), cells_of(turned)
+    kept = [(track, bar) for track in (0, 2) for bar in range(4)]
+    assert [before.get(cell) for cell in kept] == [after.get(cell) for cell in kept]
+    other = page.does(lambda: tab.click("#another"))
+    after = cells_of(other)
+    assert [before.get(cell) for cell in kept] == [after.get(cell) for cell in kept]
+    assert [before.get((1, bar)) for bar in range(4)] != [after.get((1, bar)) for bar in range(4)]
+
+
+def test_a_note_is_drawn_moved_lengthened_deleted_and_all_is_undone(page):
+    tab = page.tab
+    page.does(lambda: tab.mouse.click(*page.point(1, 1.03, 4.5, "notes")))
+    ((track, start, duration, pitch),) = page.notes()
+    assert (track, start, duration) == (1, 16, 1)
+    assert page.state()["kept"][1] == page.state()["own"][1] == [0, 1, 0, 0]
+    row = lambda: tab.evaluate(f"studio.geometry.lanes[1].rowOf.get({pitch})") + 0.5  # noqa: E731
+    page.does(lambda: page.drag(page.point(1, 1.02, row(), "notes"), page.point(1, 2.02, row(), "notes")))
+    assert page.notes() == [(1, 32, 1, pitch)]
+    page.does(lambda: tab.keyboard.press("ArrowUp"))
+    assert page.notes() == [(1, 32, 1, pitch + 1)]
+    page.does(lambda: page.drag(page.point(1, 2.058, row() - 1, "notes"), page.point(1, 2.56, row() - 1, "notes")))
+    ((_, start, duration, _),) = page.notes()
+    assert (start, duration) == (32, 9)
+    page.does(lambda: tab.keyboard.press("Delete"))
+    assert page.notes() == []
+    for _ in range(5):
+        page.does(lambda: tab.keyboard.press("Control+z"))
+    assert (page.notes(), page.state()["kept"]) == ([], [[0] * 4] * 3)
+    for _ in range(5):
+        page.does(lambda: tab.keyboard.press("Control+y"))
+    page.does(lambda: tab.click("#undo"))
+    assert page.notes() == [(1, 32, 9, pitch + 1)]
+
+
+def test_it_plays_and_the_mix_is_heard(page):
+    tab = page.tab
+    page.studio.send("edit", add=[[1, 0, 16, 50], [2, 0, 16, 40], [1, 16, 16, 52], [2, 16, 16, 42]])
+    tab.wait_for_function("studio.store.state.piece.notes.length === 4")
+    loudest = """async () => {
+        const samples = new Float32Array(2048);
+        let most = 0;
+        for (let i = 0; i < 12; i += 1) {
+            studio.sound.analyser.getFloatTimeDomainData(samples);
+            most = Math.max(most, ...samples.map(Math.abs));
+            await new Promise((done) => setTimeout(done, 40));
+        }
+        return most;
+    }"""
+    tab.keyboard.press("Space")
+    tab.wait_for_function("studio.sound.isPlaying && studio.store.position > 0.15")
+    assert tab.evaluate("studio.sound.context.currentTime") > 0.3
+    assert tab.evaluate(loudest) > 0.01
+    for name in ("keys", "bass"):
+        page.does(lambda name=name: tab.locator(f".track[data-track={name}] .mute").click())
+    tab.wait_for_timeout(400)
+    assert tab.evaluate(loudest) < 0.01
+    tab.click("#play")
+    tab.wait_for_function("!studio.sound.isPlaying")
+    assert page.state()["mixer"]["keys"]["mute"] is True
+
+
+def test_a_dropped_file_shows_its_parts_and_exports_what_was_given(page, tmp_path):
+    tab = page.tab
+    midi = mido.MidiFile(ticks_per_beat=96)
+    for name, channel, program, pitch in (("Drums", 9, 0, 36), ("Lead <b>", 0, 110, 60), ("Bass", 1, 33, 40)):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        track.append(mido.Message("program_change", channel=channel, program=program))
+        for bar in range(3):
+            track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=77 + bar, time=bar and 288))
+            track.append(mido.Message("note_off", channel=channel, note=pitch, time=96))
+        track.append(mido.MetaMessage("end_of_track", time=288))
+        midi.tracks.append(track)
+    midi.save(tmp_path / "mine.mid")
+    data = list((tmp_path / "mine.mid").read_bytes())
+    drop = """(data) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(data)], "mine.mid"));
+        window.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }"""
+    state = page.does(lambda: tab.evaluate(drop, data))
+    parts = {part["name"]: part["track"] for part in state["file"]["parts"]}
+    assert (parts["Drums"], parts["Bass"]) == ("drums", "bass")
+    choose = "#parts tr:nth-child(2) select"
+    if parts["Lead <b>"] is None:
+        tab.wait_for_selector("#parts[open]")
+    else:
+        tab.click("#file-name")
+    assert "Lead <b>" in tab.inner_text("#parts tbody")
+    page.does(lambda: tab.select_option(choose, "bass" if parts["Lead <b>"] != "bass" else "keys"))
+    page.does(lambda: tab.select_option(choose, "keys"))
+    tab.click("#parts button")
+    keys = [note for note in page.notes() if note[0] == 1]
+    assert (keys[0], len(keys), page.state()["own"][1]) == ((1, 0, 4, 60), 3, [1, 1, 1])
+    tab.click("#export")
+    with tab.expect_download() as download:
+        tab.click("#export-menu a[data-kind=mid]")
+    assert download.value.suggested_filename == "mine.mid"
+    # Everything is kept, so the file is the user's own, note for note.
+    assert notes_of(mido.MidiFile(download.value.path())) == notes_of(midi)
+    page.does(lambda: page.tab.mouse.click(*page.point(2, 1.5)))
+    page.does(lambda: tab.click("#compose"))
+    with tab.expect_download() as download:
+        tab.click("#export")
+        tab.click("#export-menu a[data-kind=mid]")
+    after, before = notes_of(mido.MidiFile(download.value.path())), notes_of(midi)
+    assert [note for note in after if note[0] == 0] == [note for note in before if note[0] == 0]
+
+
+def notes_of(midi):
+    """(channel, pitch, velocity, tick) of every note."""
+    found = []
+    for track in midi.tracks:
+        tick = 0
+        for message in track:
+            tick += message.time
+            if message.type == "note_on" and message.velocity:
+                found.append((message.channel, message.note, message.velocity, tick))
+    return sorted(found)
+
+
+def test_variations_are_shown_and_one_is_taken(page):
+    tab = page.tab
+    page.does(lambda: tab.keyboard.press("Enter"))
+    tab.keyboard.press("v")
+    tab.wait_for_function("studio.store.variations.length === 8")
+    assert tab.locator(".variation").count() == 8
+    wanted = [tuple(note) for note in tab.evaluate("studio.store.variations[4].notes")]
+    page.does(lambda: tab.locator(".variation").nth(4).click())
+    assert page.notes() == wanted
+    tab.click("#interpolate")
+    tab.wait_for_function("studio.store.variations.length === 8")
+
+
+def test_two_tabs_see_one_state_and_a_lost_server_is_told_and_found_again(page, browser):
+    tab = page.tab
+    other = Page(browser, page.studio)
+    shown = page.does(lambda: tab.click("#compose"))
+    other.tab.wait_for_function(f"studio.store.state.revision >= {shown['revision']}")
+    assert other.notes() == page.notes()
+    other.context.close()
+    tab.reload()
+    tab.wait_for_selector("body.ready")
+    assert page.notes() == [tuple(note[:4]) for note in shown["piece"]["notes"]]
+    page.studio.kill()
+    tab.wait_for_selector("#banner:visible")
+    page.studio.start()
+    tab.wait_for_selector("#banner", state="hidden")
+    tab.wait_for_function("studio.store.state.revision === 0")
+    assert page.notes() == [tuple(note[:4]) for note in shown["piece"]["notes"]]
+    assert page.does(lambda: tab.click("#undo"))["piece"]["notes"] == []
+
+
+def test_errors_are_one_sentence_and_the_sheet_of_keys_opens(page):
+    tab = page.tab
+    page.does(lambda: tab.click("#keep-all"))
+    tab.evaluate("studio.send('compose')")
+    assert "free those" in tab.locator(".notice").first.inner_text()
+    tab.keyboard.press("?")
+    assert "compose what is free" in tab.locator("#help").inner_text()
+
+
+def test_a_page_with_an_old_address_says_so(browser, fresh):
+    context = browser.new_context(bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(f"{fresh.base}/?token=old")
+    tab.wait_for_selector("#banner:visible", timeout=60_000)
+    assert "musegan studio" in tab.inner_text("#banner")
+    context.close()
