@@ -18,6 +18,7 @@ _OPTIONS = {
     "spec": "--ensemble",
     "device": "--device cpu",
     "count": "--count N",
+    "bars": "--bars 1-32",
     "train.batch_size": "--batch-size N",
 }
 """What the commands call an argument or setting; other settings have ``--set``."""

@@ -94,16 +94,29 @@ def _summary(report: PrepareReport) -> list[str]:
 def info(
     path: Annotated[Path, typer.Argument(help="Dataset, music file, model, or the name of a bundled model.")],
     ensemble: Ensemble = "band",
+    verify: Annotated[bool, typer.Option("--verify", help="Read all of a dataset, and check it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a dataset, a model or a music file.
 
     Example: musegan info song.mid
     """
+    if verify:
+        _verify(path)
     facts = _describe(path, ensemble)
     typer.echo(
         json.dumps(facts, indent=2, default=str) if as_json else "\n".join(map(for_terminal, _lines(facts)))
     )
+
+
+def _verify(path: Path) -> None:
+    from musegan.corpus.dataset import Dataset
+    from musegan.corpus.verify import verify
+
+    if path.suffix.lower() != ".npz":
+        raise MuseganError(f"{path} is no dataset (.npz); only these have checksums to verify")
+    verify(Dataset(path))
+    say(f"{path} is as it was written")
 
 
 def _describe(path: Path, ensemble: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.library import find_model
 from musegan.composing.model_file import ModelFile, load_model_file, pick_device
+from musegan.composing.threads import composing_threads
 from musegan.composing.windows import compose, draw_controls
 from musegan.composing.wishes import Wishes, controls_for, prior_rows, restrict
 from musegan.errors import ConfigError, MuseganError
@@ -283,16 +284,17 @@ class Model(ModelFile):
         wishes: Wishes,
         latents: Latents | None = None,
     ) -> NDArray[np.uint8]:
-        rolls = compose(
-            self,
-            given,
-            mask,
-            controls=controls,
-            latents=latents,
-            seed=wishes.seed,
-            temperature=wishes.temperature,
-            best_of=wishes.best_of,
-        )
+        with composing_threads():
+            rolls = compose(
+                self,
+                given,
+                mask,
+                controls=controls,
+                latents=latents,
+                seed=wishes.seed,
+                temperature=wishes.temperature,
+                best_of=wishes.best_of,
+            )
         return rolls[0]
 
     def _to_key(
@@ -375,7 +377,8 @@ def load_model(name_or_path: str | os.PathLike | None = None, device: str = "aut
 
     Raises `ModelError` when it is missing or damaged, `MuseganError` when the device is not there.
     """
-    file = load_model_file(find_model(name_or_path), pick_device(device))
+    with composing_threads():
+        file = load_model_file(find_model(name_or_path), pick_device(device))
     return Model(**{item.name: getattr(file, item.name) for item in fields(file)})
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError
+from musegan.midi.feel import FEEL
 from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
 
@@ -121,13 +122,31 @@ class Dataset:
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
             self._names = members["names"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            self._check()
+        except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
-        if self.header.get("format") != FORMAT:
-            raise DatasetError(
-                f"{self.path} has format {self.header.get('format')!r}; this version reads {FORMAT!r}"
-            )
+
+    def _check(self) -> None:
+        """Check what takes no reading of arrays, and read the spec. `musegan.corpus.verify` checks the rest."""
+        if self.header["format"] != FORMAT:
+            raise ValueError(f"it has format {self.header['format']!r}; this version reads {FORMAT!r}")
         self.spec = RollSpec.from_dict(self.header["spec"])
+        arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names)
+        for array, (name, dtype) in zip(arrays, MEMBERS.items(), strict=True):
+            if array.dtype != dtype or array.ndim != 1:
+                raise ValueError(f"{name} has type {array.dtype} and shape {array.shape}")
+        last = (
+            (self.bar_offsets[-1], self.notes),
+            (len(self.bar_offsets) - 1, self.bar_tracks),
+            (self.songs["bar_end"][-1] if self.n_songs else 0, self.bar_tracks),
+            (self.songs["name_end"][-1] if self.n_songs else 0, self._names),
+        )
+        if any(end != len(array) for end, array in last):
+            raise ValueError("its arrays do not fit each other")
+        if self.feel.shape != (self.spec.n_tracks, self.spec.steps_per_bar, len(FEEL)):
+            raise ValueError(f"feel has shape {self.feel.shape}")
+        if not all(isinstance(label, str) for kind in ("styles", "licences") for label in self.header[kind]):
+            raise ValueError("its labels are no texts")
 
     @property
     def n_bars(self) -> int:

@@ -29,7 +29,7 @@ try:
 except ImportError:  # Windows has no such locks; what a killed writer leaves there stays
     fcntl = None  # type: ignore[assignment]
 
-_ABANDONED_SECONDS = 60.0  # since the last write, so that no writer is caught before it has its lock
+_ABANDONED_SECONDS = 2.0  # since the last write, so that no writer is caught before it has its lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +109,9 @@ class DatasetWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(self.path)
         self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent)
+        self.folder = Path(self._folder.name)  # of unfinished files
         self._parts: dict[str, IO[bytes]] = {
-            name: open(Path(self._folder.name) / name, "w+b")  # noqa: SIM115 - closed in __exit__
+            name: open(self.folder / name, "w+b")  # noqa: SIM115 - closed in __exit__
             for name in MEMBERS
         }
         if fcntl is not None:
@@ -185,7 +186,7 @@ class DatasetWriter:
             "n_notes": self.n_notes,
             **self._labels,
         }
-        whole = Path(self._folder.name) / "dataset.npz"
+        whole = self.folder / "dataset.npz"
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
             _write_array(archive, "header", np.frombuffer(json.dumps(header).encode(), np.uint8))
             _write_array(archive, "feel", self._feel())

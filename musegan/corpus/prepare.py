@@ -20,7 +20,6 @@ from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
 from musegan.corpus.sources import find_files, read_items
 from musegan.errors import DatasetError
-from musegan.files import replacing
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
 from musegan.text import for_terminal
@@ -94,27 +93,25 @@ def prepare(
     files = find_files(sources)
     known = Labels.load(labels) if labels else Labels()
     log_path = output.with_name(output.name + ".log")
-    with (
-        replacing(log_path) as unfinished,
-        open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as log,
-        DatasetWriter(output, spec) as writer,
-    ):
-        tally = _Tally(log)
-        read = partial(read_song, spec=spec)
-        for item, song in map_in_order(
-            read, read_items(files), workers or n_cores(), TIME_LIMIT, lambda item: item.n_bytes
-        ):
-            if isinstance(song, Lost):
-                tally.skip(item.name, song)
-            elif tally.is_new(item.name, song):
-                label = known.of(item.name)
-                split = label.split or choose_split(song.family, seed, valid_fraction)
-                tally.n_valid += split == "valid"
-                _add(writer, song, item.name, tally.n_songs - 1, split, label)
-            if progress:
-                progress(tally.n_files, max(tally.n_files, len(files)))
+    with DatasetWriter(output, spec) as writer:
+        unfinished = writer.folder / log_path.name
+        with open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as log:
+            tally = _Tally(log)
+            read = partial(read_song, spec=spec)
+            items = read_items(files)
+            for item, song in map_in_order(read, items, workers or n_cores(), TIME_LIMIT, lambda i: i.n_bytes):
+                if isinstance(song, Lost):
+                    tally.skip(item.name, song)
+                elif tally.is_new(item.name, song):
+                    label = known.of(item.name)
+                    split = label.split or choose_split(song.family, seed, valid_fraction)
+                    tally.n_valid += split == "valid"
+                    _add(writer, song, item.name, tally.n_songs - 1, split, label)
+                if progress:
+                    progress(tally.n_files, max(tally.n_files, len(files)))
         if not tally.n_songs:
             raise tally.failure()
+        os.replace(unfinished, log_path)
     return tally.report(Dataset(output), log_path, time.monotonic() - began)
 
 

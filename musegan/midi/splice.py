@@ -27,13 +27,16 @@ from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.grid import swing, swing_of
 from musegan.midi.notes import GridNotes
 from musegan.midi.tracks import (
+    NAME,
     PROGRAM,
     Note,
     Track,
     Voice,
     find_voices,
     is_note_on,
+    is_split,
     merge,
+    meta,
     name_of,
     new_track,
     note_off,
@@ -92,7 +95,7 @@ def splice(
         line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
         half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
         tracks = [until(track, line, half) for track in tracks]
-    splicer = _Splicer(tracks, parts, grid, piece)
+    splicer = _Splicer(tracks, parts, grid, piece, is_split(data, name))
     result = splicer.run(humanize)
     if chords:
         result.append(splicer.chord_track())
@@ -107,6 +110,7 @@ class _Splicer:
     parts: dict[Voice, int]
     grid: GridNotes
     piece: Piece
+    is_split: bool = False  # the file is of type 0, and its channels have become tracks
 
     def __post_init__(self) -> None:
         spec, grid = self.piece.spec, self.grid
@@ -132,6 +136,7 @@ class _Splicer:
         for line, spans in self.kept.items():
             self.kept[line] = _joined(spans)
         self._remove_gestures()
+        self._name_channels()
         played = self._composed(humanize)
         for row in np.unique(played["track"]).tolist():
             self._add(row, played[played["track"] == row])
@@ -148,6 +153,13 @@ class _Splicer:
             merged = self._go_on_in_tempo(merged)
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
+
+    def _name_channels(self) -> None:
+        """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
+        for (track, channel), row in self._places().items():
+            if self.is_split and not name_of(self.tracks[track]):
+                name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
+                self.early[track].append(meta(0, NAME, name.encode()))
 
     def _is_emptied(self, index: int, track: Track) -> bool:
         return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))

@@ -99,6 +99,18 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
     return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
+def is_split(data: bytes, name: str) -> bool:
+    """Whether `read_tracks` gives a track a channel, as the file has them all in one."""
+    if not _is_midi(data):
+        return False
+    data, _ = repair.unwrap(data, name)
+    return repair.header(data)[:2] == (0, 1)
+
+
+def _is_midi(data: bytes) -> bool:
+    return b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b"
+
+
 def _is_valid(event: Event) -> bool:
     """Whether an event is what the standard says of its kind. Messages in several packets are not, as only few
     programs read them."""
@@ -265,7 +277,7 @@ def tracks_and_parts(data: bytes, score: Score, name: str) -> tuple[list[Track],
     """The tracks of a file and the part of its `score` that each voice is; made from the score where the file is
     not MIDI or does not say the same as the score."""
     parts = None
-    if b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b":
+    if _is_midi(data):
         tracks = read_tracks(data, name)
         parts = match_parts(find_voices(tracks), score)
     if parts is None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.errors import MuseganError
 from musegan.files import replacing
 from musegan.music.harmony import note_name
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of, mix
 from musegan.render.names import drum_name
+from musegan.text import for_xml
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +33,8 @@ _ROW_INCHES, _DRUM_ROW_INCHES = 0.062, 0.155  # height of a semitone and of a dr
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.6, 0.2, 0.42, 0.18  # margins of the page, inches
 _LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, between systems, for bar numbers
 _WIDTH = 14.0  # of the page, inches
+_BOLD: dict[str, Any] = {"weight": "bold", "parse_math": False}  # names may hold any character
+_MOST_LANES, _MOST_NOTES = 256, 50_000  # of one picture: 8 tracks of 1,000 bars
 _MOST_PIXELS = 20_000  # height of the tallest bitmap
 _NAME_PLACE, _LONGEST_NAME = 0.1, 14  # inches from the left edge of the page; letters
 _STRAY_SHARE, _STRAY_SEMITONES = 0.01, 7  # so few notes, so far from all others, do not make a lane taller
@@ -83,6 +87,12 @@ def _figure(piece: Piece) -> Figure:
     lanes = _lanes(piece, notes)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
+    if len(firsts) * len(lanes) > _MOST_LANES or len(notes) > _MOST_NOTES:
+        raise MuseganError(
+            f"a picture of {piece.n_bars} bars of {len(lanes)} tracks with {len(notes)} notes would be too large; "
+            "draw some of the bars",
+            field="bars",
+        )
     system = _RULER + sum(lane.inches + _LANE_GAP for lane in lanes)
     height = _TOP + _BOTTOM + len(firsts) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
     figure = Figure(figsize=(_WIDTH, height), facecolor=_PAPER)
@@ -96,8 +106,18 @@ def _figure(piece: Piece) -> Figure:
             axes = figure.add_axes(box)
             _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
             middle = (bottom + lane.inches / 2) / height
-            name = lane.name if len(lane.name) <= _LONGEST_NAME else lane.name[: _LONGEST_NAME - 1] + "…"
-            figure.text(_NAME_PLACE / _WIDTH, middle, name, color=_INK, fontsize=8.5, weight="bold", va="center")
+            name = for_xml(lane.name)
+            name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+            figure.text(
+                _NAME_PLACE / _WIDTH,
+                middle,
+                name,
+                color=_INK,
+                fontsize=8.5,
+                weight="bold",
+                va="center",
+                parse_math=False,
+            )
             if lane is lanes[0]:
                 _draw_ruler(axes, piece, first, bars_per_system)
             bottom -= _LANE_GAP
@@ -243,7 +263,16 @@ def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
         )
         if bar in sections:
             raised = offset_copy(place, figure, y=0.14, units="inches")
-            axes.text(x, 1, f" {sections[bar]}", transform=raised, fontsize=9, color=_INK, weight="bold")
+            axes.text(
+                x,
+                1,
+                f" {sections[bar]}",
+                transform=raised,
+                fontsize=9,
+                color=_INK,
+                weight="bold",
+                parse_math=False,
+            )
 
 
 def _rounded(left: NDArray, right: NDArray, row: NDArray, radius: float) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from music21.stream import Part, Score
 
 _GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
+_MOST_BARS = 4096  # in all parts together; music21 takes minutes for them
 _LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
 _CHORD_KINDS = {
     "": "major",
@@ -56,13 +57,21 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
     """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
 
     Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. Without a
-    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars.
+    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars or
+    too many.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
     path = Path(path)
     if not piece.n_bars:
         raise MuseganError("the piece has no bars; there is nothing to write as a score")
+    n_parts = int(piece.roll.any((1, 2, 3)).sum())
+    if piece.n_bars * n_parts > _MOST_BARS:
+        raise MuseganError(
+            f"a score of {piece.n_bars} bars of {n_parts} parts would be too long; up to {_MOST_BARS} bars in all "
+            "parts together are written, so choose some of the bars",
+            field="bars",
+        )
     score, hits = _score(piece, path.stem)
     if chords:
         _add_chords(score, piece)

@@ -138,3 +138,13 @@ def test_events_that_other_programs_refuse_are_not_copied(tmp_path, event):
     ]  # fmt: skip
     mido.MidiFile(path)
     symusic.Score(path)
+
+
+def test_channels_of_one_track_get_names(tmp_path):
+    events = [*notes((0, 90, 60), channel=0), *notes((0, 9, 36), channel=9), *notes((0, 90, 70), channel=4)]
+    head = [(0, name("all in one")), (0, meter(4, 4)), (0, bytes([0xC4, 121]))]
+    song = read(smf(track([*head, *events], end=BAR), kind=0))
+    path = tmp_path / "a.mid"
+    song.write(dataclasses.replace(song.piece, given=np.ones(song.piece.roll.shape[:2], bool)), path)
+    file = read_file(path.read_bytes())
+    assert [file.name(index) for index in range(4)] == ["all in one", "piano", "channel 5", "drums"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import midibytes as mb
 import mido
@@ -155,10 +156,11 @@ def test_any_file_is_read_whole(tmp_path):
     piece = read(tmp_path / "odd.mid", None).piece
     assert piece.spec.track_names == ("Lead", "Lead 2", "drums")
     assert piece.spec.beats_per_bar == 3
+    assert (piece.spec.lowest_pitch, piece.spec.n_pitches) == (20, 81)
     assert [tuple(map(int, cell)) for cell in np.argwhere(piece.roll == 2)] == [
-        (0, 1, 0, 100),
-        (1, 1, 0, 20),
-        (2, 1, 0, 36),
+        (0, 1, 0, 100 - 20),
+        (1, 1, 0, 0),
+        (2, 1, 0, 36 - 20),
     ]
 
 
@@ -178,3 +180,17 @@ def test_the_command(trio, tmp_path, monkeypatch):
     assert "pictures, sound and scores" in run("song.mid", "-o", "other.mid").stderr
     assert "bars 1-3" in run("song.mid", "-o", "some.png", "--bars", "2-9").stderr
     assert run("no.mid").exit_code == 2
+
+
+def test_pictures_and_scores_that_would_be_too_large_are_refused(tmp_path):
+    from musegan.render.score import write_score
+
+    spec = replace(BAND, tracks=(BAND.tracks[1],), steps_per_beat=1, n_pitches=12)
+    roll = np.zeros(spec.shape(8500), np.uint8)
+    roll[0, 0, 0, 0] = 2
+    piece = Piece(roll=roll, spec=spec)
+    with pytest.raises(MuseganError, match="picture of 8500 bars of 1 tracks with 1 notes would be too large"):
+        draw(piece, tmp_path / "a.png")
+    with pytest.raises(MuseganError, match="8500 bars of 1 parts would be too long; up to 4096"):
+        write_score(piece, tmp_path / "a.xml")
+    assert list(tmp_path.iterdir()) == []

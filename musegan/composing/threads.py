@@ -1,0 +1,31 @@
+"""How many threads composing takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from musegan.errors import ConfigError
+
+VARIABLE = "MUSEGAN_THREADS"
+
+
+@contextmanager
+def composing_threads() -> Iterator[None]:
+    """Compute with one thread, or as many as the environment variable ``MUSEGAN_THREADS`` says.
+
+    The networks are small. More threads gain little on an idle machine, and beside a DAW they wait for each other
+    most of the time. Raises `ConfigError` when the variable is no number from 1.
+    """
+    text = os.environ.get(VARIABLE, "1")
+    if not text.isdecimal() or not int(text):
+        raise ConfigError(f"{VARIABLE} is {text!r}; it must be a number of threads, 1 or more")
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(text))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
