@@ -175,7 +175,7 @@ def train(
         for _ in range(FIRST_CRITIC_STEPS if step < FIRST_STEPS else CRITIC_STEPS):
             if time.monotonic() - start > 60 * minutes:
                 break
-            real = torch.from_numpy(to_signs(source.sample(rng, batch_size).rolls)).to(device)
+            real = torch.from_numpy(to_signs(source.rolls(*source.draw(rng, batch_size)))).to(device)
             with torch.no_grad():
                 fake = generator(draw_latents(batch_size, device))
             loss = critic(fake).mean() - critic(real).mean() + 10 * penalty(critic, real, fake)

@@ -1,16 +1,18 @@
 """Training speed: seconds of an iteration, phrases a second, and the share of the device's measured matrix rate.
 
-    python benchmarks/train.py DATASET [--preset cpu] [--device auto] [--set train.batch_size=32]
+    python benchmarks/train.py DATASET [--stage gan] [--preset cpu] [--device auto] [--set train.batch_size=32]
 
-An iteration is a step of the discriminator with R1 and R2 and a step of the generator, data and all. Its
-floating-point operations are those of its matrix products and convolutions, both passes and the double backward,
-counted as they run. The matrix rate is that of one large square product of the dtype that training uses.
+An iteration of the stage `gan` is a step of the discriminator with R1 and R2 and a step of the generator, one of
+`codec` a step of the codec, data and all. Its floating-point operations are those of its matrix products and
+convolutions, both passes and the double backward, counted as they run. The matrix rate is that of one large square
+product of the dtype that training uses. The stage `gan` has an untrained codec: speed does not depend on weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from musegan.composing.model_file import pick_device
-from musegan.config import preset
+from musegan.config import Config, preset
 from musegan.corpus.dataset import Dataset
+from musegan.networks import Codec
+from musegan.training.codec_trainer import CodecTrainer
 from musegan.training.loop import keep_freed_memory
 from musegan.training.processes import Processes
+from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
 
 
@@ -58,9 +63,19 @@ def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
     return (time.perf_counter() - begin) / repeats
 
 
+def make_stage(name: str, dataset: Dataset, config: Config, device: torch.device) -> tuple[Stage, torch.dtype]:
+    """The stage of training called `name`, and the dtype of its products."""
+    processes = Processes(device)
+    if name == "codec":
+        return CodecTrainer(dataset, config, processes), torch.float32
+    trainer = Trainer(dataset, config, processes, Codec(dataset.spec, config.codec))
+    return trainer, trainer.dtype
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
+    parser.add_argument("--stage", default="gan", choices=["codec", "gan"])
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=20)
@@ -69,18 +84,21 @@ def main() -> None:
     device = pick_device(options.device)
     keep_freed_memory()
     config = preset(options.preset).with_settings(options.settings)
-    trainer = Trainer(Dataset(options.dataset), config, Processes(device))
-    sizes = [f"{sum(p.numel() for p in net.parameters()):,}" for net in (trainer.generator, trainer.discriminator)]
+    dataset = Dataset(options.dataset)
+    config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
+    stage, dtype = make_stage(options.stage, dataset, config, device)
+    learning = {name: net for name, net in stage.networks.items() if name in stage.optimizers}
+    sizes = [f"{name} {sum(p.numel() for p in net.parameters()):,}" for name, net in learning.items()]
     with FlopCounter() as counter:
-        trainer.iterate()
-    seconds = seconds_each(trainer.iterate, device, options.repeats)
+        stage.iterate()
+    seconds = seconds_each(stage.iterate, device, options.repeats)
 
     size = 8192 if device.type == "cuda" else 2048
-    square = torch.randn(size, size, device=device, dtype=trainer.dtype)
+    square = torch.randn(size, size, device=device, dtype=dtype)
     rate = 2 * size**3 / seconds_each(lambda: square @ square, device, 10)
 
     batch = config.train.batch_size
-    print(f"parameters             {' + '.join(sizes)} ({trainer.dtype}, {torch.get_num_threads()} threads)")
+    print(f"parameters             {', '.join(sizes)} ({dtype}, {torch.get_num_threads()} threads)")
     print(f"iteration of {batch:<4}      {seconds:.4f} s")
     print(f"phrases a second       {batch / seconds:.1f}")
     print(f"GFLOP a phrase         {counter.total / batch / 1e9:.2f}")

@@ -13,73 +13,82 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from musegan.errors import ConfigError
-from musegan.music.spec import RollSpec
 
 Latent = Literal["composer", "jamming", "hybrid"]
-Loss = Literal["rpgan", "wgan-gp"]
 Transpose = Literal["key", "random", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """The codec, which knows what notes look like, and how it is trained before the networks that compose."""
+
+    latent_dim: int = 24  # numbers that a beat of a track becomes
+    width: int = 160  # channels over beats
+    octave_width: int = 40  # channels in which an octave of a beat is read
+    n_blocks: int = 2  # residual blocks of the decoder
+    n_voices: int = 12  # products of a rhythm and a choice of pitches that a beat is read out as
+    n_phrases: int = 100_000  # phrases to train on at most; the end of its schedule
+    learning_rate: float = 2e-3  # Adam, at the start
+    final_learning_rate: float = 1e-4  # at the end of the cosine schedule
+    kl_weight: float = 0.04  # of the divergence of the latents from the standard normal
+    silent_rows: float = 0.05  # share of the silent tracks that are trained on
+    measure_every: int = 20_000  # phrases between measurements on held-out phrases
+    patience: int = 3  # measurements without a better one after which it stops
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "width", "octave_width", "n_blocks", "n_voices"):
+            _check_range(self, name, 1, 4096)
+        for name in ("n_phrases", "measure_every", "patience"):
+            _check_range(self, name, 1, 10**12)
+        for name in ("learning_rate", "final_learning_rate"):
+            _check_range(self, name, 1e-12, 1e6)
+        for name in ("kl_weight", "silent_rows"):
+            _check_range(self, name, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Sizes of the generator and the discriminator, which mirror each other."""
+    """Sizes of the generator and the discriminator, and what music they know."""
 
     latent: Latent = "hybrid"  # which latents there are: shared, private to each track, or both
     latent_dim: int = 64  # size of each latent vector
     style_dim: int = 64  # size of the vectors that modulate the networks
-    patches_per_beat: int = 1  # patches in a beat; a patch is what the finest grid sees as one place
-    patch_pitches: int = 12  # semitones in a patch
-    widths: tuple[int, ...] = (96,)  # channels, finest grid first; each further grid halves time and pitch
-    track_width: int = 48  # channels of each track's own stream
-    n_blocks: int = 4  # residual blocks per grid, alternately local and across bars
+    width: int = 256  # channels over beats
+    track_width: int = 64  # channels of each track's own stream
+    n_blocks: int = 4  # residual blocks, alternately local and across bars
     phrase_bars: int = 4  # bars of the training window
+    min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
+    transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
     styles: tuple[str, ...] = ()  # style labels, taken from the dataset when training starts
 
     def __post_init__(self) -> None:
         _check_choice(self, "latent", Latent)
-        for name in ("latent_dim", "style_dim", "patches_per_beat", "patch_pitches", "track_width", "n_blocks"):
+        _check_choice(self, "transpose", Transpose)
+        for name in ("latent_dim", "style_dim", "width", "track_width", "n_blocks", "min_tracks"):
             _check_range(self, name, 1, 4096)
         _check_range(self, "phrase_bars", 2, 64)
-        if not self.widths or min(self.widths) < 1:
-            raise ConfigError(f"model.widths is {self.widths}; it lists one or more positive channel counts")
-
-    def check_fits(self, spec: RollSpec) -> None:
-        """Raise `ConfigError` when patches of this size do not divide the bars of `spec`."""
-        if spec.steps_per_beat % self.patches_per_beat:
-            raise ConfigError(
-                f"model.patches_per_beat is {self.patches_per_beat}, which does not divide the "
-                f"{spec.steps_per_beat} steps of a beat"
-            )
-        halvings = 2 ** (len(self.widths) - 1)
-        if spec.beats_per_bar * self.patches_per_beat % halvings:
-            raise ConfigError(
-                f"model.widths has {len(self.widths)} grids, but the {spec.beats_per_bar * self.patches_per_beat} "
-                f"patches of a bar do not divide by {halvings}; list fewer widths or change model.patches_per_beat"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How a model is trained. Every schedule runs over phrases seen, never over time."""
 
-    n_phrases: int = 500_000  # phrases (real windows) to train on; the end of every schedule
+    n_phrases: int = 96_000  # phrases (real windows) to train on; the end of every schedule
     batch_size: int = 32  # phrases per iteration
-    loss: Loss = "rpgan"  # relativistic pairing with R1 and R2, or Wasserstein with gradient penalty
-    learning_rate: float = 1e-3  # Adam, both networks, at the start
-    final_learning_rate: float = 2e-4  # at the end of the cosine schedule
+    learning_rate: float = 5e-4  # Adam, both networks, at the start
+    final_learning_rate: float = 1e-4  # at the end of the cosine schedule
     beta2: float = 0.9  # Adam's second moment at the start
     final_beta2: float = 0.99
-    gamma: float = 4.0  # weight of the R1 and R2 penalties at the start
-    final_gamma: float = 1.0
+    gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
+    final_gamma: float = 0.3
+    penalty_share: float = 0.25  # of each batch that the penalties, which cost most of a step, are taken of
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
-    augment: float = 0.0  # chance of each change of `musegan.training.augmentation`, for few songs
-    min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
-    transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
+    augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
     control_dropout: float = 0.2  # chance that a control is left free
     self_context: float = 0.8  # share of continuations whose given bars are the generator's own
-    self_context_from: float = 0.3  # share of training after which that starts
+    self_context_from: float = 0.1  # share of training after which that starts
     mask_nothing: float = 0.4  # mix of tasks: nothing given,
     mask_start: float = 0.2  # the first 1 ... bars - 1 bars,
     mask_tracks: float = 0.25  # whole tracks,
@@ -89,20 +98,19 @@ class TrainConfig:
     freeze_discriminator: bool = False  # keep the discriminator's first layers as they are (fine-tuning)
     seed: int = 0  # of weights, order of data, latents and masks
     n_samples: int = 512  # phrases composed to measure the model at each interval
-    sample_every: int = 25_000  # phrases between measurements, sample files and pictures
+    sample_every: int = 8_000  # phrases between measurements, sample files and pictures
     save_every: float = 5.0  # minutes between checkpoints
 
     def __post_init__(self) -> None:
-        _check_choice(self, "loss", Loss)
-        _check_choice(self, "transpose", Transpose)
         _check_choice(self, "precision", Precision)
-        for name in ("n_phrases", "batch_size", "n_samples", "sample_every", "min_tracks"):
+        for name in ("n_phrases", "batch_size", "n_samples", "sample_every"):
             _check_range(self, name, 1, 10**12)
         for name in ("learning_rate", "final_learning_rate", "save_every"):
             _check_range(self, name, 1e-12, 1e6)
         for name in ("gamma", "final_gamma", "ema_half_life"):
             _check_range(self, name, 0, 1e9)
         for name in (
+            "penalty_share",
             "augment",
             "ema_ramp",
             "control_dropout",
@@ -119,7 +127,7 @@ MASK_MIX = ("mask_nothing", "mask_start", "mask_tracks", "mask_ends", "mask_cell
 """Fields of `TrainConfig` that say how often each kind of mask is trained on."""
 
 
-_Section = TypeVar("_Section", ModelConfig, TrainConfig)
+_Section = TypeVar("_Section", ModelConfig, CodecConfig, TrainConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +135,7 @@ class Config:
     """Everything a run is made from, besides its dataset."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    codec: CodecConfig = field(default_factory=CodecConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,8 +152,8 @@ class Config:
         """
         sections = {}
         for name, section in values.items():
-            if name not in ("model", "train"):
-                raise ConfigError(f"there is no section {name!r}; there are model and train")
+            if name not in SECTIONS:
+                raise ConfigError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
             sections[name] = _updated(getattr(self, name), section, name)
         return replace(self, **sections)
 
@@ -164,11 +173,14 @@ class Config:
         return config
 
     def with_file(self, path: Path) -> Config:
-        """A copy changed by a TOML file with the tables ``[model]`` and ``[train]``."""
+        """A copy changed by a TOML file with the tables ``[model]``, ``[codec]`` and ``[train]``."""
         try:
             return self.updated(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path} cannot be read as settings: {error}") from error
+
+
+SECTIONS = tuple(item.name for item in fields(Config))
 
 
 def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
@@ -198,7 +210,7 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
 
 
 def _section_name(section: object) -> str:
-    return "model" if isinstance(section, ModelConfig) else "train"
+    return type(section).__name__.removesuffix("Config").lower()
 
 
 def _check_choice(section: object, name: str, choices: Any) -> None:
@@ -216,31 +228,28 @@ def _check_range(section: object, name: str, low: float, high: float) -> None:
         )
 
 
-# Sixteenth-note, minor-third patches on three scales: a GPU.
+# For a GPU.
 _BASE = Config(
-    model=ModelConfig(
-        latent_dim=128, style_dim=256, patches_per_beat=4, patch_pitches=3, widths=(96, 192, 256), n_blocks=2
-    ),
+    model=ModelConfig(latent_dim=128, style_dim=256, width=512, track_width=128, n_blocks=8),
+    codec=CodecConfig(width=256, octave_width=64, latent_dim=32, n_voices=16, n_phrases=1_000_000),
     train=TrainConfig(
-        n_phrases=1_000_000,
-        batch_size=128,
-        learning_rate=2e-4,
-        final_learning_rate=5e-5,
-        n_samples=2048,
+        n_phrases=1_000_000, batch_size=128, learning_rate=2e-4, final_learning_rate=5e-5, n_samples=2048
     ),
 )
 
 PRESETS: dict[str, Config] = {
     # For tests: a few seconds.
     "tiny": Config(
-        model=ModelConfig(latent_dim=8, style_dim=8, widths=(8,), track_width=4, n_blocks=2),
-        train=TrainConfig(n_phrases=64, batch_size=4, min_tracks=1, n_samples=16, sample_every=32),
+        model=ModelConfig(latent_dim=8, style_dim=8, width=8, track_width=4, n_blocks=2, min_tracks=1),
+        codec=CodecConfig(latent_dim=4, width=8, octave_width=4, n_voices=3, n_phrases=64, measure_every=32),
+        train=TrainConfig(n_phrases=64, batch_size=4, n_samples=16, sample_every=32),
     ),
-    # One scale of one-beat, one-octave patches: 1-2 hours on 2 cores.
+    # For 2 cores.
     "cpu": Config(),
     "base": _BASE,
     "large": Config(
-        model=replace(_BASE.model, widths=(128, 256, 384)),
+        model=replace(_BASE.model, width=768, n_blocks=12),
+        codec=_BASE.codec,
         train=replace(_BASE.train, n_phrases=5_000_000, batch_size=256),
     ),
     # From a trained model on a few songs: slow changes, an average that keeps much of the start.

@@ -7,10 +7,11 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # tests run side by side; before numpy and torch are loaded
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from songs import TRIO, write_dataset
+from songs import TRIO, let_play, write_dataset
 
 from musegan.corpus.dataset import Dataset
 from musegan.music.spec import RollSpec
@@ -34,14 +35,16 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
 
     from musegan.composing.model_file import save_model
     from musegan.config import preset
+    from musegan.networks import Codec
     from musegan.training.phrases import sample_prior
     from musegan.training.processes import Processes
     from musegan.training.trainer import Trainer
 
     config = preset("tiny")
-    trainer = Trainer(dataset, config, Processes(torch.device("cpu")))
-    with torch.no_grad():
-        trainer.average.unfold.weight.mul_(20)
+    config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
+    torch.manual_seed(0)
+    codec = let_play(Codec(dataset.spec, config.codec))
+    trainer = Trainer(dataset, config, Processes(torch.device("cpu")), codec)
     prior = sample_prior(dataset, config, 8)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(trainer.as_model(prior), path)

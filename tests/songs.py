@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from musegan.corpus.packing import DatasetWriter, Song
 from musegan.midi.feel import FEEL_SUMS
 from musegan.music.pianoroll import NOTE, sort_notes
 from musegan.music.spec import RollSpec, TrackSpec
+
+if TYPE_CHECKING:
+    from musegan.networks import Codec
 
 TRIO = RollSpec(
     tracks=(
@@ -58,3 +62,16 @@ def write_dataset(path: Path, n_songs: int = 8, spec: RollSpec = TRIO) -> Datase
         for seed in range(n_songs):
             writer.add(make_song(seed, 6 + seed, spec))
     return Dataset(path)
+
+
+def let_play(codec: Codec) -> Codec:
+    """Make an untrained codec decode latents to some notes, neither silence nor everything."""
+    import torch
+
+    with torch.no_grad():
+        codec.decoder.usual.fill_(-3)
+        codec.decoder.usual[0] = -6  # no other pitch inhibits a drum
+        for head in (codec.decoder.pitched, codec.decoder.drums):
+            head.rhythm.weight.mul_(6)
+            head.pitch.weight.mul_(6)
+    return codec

@@ -52,6 +52,9 @@ class Shared:
         str | None, typer.Option(help="Times the usual number of notes: 0.5, or drums=2,bass=0.5.")
     ] = None
     rest: Annotated[list[str] | None, typer.Option(help="Bars in which a track is silent: drums:1-2.")] = None
+    progression: Annotated[
+        str | None, typer.Option(help="Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
+    ] = None
     style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
     key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
     snap: Annotated[bool, typer.Option("--snap", help="Move notes outside the key's scale to it.")] = False
@@ -252,6 +255,7 @@ def start(shared: Shared) -> tuple[Model, Wishes]:
         snap=shared.snap,
         density=densities(shared.density, model.spec.track_names),
         rests=rests(shared.rest),
+        progression=shared.progression,
         style=shared.style,
         tempo_qpm=shared.tempo,
     )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from musegan.training.loop import Progress
 
 
+SHOWN = ("codec_loss", "notes", "discriminator", "generator", "sign_rate", "r1")
+"""What the progress bar shows of the terms of a stage."""
+
 _SECONDS_A_LINE = 30.0  # between lines where there is no terminal to draw a bar on
 
 
@@ -34,7 +37,11 @@ def train(
     phrases: Annotated[int | None, typer.Option(help="Phrases to train on.", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Phrases per iteration.", min=1)] = None,
     init: Annotated[str | None, typer.Option(help="Model to start from: fine-tuning.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with the tables model and train.")] = None,
+    codec: Annotated[
+        Path | None,
+        typer.Option(help="Codec trained before: a run folder or its codec.safetensors.", exists=True),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with tables model, codec, train.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, like train.gamma=2.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
@@ -56,23 +63,30 @@ def train(
     if dry_run:
         typer.echo(json.dumps(chosen.to_dict(), indent=2))
         return
-    _run(dataset, run, chosen, device, resume, init, tensorboard)
+    _run(dataset, run, chosen, device, resume, init, codec, tensorboard)
 
 
 def _saved(run: Path) -> Config:
     """The settings that a run was started with."""
-    from musegan.config import Config
+    from musegan.config import SECTIONS, Config
     from musegan.errors import ConfigError
 
     try:
         values = json.loads((run / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{run} is not a run to resume: config.json cannot be read ({error})") from error
-    return Config.from_dict({section: values[section] for section in ("model", "train")})
+    return Config.from_dict({section: values[section] for section in SECTIONS if section in values})
 
 
 def _run(
-    dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
+    dataset: Path,
+    run: Path,
+    config: Config,
+    device: str,
+    resume: bool,
+    init: str | None,
+    codec: Path | None,
+    tensorboard: bool,
 ) -> None:
     from musegan.composing.library import find_model
     from musegan.composing.model_file import pick_device
@@ -89,28 +103,30 @@ def _run(
         device=pick_device(device),
         resume=resume,
         init=find_model(init) if init else None,
+        codec=codec,
         stop=lambda: bool(stopped),
     )
     writer = _tensorboard() if tensorboard else None
     log = None
     told = time.monotonic()
     with _bar() as bar:
-        task = bar.add_task("training", total=config.train.n_phrases, facts="")
+        task = bar.add_task("training", total=None, stage="", facts="")
         for step in steps:
-            bar.update(task, completed=step.phrases_seen, facts=_facts(step))
+            bar.update(
+                task, completed=step.phrases_seen, total=step.n_phrases, stage=step.stage, facts=_facts(step)
+            )
             if not bar.console.is_terminal and time.monotonic() - told >= _SECONDS_A_LINE:
-                say(f"{step.phrases_seen} of {config.train.n_phrases} phrases  {_facts(step)}")
+                say(f"{step.stage}, {step.phrases_seen} of {step.n_phrases} phrases  {_facts(step)}")
                 told = time.monotonic()
             if step.measures:
-                bar.console.print(
-                    f"{step.phrases_seen} phrases: score {step.measures['score']:.3f} (lower is better)"
-                )
+                score = f"score {step.measures['score']:.3f} (lower is better)"
+                bar.console.print(f"{step.stage}, {step.phrases_seen} phrases: {score}")
             for warning in step.warnings:
                 bar.console.print(f"warning: {warning}")
             if writer is not None:
                 log = log or writer(str(run / "tensorboard"))
                 for name, value in {**step.terms, **step.measures}.items():
-                    log.add_scalar(name, value, step.phrases_seen)
+                    log.add_scalar(f"{step.stage}/{name}", value, step.phrases_seen)
     if stopped:
         say(f"stopped and saved; go on with `musegan train {dataset} --run {run} --resume`")
     typer.echo(run / "model.safetensors")
@@ -121,6 +137,7 @@ def _bar() -> Bar:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
+        TextColumn("{task.fields[stage]}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -142,5 +159,5 @@ def _tensorboard() -> type[SummaryWriter]:
 
 def _facts(progress: Progress) -> str:
     terms = progress.terms
-    shown = {name: terms[name] for name in ("discriminator", "generator", "sign_rate", "r1") if name in terms}
+    shown = {name: terms[name] for name in SHOWN if name in terms}
     return f"{progress.phrases_per_second:.0f}/s  " + "  ".join(f"{k} {v:.3f}" for k, v in shown.items())

@@ -18,7 +18,7 @@ from musegan.composing.library import find_model
 from musegan.composing.model_file import ModelFile, load_model_file, pick_device
 from musegan.composing.threads import composing_threads
 from musegan.composing.windows import compose, draw_controls
-from musegan.composing.wishes import Wishes, controls_for, prior_rows, restrict
+from musegan.composing.wishes import Wishes, controls_for, key_wished, prior_rows, restrict, with_progression
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import Key, estimate_key, note_name
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
@@ -88,8 +88,10 @@ class Model(ModelFile):
                 "write one letter per section and give a number of bars that is a multiple"
             )
         rng = np.random.default_rng(wishes.seed)
-        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes))
+        key = key_wished(self, wishes)
+        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, replace(wishes, key=key)))
         controls = restrict(self, controls, tracks, wishes)
+        controls = with_progression(self, controls, wishes, self._shift(key))
         given, mask = self._nothing(n_bars)
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat, rng)
@@ -99,7 +101,7 @@ class Model(ModelFile):
             roll = self._close_loop(roll, controls, wishes)
         size = n_bars // len(form) if form else self.config.model.phrase_bars
         labels = form or [f"phrase {i + 1}" for i in range(-(-n_bars // size))]
-        key, roll = self._to_key(clean(roll, self.spec), controls, wishes)
+        key, roll = self._to_key(clean(roll, self.spec), controls, key, wishes)
         return Piece(
             roll=roll,
             spec=self.spec,
@@ -197,13 +199,16 @@ class Model(ModelFile):
         _check_bars(n_bars)
         ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
         rng = np.random.default_rng([a, b])
-        controls = restrict(self, draw_controls(self, rng, 1, n_bars, prior_rows(self, wishes)), None, wishes)
+        wished = key_wished(self, wishes)
+        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, replace(wishes, key=wished)))
+        controls = restrict(self, controls, None, wishes)
+        controls = with_progression(self, controls, wishes, self._shift(wished))
         given, mask = self._nothing(n_bars)
         pieces = []
         for share in shares:
             latents = ends[0].towards(ends[1], float(share))
             roll = self._compose(given, mask, controls, wishes, latents)
-            key, roll = self._to_key(clean(roll, self.spec), controls, wishes)
+            key, roll = self._to_key(clean(roll, self.spec), controls, wished, wishes)
             pieces.append(
                 Piece(roll=roll, spec=self.spec, tempo_qpm=wishes.tempo_qpm or 120.0, key=key, feel=self.feel)
             )
@@ -236,10 +241,11 @@ class Model(ModelFile):
         wishes = wishes or Wishes()
         self.spec.require_same(piece.spec, "the model", "the piece")
         material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
-        key = wishes.key or estimate_key(sounding_shares(material, self.spec))
-        shift = key.to_canonical if self._is_canonical else 0
+        key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
+        shift = self._shift(key)
         context = transpose(material, shift, self.spec)[None]
-        controls = controls_for(self, context, mask, must_play, replace(wishes, key=key))
+        controls = controls_for(self, context, mask, must_play, key, wishes)
+        controls = with_progression(self, controls, wishes, shift)
         composed = transpose(self._compose(context, mask[None], controls, wishes), -shift, self.spec)
         if wishes.snap:
             composed = snap_to_scale(composed, key.pitch_classes, self.spec)
@@ -264,9 +270,9 @@ class Model(ModelFile):
 
     # -- how ----------------------------------------------------------------------------------------------
 
-    @property
-    def _is_canonical(self) -> bool:
-        return self.config.train.transpose == "key"
+    def _shift(self, key: Key | None) -> int:
+        """Semitones that bring music in a key to where the networks know it."""
+        return key.to_canonical if key is not None and self.config.model.transpose == "key" else 0
 
     def _nothing(self, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         shape = (1, *self.spec.shape(n_bars))
@@ -298,13 +304,13 @@ class Model(ModelFile):
         return rolls[0]
 
     def _to_key(
-        self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes
+        self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
     ) -> tuple[Key, NDArray[np.uint8]]:
         """Move a piece composed from nothing to the key that is wished for."""
-        key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
-        if wishes.key is not None:
-            shift = (wishes.key.tonic - key.tonic + 6) % 12 - 6
-            roll, key = transpose(roll, shift, self.spec), wishes.key
+        if key is None:
+            key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
+        else:
+            roll = transpose(roll, -self._shift(key), self.spec)
         if wishes.snap:
             roll = snap_to_scale(roll, key.pitch_classes, self.spec)
         return key, roll
@@ -318,13 +324,13 @@ class Model(ModelFile):
         repeat: Repeat,
         rng: np.random.Generator,
     ) -> NDArray[np.uint8]:
-        """Compose section by section; letters that return reuse latents, play grid and rhythm section."""
+        """Compose section by section; letters that return reuse latents, controls and rhythm section."""
         size = n_bars // len(form)
         given, mask = self._nothing(n_bars)
         firsts: dict[str, int] = {}
         letters: dict[str, Latents] = {}
         latents: Latents | None = None
-        play = controls.play.copy()
+        order = np.arange(n_bars)  # the bar whose controls each bar has
         kept = self._rhythm_section()
         for index, letter in enumerate(form):
             begin, end = index * size, (index + 1) * size
@@ -334,10 +340,10 @@ class Model(ModelFile):
                 rows = list(range(self.spec.n_tracks)) if repeat == "exact" else kept
                 given[:, rows, begin:end] = given[:, rows, first : first + size]
                 mask[:, rows, begin:end] = True
-                play[:, :, begin:end] = play[:, :, first : first + size]
+                order[begin:end] = order[first : first + size]
                 own = own.towards(self._latents(rng, size), 0.3)
             latents = own if latents is None else latents.join(own)
-            so_far = replace(controls, play=play[:, :, :end])
+            so_far = controls.bars(order[:end])
             given[:, :, :end] = self._compose(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
             mask[:, :, :end] = True
         return given[0]

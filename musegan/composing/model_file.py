@@ -22,14 +22,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from musegan.config import Config
+from musegan.config import CodecConfig, Config
+from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.files import replacing
 from musegan.music.spec import RollSpec
-from musegan.networks import Discriminator, Generator
+from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 1"
+FORMAT = "musegan model 2"
+CODEC_FORMAT = "musegan codec 2"
+OLD_FORMATS = {
+    "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew"
+}
 DEFAULT_MODEL = "band"
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -41,6 +46,7 @@ class ModelFile:
 
     spec: RollSpec
     config: Config
+    codec: Codec
     generator: Generator
     discriminator: Discriminator
     feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
@@ -54,7 +60,7 @@ class ModelFile:
 
 def save_model(model: ModelFile, path: Path) -> None:
     """Write a model file, all or nothing. Weights are stored as float16, which is all that composing needs."""
-    networks = {"generator": model.generator, "discriminator": model.discriminator}
+    networks = {"codec": model.codec, "generator": model.generator, "discriminator": model.discriminator}
     tensors = {
         f"{kind}.{name}": value.half()
         for kind, net in networks.items()
@@ -84,8 +90,7 @@ def load_model_file(path: Path, device: torch.device) -> ModelFile:
         prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
         for name, network in networks.items():
             load_weights(network, tensors, name)
-            place(network, device)
-            network.eval().requires_grad_(False)
+            network.to(device).eval().requires_grad_(False)
         model = ModelFile(
             spec=spec,
             config=config,
@@ -116,7 +121,12 @@ _DAMAGE = (
 
 def _networks(spec: RollSpec, config: Config) -> dict[str, Any]:
     """The networks of a model, by their names in `ModelFile`."""
-    return {"generator": Generator(spec, config.model), "discriminator": Discriminator(spec, config.model)}
+    codec = Codec(spec, config.codec)
+    return {
+        "codec": codec,
+        "generator": Generator(codec, config.model),
+        "discriminator": Discriminator(codec, config.model),
+    }
 
 
 class _Limited(TorchFunctionMode):
@@ -151,7 +161,8 @@ def _check_shapes(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
 
 def _check_values(model: ModelFile) -> None:
     """Raise `ValueError` where weights, feel or prior cannot be composed with."""
-    for kind, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+    networks = {"codec": model.codec, "generator": model.generator, "discriminator": model.discriminator}
+    for kind, network in networks.items():
         for name, value in network.state_dict().items():
             if not torch.isfinite(value).all():
                 raise ValueError(f"{kind}.{name} holds values that are not numbers")
@@ -162,9 +173,32 @@ def _check_values(model: ModelFile) -> None:
         raise ValueError("its prior of controls does not fit")
 
 
-def place(network: nn.Module, device: torch.device) -> None:
-    """Move a network to a device, its convolutions in the memory order that is fastest there."""
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def save_codec(codec: Codec, config: Config, path: Path) -> None:
+    """Write a codec by itself, all or nothing."""
+    tensors = {f"codec.{name}": value for name, value in codec.state_dict().items()}
+    spec = codec.grid.spec
+    save_tensors(tensors, path, {"format": CODEC_FORMAT, "spec": spec.to_dict(), "config": config.to_dict()})
+
+
+def load_codec(path: Path, dataset: Dataset) -> tuple[Codec, CodecConfig]:
+    """Read a codec that fits a dataset: its file, or the run folder that it is in.
+
+    Raises `ModelError` when it is missing or damaged, `ConfigError` when it is for other music.
+    """
+    path = path / "codec.safetensors" if path.is_dir() else path
+    description = read_description(path, CODEC_FORMAT)
+    try:
+        spec = RollSpec.from_dict(description["spec"])
+        config = Config.from_dict({"codec": description["config"]["codec"]}).codec
+    except _DAMAGE as error:
+        raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
+    spec.require_same(dataset.spec, f"the codec {path}", f"the dataset {dataset.path}")
+    codec = Codec(spec, config)
+    try:
+        load_weights(codec, load_file(path), "codec")
+    except _DAMAGE as error:
+        raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
+    return codec.eval().requires_grad_(False), config
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
@@ -194,6 +228,8 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ModelError(f"{path} is not a musegan file or is damaged: {error}") from error
     kind = description.get("format") if isinstance(description, dict) else None
+    if kind in OLD_FORMATS:
+        raise ModelError(f"{path} was {OLD_FORMATS[kind]}")
     if kind != expected:
         raise ModelError(f"{path} is a {kind!r}; a {expected!r} is needed")
     return description
@@ -211,7 +247,7 @@ def describe_model(path: Path) -> dict[str, Any]:
     except _DAMAGE as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     with safe_open(path, framework="numpy") as file:
-        networks = {"generator": 0, "discriminator": 0}
+        networks = {"codec": 0, "generator": 0, "discriminator": 0}
         for name in file.keys():  # noqa: SIM118 - not a mapping
             network = name.partition(".")[0]
             if network in networks:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.model_file import ModelFile
 from musegan.networks import Latents, sample_latents
-from musegan.networks.controls import Controls, encode
+from musegan.networks.controls import Conditions, Controls
 
 
 def draw_controls(
@@ -31,21 +31,20 @@ def draw_controls(
     rows : (row,), int64, optional
         The entries of the prior to draw from; all when left out.
     """
-    prior, phrase = model.prior, min(model.config.model.phrase_bars, model.prior.play.shape[2])
+    prior, phrase = model.prior, min(model.config.model.phrase_bars, model.prior.n_bars)
     drawn = rng.choice(np.arange(len(prior.key)) if rows is None else rows, batch_size)
-    enough = min(model.config.train.min_tracks, model.spec.n_tracks)
-    plays = []
-    for row in drawn:
-        section = prior.play[row]
-        heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(section.shape[1] - phrase + 1)]
-        first = int(rng.choice(np.flatnonzero(np.array(heard) >= min(enough, max(heard)))))
-        grid = section[:, first:]
-        while grid.shape[1] < n_bars:
-            grid = np.concatenate([grid, prior.play[rng.integers(len(prior.play))]], axis=1)
-        plays.append(grid[:, :n_bars])
-    return Controls(
-        play=np.stack(plays), key=prior.key[drawn], density=prior.density[drawn], style=prior.style[drawn]
-    )
+    enough = min(model.config.model.min_tracks, model.spec.n_tracks)
+    firsts = []
+    for section in prior.play[drawn]:
+        heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(prior.n_bars - phrase + 1)]
+        firsts.append(int(rng.choice(np.flatnonzero(np.array(heard) >= min(enough, max(heard))))))
+    controls = prior.pieces(drawn)
+    size = min(n_bars, prior.n_bars - max(firsts))
+    drawn_controls = controls.bars(np.array(firsts)[:, None] + np.arange(size))
+    while drawn_controls.n_bars < n_bars:
+        more = prior.pieces(rng.choice(len(prior.key), batch_size)) if rows is None else controls
+        drawn_controls = drawn_controls.join(more)
+    return drawn_controls.bars(np.arange(n_bars))
 
 
 def compose(
@@ -115,15 +114,14 @@ def _compose(
         rolls = np.pad(rolls, ((0, 0), (0, 0), (0, extra), (0, 0), (0, 0)))
         controls = controls.bars(np.arange(n_bars + extra) % n_bars)
         latents = latents.bars([i % n_bars for i in range(n_bars + extra)])
-    known = np.pad(mask, ((0, 0), (0, 0), (0, extra)))
+    conditions = Conditions(mask=np.pad(mask, ((0, 0), (0, 0), (0, extra))), controls=controls)
+    known = conditions.mask
     scores = []
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
-        part_controls = controls.bars(np.arange(window.start, window.stop))
-        part = complete(
-            model, latents.bars(window), rolls[:, :, window], known[:, :, window], part_controls, temperature
-        )
+        part_conditions = conditions.bars(np.arange(window.start, window.stop))
+        part = complete(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
         if scored:
-            scores.append(_score(model, part, known[:, :, window], part_controls))
+            scores.append(_score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
         known[:, :, new] = True
     return rolls[:, :, :n_bars], np.mean(scores, axis=0) if scores else np.zeros(len(rolls))
@@ -163,30 +161,22 @@ def complete(
     model: ModelFile,
     latents: Latents,
     given: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
-    controls: Controls,
+    conditions: Conditions,
     temperature: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Compose what is not given of one window, in one pass; arguments and result as in `compose`."""
-    device = model.device
+    device, grid = model.device, model.generator.grid
     patches = model.generator(
         latents.scaled(temperature).to(device),
-        model.generator.grid.fold(torch.from_numpy(given).to(device)),
-        torch.from_numpy(mask).to(device, torch.float32),
-        _features(model, mask, controls),
-        torch.from_numpy(controls.play).to(device, torch.float32),
+        grid.fold(torch.from_numpy(given).to(device)),
+        conditions.cues(len(model.config.model.styles), device),
     )
-    composed = model.generator.grid.unfold(patches).cpu().numpy()
-    return np.where(mask[..., None, None], given, composed)
+    composed = grid.unfold(patches).cpu().numpy()
+    return np.where(conditions.mask[..., None, None], given, composed)
 
 
 @torch.inference_mode()
-def _score(
-    model: ModelFile, rolls: NDArray[np.uint8], mask: NDArray[np.bool_], controls: Controls
-) -> NDArray[np.float64]:
+def _score(model: ModelFile, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
+    cues = conditions.cues(len(model.config.model.styles), model.device)
     patches = model.generator.grid.fold(torch.from_numpy(rolls).to(model.device))
-    return model.discriminator(patches, _features(model, mask, controls)).double().cpu().numpy()
-
-
-def _features(model: ModelFile, mask: NDArray[np.bool_], controls: Controls) -> torch.Tensor:
-    return torch.from_numpy(encode(controls, mask, len(model.config.model.styles))).to(model.device)
+    return model.discriminator(patches, cues).double().cpu().numpy()

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from musegan.composing.model_file import ModelFile
 from musegan.composing.windows import draw_controls
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, key_scores
-from musegan.music.pianoroll import sounding_shares
-from musegan.networks.controls import PLAY, REST, Controls
+from musegan.music.chords import harmony_plan, parse_progression, transpose_plan
+from musegan.music.harmony import Key, estimate_key, key_scores
+from musegan.music.pianoroll import ONSET, sounding_shares
+from musegan.music.spec import RollSpec
+from musegan.networks.controls import PLAY, REST, Controls, measure_groove, measure_register
+
+PHRASE_BARS = 4  # bars after which the chords of given material come again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,7 @@ class Wishes:
     snap: bool = False  # move the notes outside the key's scale to it
     density: Mapping[str, float] | None = None  # times the usual number of notes, by track name
     rests: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track is silent
+    progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
     style: str | None = None  # label of the training corpus
     tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
 
@@ -59,33 +64,110 @@ def restrict(model: ModelFile, controls: Controls, tracks: Sequence[str] | None,
         play[:, model.spec.track_index(name), list(bars)] = REST
     for name, factor in (wishes.density or {}).items():
         row = model.spec.track_index(name)
-        usual = float(np.nanmean(model.prior.density[model.prior.density[:, row] > 0, row]))
-        density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], usual)
+        density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], usual_density(model, row))
+    silent = (play == PLAY) & (density == 0)  # asked to play where the song that is followed rests
+    density[silent] = np.nan
     return replace(controls, play=play, density=density)
 
 
-def controls_for(
-    model: ModelFile, context: NDArray[np.uint8], mask: NDArray[np.bool_], must_play: Sequence[int], wishes: Wishes
-) -> Controls:
-    """Controls of a task on given material: its key, its densities, and the tracks that it has.
+def usual_density(model: ModelFile, row: int) -> float:
+    """Mean onsets of a track in the bars in which it has some, over the model's prior; 0 where it never has."""
+    found = model.prior.density[:, row]
+    return float(found[found > 0].mean()) if (found > 0).any() else 0.0
 
-    A track plays where it is composed unless what is given of it is silent.
+
+def with_progression(model: ModelFile, controls: Controls, wishes: Wishes, semitones: int) -> Controls:
+    """Controls with the chords that are wished for, moved by `semitones`, repeated to the end."""
+    if wishes.progression is None:
+        return controls
+    tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
+    tones, bass = transpose_plan(tones, bass, semitones)
+    shape = controls.tones.shape
+    return replace(
+        controls,
+        tones=np.broadcast_to(np.resize(tones, shape[1]), shape),
+        bass=np.broadcast_to(np.resize(bass, shape[1]), shape),
+    )
+
+
+def key_wished(model: ModelFile, wishes: Wishes) -> Key | None:
+    """The key that is wished for, or that of the progression; None where the user leaves it free."""
+    if wishes.key is not None or wishes.progression is None:
+        return wishes.key
+    tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
+    weights = np.where(np.arange(len(tones)) < model.spec.beats_per_bar, 2, 1)  # it begins at home, more often
+    sounding = (tones[:, None] >> np.arange(12) & 1) + (bass[:, None] == np.arange(12))
+    return estimate_key(weights @ sounding)
+
+
+def controls_for(
+    model: ModelFile,
+    context: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    must_play: Sequence[int],
+    key: Key,
+    wishes: Wishes,
+) -> Controls:
+    """Controls of a task on given material: its key, groove, chords, densities and registers, its tracks.
+
+    A track plays where it is composed unless what is given of it is silent. A bar in which nothing pitched is
+    given has the chords of the bar a phrase before it. Where nothing is given at all, the controls are those of a
+    real song.
+
+    Parameters
+    ----------
+    context : (1, track, bar, step, pitch), uint8
+        What is given, in the key that the networks know.
+    mask : (track, bar), bool
+    key : Key
+        Of the context.
     """
+    spec = model.spec
     rng = np.random.default_rng(wishes.seed)
-    controls = draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, wishes))
+    drawn = draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(wishes, key=key)))
     sounds = context[0].any((2, 3))
     plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
-    plays |= np.isin(np.arange(model.spec.n_tracks), must_play)
-    n_onsets = (context[0] == 2).sum((1, 2, 3))
-    n_played = (sounds & mask).sum(1)
-    density = np.where(n_played > 0, n_onsets / np.maximum(n_played, 1), controls.density[0])
-    shares = sounding_shares(context[0], model.spec)
+    plays |= np.isin(np.arange(spec.n_tracks), must_play)
+    play = np.where(mask, np.where(sounds, PLAY, REST), np.where(plays, PLAY, REST)[:, None])
+    onsets = context == ONSET
+    shares = sounding_shares(context[0], spec)
+    groove, register = measure_groove(onsets, spec), measure_register(onsets, spec)
+    tones, bass = _chords_of(context, mask, drawn, spec)
     controls = replace(
-        controls,
-        play=np.where(mask, np.where(sounds, PLAY, REST), np.where(plays, PLAY, REST)[:, None])[None].astype(
-            np.int8
-        ),
-        key=shares[None] if shares.any() else controls.key,
-        density=density[None].astype(np.float32),
+        drawn,
+        play=play[None].astype(np.int8),
+        density=_densities(onsets[0].sum((2, 3)), mask & sounds, mask, drawn.density[0])[None],
+        register=np.where(np.isnan(register), drawn.register, register),
+        key=shares[None] if shares.any() else drawn.key,
+        tones=tones,
+        bass=bass,
+        groove=groove if groove.any() else drawn.groove,
     )
     return restrict(model, controls, None, wishes)
+
+
+def _densities(
+    onsets: NDArray[np.int64], heard: NDArray[np.bool_], mask: NDArray[np.bool_], drawn: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Onsets a bar: as given, else the mean of the track's given bars that sound, else as drawn: (track, bar)."""
+    n_heard = heard.sum(1, keepdims=True)
+    usual = (onsets * heard).sum(1, keepdims=True) / np.maximum(n_heard, 1)
+    return np.where(mask, onsets, np.where(n_heard > 0, usual, drawn)).astype(np.float32)
+
+
+def _chords_of(
+    context: NDArray[np.uint8], mask: NDArray[np.bool_], drawn: Controls, spec: RollSpec
+) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    """The chords of each beat: those of what is given, of the phrase before, or as drawn; each (1, beat)."""
+    tones, bass = drawn.tones.copy(), drawn.bass.copy()
+    found_tones, found_bass = harmony_plan(context, spec, scale=Key(0).pitch_classes)
+    pitched = ~np.array(spec.is_drum)
+    is_given = np.any(context[0][pitched].any((2, 3)) & mask[pitched], axis=0)
+    for bar in range(mask.shape[1]):
+        here = slice(bar * spec.beats_per_bar, (bar + 1) * spec.beats_per_bar)
+        before = slice(here.start - PHRASE_BARS * spec.beats_per_bar, here.stop - PHRASE_BARS * spec.beats_per_bar)
+        if is_given[bar]:
+            tones[:, here], bass[:, here] = found_tones[:, here], found_bass[:, here]
+        elif bar >= PHRASE_BARS and is_given[: bar - PHRASE_BARS + 1].any():
+            tones[:, here], bass[:, here] = tones[:, before], bass[:, before]
+    return tones, bass

@@ -13,9 +13,10 @@ from musegan import metrics
 from musegan.evaluation import longform
 from musegan.evaluation.candidates import PhraseSet
 from musegan.evaluation.tasks import TaskResult
-from musegan.metrics import Values, average, distance
+from musegan.metrics import Values, agreement, average, distance
 from musegan.metrics.features import Scaler, feature_matrix, mix_tracks, phrase_features
 from musegan.metrics.originality import Nearest
+from musegan.music.chords import harmony_plan
 from musegan.music.spec import RollSpec
 
 REAL, REAL_REAL, MIXED = "real", "real-real", "mixed tracks"
@@ -90,6 +91,14 @@ def harmony_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     scores = {Measure("phrases", "TD", "all"): _means(columns[:, None], phrases.groups, seed)[0]}
     for pair, value in zip(pairs, _means(columns, phrases.groups, seed), strict=True):
         scores[Measure("phrases", "TD", pair)] = value
+    pitched = [index for index, is_drum in enumerate(spec.is_drum) if not is_drum]
+    for index in pitched if phrases.rolls.shape[2] > 1 else ():
+        alone = np.arange(spec.n_tracks)[None] == index
+        together = agreement.moves_together(phrases.rolls, alone, spec)
+        value = _means(together[:, None], phrases.groups, seed)[0]
+        scores[Measure("phrases", "moves with the others", spec.track_names[index])] = value
+    inside = agreement.on_chord(phrases.rolls, harmony_plan(phrases.rolls, spec)[0], spec)
+    scores[Measure("phrases", "on chord tones", "all")] = _means(inside[:, None], phrases.groups, seed)[0]
     return _defined(scores)
 
 
@@ -233,15 +242,16 @@ def similarity_curve(pieces: PhraseSet) -> Values:
 
 def task_scores(task: str, result: TaskResult, seed: int) -> Scores:
     """What `run_task` found."""
-    columns = np.stack([result.harmony, result.rhythm, result.diversity], axis=1)
-    harmony, rhythm, diversity = _means(columns, np.arange(len(columns)), seed)
+    columns = np.stack([result.harmony, result.rhythm, result.diversity, result.together], axis=1)
+    harmony, rhythm, diversity, together = _means(columns, np.arange(len(columns)), seed)
     scores: Scores = {
         Measure("tasks", f"{task}: harmony gained by context"): harmony,
         Measure("tasks", f"{task}: rhythm gained by context"): rhythm,
         Measure("tasks", f"{task}: diversity"): diversity,
+        Measure("tasks", f"{task}: moves with what is given"): together,
         Measure("tasks", f"{task}: given cells exact"): Value(float(result.is_exact)),
     }
-    return scores
+    return _defined(scores)
 
 
 def feature_names(spec: RollSpec) -> list[str]:

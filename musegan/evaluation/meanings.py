@@ -33,6 +33,8 @@ _BY_NAME = {
     "groove similarity": "How like the rhythms of all bars of a phrase are: 1 is the same.",
     "bar similarity": "Share of the notes that neighbouring bars have in common: 1 is a copy.",
     "TD": "How far apart the tracks are in harmony: low is together.",
+    "moves with the others": "How much better it fits the others where it is than shifted by bars: 0 is deaf.",
+    "on chord tones": "Share of the sounding time on tones of the chord that all tracks make.",
     "Frechet distance": "Distance of two clouds of phrases in 84 features, means and spreads: low is near.",
     "two-sample AUC": "How well a classifier tells the phrases from real ones: 0.5 not at all, 1 always.",
     "coverage": "Share of real phrases that have one of these near: low means kinds of music are missing.",
@@ -54,6 +56,7 @@ _BY_SECTION = {
 _BY_TASK = {
     "harmony gained by context": "How much nearer in harmony to what is given than to other music.",
     "rhythm gained by context": "How much more rhythm in common with what is given than with other music.",
+    "moves with what is given": "How much better new tracks fit given ones than if shifted by bars: 0 is deaf.",
     "diversity": "How unlike each other completions of the same music are: 0 is always the same.",
     "given cells exact": "Whether what is given comes back unchanged: 1 is yes.",
 }

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from musegan import metrics
 from musegan.evaluation.longform import bar_line_features
 from musegan.metrics import Rolls, Values, average
+from musegan.metrics.agreement import moves_together
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
@@ -30,6 +31,7 @@ class TaskResult:
     harmony: Values  # tonal distance to another context less that to its own: above 0 it listens
     rhythm: Values  # onset places in common with its own context less those with another: above 0 it listens
     diversity: Values  # mean Jaccard distance between two draws, 0 to 1; of real music, between two songs
+    together: Values  # how given and composed tracks move together; nan where no whole track is given
     is_exact: bool  # given cells came back bit for bit
 
 
@@ -112,8 +114,16 @@ def run_task(
         harmony=harmony,
         rhythm=-rhythm,
         diversity=_diversity(draws if compose else np.concatenate([draws, draws[other]], axis=1)),
+        together=average(_together(done, mask, spec).reshape(-1, n_draws), 1),
         is_exact=bool((done[mask] == given[mask]).all()),
     )
+
+
+def _together(rolls: Rolls, mask: Mask, spec: RollSpec) -> Values:
+    """`moves_together` of the tracks that are given as a whole with the others: (phrase,)."""
+    whole: Mask = np.all(mask, axis=-1)
+    found = moves_together(rolls, whole, spec)
+    return np.where(whole.any(-1) & (whole == mask.any(-1)).all(-1), found, np.nan)
 
 
 def _diversity(draws: NDArray[np.bool_]) -> Values:

@@ -6,10 +6,13 @@ that fits the notes and changes seldom, more readily on bar lines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.harmony import Key, estimate_key
+from musegan.errors import ConfigError
+from musegan.music.harmony import Key, estimate_key, parse_note
 from musegan.music.pianoroll import sounding_shares
 from musegan.music.spec import RollSpec
 
@@ -29,6 +32,34 @@ KINDS: dict[str, tuple[int, ...]] = {
 }
 """Semitones over the root, by what is written after it."""
 
+_SPELLINGS = {
+    **dict.fromkeys(("maj", "M"), ""),
+    **dict.fromkeys(("min", "-"), "m"),
+    **dict.fromkeys(("o", "°"), "dim"),
+    "+": "aug",
+    "sus": "sus4",
+    **dict.fromkeys(("M7", "Δ", "Δ7", "^7"), "maj7"),
+    **dict.fromkeys(("min7", "-7"), "m7"),
+    **dict.fromkeys(("ø", "ø7", "-7b5", "min7b5"), "m7b5"),
+    **dict.fromkeys(("o7", "°7"), "dim7"),
+}
+"""Other ways to write the kinds."""
+
+WRITTEN_KINDS: dict[str, tuple[int, ...]] = {
+    **KINDS,
+    "5": (0, 7),
+    "6": (0, 4, 7, 9),
+    "m6": (0, 3, 7, 9),
+    "sus2": (0, 2, 7),
+    "7sus4": (0, 5, 7, 10),
+    "add9": (0, 2, 4, 7),
+    "9": (0, 2, 4, 7, 10),
+    "m9": (0, 2, 3, 7, 10),
+    "maj9": (0, 2, 4, 7, 11),
+    "mmaj7": (0, 3, 7, 11),
+}
+"""The kinds that a progression may have; the first are those that are found in music."""
+
 # Chosen by benchmarks/chords.py.
 _FOREIGN = 0.7  # what a note outside the chord costs, where one inside brings 1
 _MISSING = 0.45  # what a note of the chord costs that is not heard
@@ -37,6 +68,16 @@ _UNUSUAL = {"aug": 0.4, "sus4": 0.5, "maj7": 0.3, "dim7": 0.1}  # kinds that pas
 _CHANGE = 0.35  # what a change of the chord costs inside a bar; half as much on the bar line
 _FIRST_HALF = 2.0  # weight of the first half of a beat; the second has more passing notes
 _SILENT = len(KINDS) * 12  # index of no chord, after the chords by kind and root
+_UNHEARD = 0.04  # a pitch class with a smaller share is not heard
+_NO_FIT = 0.3  # when the best chord of a half bar fits less, its plan is what sounds
+_OUTSIDE = 0.1  # what a tone of a chord costs that is outside the scale
+_SOUNDS = 0.12  # share from which a pitch class belongs to such a plan
+
+_ROOTS = np.tile(np.arange(12), len(KINDS))  # (chord,)
+_CHORD_TONES = np.array(  # (chord, 12)
+    [np.isin((np.arange(12) - root) % 12, tones) for tones in KINDS.values() for root in range(12)], float
+)
+_RARITY = np.repeat([_UNUSUAL.get(name, 0.0) for name in KINDS], 12)  # (chord,)
 
 
 def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = None) -> list[tuple[int, str]]:
@@ -62,6 +103,46 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
     return [(beat, _symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
 
 
+def harmony_plan(
+    rolls: NDArray[np.uint8], spec: RollSpec, scale: Sequence[int] = range(12)
+) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    """The chord of every half bar (every bar where the beats are odd), told for each of its beats.
+
+    A quick reading for training: each half bar by itself. Where no chord fits, the tones are those that sound.
+
+    Parameters
+    ----------
+    rolls : (batch, track, bar, step, pitch), uint8
+    scale : list of int
+        Pitch classes that are expected: where few notes sound, chords of these are preferred.
+
+    Returns
+    -------
+    tones : (batch, beat), int16
+        Pitch classes of the chord as bits, bit 0 is C; 0 where nothing sounds.
+    bass : (batch, beat), int8
+        Pitch class of its lowest note, -1 where nothing sounds.
+    """
+    per_slot = spec.beats_per_bar // 2 if spec.beats_per_bar % 2 == 0 else spec.beats_per_bar
+    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
+    n_slots = rolls.shape[2] * spec.beats_per_bar // per_slot
+    heard = (rolls[:, pitched] > 0).reshape(len(rolls), len(pitched), n_slots, -1, spec.n_pitches)
+    classes = np.eye(12)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+    sounding = heard.sum((1, 3)) @ classes
+    total = sounding.sum(-1, keepdims=True)
+    shares = np.divide(sounding, total, out=np.zeros_like(sounding), where=total > 0)
+    steps = heard.any(1)  # (batch, slot, step, pitch)
+    lowest = classes[steps.argmax(-1)] * steps.any(-1, keepdims=True)
+    bass = np.where(total[..., 0] > 0, lowest.sum(2).argmax(-1), -1)
+    fit = _fit(shares, bass)
+    fit[..., :_SILENT] -= _OUTSIDE * _CHORD_TONES[:, ~np.isin(np.arange(12), scale)].sum(1)
+    best = fit.argmax(-1)
+    chords = np.concatenate([_CHORD_TONES, np.zeros((1, 12))])[best] > 0
+    is_loose = (np.take_along_axis(fit, best[..., None], -1) < _NO_FIT) & (total > 0)
+    tones = np.where(is_loose, shares >= _SOUNDS, chords) @ (1 << np.arange(12))
+    return tones.astype(np.int16).repeat(per_slot, axis=1), bass.astype(np.int8).repeat(per_slot, axis=1)
+
+
 def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Share of the sound of each beat that each pitch class has, (beat, 12), and the pitch class of the lowest
     note that sounds longest in it, (beat,), -1 for silence."""
@@ -83,24 +164,91 @@ def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64]
 
 
 def _fit(shares: NDArray[np.float64], bass: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How well each chord fits each beat: (beat, chord), kind by kind, each from C up, then no chord."""
-    fit = np.zeros((len(shares), _SILENT + 1))
-    for number, (name, tones) in enumerate(KINDS.items()):
-        for root in range(12):
-            chord = [(root + tone) % 12 for tone in tones]
-            inside = shares[:, chord].sum(1)
-            missing = (shares[:, chord] < 0.04).sum(1)
-            fit[:, number * 12 + root] = (
-                inside
-                - _FOREIGN * (1 - inside)
-                - _MISSING * missing
-                + _BASS * (bass == root)
-                - _UNUSUAL.get(name, 0.0)
-            )
+    """How well each chord fits each stretch: (..., chord), kind by kind, each from C up, then no chord.
+
+    Parameters
+    ----------
+    shares : (..., 12)
+        Of the sound of the stretch, by pitch class.
+    bass : (...)
+        Pitch class of the lowest note, -1 for silence.
+    """
+    inside = shares @ _CHORD_TONES.T
+    fit = np.empty((*bass.shape, _SILENT + 1))
+    fit[..., :_SILENT] = (
+        inside
+        - _FOREIGN * (1 - inside)
+        - _MISSING * ((shares < _UNHEARD) @ _CHORD_TONES.T)
+        + _BASS * (bass[..., None] == _ROOTS)
+        - _RARITY
+    )
     is_silent = bass < 0
     fit[is_silent] = 0.0
-    fit[:, _SILENT] = np.where(is_silent, 0.5, -2.0)
+    fit[..., _SILENT] = np.where(is_silent, 0.5, -2.0)
     return fit
+
+
+def parse_progression(text: str, beats_per_bar: int) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    """Read chords like ``C Am F G``, a bar each; with bar lines, ``C Am | F G``, the chords of a bar share it.
+
+    A chord is a root, a kind (of `WRITTEN_KINDS`) and, after a slash, another bass; ``N.C.`` is no
+    chord. Where the beats of a bar do not divide evenly, the first chords last longer.
+
+    Returns
+    -------
+    tones : (beat,), int16
+        Pitch classes of the chord as bits, bit 0 is C; 0 for no chord.
+    bass : (beat,), int8
+        Pitch class of its lowest note, -1 for no chord.
+
+    Raises
+    ------
+    ConfigError
+        A chord cannot be read, or a bar has none or more than it has beats.
+    """
+    bars = [bar.split() for bar in text.split("|")] if "|" in text else [[chord] for chord in text.split()]
+    bars = [bar for index, bar in enumerate(bars) if bar or 0 < index < len(bars) - 1]
+    if not bars or not all(0 < len(bar) <= beats_per_bar for bar in bars):
+        raise ConfigError(
+            f"{text!r} is not a progression; write chords like C Am F G, a bar each, or C Am | F G with bar lines "
+            f"and at most {beats_per_bar} chords a bar"
+        )
+    chords = []
+    for bar in bars:
+        places = np.arange(beats_per_bar) * len(bar) // beats_per_bar
+        chords += [_parse_chord(bar[place]) for place in places]
+    tones, bass = zip(*chords, strict=True)
+    return np.array(tones, np.int16), np.array(bass, np.int8)
+
+
+def _parse_chord(text: str) -> tuple[int, int]:
+    """Tones as bits and bass of a chord symbol."""
+    if text.upper().rstrip(".") in ("N.C", "NC"):
+        return 0, -1
+    symbol, slash, over = text.partition("/")
+    root, kind = parse_note(symbol)
+    bass, rest = parse_note(over) if slash else (root, "")
+    tones = WRITTEN_KINDS.get(_SPELLINGS.get(kind, kind))
+    if root is None or bass is None or rest or tones is None:
+        known = ", ".join(f"C{kind}" for kind in WRITTEN_KINDS)
+        raise ConfigError(
+            f"{text!r} is not a chord; write it like {known}, with a slash for another bass, or N.C."
+        )
+    bits = sum(1 << (root + tone) % 12 for tone in tones) | 1 << bass
+    return bits, bass
+
+
+def transpose_plan(
+    tones: NDArray[np.int16], bass: NDArray[np.int8], semitones: int
+) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    """Chords, as `harmony_plan` gives them, moved by `semitones`; what is free or silent stays so."""
+    semitones %= 12
+    wide = np.maximum(tones, 0).astype(np.int64)
+    moved = (wide << semitones | wide >> (12 - semitones)) & 0xFFF
+    return (
+        np.where(tones > 0, moved, tones).astype(np.int16),
+        np.where(bass >= 0, (bass + semitones) % 12, bass).astype(np.int8),
+    )
 
 
 def _best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64]:

@@ -69,16 +69,21 @@ class Key:
     @classmethod
     def parse(cls, text: str) -> Key:
         """Read ``C``, ``Am``, ``F# minor``, ``Bb major``. Raises `ConfigError`."""
-        words = text.strip().replace("♯", "#").replace("♭", "b")
-        letter, rest = words[:1].upper(), words[1:]
-        tonic = _LETTERS.get(letter)
-        while rest[:1] in ("#", "b") and tonic is not None:
-            tonic, rest = (tonic + (1 if rest[0] == "#" else -1)) % 12, rest[1:]
+        tonic, rest = parse_note(text.strip())
         mode = rest.strip()
         is_minor = mode == "m" or mode.lower() in ("min", "minor")
         if tonic is None or not (is_minor or mode.lower() in ("", "maj", "major") or mode == "M"):
             raise ConfigError(f"{text!r} is not a key; write it like C, Am, 'F# minor' or 'Bb major'")
         return cls(tonic, is_minor)
+
+
+def parse_note(text: str) -> tuple[int | None, str]:
+    """The pitch class that a text like ``F#m7`` begins with, None for none, and what follows."""
+    words = text.replace("♯", "#").replace("♭", "b")
+    note, rest = _LETTERS.get(words[:1].upper()), words[1:]
+    while rest[:1] in ("#", "b") and note is not None:
+        note, rest = (note + (1 if rest[0] == "#" else -1)) % 12, rest[1:]
+    return note, rest
 
 
 def key_scores(pitch_classes: NDArray) -> NDArray[np.float64]:

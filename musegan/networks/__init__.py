@@ -1,8 +1,9 @@
-"""The generator and the discriminator: mirror images built from the same layers."""
+"""The codec, the generator that composes its latents, and the discriminator."""
 
+from musegan.networks.codec import Codec
 from musegan.networks.discriminator import Discriminator
 from musegan.networks.generator import Generator
 from musegan.networks.latents import Latents, sample_latents
 from musegan.networks.patches import PatchGrid
 
-__all__ = ["Discriminator", "Generator", "Latents", "PatchGrid", "sample_latents"]
+__all__ = ["Codec", "Discriminator", "Generator", "Latents", "PatchGrid", "sample_latents"]

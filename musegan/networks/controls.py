@@ -1,18 +1,25 @@
-"""What a piece is asked to be: who plays when, key, density, style. Each can be left free.
+"""What a piece is asked to be: who plays when, how densely and how high, key, chords, groove, style.
 
-The networks see controls and mask together as one row of features per bar.
+Each can be left free. `Conditions` are controls together with the mask of what is given: all that the networks
+are told, as `Cues`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from musegan.music.chords import harmony_plan
 from musegan.music.pianoroll import ONSET
+from musegan.music.spec import RollSpec
 
 PLAY, FREE, REST = 1, 0, -1
+MIDDLE_PITCH = 60  # MIDI number that registers are told from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,39 +27,86 @@ class Controls:
     """Controls of a batch of pieces."""
 
     play: NDArray[np.int8]  # (batch, track, bar): 1 plays, -1 rests, 0 free
+    density: NDArray[np.float32]  # (batch, track, bar): onsets in the bar; nan is free
+    register: NDArray[np.float32]  # (batch, track): mean MIDI number of the notes; nan is free
     key: NDArray[np.float32]  # (batch, 12): share of each pitch class, C = 0, sums to 1; all 0 is free
-    density: NDArray[np.float32]  # (batch, track): onsets per bar in which the track plays; nan is free
+    tones: NDArray[np.int16]  # (batch, beat): pitch classes of the chord, bit 0 is C; 0 no chord, -1 free
+    bass: NDArray[np.int8]  # (batch, beat): pitch class of the chord's lowest note; -1 free
+    groove: NDArray[np.float32]  # (batch, step of the beat): share of onsets at each, sums to 1; all 0 is free
     style: NDArray[np.int64]  # (batch,): index of the style label; -1 is free
 
     @classmethod
-    def free(cls, batch_size: int, n_tracks: int, n_bars: int) -> Controls:
+    def free(cls, batch_size: int, spec: RollSpec, n_bars: int) -> Controls:
         """Nothing asked for."""
+        n_tracks, n_beats = spec.n_tracks, n_bars * spec.beats_per_bar
         return cls(
             play=np.zeros((batch_size, n_tracks, n_bars), np.int8),
+            density=np.full((batch_size, n_tracks, n_bars), np.nan, np.float32),
+            register=np.full((batch_size, n_tracks), np.nan, np.float32),
             key=np.zeros((batch_size, 12), np.float32),
-            density=np.full((batch_size, n_tracks), np.nan, np.float32),
+            tones=np.full((batch_size, n_beats), -1, np.int16),
+            bass=np.full((batch_size, n_beats), -1, np.int8),
+            groove=np.zeros((batch_size, spec.steps_per_beat), np.float32),
             style=np.full(batch_size, -1, np.int64),
         )
 
+    @property
+    def n_bars(self) -> int:
+        return self.play.shape[2]
+
     def bars(self, bars: NDArray[np.int64]) -> Controls:
-        """The controls of some bars."""
-        return replace(self, play=self.play[:, :, bars])
+        """The controls of some bars: ``(bar,)``, or ``(batch, bar)`` for other bars in every piece."""
+        bars = np.broadcast_to(bars, (len(self.play), bars.shape[-1]))
+        per_bar = self.tones.shape[1] // self.n_bars
+        beats = (bars[..., None] * per_bar + np.arange(per_bar)).reshape(len(bars), -1)
+        return replace(
+            self,
+            play=np.take_along_axis(self.play, bars[:, None], axis=2),
+            density=np.take_along_axis(self.density, bars[:, None], axis=2),
+            tones=np.take_along_axis(self.tones, beats, axis=1),
+            bass=np.take_along_axis(self.bass, beats, axis=1),
+        )
+
+    def join(self, other: Controls) -> Controls:
+        """These controls and then, in time, those of `other`, in the key, register, groove and style of these."""
+        return replace(
+            self,
+            play=np.concatenate([self.play, other.play], axis=2),
+            density=np.concatenate([self.density, other.density], axis=2),
+            tones=np.concatenate([self.tones, other.tones], axis=1),
+            bass=np.concatenate([self.bass, other.bass], axis=1),
+        )
 
     def pieces(self, index: slice | NDArray[np.int64]) -> Controls:
         """The controls of some pieces of the batch."""
         return Controls(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
-    def dropped(self, drop: NDArray[np.bool_]) -> Controls:
-        """A copy in which the controls are free that ``drop : (4, batch)`` marks: play, key, density, style."""
+    def dropped(self, drop: Mapping[str, NDArray[np.bool_]]) -> Controls:
+        """A copy in which the controls are free that ``drop[name] : (batch,)`` marks, for each of `DROPPED`."""
+
+        def free(name: str, values: NDArray, value: float) -> NDArray:
+            gone = drop[name].reshape(-1, *[1] * (values.ndim - 1))
+            return np.where(gone, value, values).astype(values.dtype)
+
         return Controls(
-            play=np.where(drop[0, :, None, None], FREE, self.play).astype(np.int8),
-            key=np.where(drop[1, :, None], 0, self.key).astype(np.float32),
-            density=np.where(drop[2, :, None], np.nan, self.density).astype(np.float32),
-            style=np.where(drop[3], -1, self.style),
+            play=free("play", self.play, FREE),
+            density=free("density", self.density, np.nan),
+            register=free("register", self.register, np.nan),
+            key=free("key", self.key, 0),
+            tones=free("chords", self.tones, -1),
+            bass=free("chords", self.bass, -1),
+            groove=free("groove", self.groove, 0),
+            style=free("style", self.style, -1),
         )
 
 
-def measure_controls(rolls: NDArray[np.uint8], key: NDArray[np.float32], style: NDArray[np.int64]) -> Controls:
+DROPPED = ("play", "density", "register", "key", "chords", "groove", "style")
+"""What `Controls.dropped` can leave free, each on its own."""
+
+
+def measure_controls(
+    rolls: NDArray[np.uint8], spec: RollSpec, key: NDArray[np.float32], style: NDArray[np.int64]
+) -> Controls:
     """The controls that real phrases answer to.
 
     Parameters
@@ -62,46 +116,122 @@ def measure_controls(rolls: NDArray[np.uint8], key: NDArray[np.float32], style: 
         Shares of the pitch classes in the whole song, transposed like the rolls.
     style : (batch,), int64
     """
-    plays = rolls.any((3, 4))
-    n_onsets = (rolls == ONSET).sum((2, 3, 4))
-    density = n_onsets / np.maximum(plays.sum(2), 1)
+    onsets = rolls == ONSET
+    tones, bass = harmony_plan(rolls, spec)
     return Controls(
-        play=np.where(plays, PLAY, REST).astype(np.int8),
+        play=np.where(rolls.any((3, 4)), PLAY, REST).astype(np.int8),
+        density=onsets.sum((3, 4)).astype(np.float32),
+        register=measure_register(onsets, spec),
         key=key.astype(np.float32),
-        density=density.astype(np.float32),
+        tones=tones,
+        bass=bass,
+        groove=measure_groove(onsets, spec),
         style=style,
     )
 
 
-def n_features(n_tracks: int, n_styles: int) -> int:
+def measure_register(onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.float32]:
+    """Mean MIDI number of the notes of each pitched track that has some, else nan: (batch, track), float32.
+
+    `onsets` is ``(batch, track, bar, step, pitch), bool``.
+    """
+    counts = onsets.sum((2, 3)).astype(np.float64)
+    total = np.where(spec.is_drum, 0, counts.sum(-1))
+    pitches = counts @ (spec.lowest_pitch + np.arange(spec.n_pitches))
+    return np.divide(pitches, total, out=np.full(total.shape, np.nan), where=total > 0).astype(np.float32)
+
+
+def measure_groove(onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.float32]:
+    """Share of the places with onsets that lie on each step of the beat: (batch, step of the beat), float32.
+
+    The grid that a piece is felt in shows here: sixteenths, triplets, a shuffle. A step at which a track starts
+    several notes counts once for that track. `onsets` is ``(batch, track, bar, step, pitch), bool``.
+    """
+    places = onsets.any(-1).reshape(len(onsets), -1, spec.steps_per_beat).sum(1)
+    return (places / np.maximum(places.sum(-1, keepdims=True), 1)).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """All that the networks are told of a batch of pieces: what is given, and what is asked for."""
+
+    mask: NDArray[np.bool_]  # (batch, track, bar): True is given
+    controls: Controls
+
+    def bars(self, bars: NDArray[np.int64]) -> Conditions:
+        """The conditions of some bars."""
+        return Conditions(mask=self.mask[:, :, bars], controls=self.controls.bars(bars))
+
+    def pieces(self, index: slice | NDArray[np.int64]) -> Conditions:
+        """The conditions of some pieces of the batch."""
+        return Conditions(mask=self.mask[index], controls=self.controls.pieces(index))
+
+    def cues(self, n_styles: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Cues:
+        """The conditions as the networks read them."""
+        mask, play = (torch.from_numpy(values).to(device, dtype) for values in (self.mask, self.controls.play))
+        tones = torch.from_numpy(_bits(self.controls.tones)).to(device, dtype)
+        features = torch.from_numpy(encode(self, n_styles)).to(device)
+        return Cues(mask=mask, play=play, tones=tones, features=features)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cues:
+    """Conditions as tensors."""
+
+    mask: Tensor  # (batch, track, bar): 1 is given
+    play: Tensor  # (batch, track, bar): 1 plays, -1 rests, 0 free
+    tones: Tensor  # (batch, beat, 12): 1 for the pitch classes of the chord; all 0 is free
+    features: Tensor  # (batch, beat, feature), see `encode`
+
+    def pieces(self, index: slice | Tensor) -> Cues:
+        """The cues of some pieces of the batch."""
+        return Cues(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
+
+
+def n_features(spec: RollSpec, n_styles: int) -> int:
     """Length of a row of `encode`."""
-    return 4 * n_tracks + 12 + n_styles
+    return 6 * spec.n_tracks + 12 + 25 + 1 + spec.steps_per_beat + n_styles
 
 
-def encode(controls: Controls, masks: NDArray[np.bool_], n_styles: int) -> NDArray[np.float32]:
-    """Features of every bar, as the networks see them.
-
-    Parameters
-    ----------
-    masks : (batch, track, bar), bool
-        True is given.
+def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
+    """Features of every beat, as the networks see them.
 
     Returns
     -------
-    (batch, bar, feature), float32
-        mask, play, "density is set", log density (each per track), key (12, centred), style (one-hot).
+    (batch, beat, feature), float32
+        mask, play, "density is set", log density, "register is set", register (each per track), key (12, centred),
+        "chord is set", chord tones (12), bass (12), "groove is set", groove, style (one-hot).
     """
-    batch_size, _, n_bars = masks.shape
-    is_set = ~np.isnan(controls.density)
-    log_density = np.where(is_set, np.log2(1 + np.nan_to_num(controls.density)) / 4, 0)
-    style = np.eye(n_styles + 1)[controls.style][:, :n_styles]
-    key = np.where(controls.key.any(-1, keepdims=True), 6 * controls.key - 0.5, 0)
-    whole = np.concatenate([is_set, log_density, key, style], axis=1)
-    return np.concatenate(
-        [
-            masks.transpose(0, 2, 1),
-            controls.play.transpose(0, 2, 1),
-            np.broadcast_to(whole[:, None], (batch_size, n_bars, whole.shape[1])),
-        ],
-        axis=2,
-    ).astype(np.float32)
+    mask, controls = conditions.mask, conditions.controls
+    n_pieces, n_beats = controls.tones.shape
+    per_bar = n_beats // controls.n_bars
+
+    def by_bar(values: NDArray) -> NDArray:  # (batch, track, bar)
+        return values.transpose(0, 2, 1).repeat(per_bar, axis=1)
+
+    def whole(values: NDArray) -> NDArray:  # (batch, value)
+        return np.broadcast_to(values[:, None], (n_pieces, n_beats, values.shape[-1]))
+
+    density, register = controls.density, controls.register
+    has_key, has_groove = (np.any(values, axis=-1, keepdims=True) for values in (controls.key, controls.groove))
+    parts = [
+        by_bar(mask),
+        by_bar(controls.play),
+        by_bar(~np.isnan(density)),
+        by_bar(np.log2(1 + np.nan_to_num(density)) / 4),
+        whole(~np.isnan(register)),
+        whole(np.nan_to_num((register - MIDDLE_PITCH) / 12)),
+        whole(np.where(has_key, 6 * controls.key - 0.5, 0)),
+        controls.tones[..., None] >= 0,
+        _bits(controls.tones),
+        np.arange(12) == controls.bass[..., None],
+        whole(np.asarray(has_groove)),
+        whole(2 * controls.groove),
+        whole(np.eye(n_styles + 1)[controls.style][:, :n_styles]),
+    ]
+    return np.concatenate(parts, axis=2, dtype=np.float32)
+
+
+def _bits(tones: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Pitch classes of chords as 0 and 1: ``(..., beat)`` -> ``(..., beat, 12)``; all 0 for free."""
+    return ((np.maximum(tones, 0)[..., None] >> np.arange(12)) & 1).astype(np.float32)

@@ -1,90 +1,74 @@
-"""The discriminator: a completed phrase, its mask and its controls in; one score per phrase out."""
+"""The discriminator: a completed phrase and its conditions in; one score per phrase out."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from musegan.config import ModelConfig
-from musegan.music.spec import RollSpec
-from musegan.networks.controls import n_features
-from musegan.networks.layers import (
-    GAIN,
-    Stage,
-    TrackLinear,
-    activate,
-    conv,
-    halve,
-    linear,
-    spread,
-    tracks_to_channels,
-)
-from musegan.networks.patches import PatchGrid
+from musegan.networks.codec import Codec
+from musegan.networks.controls import Cues, n_features
+from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 from musegan.networks.summaries import Summaries
 
-SUMMARY_WIDTH = 128  # units that read the summaries of a time
-HEAD_CHANNELS = 32  # channels in which the coarsest grid is read out
+OCTAVE_WIDTH = 16  # units that read an octave of a beat of a track
+SUMMARY_WIDTH = 128  # units that read what is heard of a beat
+HEAD_CHANNELS = 64  # channels of a beat that are read out
 HEAD_WIDTH = 128  # hidden units per bar
+CODEC_GAIN = 0.5  # of the codec's features beside the summaries
 
 
 class Discriminator(nn.Module):
     """Scores phrases; higher is more like real music.
 
-    Besides the patches it sees `Summaries` of them, which are hard to learn and matter to listeners.
+    Besides the patches it hears `Summaries` of them, which are hard to learn and matter to listeners, and what the
+    codec's encoder hears. The codec is frozen and no part of this module's weights.
     """
 
-    def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
+    def __init__(self, codec: Codec, config: ModelConfig) -> None:
         super().__init__()
-        self.grid = grid = PatchGrid(spec, config)
-        n_tracks, widths = spec.n_tracks, config.widths
-        self.fold = TrackLinear(n_tracks, grid.patch_size, config.track_width, gain=GAIN)
-        self.enter = conv(n_tracks * config.track_width, widths[0])
+        self._codec = (codec,)  # in a tuple, so that its weights stay its own
+        self.grid = grid = codec.grid
+        spec, width, n_controls = grid.spec, config.width, n_features(grid.spec, len(config.styles))
+        self.fold = TrackLinear(spec.n_tracks, grid.patch_size, OCTAVE_WIDTH, gain=GAIN)
+        self.enter = linear(spec.n_tracks * grid.n_registers * OCTAVE_WIDTH, width)
         self.summaries = Summaries(grid)
-        self.summary_in = linear(self.summaries.n_features, widths[0])
-        self.sum_up = linear(self.summaries.n_features, SUMMARY_WIDTH, gain=GAIN)
-        self.control_in = linear(n_features(n_tracks, len(config.styles)), widths[0])
-        self.stages = nn.ModuleList(
-            Stage(width, config.n_blocks, len(widths) * config.n_blocks, grid.patches_per_bar >> level)
-            for level, width in enumerate(widths)
-        )
-        self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
-        coarse = len(widths) - 1
-        places = (grid.patches_per_bar >> coarse) * (grid.n_registers >> coarse)
-        self.leave = conv(widths[-1], HEAD_CHANNELS, gain=GAIN)
-        per_bar = HEAD_CHANNELS * places + SUMMARY_WIDTH * grid.patches_per_bar
-        self.hidden = linear(per_bar, HEAD_WIDTH, gain=GAIN)
+        n_heard = self.summaries.n_features + spec.n_tracks * codec.config.width
+        self.heard_in = linear(n_heard, width)
+        self.sum_up = linear(n_heard, SUMMARY_WIDTH, gain=GAIN)
+        self.control_in = linear(n_controls, width)
+        self.control_up = linear(n_controls, SUMMARY_WIDTH)
+        self.trunk = Trunk(width, config.n_blocks, spec.beats_per_bar)
+        self.leave = linear(width, HEAD_CHANNELS, gain=GAIN)
+        self.hidden = linear((HEAD_CHANNELS + SUMMARY_WIDTH) * spec.beats_per_bar, HEAD_WIDTH, gain=GAIN)
         self.score = linear(HEAD_WIDTH, 1)
+
+    @property
+    def codec(self) -> Codec:
+        return self._codec[0]
 
     def frozen_when_finetuning(self) -> list[nn.Module]:
         """The layers nearest to the notes, which carry over to other corpora (FreezeD, Mo et al., 2020)."""
-        return [self.fold, self.enter, self.summary_in]
+        return [self.fold, self.enter, self.heard_in]
 
-    def forward(self, patches: Tensor, features: Tensor) -> Tensor:
+    def forward(self, patches: Tensor, cues: Cues) -> Tensor:
         """Score phrases.
 
         Parameters
         ----------
         patches : (track, batch, time, register, patch), float
-        features : (batch, bar, feature), float
-            Mask and controls, see `musegan.networks.controls.encode`.
+        cues : Cues
 
         Returns
         -------
         (batch,), float
         """
-        n_bars = features.shape[1]
-        x = self.enter(tracks_to_channels(activate(self.fold(patches))))
-        summaries = self.summaries(patches)
-        x = x + self.summary_in(summaries).permute(0, 2, 1)[..., None]
-        x = x + spread(self.control_in(features), x.shape[2])
-        for level, stage in enumerate(self.stages):
-            if level:
-                x = self.down[level - 1](halve(x))
-            x = stage(x)
-        x = activate(self.leave(activate(x)))
-        per_bar = x.unflatten(2, (n_bars, -1)).permute(0, 2, 1, 3, 4).flatten(2)
-        summed_up = activate(self.sum_up(summaries)).unflatten(1, (n_bars, -1)).flatten(2)
-        per_bar = torch.cat([per_bar, summed_up], dim=-1)
+        codec_hears = side_by_side(self.codec.encoder.features(patches))
+        heard = torch.cat([self.summaries(patches, cues.tones), CODEC_GAIN * codec_hears], dim=-1)
+        x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))
+        x = x + self.heard_in(heard) + self.control_in(cues.features)
+        x = activate(self.leave(activate(self.trunk(x))))  # batch, time, channel
+        summed_up = activate(self.sum_up(heard) + self.control_up(cues.features))
+        per_beat = torch.cat([x, summed_up], dim=-1)
+        per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)
         return self.score(activate(self.hidden(per_bar))).mean(1).squeeze(-1)

@@ -1,8 +1,10 @@
-"""The generator: latents, given cells, mask and controls in; a completed phrase out. Any number of bars."""
+"""The generator: latents, given cells and conditions in; a completed phrase out. Any number of bars.
+
+It composes the latents of the codec, whose decoder turns them into notes.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -10,97 +12,54 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from musegan.config import ModelConfig
-from musegan.music.spec import RollSpec
-from musegan.networks.controls import n_features
+from musegan.networks.codec import Codec
+from musegan.networks.controls import Cues, n_features
 from musegan.networks.latents import Latents
-from musegan.networks.layers import (
-    GAIN,
-    Stage,
-    TrackLinear,
-    activate,
-    channels_to_tracks,
-    conv,
-    double,
-    halve,
-    linear,
-    spread,
-    tracks_to_channels,
-)
-from musegan.networks.patches import PatchGrid
+from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 
 LOGIT_LIMIT = 6.0  # logits are softly clamped, so that a silent track keeps a gradient
-LOGIT_BIAS = -3.0  # logits start here: sparse, but not lost
-
-
-class Encoder(nn.Module):
-    """Features of the given cells on every grid, finest first, and a vector for each bar."""
-
-    def __init__(self, grid: PatchGrid, config: ModelConfig) -> None:
-        super().__init__()
-        n_tracks, widths = grid.spec.n_tracks, config.widths
-        self.fold = TrackLinear(n_tracks, grid.patch_size, config.track_width, gain=GAIN)
-        self.enter = conv(n_tracks * config.track_width, widths[0], gain=GAIN)
-        self.stages = nn.ModuleList(
-            Stage(width, 1, len(widths), grid.patches_per_bar >> level) for level, width in enumerate(widths)
-        )
-        self.down = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
-        self.pool = linear(widths[-1], config.style_dim)
-
-    def forward(self, given: Tensor, n_bars: int) -> tuple[list[Tensor], Tensor]:
-        x = self.enter(tracks_to_channels(activate(self.fold(given))))
-        features = []
-        for level, stage in enumerate(self.stages):
-            if level:
-                x = self.down[level - 1](halve(x))
-            x = stage(x)
-            features.append(x)
-        per_bar = activate(x).mean(3).unflatten(2, (n_bars, -1)).mean(3)  # batch, channel, bar
-        return features, self.pool(per_bar.permute(0, 2, 1))
+LOGIT_SCALE = 2.5  # the decoder's logits are divided by this first: it is surer of its notes than slopes can be
+CODE_LIMIT = 3.0  # codes are softly clamped to so many standard deviations of real ones
 
 
 class Generator(nn.Module):
     """Completes phrases.
 
-    The shared latents, the controls and what is given make one style vector per bar that modulates a trunk
-    over (time, register); each track then has a stream of its own, modulated by its private latents.
+    Shared latents, conditions and what is given make one style vector per beat that modulates a trunk over beats;
+    each track then has a stream of its own, modulated by its private latents, that is read out as a code per beat.
+    The codec is frozen and no part of this module's weights.
     """
 
-    def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
+    def __init__(self, codec: Codec, config: ModelConfig) -> None:
         super().__init__()
-        self.grid = grid = PatchGrid(spec, config)
-        self.config = config
-        n_tracks, widths, n_style = spec.n_tracks, config.widths, config.style_dim
-        n_controls = n_features(n_tracks, len(config.styles))
-        self.encoder = Encoder(grid, config)
+        self._codec = (codec,)  # in a tuple, so that its weights stay its own
+        self.grid = grid = codec.grid
+        self.config, spec = config, grid.spec
+        n_tracks, width, n_style = spec.n_tracks, config.width, config.style_dim
+        n_codec = n_tracks * codec.config.width
         self.latent_in = linear(2 * config.latent_dim, n_style, bias=False)
-        self.control_in = linear(n_controls, n_style, gain=0.5)
+        self.control_in = linear(n_features(spec, len(config.styles)), n_style)
+        self.context_in = linear(n_codec, n_style, gain=0.5)
         self.map = linear(n_style, n_style, gain=GAIN)
-        coarse = len(widths) - 1
-        self.basis = nn.Parameter(
-            torch.randn(widths[-1], grid.patches_per_bar >> coarse, grid.n_registers >> coarse)
-        )
-        self.enter = linear(n_style, widths[-1])
-        self.stages = nn.ModuleList(
-            Stage(
-                widths[level],
-                config.n_blocks,
-                len(widths) * config.n_blocks,
-                grid.patches_per_bar >> level,
-                n_style,
-            )
-            for level in range(coarse, -1, -1)
-        )
-        self.up = nn.ModuleList(conv(widths[level], widths[level - 1]) for level in range(coarse, 0, -1))
-        self.leave = conv(widths[0], n_tracks * config.track_width, gain=GAIN)
+        self.basis = nn.Parameter(torch.randn(spec.beats_per_bar, width))
+        self.enter = linear(n_style, width)
+        self.control = linear(n_features(spec, len(config.styles)), width)
+        self.context = linear(n_codec, width)
+        self.trunk = Trunk(width, config.n_blocks, spec.beats_per_bar, n_style)
+        self.leave = linear(width, n_tracks * config.track_width, gain=GAIN)
         self.private_in = TrackLinear(n_tracks, 2 * config.latent_dim, n_style)
         self.private_scale = TrackLinear(n_tracks, n_style, 2 * config.track_width, gain=0.5)
         self.private_mix = TrackLinear(n_tracks, config.track_width, config.track_width, gain=GAIN)
-        self.unfold = TrackLinear(n_tracks, config.track_width, grid.patch_size, bias=LOGIT_BIAS)
+        self.read_out = TrackLinear(n_tracks, config.track_width, codec.config.latent_dim)
         pitched = [0.0 if is_drum else 1.0 for is_drum in spec.is_drum]
         self.pitched: Tensor
         self.register_buffer("pitched", torch.tensor(pitched), persistent=False)
 
-    def forward(self, latents: Latents, given: Tensor, mask: Tensor, features: Tensor, play: Tensor) -> Tensor:
+    @property
+    def codec(self) -> Codec:
+        return self._codec[0]
+
+    def forward(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
         """Complete phrases.
 
         Parameters
@@ -108,64 +67,61 @@ class Generator(nn.Module):
         latents : Latents
         given : (track, batch, time, register, patch), float
             Patches of the phrase; only cells under the mask count.
-        mask : (batch, track, bar), float
-            1 is given.
-        features : (batch, bar, feature), float
-            Mask and controls, see `musegan.networks.controls.encode`.
-        play : (batch, track, bar), float
-            -1 silences a cell that is not given.
+        cues : Cues
+            A cell that is not given and rests is silent.
 
         Returns
         -------
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        is_given = self.grid.cells(mask)
+        return self.complete(self.codes(latents, given, cues), given, cues)
+
+    def complete(self, codes: Tensor, given: Tensor, cues: Cues) -> Tensor:
+        """The phrase that `codes` and what is given make; arguments and result as in `forward` and `codes`."""
+        is_given = self.grid.cells(cues.mask)
         kept = given * is_given
-        logits = self.logits(latents, kept, features)
+        logits = self.codec.decoder(self.codec.mean + self.codec.spread * codes)
         composed = notes_from_logits(logits, self.pitched)
-        completed = torch.addcmul(kept, composed, self.grid.cells((1 - mask) * (play >= 0)))
+        completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
         return torch.cat([sounds * heard, starts], dim=-1)
 
-    def logits(self, latents: Latents, given: Tensor, features: Tensor) -> Tensor:
-        """``(track, batch, time, register, plane * step * pitch)`` logits; the planes are held and onset."""
-        n_bars = features.shape[1]
-        context, pooled = self.encoder(given, n_bars)
-        style = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1)) + self.control_in(features) + pooled
-        style = self.map(activate(style))
-        x = self.basis.repeat(1, n_bars, 1) * spread(self.enter(activate(style)), context[-1].shape[2])
-        for index, stage in enumerate(self.stages):
-            if index:
-                x = self.up[index - 1](double(x))
-            x = x + context[len(context) - 1 - index]
-            x = stage(x, style)
-        streams = channels_to_tracks(self.leave(activate(x)), self.grid.spec.n_tracks)
+    def codes(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
+        """The codec's latents that the phrase is composed of, standardised: ``(track, batch, time, code)``."""
+        beats_per_bar = self.grid.spec.beats_per_bar
+        with torch.no_grad():
+            context = side_by_side(self.codec.encoder.features(given * self.grid.cells(cues.mask)))
+        shared = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1))
+        style = shared.repeat_interleave(beats_per_bar, dim=1)  # batch, time, style
+        style = self.map(activate(style + self.control_in(cues.features) + self.context_in(context)))
+        x = self.basis.repeat(latents.song.shape[1], 1) * self.enter(activate(style))
+        x = x + self.context(context) + self.control(cues.features)
+        x = self.trunk(x, style)  # batch, time, width
+        streams = self.leave(activate(x)).unflatten(-1, (self.grid.spec.n_tracks, -1)).permute(2, 0, 1, 3)
         streams = activate(self._add_private(streams, latents, style))
-        streams = activate(self.private_mix(streams))
-        return self.unfold(streams)
+        streams = activate(self.private_mix(streams))  # track, batch, time, width
+        return CODE_LIMIT * torch.tanh(self.read_out(streams) / CODE_LIMIT)
 
     def _add_private(self, streams: Tensor, latents: Latents, style: Tensor) -> Tensor:
-        private = torch.cat([latents.track, latents.track_bar], dim=-1)
-        private = private.permute(1, 0, 2, 3)  # track, batch, bar, latent
-        private = activate(self.private_in(private) + style)
-        modulation = self.private_scale(private).repeat_interleave(self.grid.patches_per_bar, dim=2)
-        scale, shift = modulation[:, :, :, None].chunk(2, dim=-1)
+        private = torch.cat([latents.track, latents.track_bar], dim=-1).permute(1, 0, 2, 3)
+        private = self.private_in(private).repeat_interleave(self.grid.spec.beats_per_bar, dim=2)
+        scale, shift = self.private_scale(activate(private + style)).chunk(2, dim=-1)
         return streams * (1 + scale) + shift
 
 
 class _Units(torch.autograd.Function):
     """Binary notes from logits in one pass over the largest tensors of the network.
 
-    Each plane is 1 where its logit l is above 0, and passes the gradient of the sigmoid of 6 tanh(l / 6):
-    sigmoid-adjusted straight-through units (Chung et al., 2017). The first plane becomes ``held or onset``: a note
-    sounds where it starts.
+    Each plane is 1 where its logit l is above 0, and passes the gradient of the sigmoid of 6 tanh(l / 15) with
+    respect to l / 2.5: sigmoid-adjusted straight-through units (Chung et al., 2017). The first plane becomes
+    ``held or onset``: a note sounds where it starts.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, pitched: Tensor) -> Tensor:
-        squashed = torch.tanh(logits / LOGIT_LIMIT)
+        squashed = torch.tanh(logits / (LOGIT_SCALE * LOGIT_LIMIT))
         soft = torch.sigmoid(LOGIT_LIMIT * squashed)
         slopes = soft * (1 - soft) * (1 - squashed.square_())
         values = (logits > 0).to(logits.dtype)

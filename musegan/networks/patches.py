@@ -1,8 +1,8 @@
 """Rolls as patches: the order of axes that the networks work in.
 
-A patch is one place of the finest grid: `patch_steps` steps by `patch_pitches` semitones of one track, with
-two planes (sounds, starts). Patches are ``float (track, batch, time, register, plane * step * pitch)``; the
-track comes first because every track has its own weights, and the last axis feeds a plain matrix product.
+A patch is a beat by an octave of one track, with two planes (sounds, starts). Patches are
+``float (track, batch, time, register, plane * step * pitch)``; the track comes first because every track has its
+own weights, and the last axis feeds a plain matrix product. A time is a beat.
 """
 
 from __future__ import annotations
@@ -10,24 +10,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from musegan.config import ModelConfig
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
+
+OCTAVE = 12  # semitones in a patch
 
 
 class PatchGrid:
     """How rolls of a spec fold into patches."""
 
-    def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
-        config.check_fits(spec)
+    def __init__(self, spec: RollSpec) -> None:
         self.spec = spec
-        self.patches_per_bar = spec.beats_per_bar * config.patches_per_beat
-        self.patch_steps = spec.steps_per_beat // config.patches_per_beat
-        self.patch_pitches = config.patch_pitches
-        unit = self.patch_pitches * 2 ** (len(config.widths) - 1)
-        self.padded_pitches = -(-spec.n_pitches // unit) * unit
-        self.n_registers = self.padded_pitches // self.patch_pitches
-        self.plane_size = self.patch_steps * self.patch_pitches
+        self.patch_steps, self.patch_pitches = spec.steps_per_beat, OCTAVE
+        self.n_registers = -(-spec.n_pitches // OCTAVE)
+        self.padded_pitches = self.n_registers * OCTAVE
+        self.plane_size = self.patch_steps * OCTAVE
         self.patch_size = 2 * self.plane_size
 
     def fold(self, rolls: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -35,9 +32,9 @@ class PatchGrid:
         batch, track, bar, _, pitch = rolls.shape
         rolls = torch.nn.functional.pad(rolls, (0, self.padded_pitches - pitch))
         patches = rolls.reshape(
-            batch, track, bar * self.patches_per_bar, self.patch_steps, self.n_registers, self.patch_pitches
+            batch, track, bar * self.spec.beats_per_bar, self.patch_steps, self.n_registers, OCTAVE
         ).permute(1, 0, 2, 4, 3, 5)
-        patches = patches.reshape(track, batch, bar * self.patches_per_bar, self.n_registers, self.plane_size)
+        patches = patches.reshape(track, batch, bar * self.spec.beats_per_bar, self.n_registers, self.plane_size)
         planes = torch.empty((*patches.shape[:-1], self.patch_size), dtype=dtype, device=rolls.device)
         sounds, starts = planes.chunk(2, dim=-1)
         sounds.copy_(patches > 0)
@@ -51,7 +48,7 @@ class PatchGrid:
         values = sounds * HELD + starts * (ONSET - HELD)
         rolls = values.reshape(track, batch, time, register, self.patch_steps, self.patch_pitches)
         rolls = rolls.permute(1, 0, 2, 4, 3, 5).reshape(
-            batch, track, time // self.patches_per_bar, self.spec.steps_per_bar, self.padded_pitches
+            batch, track, time // self.spec.beats_per_bar, self.spec.steps_per_bar, self.padded_pitches
         )
         return rolls[..., : self.spec.n_pitches]
 
@@ -83,4 +80,4 @@ class PatchGrid:
 
     def cells(self, values: Tensor) -> Tensor:
         """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""
-        return values.permute(1, 0, 2).repeat_interleave(self.patches_per_bar, dim=2)[..., None, None]
+        return values.permute(1, 0, 2).repeat_interleave(self.spec.beats_per_bar, dim=2)[..., None, None]

@@ -28,7 +28,7 @@ class Augmentation:
         cls, rng: np.random.Generator, grid: PatchGrid, batch_size: int, n_bars: int, probability: float
     ) -> Augmentation:
         """Changes for a batch; each of the four kinds happens to a phrase with `probability`."""
-        n_tracks, bar = grid.spec.n_tracks, grid.patches_per_bar
+        n_tracks, bar = grid.spec.n_tracks, grid.spec.beats_per_bar
         happens = rng.random((4, batch_size)) < probability
         beats = rng.integers(1, n_bars * grid.spec.beats_per_bar, batch_size) * happens[0]
         octaves = rng.choice([-1, 1], batch_size) * happens[1]
@@ -36,12 +36,10 @@ class Augmentation:
         blank_track = np.where(happens[3], rng.integers(0, n_tracks, batch_size), -1)
 
         n_times = n_bars * bar
-        later = beats[:, None] * (bar // grid.spec.beats_per_bar) + np.arange(n_times)
+        later = beats[:, None] + np.arange(n_times)
         times = np.eye(n_times)[later % n_times] * (np.arange(n_times) // bar != blank_bar[:, None])[..., None]
         heard = np.arange(n_tracks)[:, None] != blank_track
-        # An octave is a whole number of registers or, with odd patches, left alone.
-        step, rest = divmod(12, grid.patch_pitches)
-        steps = np.where(np.array(grid.spec.is_drum)[:, None] | (rest > 0), 0, octaves * step)
+        steps = np.where(np.array(grid.spec.is_drum)[:, None], 0, octaves)  # a register is an octave
         registers = np.arange(grid.n_registers)
         moved = registers[:, None] == registers + steps[..., None, None]
         return cls(
@@ -49,7 +47,7 @@ class Augmentation:
             registers=torch.from_numpy(moved).float(),
         )
 
-    def pieces(self, index: slice) -> Augmentation:
+    def pieces(self, index: slice | Tensor) -> Augmentation:
         """The changes of some phrases of the batch."""
         return Augmentation(times=self.times[:, index], registers=self.registers[:, index])
 

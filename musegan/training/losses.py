@@ -1,8 +1,7 @@
-"""Adversarial objectives, each as a pair: the discriminator's loss and the generator's.
+"""The adversarial objective, as a pair: the discriminator's loss and the generator's.
 
-``rpgan`` is the relativistic pairing loss with zero-centred gradient penalties on real (R1) and composed
-phrases (R2) of R3GAN (Huang et al., NeurIPS 2024). ``wgan-gp`` is the Wasserstein loss with gradient penalty
-(Gulrajani et al., 2017) that MuseGAN was made with.
+Relativistic pairing with zero-centred gradient penalties on real (R1) and composed phrases (R2), as in R3GAN
+(Huang et al., NeurIPS 2024).
 """
 
 from __future__ import annotations
@@ -13,88 +12,76 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from musegan.config import Loss
+from musegan.networks.controls import Cues
 
-Judge = Callable[[Tensor, Tensor], Tensor]
-"""A discriminator, or one behind an augmentation: patches and features of phrases in, their scores out."""
+Judge = Callable[[Tensor, Cues, slice | Tensor], Tensor]
+"""A discriminator, or one behind an augmentation: phrases of a batch, its cues, which they are; scores out."""
+
+WHOLE = slice(None)
 
 
 def discriminator_loss(
-    kind: Loss, judge: Judge, real: Tensor, fake: Tensor, features: Tensor, gamma: float
+    judge: Judge, real: Tensor, fake: Tensor, cues: Cues, gamma: float, penalty_share: float = 1.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the discriminator and what to watch of it.
 
-    rpgan:    mean softplus(-(D(x) - D(G(z)))) + gamma / 2 (|grad D(x)|^2 + |grad D(G(z))|^2)
-    wgan-gp:  mean (D(G(z)) - D(x)) + gamma (|grad D(x')| - 1)^2, x' between x and G(z)
+    mean softplus(-(D(x) - D(G(z)))) + gamma / 2 (|grad D(x)|^2 + |grad D(G(z))|^2)
 
     Parameters
     ----------
     judge : Judge
     real, fake : (track, batch, time, register, patch), float
-        Pairs that share mask and controls.
-    features : (batch, bar, feature), float
+        Pairs that share their cues.
+    cues : Cues
     gamma : float
-        Weight of the penalty, which sums over all cells of a phrase.
+        Weight of the penalties, which sum over all cells of a phrase.
+    penalty_share : float
+        Share of the pairs that the penalties are the mean of: every so many, at least the first. They need a
+        second backward pass, so all pairs cost about twice as much as a quarter of them.
 
     Returns
     -------
     loss : (), float
     terms : dict of (), float, detached
-        ``gap`` D(x) - D(G(z)), ``sign_rate`` share of pairs told apart, and the penalties.
+        ``gap`` D(x) - D(G(z)), ``sign_rate`` share of pairs told apart, and the penalties ``r1`` and ``r2``.
     """
-    if kind == "wgan-gp":
-        return _wgan_gp(judge, real, fake, features, gamma)
     batch_size = real.shape[1]
-    both = torch.cat([real, fake], dim=1).requires_grad_()
-    scores = judge(both, torch.cat([features, features]))
-    (gradient,) = torch.autograd.grad(scores.sum(), both, create_graph=True)
-    r1, r2 = (_sum_of_squares(part) / batch_size for part in gradient.chunk(2, dim=1))
-    gaps = scores[:batch_size] - scores[batch_size:]
+    # Every so many, so that the shares of several processes are penalised as one batch would be.
+    stride = round(1 / max(penalty_share, 1 / batch_size))
+    is_penalised = torch.arange(batch_size, device=real.device) % stride == 0
+    steep, rest = (torch.nonzero(which).squeeze(1) for which in (is_penalised, ~is_penalised))
+    pair = [phrases.detach()[:, steep].requires_grad_() for phrases in (real, fake)]
+    scores = [judge(phrases, cues, steep) for phrases in pair]
+    gradients = torch.autograd.grad(scores[0].sum() + scores[1].sum(), pair, create_graph=True)
+    r1, r2 = (_sum_of_squares(gradient) / len(steep) for gradient in gradients)
+    gaps = scores[0] - scores[1]
+    if len(rest):
+        more = [judge(phrases.detach()[:, rest], cues, rest) for phrases in (real, fake)]
+        gaps = torch.cat([gaps, more[0] - more[1]])
     adversarial = softplus(-gaps).mean()
     loss = adversarial + gamma / 2 * (r1 + r2)
-    return loss, _terms(discriminator=adversarial, r1=r1, r2=r2, gap=gaps.mean(), sign_rate=_rate(gaps))
+    terms = {
+        "discriminator": adversarial,
+        "r1": r1,
+        "r2": r2,
+        "gap": gaps.mean(),
+        "sign_rate": (gaps > 0).float().mean(),
+    }
+    return loss, {name: term.detach() for name, term in terms.items()}
 
 
-def _wgan_gp(
-    judge: Judge, real: Tensor, fake: Tensor, features: Tensor, gamma: float
-) -> tuple[Tensor, dict[str, Tensor]]:
-    batch_size = real.shape[1]
-    scores = judge(torch.cat([real, fake], dim=1), torch.cat([features, features]))
-    gaps = scores[:batch_size] - scores[batch_size:]
-    share = torch.rand((1, batch_size, 1, 1, 1), device=real.device).to(real.dtype)
-    between = torch.lerp(real, fake, share).requires_grad_()
-    (gradient,) = torch.autograd.grad(judge(between, features).sum(), between, create_graph=True)
-    slopes = (gradient.square().sum((0, 2, 3, 4)) + 1e-8).sqrt()
-    penalty = (slopes - 1).square().mean()
-    loss = gamma * penalty - gaps.mean()
-    return loss, _terms(discriminator=-gaps.mean(), penalty=penalty, gap=gaps.mean(), sign_rate=_rate(gaps))
-
-
-def generator_loss(
-    kind: Loss, judge: Judge, real: Tensor, fake: Tensor, features: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of the generator: mean softplus(-(D(G(z)) - D(x))), or for ``wgan-gp`` mean -D(G(z)).
+def generator_loss(judge: Judge, real: Tensor, fake: Tensor, cues: Cues) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of the generator: mean softplus(-(D(G(z)) - D(x))).
 
     Arguments and result are those of `discriminator_loss`.
     """
-    scores = judge(fake, features)
-    if kind == "wgan-gp":
-        loss = -scores.mean()
-    else:
-        with torch.no_grad():
-            real_scores = judge(real, features)
-        loss = softplus(real_scores - scores).mean()
-    return loss, _terms(generator=loss)
+    scores = judge(fake, cues, WHOLE)
+    with torch.no_grad():
+        real_scores = judge(real, cues, WHOLE)
+    loss = softplus(real_scores - scores).mean()
+    return loss, {"generator": loss.detach()}
 
 
 def _sum_of_squares(x: Tensor) -> Tensor:
     flat = x.flatten().float()
     return torch.dot(flat, flat)
-
-
-def _rate(gaps: Tensor) -> Tensor:
-    return (gaps > 0).float().mean()
-
-
-def _terms(**terms: Tensor) -> dict[str, Tensor]:
-    return {name: term.detach() for name, term in terms.items()}

@@ -36,6 +36,8 @@ class Reference:
     scaler: Scaler
     features: Values  # (phrase, feature), standardised
     groups: NDArray  # (phrase,), song of each
+    rest: NDArray[np.bool_]  # which of the phrases that it was made of are in the other half
+    rest_groups: NDArray  # (phrase,), song of each of those
     tracks: dict[str, Values]  # measure -> (track,), means of real music
     tonal_distance: tuple[float, float]  # real, and with the tracks of different phrases mixed
     frechet: float  # real to real, the floor
@@ -69,12 +71,18 @@ class Reference:
             scaler=scaler,
             features=first,
             groups=groups[in_first],
+            rest=~in_first,
+            rest_groups=groups[~in_first],
             tracks=_track_means(rolls, spec),
             tonal_distance=(_tonal_distance(rolls, spec), _tonal_distance(mix_tracks(rolls, groups), spec)),
             frechet=distance.frechet_distance(first, second),
             coverage=near.coverage,
             pairwise=distance.pairwise_distance(first),
         )
+
+    def features_of(self, rolls: Rolls) -> Values:
+        """Features of phrases on the scale of the reference's: (phrase, feature)."""
+        return self.scaler(feature_matrix(keep_notes(rolls, self.spec), self.spec))
 
     def measure(self, rolls: Rolls) -> dict[str, float]:
         """Compare generated phrases with the real ones.

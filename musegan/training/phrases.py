@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.config import Config, Transpose
+from musegan.config import Config, ModelConfig, Transpose
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.music.harmony import canonical_shifts
@@ -47,13 +47,20 @@ class PhraseSource:
         if not len(self.windows):
             raise DatasetError(
                 f"{dataset.path} has no {n_bars}-bar phrase with {min_tracks} or more tracks in its {split} "
-                "split; add songs, or lower train.min_tracks",
-                field="train.min_tracks",
+                "split; add songs, or lower model.min_tracks",
+                field="model.min_tracks",
             )
         known = dataset.styles if styles is None else list(styles)
         # The last entry is for songs without a label, whose index is -1.
         self._styles = np.array([known.index(name) if name in known else -1 for name in dataset.styles] + [-1])
         self._shifts = canonical_shifts(dataset.songs["pitch_classes"])
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: str, config: ModelConfig, n_bars: int | None = None) -> PhraseSource:
+        """The phrases of a split that a model of `config` is made of, or windows of another length."""
+        return cls(
+            dataset, split, n_bars or config.phrase_bars, config.min_tracks, config.transpose, config.styles
+        )
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -72,31 +79,55 @@ class PhraseSource:
         """The phrases with the given numbers, or a part of them."""
         starts = self.windows[indices[part]]
         songs = self.dataset.song_of(starts)
-        semitones = {"key": self._shifts[songs], "random": random_shifts[part], "none": np.zeros_like(starts)}[
-            self.transpose
-        ]
+        semitones = self._semitones(songs, random_shifts[part])
         rolls = self.dataset.rolls(starts, self.n_bars, semitones)
         classes = self.dataset.songs["pitch_classes"][songs]
         key = np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1)
         style = self._styles[self.dataset.songs["style"][songs]]
         return Phrases(
             rolls=rolls,
-            controls=measure_controls(rolls, key, style),
+            controls=measure_controls(rolls, self.dataset.spec, key, style),
             sources=self.dataset.songs["source"][songs],
         )
+
+    def rolls(self, indices: NDArray[np.int64], random_shifts: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The notes alone of the phrases with the given numbers."""
+        starts = self.windows[indices]
+        return self.dataset.rolls(
+            starts, self.n_bars, self._semitones(self.dataset.song_of(starts), random_shifts)
+        )
+
+    def sounding(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which tracks sound in the phrases with the given numbers: (batch, track), bool."""
+        bars = self.windows[indices][:, None] + np.arange(self.n_bars)
+        return np.asarray(np.any(self.dataset.track_activity(bars), axis=1))
+
+    def _semitones(self, songs: NDArray[np.int64], random_shifts: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.transpose == "random":
+            return random_shifts
+        return self._shifts[songs] if self.transpose == "key" else np.zeros_like(songs)
 
 
 def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
     """The controls of `n` random sections of the training songs, `PRIOR_BARS` long or shorter if no song is."""
-    settings = config.train
     for n_bars in (PRIOR_BARS, 8, 4, 2, 1):
         try:
-            source = PhraseSource(
-                dataset, "train", n_bars, settings.min_tracks, settings.transpose, config.model.styles
-            )
+            source = PhraseSource.of(dataset, "train", config.model, n_bars)
         except DatasetError:
             if n_bars == 1:
                 raise
             continue
-        return source.sample(np.random.default_rng(settings.seed), n).controls
+        return source.sample(np.random.default_rng(config.train.seed), n).controls
+    raise AssertionError("not reached")
+
+
+def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
+    """The same `n` held-out phrases every time; of the training songs when the dataset holds out none."""
+    rng = np.random.default_rng([config.train.seed, 2])
+    for split in ("valid", "train"):
+        try:
+            return PhraseSource.of(dataset, split, config.model).sample(rng, n)
+        except DatasetError:
+            if split == "train":
+                raise
     raise AssertionError("not reached")

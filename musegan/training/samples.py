@@ -12,12 +12,9 @@ from musegan.composing.model_file import ModelFile
 from musegan.composing.windows import compose
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.errors import DatasetError
-from musegan.training.calibration import calibrated
 from musegan.training.monitor import Reference, warnings
-from musegan.training.phrases import Phrases, PhraseSource
+from musegan.training.phrases import held_out
 
-N_CALIBRATION = 128  # training phrases that the model is calibrated on
 N_FILES = 4  # samples written as MIDI
 N_PICTURES = 20  # samples in the picture
 BATCH_SIZE = 64
@@ -27,7 +24,6 @@ BATCH_SIZE = 64
 class Samples:
     """What one sampling found."""
 
-    model: ModelFile  # calibrated: the model to keep
     measures: dict[str, float]  # see musegan.training.monitor; "score", lower is better
     warnings: list[str]
 
@@ -38,30 +34,15 @@ class Sampler:
     def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
         self.folder, self.spec = folder, dataset.spec
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
-        held_out = _held_out(dataset, config)
-        self.real = Reference.from_rolls(held_out.rolls, dataset.spec, held_out.sources)
-        settings = config.train
-        source = PhraseSource(
-            dataset,
-            "train",
-            config.model.phrase_bars,
-            settings.min_tracks,
-            settings.transpose,
-            config.model.styles,
-        )
-        self.phrases = source.sample(np.random.default_rng([self.seed, 3]), min(settings.n_samples, N_CALIBRATION))
+        real = held_out(dataset, config, 2 * self.n_samples)
+        self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
     def take(self, model: ModelFile, phrases_seen: int) -> Samples:
-        """Calibrate the model, compose, write samples, and measure them."""
-        model = self.calibrate(model)
+        """Compose, write samples, and measure them."""
         rolls = self.compose(model)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
-        return Samples(model=model, measures=measures, warnings=warnings(measures))
-
-    def calibrate(self, model: ModelFile) -> ModelFile:
-        """A copy of the model that composes as many notes as the training phrases have."""
-        return calibrated(model, self.phrases)
+        return Samples(measures=measures, warnings=warnings(measures))
 
     def compose(self, model: ModelFile) -> NDArray[np.uint8]:
         """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""
@@ -82,20 +63,3 @@ class Sampler:
             piece = Piece(roll=roll, spec=self.spec, feel=model.feel, seed=index)
             piece.write(self.folder / f"{phrases_seen:09d}-{index + 1}.mid")
         draw_grid(rolls[:N_PICTURES], self.spec, self.folder / f"{phrases_seen:09d}.png")
-
-
-def _held_out(dataset: Dataset, config: Config) -> Phrases:
-    """Fixed held-out phrases; of the training songs when the dataset holds out none."""
-    settings = config.train
-    rng = np.random.default_rng([settings.seed, 2])
-    for split in ("valid", "train"):
-        try:
-            source = PhraseSource(
-                dataset, split, config.model.phrase_bars, settings.min_tracks, settings.transpose
-            )
-        except DatasetError:
-            if split == "train":
-                raise
-            continue
-        return source.sample(rng, 2 * settings.n_samples)
-    raise AssertionError("not reached")

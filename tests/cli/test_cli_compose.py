@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from musegan.cli import app
 from musegan.midi import write_midi
 from musegan.midi.song import read
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import clean, transpose
 from musegan.music.piece import Piece
 
 
@@ -145,6 +145,27 @@ def test_form_rests_density_key_and_loop_are_understood(musegan, tmp_path):
     assert [round(mido.tempo2bpm(m.tempo)) for t in midi.tracks for m in t if m.type == "set_tempo"] == [90]
 
 
+def test_a_progression_sets_the_key_and_moves_the_music_with_it(musegan, dataset, tmp_path):
+    options = ["--bars", 5, "--seed", 2, "--no-humanize"]
+    musegan("generate", *options, "--progression", "C G | F | C", "-o", "c.mid")
+    musegan("generate", *options, "--progression", "D A | G | D", "-o", "d.mid")
+    musegan("generate", *options, "--progression", "C | F | G7 | C", "-o", "other.mid")
+    keys = [m.key for t in mido.MidiFile(tmp_path / "d.mid").tracks for m in t if m.type == "key_signature"]
+    assert keys == ["D"]
+    in_c, in_d, other = (read(f"{name}.mid", dataset.spec).piece.roll for name in ("c", "d", "other"))
+    assert np.array_equal(transpose(in_c, 2, dataset.spec), in_d)
+    assert not np.array_equal(in_c, other)
+
+
+def test_a_progression_is_for_given_music_too(musegan, song, dataset):
+    options = ["--keep", "keys", "--seed", 1, "--key", "C"]
+    musegan("accompany", song, *options, "-o", "a.mid")
+    musegan("accompany", song, *options, "--progression", "Dm A7", "-o", "b.mid")
+    before, after = (read(f"{name}.mid", dataset.spec).piece.roll for name in "ab")
+    assert (before[1] == after[1]).all()
+    assert (before != after).any()
+
+
 def test_parts_are_a_numbered_table(musegan, song):
     lines = musegan("accompany", song, "--keep", "keys", "-o", "a.mid").stderr.splitlines()
     assert [line.split() for line in lines[1:3]] == [
@@ -202,6 +223,8 @@ def test_continue_at_a_bar_and_where_the_music_ends(musegan, song, dataset, tmp_
         (["interpolate", "1", "2", "--count", "1"], "2 or more pieces (--count N)"),
         (["generate", "--form", "ABA", "--bars", "7"], "3 sections"),
         (["generate", "--style", "polka"], "no style"),
+        (["generate", "--progression", "C H"], "'H' is not a chord"),
+        (["accompany", "SONG", "--keep", "keys", "--progression", "C | | G"], "is not a progression"),
         (["generate", "--density", "many"], "is not a density"),
         (["generate", "--rest", "drums:x"], "not a range of bars"),
         (["generate", "-o", "song.wav"], "musegan render"),
@@ -241,3 +264,21 @@ def test_dry_run_shows_the_settings(musegan, dataset):
     assert (shown["train"]["gamma"], shown["train"]["batch_size"], shown["train"]["augment"]) == (3.0, 5, 0)
     shown = json.loads(musegan.run(*arguments, "--init", "band").stdout)
     assert (shown["train"]["gamma"], shown["train"]["augment"]) == (3.0, 0.3)
+
+
+def test_a_codec_that_was_trained_before_is_taken(musegan, model_path, dataset, tmp_path):
+    import torch
+
+    from musegan.composing.model_file import load_model_file, save_codec
+
+    model = load_model_file(model_path, torch.device("cpu"))
+    save_codec(model.codec, model.config, tmp_path / "codec.safetensors")
+    arguments = ["train", dataset.path, "--preset", "tiny", "--phrases", 4, "--set", "train.n_samples=6"]
+    for number, codec in enumerate((tmp_path, tmp_path / "codec.safetensors")):
+        result = musegan.run(*arguments, "--device", "cpu", "--run", f"r{number}", "--codec", codec)
+        assert "gan, 4 phrases: score" in result.stderr
+        assert "codec, " not in result.stderr
+        assert result.stdout.split() == [f"r{number}/model.safetensors"]
+    wrong = musegan.run(*arguments, "--run", "r3", "--codec", model_path, code=1)
+    assert "a 'musegan codec 2' is needed" in wrong.stderr.splitlines()[-1]
+    musegan.run(*arguments, "--run", "r3", "--codec", "nothing.safetensors", code=2)

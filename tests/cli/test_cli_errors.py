@@ -12,7 +12,7 @@ from musegan.errors import MuseganError
     [
         (None, "error: no"),
         ("force", "error: no (--force)"),
-        ("train.min_tracks", "error: no (--set train.min_tracks=...)"),
+        ("model.min_tracks", "error: no (--set model.min_tracks=...)"),
     ],
 )
 def test_the_option_follows_the_message(monkeypatch, tmp_path, field, line):

@@ -11,8 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from musegan.composing.model_file import describe_model, load_model_file, save_model
-from musegan.errors import ModelError
+from musegan.composing.model_file import describe_model, load_codec, load_model_file, save_codec, save_model
+from musegan.errors import ConfigError, ModelError
 
 CPU = torch.device("cpu")
 
@@ -43,9 +43,12 @@ def test_a_copy_that_is_not_changed_loads(model_path, tmp_path):
         lambda d: d["spec"]["tracks"].pop(),
         lambda d: d.update(config=None),
         lambda d: d["config"].update(model=3),
-        lambda d: d["config"]["model"].update(widths=[]),
-        lambda d: d["config"]["model"].update(widths=[9]),
-        lambda d: d["config"]["model"].update(widths=[8, 8]),
+        lambda d: d["config"]["model"].update(width=0),
+        lambda d: d["config"]["model"].update(width=9),
+        lambda d: d["config"]["model"].update(widths=[8]),
+        lambda d: d["config"]["codec"].update(latent_dim=5),
+        lambda d: d["config"]["codec"].update(n_voices=4096),
+        lambda d: d["config"].pop("codec"),
         lambda d: d["config"]["model"].update(n_blocks=4096),
         lambda d: d["config"]["model"].update(unheard_of=1),
         lambda d: d["config"]["model"].update(styles=["a", "b", "c"]),
@@ -64,7 +67,7 @@ def test_a_description_that_is_no_table(model_path, tmp_path):
 
 
 def test_the_memory_of_what_a_description_claims_is_not_taken(model_path, tmp_path):
-    path = changed(model_path, tmp_path / "a.safetensors", lambda d: d["config"]["model"].update(widths=[4000]))
+    path = changed(model_path, tmp_path / "a.safetensors", lambda d: d["config"]["model"].update(width=4000))
     code = f"""
 import resource, torch
 from musegan.composing.model_file import load_model_file
@@ -100,7 +103,7 @@ def test_weights_that_are_not_numbers(model_path, tmp_path):
         load_model_file(path, CPU)
 
 
-@pytest.mark.parametrize("name", ["play", "key", "density", "style"])
+@pytest.mark.parametrize("name", ["play", "key", "density", "style", "tones", "groove"])
 def test_a_prior_without_entries(model_path, tmp_path, name):
     empty = load_file(model_path)[f"prior.{name}"][:0]
     path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {f"prior.{name}": empty})
@@ -116,3 +119,47 @@ def test_model_files_have_the_permissions_that_the_user_wants(model_path, tmp_pa
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.safetensors").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("read", [lambda path: load_model_file(path, CPU), describe_model])
+def test_models_of_the_first_generation_are_refused_in_a_sentence(model_path, tmp_path, read):
+    path = changed(model_path, tmp_path / "old.safetensors", lambda d: d.update(format="musegan model 1"))
+    with pytest.raises(ModelError, match=r"old\.safetensors was made by the first generation .* train it anew"):
+        read(path)
+
+
+def test_what_a_model_says_of_its_networks(model_path):
+    model, parameters = load_model_file(model_path, CPU), describe_model(model_path)["parameters"]
+    assert set(parameters) == {"codec", "generator", "discriminator"}
+    for name, n in parameters.items():
+        assert n == sum(value.numel() for value in getattr(model, name).state_dict().values())
+    assert model.generator.codec is model.codec
+    assert not any(p.requires_grad for p in model.codec.parameters())
+
+
+def test_a_codec_comes_back_from_its_file_and_its_run(model_path, dataset, tmp_path):
+    model = load_model_file(model_path, CPU)
+    save_codec(model.codec, model.config, tmp_path / "codec.safetensors")
+    for path in (tmp_path, tmp_path / "codec.safetensors"):
+        codec, config = load_codec(path, dataset)
+        assert config == model.config.codec
+        wanted = model.codec.state_dict()
+        assert codec.state_dict().keys() == wanted.keys()
+        assert all(torch.equal(value, wanted[name]) for name, value in codec.state_dict().items())
+        assert not any(p.requires_grad for p in codec.parameters())
+
+
+def test_codecs_that_do_not_fit_are_refused(model_path, dataset, tmp_path):
+    with pytest.raises(ModelError, match="no file"):
+        load_codec(tmp_path, dataset)
+    with pytest.raises(ModelError, match="a 'musegan codec 2' is needed"):
+        load_codec(model_path, dataset)
+    model = load_model_file(model_path, CPU)
+    path = tmp_path / "codec.safetensors"
+    save_codec(model.codec, model.config, path)
+    other = changed(path, tmp_path / "other.safetensors", lambda d: d["spec"].update(lowest_pitch=31))
+    with pytest.raises(ConfigError, match="lowest_pitch"):
+        load_codec(other, dataset)
+    for change in (lambda d: d["config"]["codec"].update(width=9), lambda d: d.pop("config")):
+        with pytest.raises(ModelError, match="damaged"):
+            load_codec(changed(path, tmp_path / "other.safetensors", change), dataset)

@@ -90,3 +90,24 @@ def test_prior_gives_phrases_with_enough_tracks(model):
     assert controls.play.shape == (50, model.spec.n_tracks, 20)
     assert (controls.play[:, :, :4] > 0).any(2).sum(1).min() >= 1
     assert np.allclose(controls.key.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_bars", [1, 7, 20, 37])
+def test_controls_are_as_long_as_the_piece(model, n_bars):
+    assert model.prior.n_bars == 8
+    for rows in (None, np.array([5])):
+        controls = draw_controls(model, np.random.default_rng(3), 3, n_bars, rows)
+        assert controls.play.shape == controls.density.shape == (3, 3, n_bars)
+        assert controls.tones.shape == controls.bass.shape == (3, 4 * n_bars)
+        assert controls.register.shape == (3, 3)
+        assert controls.groove.shape == (3, 4)
+
+
+def test_controls_of_one_section_follow_it_and_come_again(model):
+    prior = model.prior.pieces(np.array([5]))
+    controls = draw_controls(model, np.random.default_rng(0), 1, 30, np.array([5]))
+    bars = [values.reshape(-1, 4).tolist() for values in (prior.tones[0], controls.tones[0])]
+    starts = [first for first in range(8) if bars[1][: 8 - first] == bars[0][first:]]
+    assert any(bars[1] == (bars[0][first:] + bars[0] * 4)[:30] for first in starts)
+    for name in ("key", "register", "groove", "style"):
+        assert np.array_equal(getattr(controls, name), getattr(prior, name), equal_nan=True)

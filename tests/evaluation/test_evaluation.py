@@ -94,9 +94,13 @@ def test_values(found: Evaluation) -> None:
 def test_rows_of_mixed_tracks_have_only_what_is_between_tracks(found: Evaluation) -> None:
     shown = {measure for measure in found.rows[MIXED] if measure.section == "phrases"}
     assert shown == {
-        Measure("phrases", "TD", "all"), Measure("phrases", "TD", "keys and bass")
-    }  # fmt: skip
-    assert {"TD, all", "TD, keys and bass"} == set(found.to_dict()["rows"][MIXED]["phrases"])
+        Measure("phrases", "TD", "all"),
+        Measure("phrases", "TD", "keys and bass"),
+        Measure("phrases", "moves with the others", "keys"),
+        Measure("phrases", "moves with the others", "bass"),
+        Measure("phrases", "on chord tones", "all"),
+    }
+    assert {measure.label for measure in shown} == set(found.to_dict()["rows"][MIXED]["phrases"])
 
 
 def test_only_what_a_candidate_can_do_is_measured(songs: Dataset, noise: Path, found: Evaluation) -> None:

@@ -1,55 +1,207 @@
-import numpy as np
+"""Controls measured by hand, cut, joined, dropped, and as the networks read them."""
 
-from musegan.networks.controls import Controls, encode, measure_controls, n_features
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from musegan.music.harmony import PITCH_CLASS_NAMES
+from musegan.music.spec import RollSpec, TrackSpec
+from musegan.networks.controls import DROPPED, Conditions, Controls, encode, measure_controls, n_features
+
+SPEC = RollSpec(
+    tracks=(
+        TrackSpec(name="drums", program=0, is_drum=True),
+        TrackSpec(name="a", program=1),
+        TrackSpec(name="b", program=33),
+    ),
+    steps_per_beat=4,
+    beats_per_bar=2,
+    lowest_pitch=48,
+    n_pitches=30,
+)
+N_BARS, N_BEATS = 5, 10
+BITS = {name: 1 << number for number, name in enumerate(PITCH_CLASS_NAMES)}
+
+
+def phrase():
+    """Five bars of 2/4 for drums, a melody and a bass."""
+    roll = np.zeros((1, *SPEC.shape(N_BARS)), np.uint8)
+    roll[0, 0, 0, [0, 4], 2] = 2  # drums: two hits in the first bar,
+    roll[0, 0, 0, 4, 5] = 2  # another at once with the second,
+    roll[0, 0, 3, 7, 2] = 2  # and one in the fourth
+    for pitch in (0, 4, 7):  # a: C major through the first bar
+        roll[0, 1, 0, 0, pitch], roll[0, 1, 0, 1:8, pitch] = 2, 1
+    roll[0, 1, 1, 0, 7] = 1  # a tie
+    roll[0, 1, 4, 2, 29] = 2  # one high note
+    roll[0, 2, 2, 5, 3] = 2
+    return roll
+
+
+def measured():
+    return measure_controls(phrase(), SPEC, np.full((1, 12), 1 / 12), np.array([-1]))
 
 
 def test_measured_by_hand():
-    rolls = np.zeros((1, 2, 3, 4, 5), np.uint8)
-    rolls[0, 1, 0, 0, 2] = 2  # track 1: two notes in bar 0
-    rolls[0, 1, 0, 2, 3] = 2
-    rolls[0, 1, 2, 1, 1] = 1  # and a tie in bar 2
-    controls = measure_controls(rolls, np.full((1, 12), 1 / 12), np.array([-1]))
-    assert controls.play.tolist() == [[[-1, -1, -1], [1, -1, 1]]]
-    assert controls.density.tolist() == [[0, 1]]  # two onsets in two bars that sound
+    controls = measured()
+    assert controls.play[0].tolist() == [[1, -1, -1, 1, -1], [1, 1, -1, -1, 1], [-1, -1, 1, -1, -1]]
+    assert controls.density[0].tolist() == [[3, 0, 0, 1, 0], [3, 0, 0, 0, 1], [0, 0, 1, 0, 0]]
+    assert np.isnan(controls.register[0, 0])  # drums have no register
+    assert controls.register[0, 1:].tolist() == [48 + (0 + 4 + 7 + 29) / 4, 51]
+    # places: drums at steps 0, 0 (two at once) and 3; a at 0 (three at once) and 2; b at 1
+    assert (6 * controls.groove[0]).tolist() == pytest.approx([3, 1, 1, 1])
+    chord = BITS["C"] | BITS["E"] | BITS["G"]
+    assert controls.tones[0, :2].tolist() == [chord, chord]
+    assert controls.bass[0, :5].tolist() == [0, 0, 7, -1, -1]
+    assert controls.bass[0, 5] == 3  # Eb
+    assert controls.tones[0, 6:8].tolist() == [0, 0]
+    assert controls.n_bars == N_BARS
+    for item in fields(Controls):
+        assert getattr(controls, item.name).dtype == getattr(Controls.free(1, SPEC, 1), item.name).dtype, item.name
 
 
-def test_features_tell_every_control_and_the_mask():
-    free = Controls.free(2, 3, 5)
-    mask = np.zeros((2, 3, 5), bool)
-    mask[0, 1, 4] = True
-    features = encode(free, mask, 2)
-    assert features.shape == (2, 5, n_features(3, 2))
-    assert features[0, 4].nonzero()[0].tolist() == [1]
-    assert not features[1].any()
+def test_silence_has_no_groove_and_no_register():
+    controls = measure_controls(phrase() * 0, SPEC, np.zeros((1, 12)), np.array([2]))
+    assert not controls.groove.any()
+    assert np.isnan(controls.register).all()
+    assert not controls.density.any()
+    assert (controls.bass == -1).all()
+    assert not controls.tones.any()
+    assert controls.style.tolist() == [2]
 
-    key = np.zeros((2, 12), np.float32)
-    key[1, 7] = 1
-    play = free.play.copy()
-    play[1, 2, 3] = -1
-    asked = Controls(play=play, key=key, density=np.full((2, 3), 15, np.float32), style=np.array([-1, 1]))
-    features = encode(asked, mask, 2)
-    assert features[1, 3, 3:6].tolist() == [0, 0, -1]  # play
-    assert features[1, 0, 6:12].tolist() == [1, 1, 1, 1, 1, 1]  # density is set, log2(16) / 4
-    assert features[1, 0, 12:24].argmax() == 7
-    assert not features[0, :, 12:24].any()  # a free key is all zero
-    assert features[1, 0, 24:].tolist() == [0, 1]
-    assert features[0, 0, 24:].tolist() == [0, 0]
+
+def numbered(batch=2, n_bars=N_BARS):
+    """Controls whose values tell where they are from."""
+    bar = 100 * np.arange(batch)[:, None] + np.arange(n_bars)
+    by_track = np.repeat(bar[:, None], 3, axis=1) + 10 * np.arange(3)[:, None]
+    beat = 100 * np.arange(batch)[:, None] + np.arange(n_bars * 2)
+    key = np.zeros((batch, 12), np.float32)
+    key[:, 4] = 1
+    return Controls(
+        play=(by_track % 2).astype(np.int8),
+        density=by_track.astype(np.float32),
+        register=60 + np.arange(batch * 3, dtype=np.float32).reshape(batch, 3),
+        key=key,
+        tones=(1 + beat).astype(np.int16),
+        bass=(beat % 12).astype(np.int8),
+        groove=np.full((batch, 4), 0.25, np.float32),
+        style=np.arange(batch),
+    )
+
+
+def test_bars_take_the_beats_along():
+    cut = numbered().bars(np.array([3, 0]))
+    assert cut.density[1].tolist() == [[103, 100], [113, 110], [123, 120]]
+    assert cut.tones[0].tolist() == [7, 8, 1, 2]
+    assert cut.bass[0].tolist() == [6, 7, 0, 1]
+    assert cut.register.tolist() == numbered().register.tolist()
+    assert cut.n_bars == 2
+
+
+def test_bars_of_each_piece_in_its_own_order():
+    cut = numbered().bars(np.array([[4, 1, 1], [0, 2, 3]]))
+    assert cut.density[:, 2].tolist() == [[24, 21, 21], [120, 122, 123]]
+    assert cut.play[:, 0].tolist() == [[0, 1, 1], [0, 0, 1]]
+    assert cut.tones.tolist() == [[9, 10, 3, 4, 3, 4], [101, 102, 105, 106, 107, 108]]
+
+
+def test_join_goes_on_in_time_and_keeps_what_holds_for_the_piece():
+    first, second = numbered(n_bars=2), numbered(n_bars=3).bars(np.array([2, 1, 0]))
+    second = Controls(**{**vars(second), "register": second.register + 7, "style": second.style + 1})
+    joined = first.join(second)
+    assert joined.n_bars == 5
+    assert joined.density[0, 1].tolist() == [10, 11, 12, 11, 10]
+    assert joined.tones[1].tolist() == [101, 102, 103, 104, 105, 106, 103, 104, 101, 102]
+    assert joined.bass.shape == (2, 10)
+    assert joined.register.tolist() == first.register.tolist()
+    assert joined.style.tolist() == [0, 1]
+
+
+def test_pieces_of_a_batch():
+    one = numbered(batch=4).pieces(np.array([2]))
+    assert one.density[0, 0, 0] == 200
+    assert all(len(getattr(one, item.name)) == 1 for item in fields(Controls))
 
 
 def test_dropping_frees_each_control_on_its_own():
-    n = 4000
-    asked = Controls(
-        play=np.ones((n, 2, 3), np.int8),
-        key=np.full((n, 12), 1 / 12, np.float32),
-        density=np.ones((n, 2), np.float32),
-        style=np.zeros(n, np.int64),
-    )
-    dropped = asked.dropped(np.random.default_rng(0).random((4, n)) < 0.25)
-    gone = [
-        (dropped.play == 0).all((1, 2)),
-        (dropped.key == 0).all(1),
-        np.isnan(dropped.density).all(1),
-        dropped.style == -1,
-    ]
-    assert np.allclose(np.mean(gone, axis=1), 0.25, atol=0.03)
-    assert np.allclose(np.corrcoef(gone)[~np.eye(4, dtype=bool)], 0, atol=0.06)
+    free = Controls.free(7, SPEC, N_BARS)
+    asked = numbered(batch=7)
+    drop = {name: np.arange(7) == number for number, name in enumerate(DROPPED)}
+    dropped = asked.dropped(drop)
+    names = {name: [name] for name in DROPPED} | {"chords": ["tones", "bass"]}
+    for piece, name in enumerate(DROPPED):
+        for item in fields(Controls):
+            source = free if item.name in names[name] else asked
+            found, wanted = (getattr(c, item.name)[piece] for c in (dropped, source))
+            assert np.array_equal(found, wanted, equal_nan=item.name in ("density", "register")), (name, item.name)
+            assert getattr(dropped, item.name).dtype == getattr(asked, item.name).dtype
+
+
+def places():
+    """Where each feature lies: name -> slice."""
+    sizes = {
+        "mask": 3, "play": 3, "has density": 3, "density": 3, "has register": 3, "register": 3, "key": 12,
+        "has chord": 1, "tones": 12, "bass": 12, "has groove": 1, "groove": 4, "style": 2,
+    }  # fmt: skip
+    ends = np.cumsum(list(sizes.values())).tolist()
+    assert ends[-1] == n_features(SPEC, 2)
+    return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+
+def test_free_controls_are_all_zero_but_the_mask():
+    mask = np.zeros((2, 3, N_BARS), bool)
+    mask[0, 1, 4] = True
+    features = encode(Conditions(mask=mask, controls=Controls.free(2, SPEC, N_BARS)), 2)
+    assert features.shape == (2, N_BEATS, n_features(SPEC, 2))
+    assert features.dtype == np.float32
+    assert np.argwhere(features).tolist() == [[0, 8, 1], [0, 9, 1]]  # both beats of the last bar
+
+
+def test_features_tell_every_control():
+    controls = Controls.free(2, SPEC, N_BARS)
+    controls.play[1, 2, 3] = -1
+    controls.density[1, 0, 2] = 15
+    controls.density[1, 1, 2] = 0
+    controls.register[1, 2] = 66
+    controls.key[1, 7] = 1
+    controls.tones[1, 5], controls.bass[1, 5] = BITS["D"] | BITS["A"], 9
+    controls.tones[1, 6] = 0  # no chord is asked for
+    controls.groove[1] = [0.5, 0, 0.25, 0.25]
+    controls.style[1] = 1
+    features = encode(Conditions(mask=np.zeros((2, 3, N_BARS), bool), controls=controls), 2)
+    assert not features[0].any()
+    found = {name: features[1, :, place] for name, place in places().items()}
+    assert np.argwhere(found["play"]).tolist() == [[6, 2], [7, 2]]
+    assert np.argwhere(found["has density"]).tolist() == [[4, 0], [4, 1], [5, 0], [5, 1]]
+    assert found["density"][4].tolist() == [1, 0, 0]  # log2(16) / 4
+    assert (found["has register"] == [0, 0, 1]).all()
+    assert (found["register"] == [0, 0, 0.5]).all()  # half an octave over C
+    assert (found["key"] == np.where(np.arange(12) == 7, 5.5, -0.5)).all()
+    assert found["has chord"][:, 0].nonzero()[0].tolist() == [5, 6]
+    assert np.argwhere(found["tones"]).tolist() == [[5, 2], [5, 9]]
+    assert np.argwhere(found["bass"]).tolist() == [[5, 9]]
+    assert (found["has groove"] == 1).all()
+    assert (found["groove"] == [1, 0, 0.5, 0.5]).all()
+    assert (found["style"] == [0, 1]).all()
+
+
+def test_cues_are_the_conditions_as_tensors():
+    conditions = Conditions(mask=np.ones((2, 3, N_BARS), bool), controls=numbered())
+    conditions.mask[1, 2] = False
+    cues = conditions.cues(2, torch.device("cpu"), torch.float64)
+    assert cues.mask.dtype == cues.play.dtype == cues.tones.dtype == torch.float64
+    assert cues.mask.sum() == 5 * 5
+    assert cues.play.tolist() == conditions.controls.play.tolist()
+    assert cues.tones.shape == (2, N_BEATS, 12)
+    assert cues.tones[0, 4].nonzero().flatten().tolist() == [0, 2]  # 5 is C and D
+    free = Conditions(mask=conditions.mask, controls=Controls.free(2, SPEC, N_BARS)).cues(2, torch.device("cpu"))
+    assert not free.tones.any()
+
+
+def test_conditions_of_some_bars_and_pieces():
+    conditions = Conditions(mask=np.zeros((2, 3, N_BARS), bool), controls=numbered())
+    conditions.mask[1, 0, 3] = True
+    some = conditions.pieces(np.array([1])).bars(np.array([3, 4]))
+    assert some.mask.tolist() == [[[True, False], [False, False], [False, False]]]
+    assert some.controls.density[0, 0].tolist() == [103, 104]

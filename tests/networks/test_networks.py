@@ -1,18 +1,20 @@
+"""Generator, discriminator, patches and latents."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from songs import let_play
 
-from musegan.config import ModelConfig
+from musegan.config import CodecConfig, ModelConfig
 from musegan.music.spec import BAND, RollSpec, TrackSpec
-from musegan.networks import Discriminator, Generator, PatchGrid, sample_latents
-from musegan.networks.controls import Controls, encode
+from musegan.networks import Codec, Discriminator, Generator, PatchGrid, sample_latents
+from musegan.networks.controls import Conditions, Controls
 from musegan.networks.generator import notes_from_logits
-from musegan.networks.summaries import Summaries
 
-SMALL = ModelConfig(latent_dim=6, style_dim=7, widths=(8,), track_width=4, n_blocks=2, styles=("x", "y"))
-TWO_GRIDS = ModelConfig(
-    latent_dim=6, style_dim=7, widths=(8, 10), track_width=4, n_blocks=2, patches_per_beat=2, patch_pitches=5
-)
+CODEC = CodecConfig(latent_dim=5, width=9, octave_width=3, n_blocks=1, n_voices=2)
+SMALL = ModelConfig(latent_dim=6, style_dim=7, width=8, track_width=4, n_blocks=2, styles=("x", "y"))
 WALTZ = RollSpec(
     tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
     steps_per_beat=6,
@@ -20,52 +22,74 @@ WALTZ = RollSpec(
     lowest_pitch=21,
     n_pitches=31,
 )
+CPU = torch.device("cpu")
 
 
-def inputs(spec, config, batch, n_bars, seed=0, density=0.05):
-    rng = np.random.default_rng(seed)
-    rolls = torch.from_numpy(
-        ((rng.random((batch, *spec.shape(n_bars))) < density) * rng.integers(1, 3)).astype(np.uint8)
-    )
-    rolls[:, 0] = (rolls[:, 0] > 0) * 2  # drums are onsets
-    mask = torch.from_numpy(rng.random((batch, spec.n_tracks, n_bars)) < 0.4)
-    controls = Controls.free(batch, spec.n_tracks, n_bars)
-    features = torch.from_numpy(encode(controls, mask.numpy(), len(config.styles)))
-    latents = sample_latents(rng, config.latent, batch, spec.n_tracks, n_bars, config.latent_dim)
-    return rolls, mask.float(), features, torch.zeros(mask.shape), latents
-
-
-@pytest.mark.parametrize(("spec", "config"), [(BAND, SMALL), (WALTZ, SMALL), (BAND, TWO_GRIDS)])
-@pytest.mark.parametrize("n_bars", [1, 2, 4, 13])
-def test_any_number_of_bars_and_given_cells_come_back(spec, config, n_bars):
+def networks(spec, config=SMALL):
     torch.manual_seed(0)
-    generator, discriminator = Generator(spec, config), Discriminator(spec, config)
+    codec = let_play(Codec(spec, CODEC))
+    for block in (codec.encoder.block, *codec.decoder.blocks):
+        torch.nn.init.normal_(block.mix.weight, std=0.1)
+    codec.eval().requires_grad_(False)
+    return Generator(codec, config), Discriminator(codec, config)
+
+
+def inputs(spec, batch, n_bars, seed=0, density=0.05):
+    """Rolls as they are given, conditions and latents of pieces of random notes."""
+    rng = np.random.default_rng(seed)
+    shape = (batch, *spec.shape(n_bars))
+    rolls = torch.from_numpy(((rng.random(shape) < density) * rng.integers(1, 3, shape)).astype(np.uint8))
+    rolls[:, 0] = (rolls[:, 0] > 0) * 2  # drums are onsets
+    mask = rng.random((batch, spec.n_tracks, n_bars)) < 0.4
+    conditions = Conditions(mask=mask, controls=Controls.free(batch, spec, n_bars))
+    latents = sample_latents(rng, SMALL.latent, batch, spec.n_tracks, n_bars, SMALL.latent_dim)
+    return rolls, conditions, latents
+
+
+def completed(generator, rolls, conditions, latents):
     with torch.no_grad():
-        generator.unfold.weight.mul_(20)
-    rolls, mask, features, play, latents = inputs(spec, config, 3, n_bars)
-    patches = generator(latents, generator.grid.fold(rolls), mask, features, play)
-    out = generator.grid.unfold(patches.detach())
+        patches = generator(latents, generator.grid.fold(rolls), conditions.cues(2, CPU))
+    return generator.grid.unfold(patches)
+
+
+@pytest.mark.parametrize("spec", [BAND, WALTZ])
+@pytest.mark.parametrize("n_bars", [1, 2, 4, 13])
+def test_any_number_of_bars_and_given_cells_come_back(spec, n_bars):
+    generator, discriminator = networks(spec)
+    rolls, conditions, latents = inputs(spec, 3, n_bars)
+    out = completed(generator, rolls, conditions, latents)
     assert out.shape == rolls.shape
-    kept = mask.bool()
+    kept = torch.from_numpy(conditions.mask)
     assert torch.equal(out[kept], rolls[kept])
-    assert not torch.equal(out, rolls)
-    assert discriminator(patches, features).shape == (3,)
+    assert out[~kept].any()
+    assert not (out[~kept] > 0).all()
+    assert not (out[:, 0] == 1).any()  # drums are onsets
+    score = discriminator(generator.grid.fold(out), conditions.cues(2, CPU))
+    assert score.shape == (3,)
+    assert len(set(score.tolist())) == 3
 
 
 def test_folding_puts_each_cell_where_it_belongs():
-    grid = PatchGrid(WALTZ, ModelConfig(patches_per_beat=2, patch_pitches=4))
+    grid = PatchGrid(WALTZ)
     roll = torch.zeros(2, 2, 5, 18, 31, dtype=torch.uint8)
-    roll[1, 0, 3, 16, 30] = 1  # patch of 3 steps by 4 pitches: time 3 * 6 + 5, register 7
+    roll[1, 0, 3, 16, 30] = 1  # the last beat of bar 4, its fifth step; pitch 6 of the third octave
     patches = grid.fold(roll)
-    assert patches.shape == (2, 2, 30, 8, 24)
-    assert patches.nonzero().tolist() == [[0, 1, 23, 7, 1 * 4 + 2]]
+    assert patches.shape == (2, 2, 15, 3, 2 * 6 * 12)
+    assert patches.nonzero().tolist() == [[0, 1, 11, 2, 4 * 12 + 6]]
     roll[1, 0, 3, 16, 30] = 2
-    assert grid.fold(roll).nonzero().tolist() == [[0, 1, 23, 7, 6], [0, 1, 23, 7, 12 + 6]]
+    assert grid.fold(roll).nonzero().tolist() == [[0, 1, 11, 2, 54], [0, 1, 11, 2, 72 + 54]]
     assert torch.equal(grid.unfold(grid.fold(roll)), roll)
 
 
+def test_values_of_cells_are_told_to_all_beats_of_their_bar():
+    values = torch.arange(12.0).view(3, 2, 2)  # batch, track, bar
+    cells = PatchGrid(WALTZ).cells(values)
+    assert cells.shape == (2, 3, 6, 1, 1)
+    assert cells[1, 2, :, 0, 0].tolist() == [10, 10, 10, 11, 11, 11]
+
+
 def test_cells_that_no_onset_leads_to_are_not_heard():
-    grid = PatchGrid(WALTZ, ModelConfig(patches_per_beat=2, patch_pitches=4))
+    grid = PatchGrid(WALTZ)
     roll = np.zeros((1, 2, 2, 18, 31), np.uint8)
     line = roll[0, 1].reshape(36, 31)[:, 9]
     # a tie, a loose cell, a note over the bar line, one repeated, a loose cell again
@@ -78,31 +102,37 @@ def test_cells_that_no_onset_leads_to_are_not_heard():
     assert (found > 0).sum() == sum(wanted)
 
 
-def test_play_flags_silence_composed_cells_only():
-    torch.manual_seed(0)
-    generator = Generator(BAND, SMALL)
+def test_what_is_composed_is_heard():
+    generator, _ = networks(BAND)
+    rolls, conditions, latents = inputs(BAND, 2, 4)
+    conditions.mask[:] = False
     with torch.no_grad():
-        generator.unfold.weight.mul_(20)
-    rolls, mask, features, play, latents = inputs(BAND, SMALL, 2, 4, density=0.3)
-    play[:, 2] = -1
-    out = generator.grid.unfold(generator(latents, generator.grid.fold(rolls), mask, features, play).detach())
-    composed = ~mask.bool()
+        patches = generator(latents, generator.grid.fold(rolls), conditions.cues(2, CPU))
+    sounds = patches.chunk(2, dim=-1)[0] > 0
+    assert torch.equal(sounds, sounds & generator.grid.heard(patches))
+
+
+def test_rests_silence_composed_cells_only():
+    generator, _ = networks(BAND)
+    rolls, conditions, latents = inputs(BAND, 2, 4, density=0.3)
+    conditions.controls.play[:, 2] = -1
+    conditions.controls.play[:, 1] = 1
+    out = completed(generator, rolls, conditions, latents)
+    composed = torch.from_numpy(~conditions.mask)
     assert not out[:, 2][composed[:, 2]].any()
     assert out[:, 1][composed[:, 1]].any()
-    assert torch.equal(out[mask.bool()], rolls[mask.bool()])
+    assert torch.equal(out[~composed], rolls[~composed])
 
 
-def test_what_is_not_given_is_not_seen():
-    """The generator must not peek at cells outside the mask."""
-    torch.manual_seed(0)
-    generator = Generator(BAND, SMALL)
-    rolls, mask, features, play, latents = inputs(BAND, SMALL, 2, 4)
-    other = torch.where(mask.bool()[..., None, None], rolls, torch.full_like(rolls, 2))
-    fold = generator.grid.fold
-    assert torch.equal(
-        generator(latents, fold(rolls), mask, features, play),
-        generator(latents, fold(other), mask, features, play),
-    )
+def test_what_is_not_given_is_not_seen_and_what_is_given_is():
+    generator, _ = networks(WALTZ)
+    rolls, conditions, latents = inputs(WALTZ, 2, 4)
+    kept = torch.from_numpy(conditions.mask)
+    other = torch.where(kept[..., None, None], rolls, torch.full_like(rolls, 2))
+    fold, cues = generator.grid.fold, conditions.cues(2, CPU)
+    assert torch.equal(generator(latents, fold(rolls), cues), generator(latents, fold(other), cues))
+    given = fold(rolls) * generator.grid.cells(cues.mask)
+    assert not torch.equal(generator.codes(latents, given, cues), generator.codes(latents, given * 0, cues))
 
 
 def test_units_are_binary_forward_and_sigmoid_backward():
@@ -121,7 +151,7 @@ def test_units_pass_the_gradient_of_the_sigmoid():
     logits = torch.tensor([[[[[2.0, -1.0, 0.5, -0.5]]]]] * 2, dtype=torch.float64, requires_grad=True)
     weights = torch.tensor([3.0, 5.0, 7.0, 11.0], dtype=torch.float64)
     (notes_from_logits(logits, pitched) * weights).sum().backward()
-    soft = torch.sigmoid(6 * torch.tanh(logits / 6))
+    soft = 2.5 * torch.sigmoid(6 * torch.tanh(logits / 15))
     slope = torch.autograd.grad(soft.sum(), logits)[0][0, 0, 0, 0]
     drums, melody = logits.grad[:, 0, 0, 0]
     # The planes are held of two cells, then onset of two; what sounds is held + onset - held * onset.
@@ -139,65 +169,105 @@ def test_latents_that_a_model_lacks_are_zero():
         assert latents.track_bar.shape == (2, 3, 4, 5)
 
 
-def test_a_private_latent_changes_its_track_only():
-    torch.manual_seed(0)
-    generator = Generator(BAND, SMALL)
-    with torch.no_grad():
-        generator.unfold.weight.mul_(20)
-    rolls, _, features, _, latents = inputs(BAND, SMALL, 1, 2)
-    before = generator.logits(latents, generator.grid.fold(rolls) * 0, features)
-    latents.track_bar[:, 3] += 1
-    after = generator.logits(latents, generator.grid.fold(rolls) * 0, features)
-    changed = (before != after).flatten(1).any(1).tolist()
-    assert changed == [False, False, False, True, False]
+@pytest.mark.parametrize(("name", "tracks"), [("song", [0, 1, 2, 3, 4]), ("track", [3]), ("track_bar", [3])])
+def test_a_private_latent_changes_its_track_only(name, tracks):
+    generator, _ = networks(BAND)
+    rolls, conditions, latents = inputs(BAND, 1, 2)
+    given, cues = generator.grid.fold(rolls) * 0, conditions.cues(2, CPU)
+    before = generator.codes(latents, given, cues)
+    changed = getattr(latents, name).clone()
+    changed[(slice(None), 3) if "track" in name else slice(None)] += 1
+    after = generator.codes(replace(latents, **{name: changed}), given, cues)
+    assert (before != after).flatten(1).any(1).nonzero().flatten().tolist() == tracks
 
 
-def test_discriminator_sees_mask_and_notes():
-    torch.manual_seed(0)
-    discriminator = Discriminator(BAND, SMALL)
-    rolls, _, features, _, _ = inputs(BAND, SMALL, 2, 4)
+def test_codes_stay_within_three_standard_deviations_of_real_ones():
+    generator, _ = networks(WALTZ)
+    rolls, conditions, latents = inputs(WALTZ, 4, 2)
+    codes = generator.codes(latents.scaled(1e4), generator.grid.fold(rolls) * 0, conditions.cues(2, CPU))
+    assert codes.shape == (2, 4, 6, 5)
+    far = codes.abs()
+    assert far.max() <= 3.001
+    assert far.amax((1, 2, 3)).min() > 2.9
+
+
+def test_every_weight_of_the_generator_learns_through_the_frozen_codec():
+    generator, discriminator = networks(WALTZ)
+    for module in generator.modules():
+        if hasattr(module, "mix"):
+            torch.nn.init.normal_(module.mix.weight, std=0.3)
+    rolls, conditions, latents = inputs(WALTZ, 4, 4)
+    cues = conditions.cues(2, CPU)
+    discriminator(generator(latents, generator.grid.fold(rolls), cues), cues).sum().backward()
+    still = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still
+    assert all(p.grad is None for p in generator.codec.parameters())
+
+
+def test_the_codec_is_no_part_of_what_composes_and_judges():
+    generator, discriminator = networks(WALTZ)
+    own = {id(p) for p in generator.codec.parameters()} | {id(b) for b in generator.codec.buffers()}
+    assert generator.codec is discriminator.codec
+    for network in (generator, discriminator):
+        assert not own & {id(value) for value in network.parameters()}
+        assert not own & {id(value) for value in network.buffers()}
+        assert not [name for name in network.state_dict() if "codec" in name]
+
+
+def test_discriminator_hears_every_cue_and_the_notes():
+    _, discriminator = networks(BAND)
+    rolls, conditions, _ = inputs(BAND, 2, 4)
     patches = discriminator.grid.fold(rolls)
-    score = discriminator(patches, features)
-    features = features.clone()
-    features[0, 0, 0] += 1
-    changed = discriminator(patches, features) != score
-    assert changed.tolist() == [True, False]
-    assert not torch.equal(discriminator(patches * 0, features), score)
+    with torch.no_grad():
+        score = discriminator(patches, conditions.cues(2, CPU))
+        assert not torch.equal(discriminator(patches * 0, conditions.cues(2, CPU)), score)
+        for name, place, value in (
+            ("play", (0, 3, 2), 1),
+            ("density", (0, 1, 0), 4.0),
+            ("register", (0, 4), 70.0),
+            ("key", (0, 7), 1.0),
+            ("tones", (0, 9), 0b10010001),
+            ("bass", (0, 9), 4),
+            ("groove", (0, 6), 1.0),
+            ("style", 0, 1),
+        ):
+            _, asked, _ = inputs(BAND, 2, 4)
+            getattr(asked.controls, name)[place] = value
+            changed = discriminator(patches, asked.cues(2, CPU)) != score
+            assert changed.tolist() == [True, False], name
+        conditions.mask[0, 2, 1] ^= True
+        assert (discriminator(patches, conditions.cues(2, CPU)) != score).tolist() == [True, False]
 
 
-@pytest.mark.parametrize("patch", [{"patch_pitches": 12}, {"patch_pitches": 5, "patches_per_beat": 2}])
-def test_summaries_count_what_is_heard(patch):
-    """Two tracks of 3/4 with 6 steps a beat from MIDI pitch 21 on, two bars, counted by hand."""
-    config = ModelConfig(**patch)
-    summaries = Summaries(PatchGrid(WALTZ, config))
-    roll = torch.zeros(1, 2, 2, 18, 31, dtype=torch.uint8)
-    roll[0, 0, 0, [0, 3], 15] = 2  # two kicks in the first beat
-    roll[0, 0, 1, 3, 15] = 2  # one comes back a bar later
-    line = roll[0, 1].reshape(36, 31)
-    line[0:4, 3] = torch.tensor([2, 1, 1, 2], dtype=torch.uint8)  # C for 3 steps, then again for one
-    line[1, 7] = 2  # E for one step
-    line[18, 3] = 2  # C at the same time of the next bar
-    found = summaries(summaries.grid.fold(roll))[0]
-    n_steps = 6 // config.patches_per_beat
-    size = 12 + 2 * n_steps + 6
-    drums, notes = found[:, :size], found[:, size : 2 * size]
-    first_beat = notes[: config.patches_per_beat]
-    assert (first_beat[:, :12].sum(0) * n_steps).tolist() == pytest.approx([4, 0, 0, 0, 1] + [0] * 7)
-    starts, sounds = first_beat[:, 12:][:, : 2 * n_steps].unflatten(1, (2, n_steps)).unbind(1)
-    assert starts.flatten().tolist() == [1, 1, 0, 1, 0, 0]
-    assert sounds.flatten().tolist() == [1, 2, 1, 1, 0, 0]
-    above_one, longer, one_bar, two_bars, places_one, places_two = first_beat[:, -6:].unbind(1)
-    assert above_one.sum() == pytest.approx(1 / n_steps)  # two notes at one of the steps
-    assert longer.sum() == 1
-    assert one_bar.sum() == 1  # the C; the first bar follows the last
-    assert two_bars.sum() == 3  # two bars before is the bar itself
-    assert places_one.sum() == 1
-    assert places_two.sum() == 3
-    assert drums[:, -4].sum() == 2  # the kick that comes back, counted in both bars
-    assert found[:, -1].tolist() == pytest.approx(
-        [2 if config.patches_per_beat == 1 else 1] * config.patches_per_beat
-        + [0] * (len(found) - config.patches_per_beat)
-    )
+def test_penalties_of_gradients_reach_the_discriminators_weights():
+    """The gradient by the notes can be differentiated again, and that once more agrees with differences."""
+    _, discriminator = networks(WALTZ)
+    discriminator.double()
+    discriminator.codec.double()
+    for module in discriminator.modules():
+        if hasattr(module, "mix"):
+            torch.nn.init.normal_(module.mix.weight, std=0.3)
+    rolls, conditions, _ = inputs(WALTZ, 2, 2)
+    cues = conditions.cues(2, CPU, torch.float64)
+    cues = replace(cues, features=cues.features.double())
+
+    def penalty():
+        patches = discriminator.grid.fold(rolls, torch.float64).requires_grad_()
+        score = discriminator(patches, cues).sum()
+        (gradient,) = torch.autograd.grad(score, patches, create_graph=True)
+        return gradient.square().sum()
+
+    penalty().backward()
+    for weight in (discriminator.fold.weight, discriminator.sum_up.weight, discriminator.score.weight):
+        assert weight.grad.any()
+        index = int(weight.grad.abs().argmax())
+        flat, step = weight.data.view(-1), 1e-6
+        flat[index] += step
+        above = penalty().item()
+        flat[index] -= 2 * step
+        below = penalty().item()
+        flat[index] += step
+        assert weight.grad.view(-1)[index].item() == pytest.approx((above - below) / (2 * step), rel=1e-3)
 
 
 def test_some_pieces_and_some_tracks_keep_their_bars_the_same():

@@ -1,7 +1,6 @@
 import numpy as np
 import torch
 
-from musegan.config import ModelConfig
 from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks import PatchGrid
 from musegan.training.augmentation import Augmentation
@@ -13,7 +12,7 @@ SPEC = RollSpec(
     lowest_pitch=24,
     n_pitches=36,
 )
-GRID = PatchGrid(SPEC, ModelConfig(patch_pitches=6))
+GRID = PatchGrid(SPEC)
 N_BARS = 2
 
 

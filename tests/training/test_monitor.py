@@ -77,3 +77,13 @@ def test_songs_are_kept_apart(dataset: Dataset, real: np.ndarray) -> None:
     reference = Reference.from_rolls(real, dataset.spec, np.arange(len(real)) % 5)
     assert set(reference.groups) < set(range(5))
     assert len(reference.features) == len(reference.groups)
+
+
+def test_the_halves_share_no_song_and_say_which_phrases_are_in_them(dataset: Dataset, real: np.ndarray) -> None:
+    songs = np.arange(len(real)) % 5
+    reference = Reference.from_rolls(real, dataset.spec, songs)
+    assert reference.rest_groups.tolist() == songs[reference.rest].tolist()
+    assert reference.groups.tolist() == songs[~reference.rest].tolist()
+    assert not set(reference.groups) & set(reference.rest_groups)
+    few = Reference.from_rolls(real, dataset.spec, songs % 2)  # too few songs: phrases are as good as songs
+    assert len(set(few.groups) | set(few.rest_groups)) == len(real)

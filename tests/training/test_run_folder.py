@@ -41,10 +41,11 @@ def killed_run(folder):
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_run_without_a_checkpoint_starts_afresh(dataset, tmp_path, resume):
     folder = killed_run(tmp_path / "run")
-    config = preset("tiny").with_settings(["train.n_phrases=8", "train.n_samples=6"])
+    config = preset("tiny").with_settings(["train.n_phrases=8", "train.n_samples=6", "codec.n_phrases=4"])
     steps = list(train(dataset, folder, config, device=torch.device("cpu"), resume=resume))
     assert steps[-1].phrases_seen == 8
-    assert [json.loads(line)["phrases_seen"] for line in (folder / "log.jsonl").read_text().splitlines()] == [8]
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["phrases_seen"]) for line in lines] == [("codec", 4), ("gan", 8)]
     assert (folder / "checkpoint.safetensors").is_file()
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
@@ -52,7 +53,8 @@ def test_a_run_without_a_checkpoint_starts_afresh(dataset, tmp_path, resume):
 def test_the_command_line_resumes_it_too(dataset, tmp_path):
     folder = killed_run(tmp_path / "run")
     command = ["train", str(dataset.path), "--run", str(folder), "--resume", "--phrases", "8", "--device", "cpu"]
-    result = CliRunner().invoke(app, [*command, "--set", "train.n_samples=6"], catch_exceptions=False)
+    settings = ["--set", "train.n_samples=6", "--set", "codec.n_phrases=4"]
+    result = CliRunner().invoke(app, [*command, *settings], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
 
 

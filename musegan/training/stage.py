@@ -1,0 +1,95 @@
+"""What both stages of training share: networks, optimisers, schedules over phrases, the state to resume from."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from musegan.composing.model_file import load_weights, read_description, save_tensors
+from musegan.errors import ModelError
+from musegan.training.processes import Processes
+
+
+class Stage(ABC):
+    """A stage of training. All randomness of an iteration follows from the seed and the number of phrases seen."""
+
+    name: ClassVar[str]  # as in the log and in the format of its checkpoints
+
+    def __init__(self, processes: Processes, n_phrases: int, batch_size: int) -> None:
+        self.processes, self.device = processes, processes.device
+        self.n_phrases, self.batch_size = n_phrases, batch_size
+        self.share = processes.share(batch_size)
+        self.phrases_seen = 0
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Adam] = {}
+
+    @abstractmethod
+    def iterate(self) -> dict[str, Tensor]:
+        """One iteration; what to watch of it."""
+
+    def _step(self, name: str, loss: Tensor, limit: float | None = None) -> None:
+        """One step of the optimiser called `name`; `limit` is the greatest norm of the gradients."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.processes.average_([p.grad for p in parameters if p.grad is not None])
+        if limit is not None:
+            nn.utils.clip_grad_norm_(parameters, limit)
+        optimizer.step()
+
+    def _cosine(self, start: float, end: float) -> float:
+        """From `start` to `end` over the phrases of the stage."""
+        share = min(self.phrases_seen / self.n_phrases, 1)
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    @property
+    def _format(self) -> str:
+        return f"musegan {self.name} checkpoint 2"
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that the next iteration depends on."""
+        tensors = {
+            f"{kind}.{name}": value
+            for kind, network in self.networks.items()
+            for name, value in network.state_dict().items()
+        }
+        for kind, optimizer in self.optimizers.items():
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"adam.{kind}.{index}.{slot}": value for slot, value in slots.items()}
+        return tensors
+
+    def save(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write a checkpoint with some facts of the loop, all or nothing."""
+        save_tensors(self.state(), path, {"format": self._format, "phrases_seen": self.phrases_seen, **facts})
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Go on from a checkpoint; returns its facts. Raises `ModelError`."""
+        facts = read_description(path, self._format)
+        tensors = load_file(path)
+        try:
+            for kind, network in self.networks.items():
+                load_weights(network, tensors, kind)
+        except RuntimeError as error:
+            raise ModelError(f"{path} was made with other settings: {error}") from error
+        for kind, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                if name.startswith(f"adam.{kind}."):
+                    index, slot = name.split(".")[2:]
+                    slots.setdefault(int(index), {})[slot] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+        self.phrases_seen = facts["phrases_seen"]
+        return facts
+
+
+def adam(parameters: Iterable[nn.Parameter], beta1: float, beta2: float) -> torch.optim.Adam:
+    """An optimiser of the parameters that learn; its rate is set before every step."""
+    return torch.optim.Adam([p for p in parameters if p.requires_grad], betas=(beta1, beta2), eps=1e-8)

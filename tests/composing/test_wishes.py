@@ -1,0 +1,236 @@
+"""What the user asks for and what is given, as controls."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from musegan.composing.model import load_model
+from musegan.composing.windows import draw_controls
+from musegan.composing.wishes import (
+    Wishes,
+    controls_for,
+    key_wished,
+    prior_rows,
+    restrict,
+    usual_density,
+    with_progression,
+)
+from musegan.errors import ConfigError
+from musegan.music.harmony import PITCH_CLASS_NAMES, Key, key_scores
+from musegan.music.pianoroll import transpose
+from musegan.music.piece import Piece
+from musegan.networks.controls import PLAY, REST, Controls
+
+DRUMS, KEYS, BASS = 0, 1, 2
+BITS = {name: 1 << number for number, name in enumerate(PITCH_CLASS_NAMES)}
+C, F, G, AM = (sum(BITS[name] for name in chord.split()) for chord in ("C E G", "F A C", "G B D", "A C E"))
+
+
+@pytest.fixture(scope="module")
+def model(model_path):
+    return load_model(model_path, "cpu")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The controls that the networks are asked for, call by call."""
+    from musegan.composing import model as module
+
+    found, original = [], module.compose
+
+    def spy(model, given, mask, *, controls, **options):
+        found.append(controls)
+        return original(model, given, mask, controls=controls, **options)
+
+    monkeypatch.setattr(module, "compose", spy)
+    return found
+
+
+def chords(model, n_bars, *bars):
+    """A piece of one chord a bar in the keys, given by MIDI pitches: ``(1, track, bar, step, pitch)``."""
+    roll = np.zeros((1, *model.spec.shape(n_bars)), np.uint8)
+    for bar, pitches in enumerate(bars):
+        for pitch in np.array(pitches, int) - model.spec.lowest_pitch:
+            roll[0, KEYS, bar, 0, pitch], roll[0, KEYS, bar, 1:, pitch] = 2, 1
+    return roll
+
+
+C_KEYS, F_KEYS, G_KEYS, AM_KEYS = (48, 52, 55), (53, 57, 60), (55, 59, 62), (57, 60, 64)
+
+
+def given_bars(model, n_bars, n_given):
+    mask = np.zeros((model.spec.n_tracks, n_bars), bool)
+    mask[:, :n_given] = True
+    return mask
+
+
+def drawn(model, n_bars, wishes, key):
+    rows = prior_rows(model, replace(wishes, key=key))
+    return draw_controls(model, np.random.default_rng(wishes.seed), 1, n_bars, rows)
+
+
+def by_bar(values):
+    return values[0].reshape(-1, 4).tolist()
+
+
+def test_chords_are_those_of_what_is_given_and_then_of_the_phrase_before(model):
+    context = chords(model, 11, C_KEYS, F_KEYS, G_KEYS, AM_KEYS, C_KEYS, G_KEYS)
+    controls = controls_for(model, context, given_bars(model, 11, 6), (), Key(0), Wishes(seed=1))
+    # bars 7 and 8 have the chords of bars 3 and 4, 9 and 10 those of 5 and 6, 11 those of 7 and so of 3
+    expected = [C, F, G, AM, C, G, G, AM, C, G, G]
+    assert by_bar(controls.tones) == [[tones] * 4 for tones in expected]
+    assert by_bar(controls.bass) == [[root] * 4 for root in (0, 5, 7, 9, 0, 7, 7, 9, 0, 7, 7)]
+
+
+def test_without_a_phrase_before_chords_are_drawn(model):
+    wishes, n_bars = Wishes(seed=4), 6
+    mask = given_bars(model, n_bars, 0)
+    mask[:, 3:5] = True
+    context = chords(model, n_bars, (), (), (), G_KEYS, F_KEYS)
+    controls = controls_for(model, context, mask, (), Key(0), wishes)
+    own = drawn(model, n_bars, wishes, Key(0))
+    assert by_bar(controls.tones)[:3] == by_bar(own.tones)[:3]
+    assert by_bar(controls.tones)[3:5] == [[G] * 4, [F] * 4]
+    assert by_bar(controls.bass)[5] == by_bar(own.bass)[5]  # a phrase before it nothing is given
+
+
+def test_drums_alone_say_nothing_of_chords(model):
+    wishes, mask = Wishes(seed=2), given_bars(model, 5, 0)
+    mask[DRUMS] = True
+    context = chords(model, 5)
+    context[0, DRUMS, :, ::4, 6] = 2
+    controls = controls_for(model, context, mask, (), Key(0), wishes)
+    own = drawn(model, 5, wishes, Key(0))
+    assert np.array_equal(controls.tones, own.tones)
+    assert np.array_equal(controls.bass, own.bass)
+    assert np.array_equal(controls.key, own.key)
+    assert controls.groove[0].tolist() == [1, 0, 0, 0]
+
+
+def test_groove_register_density_and_key_are_taken_from_what_is_given(model):
+    wishes, mask = Wishes(seed=3), given_bars(model, 5, 0)
+    mask[KEYS, :3] = mask[DRUMS, 0] = True
+    context = chords(model, 5, C_KEYS, (), (50, 65))
+    context[0, DRUMS, 0, [0, 1, 4, 5, 9], 6] = 2
+    controls = controls_for(model, context, mask, (), Key(0), wishes)
+    own = drawn(model, 5, wishes, Key(0))
+    # places: drums at 0, 1, 0, 1, 1 of the beat; keys at 0 in two bars
+    assert controls.groove[0].tolist() == pytest.approx([4 / 7, 3 / 7, 0, 0])
+    assert controls.register[0, KEYS] == (48 + 52 + 55 + 50 + 65) / 5
+    assert controls.register[0, BASS] == own.register[0, BASS]
+    assert controls.density[0, KEYS].tolist() == [3, 0, 2, 2.5, 2.5]
+    assert controls.density[0, DRUMS].tolist() == [5, 5, 5, 5, 5]
+    assert controls.key[0, [0, 4, 7, 2, 5]].tolist() == pytest.approx([0.2] * 5)
+    assert controls.key[0].sum() == pytest.approx(1)
+
+
+def test_who_plays(model):
+    mask = given_bars(model, 4, 2)
+    context = chords(model, 4, C_KEYS)  # keys play in bar 1, rest in bar 2; drums and bass are silent
+    controls = controls_for(model, context, mask, [BASS], Key(0), Wishes(seed=1, rests={"keys": [3]}))
+    assert controls.play[0, DRUMS].tolist() == [REST] * 4  # what is given of it is silent
+    assert controls.play[0, KEYS].tolist() == [PLAY, REST, PLAY, REST]
+    assert controls.play[0, BASS].tolist() == [REST, REST, PLAY, PLAY]  # it must play
+    whole_track = given_bars(model, 4, 0)
+    whole_track[KEYS] = True
+    controls = controls_for(model, context, whole_track, (), Key(0), Wishes(seed=1))
+    assert (controls.play[0, [DRUMS, BASS]] == PLAY).all()
+
+
+def test_density_is_a_multiple_of_what_the_song_has_or_else_of_the_usual(model):
+    controls = Controls.free(1, model.spec, 3)
+    controls.density[0] = [[4, 0, 6], [2, 0, 1], [1, 1, 1]]
+    controls.play[0] = [[1, -1, 1], [1, 1, 1], [1, 1, 1]]
+    wished = restrict(model, controls, None, Wishes(density={"drums": 0.5}))
+    usual = usual_density(model, DRUMS)
+    found = model.prior.density[:, DRUMS]
+    assert usual == pytest.approx(found[found > 0].mean())
+    assert wished.density[0, DRUMS].tolist() == pytest.approx([2, usual / 2, 3])
+    assert wished.density[0, BASS].tolist() == [1, 1, 1]
+    assert np.isnan(wished.density[0, KEYS, 1])  # it plays where the song that is followed rests
+    assert wished.density[0, KEYS, [0, 2]].tolist() == [2, 1]
+    assert controls.density[0, DRUMS].tolist() == [4, 0, 6]  # a copy
+
+
+def test_only_some_tracks(model):
+    controls = Controls.free(1, model.spec, 3)
+    controls.play[0] = [[1, 1, 1], [-1, 1, -1], [-1, -1, -1]]
+    wished = restrict(model, controls, ["keys", "bass"], Wishes())
+    assert wished.play[0].tolist() == [[-1, -1, -1], [-1, 1, -1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("progression", "key"),
+    [
+        ("C Am F G", Key(0)),
+        ("Am Dm E7 Am", Key(9, True)),
+        ("E B7 C#m A E", Key(4)),
+        ("Bb | Eb F7 | Bb", Key(10)),
+    ],
+)
+def test_a_progression_has_a_key(model, progression, key):
+    assert key_wished(model, Wishes(progression=progression)) == key
+    assert key_wished(model, Wishes(progression=progression, key=Key(6, True))) == Key(6, True)
+
+
+def test_without_key_and_progression_the_key_is_free(model):
+    assert key_wished(model, Wishes()) is None
+
+
+def test_a_progression_is_repeated_to_the_end(model):
+    controls = Controls.free(1, model.spec, 5)
+    wished = with_progression(model, controls, Wishes(progression="D G/B"), -2)
+    c, f_over_a = C, F
+    assert by_bar(wished.tones) == [[c] * 4, [f_over_a] * 4] * 2 + [[c] * 4]
+    assert by_bar(wished.bass) == [[0] * 4, [9] * 4] * 2 + [[0] * 4]
+    assert with_progression(model, controls, Wishes(), -2) is controls
+
+
+def test_a_progression_in_e_is_composed_in_c_and_comes_back(model, asked):
+    in_e = model.generate(6, wishes=Wishes(seed=5, progression="E B C#m A"))
+    in_c = model.generate(6, wishes=Wishes(seed=5, progression="C G Am F"))
+    for controls in asked:
+        assert by_bar(controls.tones) == [[tones] * 4 for tones in (C, G, AM, F, C, G)]
+        assert by_bar(controls.bass) == [[root] * 4 for root in (0, 7, 9, 5, 0, 7)]
+    assert in_e.key == Key(4)
+    assert in_c.key == Key(0)
+    assert np.array_equal(in_e.roll, transpose(in_c.roll, 4, model.spec))
+
+
+def test_a_progression_for_given_music_moves_with_it(model, asked):
+    roll = chords(model, 5, (52, 56, 59), (57, 61, 64))[0]  # E and A major
+    piece = Piece(roll=roll, spec=model.spec)
+    wishes = Wishes(seed=1, key=Key(4), progression="E A | B | C#m")
+    model.accompany(piece, ["keys"], wishes=wishes)
+    (controls,) = asked
+    assert by_bar(controls.tones) == [[C, C, F, F], [G] * 4, [AM] * 4, [C, C, F, F], [G] * 4]
+    del asked[:]
+    model.accompany(piece, ["keys"], wishes=replace(wishes, progression=None))
+    (controls,) = asked
+    assert by_bar(controls.tones)[:2] == [[C] * 4, [F] * 4]  # heard in what is given
+
+
+def test_sections_that_return_have_the_controls_that_they_had(model, asked):
+    model.generate(9, form="ABA", wishes=Wishes(seed=5, progression="C F G Am"))
+    assert [controls.n_bars for controls in asked] == [3, 6, 9]
+    assert by_bar(asked[-1].tones) == [[tones] * 4 for tones in (C, F, G, AM, C, F, C, F, G)]
+    for name in ("play", "density"):
+        values = getattr(asked[-1], name)
+        assert np.array_equal(values[:, :, 6:], values[:, :, :3], equal_nan=name == "density")
+
+
+def test_a_wrong_progression_is_refused(model):
+    with pytest.raises(ConfigError, match="'H' is not a chord"):
+        model.generate(2, wishes=Wishes(progression="C H"))
+
+
+def test_sections_of_the_mode_and_style_that_are_wished_for(model):
+    is_minor = key_scores(model.prior.key).argmax(-1) >= 12
+    style = model.prior.style == model.config.model.styles.index("odd")
+    assert style.any()
+    assert not style.all()
+    assert prior_rows(model, Wishes()).tolist() == list(range(len(style)))
+    assert prior_rows(model, Wishes(style="odd")).tolist() == style.nonzero()[0].tolist()
+    minor = prior_rows(model, Wishes(key=Key(2, True))).tolist()
+    assert minor == (is_minor.nonzero()[0].tolist() or list(range(len(style))))
