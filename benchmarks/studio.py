@@ -26,10 +26,15 @@ TURN = """async (value) => {
         const look = () => isDone() ? done(performance.now()) : setTimeout(look, 1);
         look();
     });
+    const drawn = new Promise((done) => {
+        const look = () => {
+            if (studio.store.state.asked.temperature !== value) return;
+            document.removeEventListener("drawn", look);
+            done(performance.now());
+        };
+        document.addEventListener("drawn", look);
+    });
     studio.send("wishes", { changes: { temperature: value } });
-    const drawn = answered.then(() => new Promise((done) => {
-        document.addEventListener("drawn", () => done(performance.now()), { once: true });
-    }));
     const [told, seen] = [await answered, await drawn];
     return { work: studio.store.state.milliseconds, told: told - begin, seen: seen - begin };
 }"""

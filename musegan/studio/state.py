@@ -21,6 +21,7 @@ Grid = NDArray[np.bool_]
 """(track, bar)"""
 
 MAX_BARS = 512
+TAKES_PROGRESSION = "progression" in {item.name for item in fields(Wishes)}
 _LIMITS = {
     "seed": (0, 2**31 - 1),
     "temperature": (0, 3),
@@ -64,8 +65,9 @@ class Asked:
     def wishes(self, track_names: tuple[str, ...], n_bars: int) -> Wishes:
         """The same for the composing functions, for a piece of `n_bars`."""
         rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
-        known = {item.name for item in fields(Wishes)}
-        more = {"progression": self.progression} if "progression" in known and self.progression else {}
+        if self.progression and not TAKES_PROGRESSION:
+            raise ConfigError("this version cannot be asked for chords; leave them empty", field="progression")
+        more = {"progression": self.progression} if self.progression else {}
         return Wishes(
             seed=self.seed,
             temperature=self.temperature,

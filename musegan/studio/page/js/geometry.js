@@ -8,7 +8,8 @@ const GAP = 12; // under each lane
 const KIT = [36, 38, 42, 46, 49]; // rows that a drum lane always has
 const MIN_ROW = 3.5;
 const MAX_ROW = 9;
-const DRUM_ROW = 9.5; // tall enough for a name
+const DRUM_ROW = 9.5; // tall enough for a name; less where there are many
+const DRUMS_HEIGHT = 130;
 
 export const geometry = { lanes: [], height: 0, pxPerBar: 100, width: 0 };
 
@@ -22,12 +23,13 @@ export function layOut(viewWidth, viewHeight) {
   const rows = hello.tracks.map((track, index) => rowsOf(track, index));
   const isDrum = (index) => hello.tracks[index].is_drum;
   const count = (drums) => rows.reduce((sum, list, i) => sum + (isDrum(i) === drums ? list.length : 0), 0);
-  const fixed = RULER + rows.length * (STRIP + GAP) + count(true) * DRUM_ROW;
+  const drumRow = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
+  const fixed = RULER + rows.length * (STRIP + GAP) + count(true) * drumRow;
   const wanted = Math.max(count(false), 1);
   const row = Math.min(Math.max((viewHeight - fixed) / wanted, MIN_ROW), MAX_ROW);
   let top = RULER;
   geometry.lanes = rows.map((pitches, index) => {
-    const usual = isDrum(index) ? DRUM_ROW : row;
+    const usual = isDrum(index) ? drumRow : row;
     const height = store.focus === index ? Math.max(usual, 11) : usual;
     const lane = {
       track: index,

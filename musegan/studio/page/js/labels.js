@@ -29,10 +29,13 @@ export function drawLabels(view) {
     const isLarge = store.focus === lane.track;
     g.font = `${isLarge ? 10 : 8.5}px system-ui, sans-serif`;
     g.fillStyle = css("--faint");
+    let last = -Infinity; // no name on top of another
     lane.pitches.forEach((pitch, row) => {
       const y = lane.rowTop + (row + 0.5) * lane.row - view.top;
       const isNamed = lane.isDrum || pitch % 12 === 0 || (isLarge && pitch % 12 === 7);
-      if (isNamed && y > RULER && y < view.height) g.fillText(nameOf(pitch, lane.isDrum), width - 5, y, width - 6);
+      if (!isNamed || y < RULER || y > view.height || y - last < 8.5) return;
+      g.fillText(nameOf(pitch, lane.isDrum), width - 5, y, width - 6);
+      last = y;
     });
   }
 }

@@ -30,7 +30,24 @@ export const stepsPerBar = () => store.hello.steps_per_beat * store.hello.beats_
 export const keyOf = (note) => `${note[0]},${note[1]},${note[3]}`;
 
 const colours = new Map();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colours.clear());
+const dark = matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", () => {
+  colours.clear();
+  if (!store.hello) return;
+  lift(store.hello.tracks);
+  changed("hello");
+  if (store.state) changed("state");
+});
+
+/** The colours of tracks, a little lighter on a dark ground. */
+function lift(tracks) {
+  for (const track of tracks) {
+    track.plain ??= track.colour;
+    const parts = [1, 3, 5].map((place) => parseInt(track.plain.slice(place, place + 2), 16));
+    const lifted = parts.map((part) => Math.round(part + (255 - part) * (dark.matches ? 0.2 : 0)));
+    track.colour = `#${lifted.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+  }
+}
 
 /** A colour of the style sheet in the scheme that is shown, by the name of its variable. */
 export function css(name) {
@@ -44,6 +61,7 @@ export function css(name) {
 export function take(event) {
   if (event.type === "hello") {
     store.hello = event;
+    lift(event.tracks);
     changed("hello");
   } else if (event.type === "state") {
     store.state = event;
