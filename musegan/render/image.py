@@ -34,7 +34,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 1.6, 0.2, 0.42, 0.18  # margins of the page, inch
 _LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, between systems, for bar numbers
 _WIDTH = 14.0  # of the page, inches
 _BOLD: dict[str, Any] = {"weight": "bold", "parse_math": False}  # names may hold any character
-_MOST_LANES, _MOST_NOTES = 256, 50_000  # of one picture: 8 tracks of 1,000 bars
+_MOST_LANES, _MOST_NOTES = 256, 40_000  # of one picture: 8 tracks of 1,000 bars; notes once a system
 _MOST_PIXELS = 20_000  # height of the tallest bitmap
 _NAME_PLACE, _LONGEST_NAME = 0.1, 14  # inches from the left edge of the page; letters
 _STRAY_SHARE, _STRAY_SEMITONES = 0.01, 7  # so few notes, so far from all others, do not make a lane taller
@@ -80,6 +80,12 @@ def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
         figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
 
 
+def _pieces(notes: NDArray, n_steps: int) -> int:
+    """How many pieces notes are drawn in on systems of `n_steps`."""
+    last = notes["start"] + np.maximum(notes["duration"], 1) - 1
+    return int((last // n_steps - notes["start"] // n_steps + 1).sum())
+
+
 def _figure(piece: Piece) -> Figure:
     from matplotlib.figure import Figure
 
@@ -87,7 +93,10 @@ def _figure(piece: Piece) -> Figure:
     lanes = _lanes(piece, notes)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
-    if len(firsts) * len(lanes) > _MOST_LANES or len(notes) > _MOST_NOTES:
+    if (
+        len(firsts) * len(lanes) > _MOST_LANES
+        or _pieces(notes, bars_per_system * piece.spec.steps_per_bar) > _MOST_NOTES
+    ):
         raise MuseganError(
             f"a picture of {piece.n_bars} bars of {len(lanes)} tracks with {len(notes)} notes would be too large; "
             "draw some of the bars",
