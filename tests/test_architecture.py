@@ -19,7 +19,7 @@ music
 config midi metrics
 networks render corpus
 composing
-evaluation training live
+evaluation training live synthesis
 studio
 cli
 """

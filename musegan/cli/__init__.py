@@ -1,6 +1,18 @@
 """The command line. Each module parses, calls one library function and prints; none imports torch at the top."""
 
-from musegan.cli import compose, devices, evaluate, jam, models, prepare, render, studio, train
+from musegan.cli import compose, devices, evaluate, jam, models, prepare, render, studio, synthesize, train
 from musegan.cli.common import app
 
-__all__ = ["app", "compose", "devices", "evaluate", "jam", "models", "prepare", "render", "studio", "train"]
+__all__ = [
+    "app",
+    "compose",
+    "devices",
+    "evaluate",
+    "jam",
+    "models",
+    "prepare",
+    "render",
+    "studio",
+    "synthesize",
+    "train",
+]
