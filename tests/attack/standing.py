@@ -1,6 +1,6 @@
 """A standing attack on the command line: damaged files, bombs, archives, flipped bits, kills, hostile names.
 
-    python tests/attack/attack.py [--prepared 2000] [--each 20] [--seed 0] [--corpus FOLDER] [--only WORD]
+    python tests/attack/standing.py [--prepared 2000] [--each 20] [--seed 0] [--corpus FOLDER] [--only WORD]
 
 Every command line runs in a process of its own with limits of the operating system, and must end well or with one
 clear sentence: no traceback, no signal, no more than 5 seconds of the processor or 500 MB, and no file that other
