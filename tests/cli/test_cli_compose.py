@@ -192,9 +192,9 @@ def test_one_part_is_kept_alone_by_its_number(musegan, tmp_path):
     assert set(names_of) - {"", "Right"} <= {"drums", "bass"}
 
 
-def test_infill_of_several_ranges(musegan, song):
+def test_infill_of_several_ranges(musegan, song, trio):
     musegan("infill", song, "--at", "1-2,5", "--seed", 1, "-o", "out.mid")
-    before, after = read(song, None).piece.roll, read("out.mid", None).piece.roll
+    before, after = read(song, trio).piece.roll, read("out.mid", trio).piece.roll
     assert [bool((before[:, bar] == after[:, bar]).all()) for bar in (2, 3, 5)] == [True] * 3
 
 
