@@ -121,14 +121,15 @@ class _Units(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, pitched: Tensor) -> Tensor:
-        squashed = torch.tanh(logits / (LOGIT_SCALE * LOGIT_LIMIT))
-        soft = torch.sigmoid(LOGIT_LIMIT * squashed)
-        slopes = soft * (1 - soft) * (1 - squashed.square_())
         values = (logits > 0).to(logits.dtype)
         held, onset = values.chunk(2, dim=-1)
         held *= pitched.view(-1, 1, 1, 1, 1)
-        slopes.chunk(2, dim=-1)[0].mul_(pitched.view(-1, 1, 1, 1, 1))
-        ctx.save_for_backward(slopes, values.clone())
+        if ctx.needs_input_grad[0]:
+            squashed = torch.tanh(logits / (LOGIT_SCALE * LOGIT_LIMIT))
+            soft = torch.sigmoid(LOGIT_LIMIT * squashed)
+            slopes = soft * (1 - soft) * (1 - squashed.square_())
+            slopes.chunk(2, dim=-1)[0].mul_(pitched.view(-1, 1, 1, 1, 1))
+            ctx.save_for_backward(slopes, values.clone())
         held += onset - held * onset
         return values
 
