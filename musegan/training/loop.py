@@ -25,7 +25,7 @@ from torch import Tensor
 from musegan.composing.model_file import load_codec, load_model_file, save_codec, save_model
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.errors import MuseganError
+from musegan.errors import ConfigError, MuseganError
 from musegan.files import replacing
 from musegan.networks import Codec
 from musegan.networks.controls import Controls
@@ -74,6 +74,10 @@ def train(
     checkpoint starts afresh. Raises `ConfigError` when the run folder cannot be used, `MuseganError` when a loss
     is not a number or memory runs out.
     """
+    if init is not None and codec is not None:
+        raise ConfigError(
+            "a model brings its own codec; start from the model or from a codec, not both", field="codec"
+        )
     keep_freed_memory()
     processes = Processes(device)
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))

@@ -170,6 +170,12 @@ def test_a_codec_that_is_given_skips_the_first_stage(dataset, tmp_path, codec_pa
     assert saved["codec"]["latent_dim"] == TINY.codec.latent_dim
 
 
+def test_a_model_and_a_codec_to_start_from_are_refused(dataset, tmp_path, codec_path, model_path):
+    with pytest.raises(ConfigError, match="not both"):
+        run(dataset, tmp_path / "run", init=model_path, codec=codec_path)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_codec_does_not_learn_while_composing(dataset):
     stage = trainer(dataset)
     before = {name: value.clone() for name, value in stage.codec.state_dict().items()}
