@@ -18,6 +18,7 @@ _OPTIONS = {
     "spec": "--ensemble",
     "device": "--device cpu",
     "count": "--count N",
+    "codec": "--codec FILE",
     "bars": "--bars 1-32",
     "train.batch_size": "--batch-size N",
 }
