@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from musegan.cli.common import Force, app, part_rows, say, table
-from musegan.composing.parse import bar_list, densities, names, rests
+from musegan.composing.parse import bar_list, bars_of_tracks, densities, names
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -52,6 +52,7 @@ class Shared:
         str | None, typer.Option(help="Times the usual number of notes: 0.5, or drums=2,bass=0.5.")
     ] = None
     rest: Annotated[list[str] | None, typer.Option(help="Bars in which a track is silent: drums:1-2.")] = None
+    play: Annotated[list[str] | None, typer.Option(help="Bars in which a track plays: piano:1-8.")] = None
     progression: Annotated[
         str | None, typer.Option(help="Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
     ] = None
@@ -65,7 +66,7 @@ class Shared:
     no_humanize: Annotated[bool, typer.Option("--no-humanize", help="Flat and exactly on the grid.")] = False
     stems: Annotated[bool, typer.Option("--stems", help="Also write one file a track.")] = False
     chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols.")] = False
-    play: Annotated[bool, typer.Option("--play", help="Play the result.")] = False
+    listen: Annotated[bool, typer.Option("--listen", help="Play the result as sound.")] = False
     port: Annotated[str | None, typer.Option(help="Play to this MIDI port; see `musegan devices`.")] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto"
     force: Force = False
@@ -100,10 +101,15 @@ def generate(
         int | None, typer.Option(help="Bars to compose. (default: 8, or 4 a section)", min=1, max=512)
     ] = None,
     form: Annotated[str, typer.Option(help="Sections by letter, like AABA.")] = "",
-    repeat: Annotated[
-        Literal["vary", "exact"], typer.Option(help="Sections that return: vary or exact.")
-    ] = "vary",
+    repeat_change: Annotated[
+        float, typer.Option(help="Share of a section that returns which is new; 0: a copy.", min=0.0, max=1.0)
+    ] = 0.2,
+    arrangement: Annotated[
+        Literal["full", "natural", "build"],
+        typer.Option(help="Everyone plays; as in real songs; or one after the other."),
+    ] = "full",
     loop: Annotated[bool, typer.Option("--loop", help="The end leads back to the beginning.")] = False,
+    ending: Annotated[bool, typer.Option("--ending", help="The last bar closes.")] = False,
     tracks: Tracks = None,
 ) -> None:
     """Compose a piece from nothing.
@@ -118,10 +124,13 @@ def generate(
             n_bars,
             tracks=names(tracks),
             form=form,
-            repeat=repeat,
+            repeat_change=repeat_change,
+            arrangement=arrangement,
             loop=loop,
+            ending=ending,
             wishes=replace(wishes, seed=wishes.seed + index),
         )
+        say(f"key {piece.key}")
         _write(piece, path, shared)
 
 
@@ -229,7 +238,7 @@ def interpolate(
     if shared.count < 2:
         raise ConfigError("interpolating takes 2 or more pieces", field="count")
     paths = outputs(shared, output, "interpolate")
-    model, wishes = start(shared)
+    model, wishes = start(shared, tell_seed=not (a.isdigit() and b.isdigit()))
     first, last = (int(end) if end.isdigit() else _read(Path(end), None, model).piece for end in (a, b))
     pieces = model.interpolate(first, last, len(paths), bars, wishes=wishes)
     for piece, path in zip(pieces, paths, strict=True):
@@ -239,14 +248,15 @@ def interpolate(
 # -- shared ---------------------------------------------------------------------------------------------------
 
 
-def start(shared: Shared) -> tuple[Model, Wishes]:
+def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, Wishes]:
     from musegan.composing.model import load_model
     from musegan.composing.wishes import Wishes
     from musegan.music.harmony import Key
 
     model = load_model(shared.model, shared.device)
     assert shared.seed is not None
-    say(f"seed {shared.seed}")
+    if tell_seed:
+        say(f"seed {shared.seed}")
     wishes = Wishes(
         seed=shared.seed,
         temperature=shared.temperature,
@@ -254,7 +264,8 @@ def start(shared: Shared) -> tuple[Model, Wishes]:
         key=None if shared.key is None else Key.parse(shared.key),
         snap=shared.snap,
         density=densities(shared.density, model.spec.track_names),
-        rests=rests(shared.rest),
+        rests=bars_of_tracks(shared.rest),
+        plays=bars_of_tracks(shared.play),
         progression=shared.progression,
         style=shared.style,
         tempo_qpm=shared.tempo,
@@ -326,7 +337,7 @@ def _write(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -
     paths = song.write(piece, path, **options) if song else piece.write(path, **options)
     for written in paths:
         typer.echo(written)
-    if shared.play or shared.port:
+    if shared.listen or shared.port:
         from musegan.render.playback import play
 
         play(paths[0], shared.port)

@@ -14,7 +14,7 @@ from musegan.errors import MissingToolError
 
 @app.command()
 def devices(as_json: AsJson = False) -> None:
-    """List the MIDI ports for --port, --in and --out, and the sound font and FluidSynth that --play uses."""
+    """List the MIDI ports for --port, --in and --out, and the sound font and FluidSynth that --listen uses."""
     from musegan.midi.ports import list_inputs, list_outputs
     from musegan.render.soundfont import find_fluidsynth, find_sound_font
 

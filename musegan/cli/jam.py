@@ -19,7 +19,7 @@ from musegan.errors import ConfigError
 if TYPE_CHECKING:
     from musegan.live.jam import Jam
 
-_NOT_LIVE = ("count", "rest", "stems", "play", "port")
+_NOT_LIVE = ("count", "rest", "play", "stems", "listen", "port")
 
 
 @partial(composing, without=_NOT_LIVE)

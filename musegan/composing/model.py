@@ -9,16 +9,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.arrangement import Arrangement, arrange
+from musegan.composing.forms import FILL, bars_before_changes, changed_cells, closed, seam_likeness
 from musegan.composing.library import find_model
 from musegan.composing.model_file import ModelFile, load_model_file, pick_device
 from musegan.composing.threads import composing_threads
 from musegan.composing.windows import compose, draw_controls
-from musegan.composing.wishes import Wishes, controls_for, key_wished, prior_rows, restrict, with_progression
+from musegan.composing.wishes import (
+    Wishes,
+    controls_for,
+    draw_key,
+    key_wished,
+    prior_rows,
+    restrict,
+    with_progression,
+)
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import Key, estimate_key, note_name
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
@@ -27,7 +36,7 @@ from musegan.networks import Latents, sample_latents
 from musegan.networks.controls import Controls
 
 MAX_BARS = 512
-Repeat = Literal["vary", "exact"]
+_LOOP_DRAFTS = 6
 
 
 @dataclass(kw_only=True, repr=False)
@@ -52,8 +61,10 @@ class Model(ModelFile):
         *,
         tracks: Sequence[str] | None = None,
         form: str = "",
-        repeat: Repeat = "vary",
+        repeat_change: float = 0.2,
+        arrangement: Arrangement = "full",
         loop: bool = False,
+        ending: bool = False,
         wishes: Wishes | None = None,
         seed: int | None = None,
     ) -> Piece:
@@ -66,10 +77,17 @@ class Model(ModelFile):
         tracks : list of str, optional
             Only these tracks play.
         form : str
-            One letter per section, like ``AABA``. A letter that returns keeps its latents and its rhythm
-            section and has the rest composed anew (``repeat="vary"``), or is copied (``repeat="exact"``).
+            One letter per section, like ``AABA``. A letter that returns has the same notes but for a few bars of
+            single tracks, most of them in the last bar, before the next section.
+        repeat_change : float
+            Share of these, 0 to 1; 0 is a copy.
+        arrangement : Arrangement
+            Everyone plays (``full``), tracks come and go by the phrase as in real songs (``natural``), or enter
+            one after the other (``build``).
         loop : bool
             The last bars lead back to the first.
+        ending : bool
+            The last bar closes: the tonic chord, held.
         seed : int, optional
             Short for ``wishes=Wishes(seed=...)``.
         """
@@ -87,23 +105,21 @@ class Model(ModelFile):
                 f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
                 "write one letter per section and give a number of bars that is a multiple"
             )
-        rng = np.random.default_rng(wishes.seed)
-        key = key_wished(self, wishes)
-        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, replace(wishes, key=key)))
-        controls = restrict(self, controls, tracks, wishes)
-        controls = with_progression(self, controls, wishes, self._shift(key))
+        if not 0 <= repeat_change <= 1:
+            raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
+        size = n_bars // len(form) if form else self.config.model.phrase_bars
+        controls, key = self._asked(n_bars, tracks, wishes, arrangement, size)
         given, mask = self._nothing(n_bars)
         if form:
-            roll = self._sections(form, n_bars, controls, wishes, repeat, rng)
+            roll = self._sections(form, n_bars, controls, wishes, repeat_change)
         else:
             roll = self._compose(given, mask, controls, wishes)
         if loop:
             roll = self._close_loop(roll, controls, wishes)
-        size = n_bars // len(form) if form else self.config.model.phrase_bars
         labels = form or [f"phrase {i + 1}" for i in range(-(-n_bars // size))]
         key, roll = self._to_key(clean(roll, self.spec), controls, key, wishes)
         return Piece(
-            roll=roll,
+            roll=closed(roll, self.spec, key) if ending else roll,
             spec=self.spec,
             tempo_qpm=wishes.tempo_qpm or 120.0,
             key=key,
@@ -185,8 +201,9 @@ class Model(ModelFile):
     ) -> list[Piece]:
         """`count` pieces from `a` to `b`: two seeds, or two pieces.
 
-        Between seeds the latents turn from one to the other. Between pieces, more and more cells are those of
-        `b` instead of `a`, and the cells between the two are composed.
+        The first and the last are those that `generate` makes of the seeds; between them the latents turn from
+        one to the other, in the key and the arrangement of the nearer seed. Between pieces, more and more cells
+        are those of `b` instead of `a`, and the cells between the two are composed.
         """
         wishes = wishes or Wishes()
         if count < 2:
@@ -197,22 +214,7 @@ class Model(ModelFile):
         if isinstance(a, Piece) or isinstance(b, Piece):
             raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
         _check_bars(n_bars)
-        ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
-        rng = np.random.default_rng([a, b])
-        wished = key_wished(self, wishes)
-        controls = draw_controls(self, rng, 1, n_bars, prior_rows(self, replace(wishes, key=wished)))
-        controls = restrict(self, controls, None, wishes)
-        controls = with_progression(self, controls, wishes, self._shift(wished))
-        given, mask = self._nothing(n_bars)
-        pieces = []
-        for share in shares:
-            latents = ends[0].towards(ends[1], float(share))
-            roll = self._compose(given, mask, controls, wishes, latents)
-            key, roll = self._to_key(clean(roll, self.spec), controls, wished, wishes)
-            pieces.append(
-                Piece(roll=roll, spec=self.spec, tempo_qpm=wishes.tempo_qpm or 120.0, key=key, feel=self.feel)
-            )
-        return pieces
+        return [self._between_seeds(a, b, float(share), n_bars, wishes) for share in shares]
 
     def fill(
         self,
@@ -315,46 +317,51 @@ class Model(ModelFile):
             roll = snap_to_scale(roll, key.pitch_classes, self.spec)
         return key, roll
 
+    def _asked(
+        self, n_bars: int, tracks: Sequence[str] | None, wishes: Wishes, arrangement: Arrangement, phrase: int
+    ) -> tuple[Controls, Key | None]:
+        """Controls of a piece from nothing and its key; None where it is heard in what is composed."""
+        key = key_wished(self, wishes)
+        rows = prior_rows(self, replace(wishes, key=key))
+        controls = draw_controls(self, np.random.default_rng(wishes.seed), 1, n_bars, rows)
+        controls = replace(controls, play=arrange(controls.play, self.spec, arrangement, phrase))
+        controls = restrict(self, controls, tracks, wishes)
+        if key is None and self.config.model.transpose == "key":
+            key = draw_key(wishes.seed, estimate_key(controls.key[0]).is_minor)
+        return with_progression(self, controls, wishes, self._shift(key)), key
+
     def _sections(
-        self,
-        form: str,
-        n_bars: int,
-        controls: Controls,
-        wishes: Wishes,
-        repeat: Repeat,
-        rng: np.random.Generator,
+        self, form: str, n_bars: int, controls: Controls, wishes: Wishes, change: float
     ) -> NDArray[np.uint8]:
-        """Compose section by section; letters that return reuse latents, controls and rhythm section."""
+        """Compose section by section; a letter that returns keeps its notes but for a share of its cells."""
         size = n_bars // len(form)
         given, mask = self._nothing(n_bars)
+        rng = np.random.default_rng([wishes.seed, 3])
+        fills = bars_before_changes(form, size)
         firsts: dict[str, int] = {}
-        letters: dict[str, Latents] = {}
-        latents: Latents | None = None
         order = np.arange(n_bars)  # the bar whose controls each bar has
-        kept = self._rhythm_section()
+        latents: Latents | None = None
         for index, letter in enumerate(form):
             begin, end = index * size, (index + 1) * size
             first = firsts.setdefault(letter, begin)
-            own = letters.setdefault(letter, self._latents(rng, size))
-            if first < begin:
-                rows = list(range(self.spec.n_tracks)) if repeat == "exact" else kept
-                given[:, rows, begin:end] = given[:, rows, first : first + size]
-                mask[:, rows, begin:end] = True
-                order[begin:end] = order[first : first + size]
-                own = own.towards(self._latents(rng, size), 0.3)
+            own = self._latents(rng, size)
             latents = own if latents is None else latents.join(own)
+            if first < begin:
+                same = ~changed_cells(rng, self.spec.n_tracks, size, change)
+                given[:, :, begin:end] = given[:, :, first : first + size] * same[None, ..., None, None]
+                mask[:, :, begin:end] = same
+                order[begin:end] = order[first : first + size]
             so_far = controls.bars(order[:end])
+            for bar in fills[: index + 1]:
+                if bar < end:
+                    so_far.density[:, np.flatnonzero(self.spec.is_drum), bar] *= FILL
             given[:, :, :end] = self._compose(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
             mask[:, :, :end] = True
         return given[0]
 
-    def _rhythm_section(self) -> list[int]:
-        """Drums and basses, or the first half of the tracks where there are none."""
-        rows = [i for i, track in enumerate(self.spec.tracks) if track.is_drum or 32 <= track.program < 40]
-        return rows or list(range((self.spec.n_tracks + 1) // 2))
-
     def _close_loop(self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes) -> NDArray[np.uint8]:
-        """Compose the last bars again with the first ones after them."""
+        """Of several drafts of the last bars before the first ones, the one with the smoothest seam; maybe that of
+        `roll` itself."""
         n_bars = roll.shape[1]
         new = min(self.config.model.phrase_bars // 2, n_bars - 1)
         if not new:
@@ -364,7 +371,24 @@ class Model(ModelFile):
         mask = np.ones(around.shape[:2], bool)
         mask[:, n_bars - new : n_bars] = False
         controls = controls.bars(np.arange(around.shape[1]) % n_bars)
-        return self._compose(around[None], mask[None], controls, wishes)[:, :n_bars]
+        drafts = [roll]
+        for number in range(_LOOP_DRAFTS):
+            latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), around.shape[1])
+            drafts.append(self._compose(around[None], mask[None], controls, wishes, latents)[:, :n_bars])
+        return max(drafts, key=seam_likeness)
+
+    def _between_seeds(self, a: int, b: int, share: float, n_bars: int, wishes: Wishes) -> Piece:
+        """A piece on the way from what `generate` makes of one seed to that of another."""
+        nearer = replace(wishes, seed=a if share < 0.5 else b)
+        if share in (0, 1):
+            return self.generate(n_bars, wishes=nearer)
+        controls, key = self._asked(n_bars, None, nearer, "full", self.config.model.phrase_bars)
+        ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
+        given, mask = self._nothing(n_bars)
+        roll = self._compose(given, mask, controls, nearer, ends[0].towards(ends[1], share))
+        key, roll = self._to_key(clean(roll, self.spec), controls, key, wishes)
+        tempo = wishes.tempo_qpm or 120.0
+        return Piece(roll=roll, spec=self.spec, tempo_qpm=tempo, key=key, feel=self.feel, seed=nearer.seed)
 
     def _between(self, a: Piece, b: Piece, share: float, wishes: Wishes) -> Piece:
         n_bars = min(a.n_bars, b.n_bars)

@@ -54,6 +54,12 @@ class ModelFile:
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
 
     @property
+    def offered_styles(self) -> dict[str, int]:
+        """The styles that change something: those of which there are songs to follow, and of how many sections."""
+        counts = {name: int((self.prior.style == i).sum()) for i, name in enumerate(self.config.model.styles)}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
     def device(self) -> torch.device:
         return self.generator.basis.device
 

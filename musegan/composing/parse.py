@@ -35,7 +35,7 @@ def bar_list(text: str) -> list[int]:
     return sorted({bar for first, end in ranges for bar in range(first, end)})
 
 
-def rests(items: list[str] | None) -> dict[str, list[int]]:
+def bars_of_tracks(items: list[str] | None) -> dict[str, list[int]]:
     """Items like ``drums:1-2`` or ``drums:1-2,5`` as bars (0-based) by track."""
     bars_of: dict[str, list[int]] = {}
     for item in items or []:

@@ -21,7 +21,6 @@ Grid = NDArray[np.bool_]
 """(track, bar)"""
 
 MAX_BARS = 512
-TAKES_PROGRESSION = "progression" in {item.name for item in fields(Wishes)}
 _LIMITS = {
     "seed": (0, 2**31 - 1),
     "temperature": (0, 3),
@@ -65,9 +64,6 @@ class Asked:
     def wishes(self, track_names: tuple[str, ...], n_bars: int) -> Wishes:
         """The same for the composing functions, for a piece of `n_bars`."""
         rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
-        if self.progression and not TAKES_PROGRESSION:
-            raise ConfigError("this version cannot be asked for chords; leave them empty", field="progression")
-        more = {"progression": self.progression} if self.progression else {}
         return Wishes(
             seed=self.seed,
             temperature=self.temperature,
@@ -78,7 +74,7 @@ class Asked:
             rests={name: bars for name, bars in rests.items() if bars},
             style=self.style or None,
             tempo_qpm=self.tempo,
-            **more,
+            progression=self.progression or None,
         )
 
 

@@ -18,7 +18,7 @@ from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES
 from musegan.studio.exchange import parts_of
 from musegan.studio.project import Project
-from musegan.studio.state import TAKES_PROGRESSION, State
+from musegan.studio.state import State
 
 
 def hello(model: Model) -> dict[str, Any]:
@@ -42,7 +42,6 @@ def hello(model: Model) -> dict[str, Any]:
         "n_pitches": spec.n_pitches,
         "drum_names": DRUM_NAMES,
         "styles": list(model.config.model.styles),
-        "takes_progression": TAKES_PROGRESSION,
     }
 
 

@@ -55,13 +55,16 @@ def test_snap_leaves_only_the_scale(model):
     assert set(pitches % 12) <= set(key.pitch_classes)
 
 
-def test_form_repeats_exactly_or_varies(model):
-    exact = model.generate(12, form="ABA", repeat="exact", seed=3)
+def test_a_section_that_returns_has_the_same_notes_but_for_a_share_of_cells(model):
+    exact = model.generate(12, form="ABA", repeat_change=0, seed=3)
     assert (exact.roll[:, :4] == exact.roll[:, 8:])[:, 1:].all()
-    varied = model.generate(12, form="ABA", seed=3)
-    rhythm = [0, 2]
-    assert (varied.roll[rhythm, 1:4] == varied.roll[rhythm, 9:12]).all()
-    assert (varied.roll[1, :4] != varied.roll[1, 8:]).any()
+    varied = model.generate(12, form="ABA", repeat_change=0.25, seed=3)
+    is_same = (varied.roll[:, 1:4] == varied.roll[:, 9:12]).all((2, 3))
+    assert is_same.sum() >= 9 - 3  # of 12 cells 3 are new
+    assert (varied.roll[:, :4] != varied.roll[:, 8:]).any()
+    assert (varied.roll[:, :4] != varied.roll[:, 4:8]).any()
+    with pytest.raises(ConfigError, match="a share, 0 to 1"):
+        model.generate(8, form="AB", repeat_change=2)
     assert [label for _, label in varied.sections] == ["A", "B", "A"]
     with pytest.raises(ConfigError, match="3 sections"):
         model.generate(8, form="ABA")
@@ -70,7 +73,33 @@ def test_form_repeats_exactly_or_varies(model):
 def test_loop_changes_the_end_only(model):
     plain, loop = model.generate(8, seed=5), model.generate(8, seed=5, loop=True)
     assert (plain.roll[:, :6] == loop.roll[:, :6]).all()
-    assert (plain.roll[:, 6:] != loop.roll[:, 6:]).any()
+    assert seam_likeness(loop.roll) >= seam_likeness(plain.roll)
+
+
+def test_interpolating_between_seeds_begins_and_ends_with_what_the_seeds_give(model):
+    way = model.interpolate(1, 2, 3, n_bars=5)
+    for piece, seed in ((way[0], 1), (way[2], 2)):
+        alone = model.generate(5, seed=seed)
+        assert (piece.roll == alone.roll).all()
+        assert (piece.key, piece.seed) == (alone.key, seed)
+    assert (way[1].roll != way[0].roll).any()
+    assert (way[1].roll != way[2].roll).any()
+
+
+def test_a_key_is_drawn_as_songs_have_them_and_the_same_again():
+    drawn = [draw_key(seed, is_minor=False) for seed in range(400)]
+    assert drawn == [draw_key(seed, is_minor=False) for seed in range(400)]
+    counts = np.bincount([key.tonic for key in drawn], minlength=12)
+    assert (counts > 0).all()
+    assert set(np.argsort(-counts)[:4].tolist()) == {0, 2, 7, 9}  # C, D, G, A
+
+
+def test_styles_without_songs_are_not_offered(model):
+    assert set(model.offered_styles) <= set(model.config.model.styles)
+    silent = replace(model, prior=replace(model.prior, style=np.full_like(model.prior.style, -1)))
+    assert not silent.offered_styles
+    with pytest.raises(ConfigError, match="there is no style"):
+        silent.generate(1, wishes=Wishes(style=model.config.model.styles[0]))
 
 
 def test_accompany_keeps_tracks(model, song):

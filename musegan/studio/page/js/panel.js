@@ -20,7 +20,6 @@ function fillKeys() {
 function fillStyles() {
   const { styles } = store.hello;
   find("style").closest("label").hidden = !styles.length;
-  find("progression").closest("label").hidden = !store.hello.takes_progression;
   find("style").replaceChildren(...["", ...styles].map((name) => new Option(name || "any", name)));
 }
 

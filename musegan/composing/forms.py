@@ -1,0 +1,72 @@
+"""Sections that return, the seam of a loop and the last bar: what makes bars a piece."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.metrics import average, bar_similarity
+from musegan.music.harmony import Key
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.spec import RollSpec
+
+FILL = 1.5  # times the drum hits in the bar before a section that is another
+_KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
+
+
+def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
+    """Cells of a section that returns which are composed anew: (track, bar).
+
+    So many that they are `share` of all; those of the last bar first, which leads to the next section.
+    """
+    rank = rng.random((n_tracks, n_bars))
+    rank[:, -1] -= 1
+    changed = np.zeros(rank.size, bool)
+    changed[np.argsort(rank, axis=None)[: round(share * rank.size)]] = True
+    return changed.reshape(rank.shape)
+
+
+def bars_before_changes(form: str, size: int) -> list[int]:
+    """The last bar of each section that another one follows."""
+    return [(i + 1) * size - 1 for i, (here, after) in enumerate(pairwise(form)) if here != after]
+
+
+def seam_likeness(roll: NDArray[np.uint8]) -> float:
+    """How like its last bar the first bar of a loop is, mean over tracks that sound in one of them; 0 to 1."""
+    seam = roll[:, [-1, 0]]
+    likeness = float(average(bar_similarity(seam, 1)))
+    return 0.0 if np.isnan(likeness) else likeness
+
+
+def closed(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
+    """A copy whose last bar closes: the tonic chord struck once and held, the lowest track on the tonic.
+
+    Drums strike kick and crash, or what they strike on the first step. Tracks that are silent in the last two bars
+    stay silent.
+    """
+    out = roll.copy()
+    out[:, -1] = 0
+    ends = {row: _last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
+    lowest = min((row for row in ends if len(ends[row])), key=lambda row: ends[row].mean(), default=None)
+    third = 3 if key.is_minor else 4
+    for row, heard in ends.items():
+        classes = [0] if row == lowest else [0, third, 7]
+        allowed = [p for p in range(spec.n_pitches) if (spec.lowest_pitch + p - key.tonic) % 12 in classes]
+        for pitch in {min(allowed, key=lambda p: abs(p - pitch)) for pitch in heard.tolist()}:
+            out[row, -1, :, pitch] = HELD
+            out[row, -1, 0, pitch] = ONSET
+    for row in np.flatnonzero(spec.is_drum).tolist():
+        if not roll[row, -2:].any():
+            continue
+        struck = [p - spec.lowest_pitch for p in (_KICK, _CRASH) if 0 <= p - spec.lowest_pitch < spec.n_pitches]
+        out[row, -1, 0, struck or np.flatnonzero(roll[row, -1, 0])] = ONSET
+    return out
+
+
+def _last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
+    """Pitch indices at the first step of the last bar of one track, or those that sounded last before it."""
+    before = line[-2:].reshape(-1, spec.n_pitches)[: -(spec.steps_per_bar - 1) or None]
+    steps = np.flatnonzero(before.any(1))
+    return np.flatnonzero(before[steps[-1]]) if len(steps) else np.empty(0, np.int64)

@@ -1,0 +1,55 @@
+"""What returns, closes and fills, by hand."""
+
+import numpy as np
+from songs import TRIO
+
+from musegan.composing.forms import bars_before_changes, changed_cells, closed, seam_likeness
+from musegan.music.harmony import Key
+
+DRUMS, KEYS, BASS = range(3)
+
+
+def roll_of(n_bars, *rows):
+    """`rows` are (track, bar, step, length, MIDI number)."""
+    roll = np.zeros(TRIO.shape(n_bars), np.uint8)
+    for track, bar, step, length, pitch in rows:
+        line = roll[track].reshape(-1, TRIO.n_pitches)
+        begin = bar * TRIO.steps_per_bar + step
+        line[begin : begin + length, pitch - TRIO.lowest_pitch] = 1
+        line[begin, pitch - TRIO.lowest_pitch] = 2
+    return roll
+
+
+def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
+    changed = changed_cells(np.random.default_rng(0), 5, 4, 0.2)
+    assert changed.sum() == 4
+    assert changed[:, :3].sum() == 0
+    assert changed_cells(np.random.default_rng(0), 5, 4, 0.5)[:, 3].all()
+    assert not changed_cells(np.random.default_rng(0), 5, 4, 0).any()
+
+
+def test_fills_lead_from_section_to_another():
+    assert bars_before_changes("AABA", 4) == [7, 11]
+    assert bars_before_changes("A", 4) == []
+
+
+def test_a_seam_is_as_like_as_the_notes_that_its_bars_share():
+    same = roll_of(3, (KEYS, 0, 0, 4, 60), (KEYS, 0, 4, 4, 62), (KEYS, 2, 0, 4, 60))
+    assert seam_likeness(same) == 0.5
+    assert seam_likeness(roll_of(2)) == 0
+
+
+def test_a_closing_bar_is_the_tonic_held():
+    """D minor; keys end on E and A, which move to D or F and A; bass on the tonic; the crash is too high for TRIO."""
+    roll = roll_of(
+        2, (DRUMS, 0, 0, 1, 42), (KEYS, 1, 0, 4, 52), (KEYS, 1, 0, 4, 57), (KEYS, 1, 8, 2, 59), (BASS, 0, 8, 8, 43)
+    )
+    out = closed(roll, TRIO, Key(2, is_minor=True))
+    assert (out[:, 0] == roll[:, 0]).all()
+    for row, pitches in ((KEYS, ({50, 57}, {53, 57})), (BASS, ({38}, {50}))):
+        struck = set((np.flatnonzero(out[row, 1, 0] == 2) + TRIO.lowest_pitch).tolist())
+        assert struck in pitches
+        assert (out[row, 1].any(1)).all()
+        assert (out[row, 1, 1:] != 2).all()
+    assert (np.flatnonzero(out[DRUMS, 1].any(0)) + TRIO.lowest_pitch).tolist() == [36, 49]
+    assert not out[DRUMS, 1, 1:].any()
