@@ -40,7 +40,7 @@ def test_a_seam_is_as_like_as_the_notes_that_its_bars_share():
 
 
 def test_a_closing_bar_is_the_tonic_held():
-    """D minor; keys end on E and A, which move to D or F and A; bass on the tonic; the crash is too high for TRIO."""
+    """D minor; keys end on E and A, which move to D or F and A; the bass to the tonic."""
     roll = roll_of(
         2, (DRUMS, 0, 0, 1, 42), (KEYS, 1, 0, 4, 52), (KEYS, 1, 0, 4, 57), (KEYS, 1, 8, 2, 59), (BASS, 0, 8, 8, 43)
     )

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import musegan
+from musegan.composing.forms import seam_likeness
 from musegan.composing.model import load_model
-from musegan.composing.wishes import Wishes
+from musegan.composing.wishes import Wishes, draw_key
 from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.music.harmony import Key
 from musegan.music.pianoroll import clean, transpose

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from musegan.composing.forms import FILL
 from musegan.composing.model import load_model
 from musegan.composing.windows import draw_controls
 from musegan.composing.wishes import (
@@ -215,9 +216,12 @@ def test_sections_that_return_have_the_controls_that_they_had(model, asked):
     model.generate(9, form="ABA", wishes=Wishes(seed=5, progression="C F G Am"))
     assert [controls.n_bars for controls in asked] == [3, 6, 9]
     assert by_bar(asked[-1].tones) == [[tones] * 4 for tones in (C, F, G, AM, C, F, C, F, G)]
-    for name in ("play", "density"):
-        values = getattr(asked[-1], name)
-        assert np.array_equal(values[:, :, 6:], values[:, :, :3], equal_nan=name == "density")
+    play, density = asked[-1].play, asked[-1].density
+    assert (play[:, :, 6:] == play[:, :, :3]).all()
+    assert np.array_equal(density[:, :, 6:8], density[:, :, :2], equal_nan=True)
+    assert density[0, DRUMS, 2] == pytest.approx(
+        FILL * density[0, DRUMS, 8]
+    )  # a fill
 
 
 def test_a_wrong_progression_is_refused(model):
