@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,17 @@ class ModelFile:
     @property
     def offered_styles(self) -> dict[str, int]:
         """The styles that change something: those of which there are songs to follow, and of how many sections."""
-        counts = {name: int((self.prior.style == i).sum()) for i, name in enumerate(self.config.model.styles)}
-        return {name: count for name, count in counts.items() if count}
+        return _count_styles(self.config.model.styles, self.prior.style)
 
     @property
     def device(self) -> torch.device:
         return self.generator.basis.device
+
+
+def _count_styles(names: Sequence[str], styles: NDArray[np.int64]) -> dict[str, int]:
+    """Sections of each style, those without any left out."""
+    counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def save_model(model: ModelFile, path: Path) -> None:
@@ -258,7 +263,9 @@ def describe_model(path: Path) -> dict[str, Any]:
             network = name.partition(".")[0]
             if network in networks:
                 networks[network] += math.prod(file.get_slice(name).get_shape())
-    return {**description, "parameters": networks, "bytes": path.stat().st_size}
+        sections = file.get_tensor("prior.style")
+    offered = _count_styles(description["config"]["model"]["styles"], sections)
+    return {**description, "parameters": networks, "styles": offered, "bytes": path.stat().st_size}
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -79,7 +79,7 @@ def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> A
         elif name == "density":
             changes["density"] = {**changes.get("density", {}), **parse.densities(value, track_names)}
         elif name == "rest":
-            changes["rests"] = {**changes.get("rests", {}), **parse.rests([value])}
+            changes["rests"] = {**changes.get("rests", {}), **parse.bars_of_tracks([value])}
         elif name not in ("free", "keep", "add", "token"):
             raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
     return Asked().changed(changes)

@@ -192,9 +192,30 @@ def test_one_part_is_kept_alone_by_its_number(musegan, tmp_path):
     assert set(names_of) - {"", "Right"} <= {"drums", "bass"}
 
 
-def test_infill_of_several_ranges(musegan, song, trio):
+def test_who_must_play_and_what_is_asked_for_notes_plays(musegan, dataset):
+    musegan("generate", "--bars", 4, "--arrangement", "build", "--seed", 1, "--play", "bass:1-2", "-o", "a.mid")
+    musegan("generate", "--bars", 4, "--tracks", "keys", "--play", "bass:2", "--seed", 1, "-o", "b.mid")
+    first, second = (read(name, dataset.spec).piece.roll for name in ("a.mid", "b.mid"))
+    assert first[2, :2].any((1, 2)).all()
+    assert not second[2, [0, 2, 3]].any()
+    assert "cannot play in bar 5" in musegan("generate", "--bars", 4, "--play", "bass:3-5", code=1).stderr
+
+
+def test_an_ending_and_a_key_are_told(musegan, dataset, tmp_path):
+    options = ["generate", "--bars", 4, "--seed", 4]
+    told = musegan(*options, "--ending", "--no-humanize", "-o", "a.mid").stderr.splitlines()[-1]
+    song = read("a.mid", dataset.spec).piece
+    assert told.startswith("key ")
+    assert not (song.roll[1:, -1, 1:] == 2).any()
+    assert told in musegan(*options, "-o", "b.mid").stderr
+    assert "seed" not in musegan("interpolate", 1, 2, "--count", 2, "--bars", 4, "-o", "way.mid").stderr
+    musegan("generate", "--bars", 4, "--seed", 2, "-o", "two.mid")
+    assert (tmp_path / "way-2.mid").read_bytes() == (tmp_path / "two.mid").read_bytes()
+
+
+def test_infill_of_several_ranges(musegan, song):
     musegan("infill", song, "--at", "1-2,5", "--seed", 1, "-o", "out.mid")
-    before, after = read(song, trio).piece.roll, read("out.mid", trio).piece.roll
+    before, after = read(song, None).piece.roll, read("out.mid", None).piece.roll
     assert [bool((before[:, bar] == after[:, bar]).all()) for bar in (2, 3, 5)] == [True] * 3
 
 

@@ -36,7 +36,7 @@ def model(model_path):
 @pytest.fixture
 def asked(monkeypatch):
     """The controls that the networks are asked for, call by call."""
-    from musegan.composing import model as module
+    from musegan.composing import composer as module
 
     found, original = [], module.compose
 
@@ -219,9 +219,7 @@ def test_sections_that_return_have_the_controls_that_they_had(model, asked):
     play, density = asked[-1].play, asked[-1].density
     assert (play[:, :, 6:] == play[:, :, :3]).all()
     assert np.array_equal(density[:, :, 6:8], density[:, :, :2], equal_nan=True)
-    assert density[0, DRUMS, 2] == pytest.approx(
-        FILL * density[0, DRUMS, 8]
-    )  # a fill
+    assert density[0, DRUMS, 2] == pytest.approx(FILL * density[0, DRUMS, 8])  # a fill
 
 
 def test_a_wrong_progression_is_refused(model):
