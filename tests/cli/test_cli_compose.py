@@ -213,9 +213,9 @@ def test_an_ending_and_a_key_are_told(musegan, dataset, tmp_path):
     assert (tmp_path / "way-2.mid").read_bytes() == (tmp_path / "two.mid").read_bytes()
 
 
-def test_infill_of_several_ranges(musegan, song):
+def test_infill_of_several_ranges(musegan, song, dataset):
     musegan("infill", song, "--at", "1-2,5", "--seed", 1, "-o", "out.mid")
-    before, after = read(song, None).piece.roll, read("out.mid", None).piece.roll
+    before, after = (read(path, dataset.spec).piece.roll for path in (song, "out.mid"))
     assert [bool((before[:, bar] == after[:, bar]).all()) for bar in (2, 3, 5)] == [True] * 3
 
 
