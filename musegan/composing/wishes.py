@@ -87,8 +87,8 @@ def restrict(
             if outside:
                 raise ConfigError(f"{name} cannot {verb} in bar {outside[0]}: the piece has {play.shape[2]} bars")
             play[:, model.spec.track_index(name), list(bars)] = value
-    silent = (play == PLAY) & (density == 0)  # asked to play where the song that is followed rests
-    density[silent] = np.nan
+    density[(play == PLAY) & (density == 0)] = np.nan  # asked to play where the song that is followed rests
+    density[play == REST] = 0
     return replace(controls, play=play, density=density)
 
 
@@ -99,14 +99,20 @@ def usual_density(model: ModelFile, row: int) -> float:
 
 
 def with_progression(model: ModelFile, controls: Controls, wishes: Wishes, semitones: int) -> Controls:
-    """Controls with the chords that are wished for, moved by `semitones`, repeated to the end."""
+    """Controls with the chords that are wished for, moved by `semitones`, repeated to the end.
+
+    The key is half that of the controls, half what the chords say of it.
+    """
     if wishes.progression is None:
         return controls
     tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
     tones, bass = transpose_plan(tones, bass, semitones)
     shape = controls.tones.shape
+    sounding = (tones[:, None] >> np.arange(12) & 1).sum(0)
+    key = (controls.key + sounding / max(sounding.sum(), 1)) / 2 if sounding.any() else controls.key
     return replace(
         controls,
+        key=key.astype(np.float32),
         tones=np.broadcast_to(np.resize(tones, shape[1]), shape),
         bass=np.broadcast_to(np.resize(bass, shape[1]), shape),
     )
