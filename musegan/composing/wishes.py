@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from musegan.composing.model_file import ModelFile
 from musegan.composing.windows import draw_controls
 from musegan.errors import ConfigError
-from musegan.music.chords import harmony_plan, parse_progression, transpose_plan
+from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
 from musegan.music.harmony import Key, estimate_key, key_scores
 from musegan.music.pianoroll import ONSET, sounding_shares
 from musegan.music.spec import RollSpec
@@ -20,8 +20,6 @@ from musegan.networks.controls import PLAY, REST, Controls, measure_groove, meas
 # Of 4,145 songs: 2,757 in major and 1,388 in minor keys, percent by tonic from C up, as `estimate_key` hears them.
 _MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
 _MINOR_SHARES = (9, 5, 13, 5, 17, 5, 5, 10, 3, 17, 3, 7)
-
-PHRASE_BARS = 4  # bars after which the chords of given material come again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +106,7 @@ def with_progression(model: ModelFile, controls: Controls, wishes: Wishes, semit
     tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
     tones, bass = transpose_plan(tones, bass, semitones)
     shape = controls.tones.shape
-    sounding = (tones[:, None] >> np.arange(12) & 1).sum(0)
+    sounding = unpack_tones(tones).sum(0)
     key = (controls.key + sounding / max(sounding.sum(), 1)) / 2 if sounding.any() else controls.key
     return replace(
         controls,
@@ -130,7 +128,7 @@ def key_wished(model: ModelFile, wishes: Wishes) -> Key | None:
         return wishes.key
     tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
     weights = np.where(np.arange(len(tones)) < model.spec.beats_per_bar, 2, 1)  # it begins at home, more often
-    sounding = (tones[:, None] >> np.arange(12) & 1) + (bass[:, None] == np.arange(12))
+    sounding = unpack_tones(tones) + (bass[:, None] == np.arange(12))
     return estimate_key(weights @ sounding)
 
 
@@ -166,7 +164,7 @@ def controls_for(
     onsets = context == ONSET
     shares = sounding_shares(context[0], spec)
     groove, register = measure_groove(onsets, spec), measure_register(onsets, spec)
-    tones, bass = _chords_of(context, mask, drawn, spec)
+    tones, bass = _chords_of(context, mask, drawn, spec, model.config.model.phrase_bars)
     controls = replace(
         drawn,
         play=play[None].astype(np.int8),
@@ -190,7 +188,7 @@ def _densities(
 
 
 def _chords_of(
-    context: NDArray[np.uint8], mask: NDArray[np.bool_], drawn: Controls, spec: RollSpec
+    context: NDArray[np.uint8], mask: NDArray[np.bool_], drawn: Controls, spec: RollSpec, phrase_bars: int
 ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
     """The chords of each beat: those of what is given, of the phrase before, or as drawn; each (1, beat)."""
     tones, bass = drawn.tones.copy(), drawn.bass.copy()
@@ -199,9 +197,9 @@ def _chords_of(
     is_given = np.any(context[0][pitched].any((2, 3)) & mask[pitched], axis=0)
     for bar in range(mask.shape[1]):
         here = slice(bar * spec.beats_per_bar, (bar + 1) * spec.beats_per_bar)
-        before = slice(here.start - PHRASE_BARS * spec.beats_per_bar, here.stop - PHRASE_BARS * spec.beats_per_bar)
+        before = slice(here.start - phrase_bars * spec.beats_per_bar, here.stop - phrase_bars * spec.beats_per_bar)
         if is_given[bar]:
             tones[:, here], bass[:, here] = found_tones[:, here], found_bass[:, here]
-        elif bar >= PHRASE_BARS and is_given[: bar - PHRASE_BARS + 1].any():
+        elif bar >= phrase_bars and is_given[: bar - phrase_bars + 1].any():
             tones[:, here], bass[:, here] = tones[:, before], bass[:, before]
     return tones, bass

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.metrics.measures import Rolls, Values, share
-from musegan.music.pianoroll import ONSET
+from musegan.music.chords import beats_per_chord, unpack_tones
+from musegan.music.pianoroll import ONSET, chroma_matrix
 from musegan.music.spec import RollSpec
 
 FEWEST_PLACES = 8  # off the beat that a piece needs to be called swung or straight
@@ -51,10 +52,10 @@ def moves_together(rolls: Rolls, is_first: NDArray[np.bool_], spec: RollSpec) ->
 def _chroma(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
     """Sounding time by pitch class of every half bar (bar, where the beats are odd): (phrase, slot, 12)."""
     n_phrases, _, n_bars = rolls.shape[:3]
-    n_slots = n_bars * (2 if spec.beats_per_bar % 2 == 0 else 1)
+    n_slots = n_bars * spec.beats_per_bar // beats_per_chord(spec)
     sounds = (rolls > 0) & (is_in & ~np.array(spec.is_drum))[..., None, None, None]
     counts = sounds.sum(1).reshape(n_phrases, n_slots, -1, spec.n_pitches).sum(2)
-    return counts @ np.eye(12)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+    return counts @ chroma_matrix(spec)
 
 
 def _cosine(first: Values, second: Values) -> Values:
@@ -77,9 +78,9 @@ def on_chord(rolls: Rolls, tones: NDArray[np.int16], spec: RollSpec) -> Values:
     """
     n_phrases, n_tracks = rolls.shape[:2]
     per_beat = (rolls > 0).reshape(n_phrases, n_tracks, tones.shape[1], -1, spec.n_pitches).sum(3)
-    chroma = per_beat @ np.eye(12)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+    chroma = per_beat @ chroma_matrix(spec)
     chroma *= (tones > 0)[:, None, :, None]
-    inside = (np.maximum(tones, 0)[..., None] >> np.arange(12) & 1)[:, None]
+    inside = unpack_tones(tones)[:, None]
     found = share((chroma * inside).sum((2, 3)), chroma.sum((2, 3)))
     found[:, np.array(spec.is_drum)] = np.nan
     return found

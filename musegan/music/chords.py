@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
 from musegan.music.harmony import Key, estimate_key, parse_note
-from musegan.music.pianoroll import sounding_shares
+from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 
 NO_CHORD = "N.C."
@@ -103,6 +103,16 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
     return [(beat, _symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
 
 
+def beats_per_chord(spec: RollSpec) -> int:
+    """Beats of the stretches that harmony is told in: half bars, or bars where the beats are odd."""
+    return spec.beats_per_bar // 2 if spec.beats_per_bar % 2 == 0 else spec.beats_per_bar
+
+
+def unpack_tones(tones: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Pitch classes of chords as 0 and 1, C first: ``(...)`` bits -> ``(..., 12)``; all 0 where free (-1)."""
+    return np.maximum(tones, 0)[..., None].astype(np.int64) >> np.arange(12) & 1
+
+
 def harmony_plan(
     rolls: NDArray[np.uint8], spec: RollSpec, scale: Sequence[int] = range(12)
 ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
@@ -123,11 +133,11 @@ def harmony_plan(
     bass : (batch, beat), int8
         Pitch class of its lowest note, -1 where nothing sounds.
     """
-    per_slot = spec.beats_per_bar // 2 if spec.beats_per_bar % 2 == 0 else spec.beats_per_bar
+    per_slot = beats_per_chord(spec)
     pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
     n_slots = rolls.shape[2] * spec.beats_per_bar // per_slot
     heard = (rolls[:, pitched] > 0).reshape(len(rolls), len(pitched), n_slots, -1, spec.n_pitches)
-    classes = np.eye(12)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+    classes = chroma_matrix(spec)
     sounding = heard.sum((1, 3)) @ classes
     total = sounding.sum(-1, keepdims=True)
     shares = np.divide(sounding, total, out=np.zeros_like(sounding), where=total > 0)

@@ -229,6 +229,11 @@ def snap_to_scale(roll: NDArray[np.uint8], pitch_classes: list[int], spec: RollS
     return map_pitches(roll, inside[distance.argmin(1)], spec)
 
 
+def chroma_matrix(spec: RollSpec) -> NDArray[np.float64]:
+    """1 where a pitch of the spec is of a pitch class (C = 0): (pitch, 12)."""
+    return np.eye(12)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+
+
 def sounding_shares(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float32]:
     """Share of the sounding time of each pitch class (C = 0) over the pitched tracks: (12,), sums to 1 or 0.
 

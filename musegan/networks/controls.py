@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musegan.music.chords import harmony_plan
+from musegan.music.chords import harmony_plan, unpack_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
@@ -169,7 +169,7 @@ class Conditions:
     def cues(self, n_styles: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Cues:
         """The conditions as the networks read them."""
         mask, play = (torch.from_numpy(values).to(device, dtype) for values in (self.mask, self.controls.play))
-        tones = torch.from_numpy(_bits(self.controls.tones)).to(device, dtype)
+        tones = torch.from_numpy(unpack_tones(self.controls.tones)).to(device, dtype)
         features = torch.from_numpy(encode(self, n_styles)).to(device)
         return Cues(mask=mask, play=play, tones=tones, features=features)
 
@@ -223,15 +223,10 @@ def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
         whole(np.nan_to_num((register - MIDDLE_PITCH) / 12)),
         whole(np.where(has_key, 6 * controls.key - 0.5, 0)),
         controls.tones[..., None] >= 0,
-        _bits(controls.tones),
+        unpack_tones(controls.tones),
         np.arange(12) == controls.bass[..., None],
         whole(np.asarray(has_groove)),
         whole(2 * controls.groove),
         whole(np.eye(n_styles + 1)[controls.style][:, :n_styles]),
     ]
     return np.concatenate(parts, axis=2, dtype=np.float32)
-
-
-def _bits(tones: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Pitch classes of chords as 0 and 1: ``(..., beat)`` -> ``(..., beat, 12)``; all 0 for free."""
-    return ((np.maximum(tones, 0)[..., None] >> np.arange(12)) & 1).astype(np.float32)

@@ -75,12 +75,9 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        return self.complete(self.codes(latents, given, cues), given, cues)
-
-    def complete(self, codes: Tensor, given: Tensor, cues: Cues) -> Tensor:
-        """The phrase that `codes` and what is given make; arguments and result as in `forward` and `codes`."""
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
+        codes = self.codes(latents, kept, cues)
         logits = self.codec.decoder(self.codec.mean + self.codec.spread * codes)
         composed = notes_from_logits(logits, self.pitched)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
@@ -89,10 +86,13 @@ class Generator(nn.Module):
         return torch.cat([sounds * heard, starts], dim=-1)
 
     def codes(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
-        """The codec's latents that the phrase is composed of, standardised: ``(track, batch, time, code)``."""
+        """The codec's latents that the phrase is composed of, standardised: ``(track, batch, time, code)``.
+
+        `given` is silent where nothing is given.
+        """
         beats_per_bar = self.grid.spec.beats_per_bar
         with torch.no_grad():
-            context = side_by_side(self.codec.encoder.features(given * self.grid.cells(cues.mask)))
+            context = side_by_side(self.codec.encoder.features(given))
         shared = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1))
         style = shared.repeat_interleave(beats_per_bar, dim=1)  # batch, time, style
         style = self.map(activate(style + self.control_in(cues.features) + self.context_in(context)))

@@ -10,6 +10,7 @@ from torch import Tensor
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.metrics import distance
+from musegan.music.pianoroll import ONSET
 from musegan.networks.codec import Codec, codec_loss
 from musegan.training.monitor import Reference
 from musegan.training.phrases import PhraseSource, held_out
@@ -130,6 +131,6 @@ def onset_f1(real: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.
 
     Both ``(batch, track, bar, step, pitch), uint8``.
     """
-    wanted, found = real == 2, decoded == 2
+    wanted, found = real == ONSET, decoded == ONSET
     hits, total = ((wanted & found).sum((0, 2, 3, 4)), wanted.sum((0, 2, 3, 4)) + found.sum((0, 2, 3, 4)))
     return np.divide(2 * hits, total, out=np.ones(len(total)), where=total > 0)

@@ -118,7 +118,6 @@ class Report:
 
     measures: dict[str, float]  # "score", lower is better
     warnings: list[str] = field(default_factory=list)
-    is_finished: bool = False  # the stage need not go on
 
 
 class _Loop:
