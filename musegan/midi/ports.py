@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ OWN_NAME = "musegan"
 """Of the program and of the ports that it opens for others to connect to."""
 
 _SILENCE = (64, 120, 123)  # controllers: sustain off, all sound off, all notes off
+_LAST_WORDS = 0.05  # seconds for what ends all notes to be sent
 _MISUSE = "{} ports cannot be opened here ({}); name one that there is: {}"
 
 
@@ -37,7 +39,10 @@ class OutputPort:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.silence()
+        # Systems that send in cycles lose what falls into one that they miss, and what still waits at the end.
+        for _ in range(2):
+            self.silence()
+            time.sleep(_LAST_WORDS)
         self._device.close_port()
         self._device.delete()
 
