@@ -92,7 +92,7 @@ def _summary(report: PrepareReport) -> list[str]:
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="Dataset, music file, model, or the name of a bundled model.")],
+    path: Annotated[Path, typer.Argument(help="Dataset, music file, model or its name, folder of `synthesize`.")],
     ensemble: Ensemble = "band",
     verify: Annotated[bool, typer.Option("--verify", help="Read all of a dataset, and check it.")] = False,
     as_json: AsJson = False,
@@ -121,6 +121,7 @@ def _verify(path: Path) -> None:
 
 def _describe(path: Path, ensemble: str) -> dict[str, Any]:
     from musegan.midi.read import MUSIC_SUFFIXES
+    from musegan.synthesis.manifest import MANIFEST, describe_folder
 
     suffix = path.suffix.lower()
     if suffix and not path.exists():
@@ -134,6 +135,8 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
         from musegan.corpus.describe import describe_music
 
         return describe_music(path, load_ensemble(ensemble))
+    if (path / MANIFEST).is_file():
+        return describe_folder(path)
     if suffix == ".safetensors" or path.is_dir() or not path.exists():
         from musegan.composing.library import find_model
         from musegan.composing.model_file import describe_model  # torch

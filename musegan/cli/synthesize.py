@@ -20,6 +20,11 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Of the first file; each has one of its own.", min=0)] = 0,
     valid_fraction: Annotated[float, typer.Option(help="Share to validate on.", min=0.0, max=0.9)] = 0.1,
     temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0,
+    variations_of: Annotated[
+        Path | None,
+        typer.Option(help="Dataset whose songs the files are copies of, with some cells composed anew."),
+    ] = None,
+    amount: Annotated[float, typer.Option(help="Share of a song's cells anew.", min=0.01, max=1.0)] = 0.3,
     style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None,
     model: Annotated[str | None, typer.Option(help="Model by name, .safetensors file or run folder.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)", min=1)] = None,
@@ -29,8 +34,9 @@ def synthesize(
     Example: musegan synthesize -o data --count 1000
     """
     from musegan.composing.library import find_model
-    from musegan.synthesis.folder import Settings
+    from musegan.synthesis.drafts import Settings
     from musegan.synthesis.folder import synthesize as run
+    from musegan.synthesis.manifest import MANIFEST
 
     settings = Settings(
         model=str(find_model(model).resolve()),
@@ -39,8 +45,14 @@ def synthesize(
         valid_fraction=valid_fraction,
         temperature=temperature,
         style=style,
+        variations_of=str(variations_of.resolve()) if variations_of else None,
+        amount=amount,
     )
+    n_workers = workers or os.cpu_count() or 1
     begun = time.perf_counter()
-    path = run(output, settings, count, workers or os.cpu_count() or 1, lambda n: say(f"{n} of {count} files"))
-    say(f"{time.perf_counter() - begun:.1f} s; labels for `musegan prepare {output} --labels {path}`")
+    n_new = run(output, settings, count, n_workers, lambda n: say(f"{n} of {count} files"))
+    seconds = time.perf_counter() - begun
+    path = output / MANIFEST
+    say(f"{n_new} new files in {seconds:.1f} s, {n_new / seconds:.1f} a second, by {n_workers} processes")
+    say(f"labels for `musegan prepare {output} --labels {path}`; `musegan info {output}` tells what is in it")
     typer.echo(path)

@@ -1,11 +1,13 @@
-"""How a model composes what its verbs ask for: keys, whole pieces, sections, loops."""
+"""How a model composes what its verbs ask for: keys, whole pieces, sections, loops, many pieces at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
@@ -13,25 +15,145 @@ from musegan.composing.forms import FILL, bars_before_changes, changed_cells, se
 from musegan.composing.model_file import ModelFile
 from musegan.composing.threads import composing_threads
 from musegan.composing.windows import compose, draw_controls
-from musegan.composing.wishes import Wishes, draw_key, key_wished, prior_rows, restrict, with_progression
+from musegan.composing.wishes import (
+    Wishes,
+    controls_for,
+    draw_key,
+    key_wished,
+    prior_rows,
+    restrict,
+    with_progression,
+)
+from musegan.errors import MuseganError
 from musegan.music.harmony import Key, estimate_key
-from musegan.music.pianoroll import snap_to_scale, sounding_shares, transpose
+from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
+from musegan.music.piece import Piece
 from musegan.networks import Latents, sample_latents
 from musegan.networks.controls import Controls
 
+MAX_BARS = 512
 _LOOP_DRAFTS = 6  # of the last bars of a loop
+
+Batch = TypeVar("Batch", Controls, Latents)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filling:
+    """What is to be composed in a piece."""
+
+    piece: Piece
+    mask: NDArray[np.bool_]  # (track, bar): True is given
+    wishes: Wishes
+    key: Key  # of what is given, or wished for
+    shift: int  # semitones from the piece to what the networks know
+    context: NDArray[np.uint8]  # (1, track, bar, step, pitch): what is given, moved there
+    controls: Controls  # of one piece
 
 
 @dataclass(kw_only=True, repr=False)
 class Composer(ModelFile):
     """What stands between the verbs of a `Model` and the networks."""
 
+    def generate_many(self, wishes: Sequence[Wishes], n_bars: int = 8) -> list[Piece]:
+        """Compose pieces from nothing, one for each of `wishes`, in one pass of the networks.
+
+        They are those that `generate` makes, but for cells at the edge of sounding: sums are rounded otherwise in
+        a batch. The same list gives the same pieces. Each is one draft, whatever ``best_of`` says.
+        """
+        check_bars(n_bars)
+        phrase = self.config.model.phrase_bars
+        asked = [self._asked(n_bars, None, own, "full", phrase) for own in wishes]
+        given, mask = self._nothing(n_bars, len(wishes))
+        controls = [own for own, _ in asked]
+        rolls = self._compose_many(given, mask, controls, wishes)
+        return [
+            self._new_piece(clean(roll, self.spec), own, key, wish, numbered_sections(n_bars, phrase))
+            for roll, own, (_, key), wish in zip(rolls, controls, asked, wishes, strict=True)
+        ]
+
+    def fill_many(
+        self, pieces: Sequence[Piece], masks: Sequence[NDArray[np.bool_]], wishes: Sequence[Wishes]
+    ) -> list[Piece]:
+        """Compose the cells that are not given of pieces of one length, like `fill`, in one pass of the networks.
+
+        The windows go over the bars that are new in any of the pieces, so the result depends on all of them.
+        """
+        plans = [self._filling(*each) for each in zip(pieces, masks, wishes, strict=True)]
+        context = np.concatenate([plan.context for plan in plans])
+        rolls = self._compose_many(context, np.stack(masks), [plan.controls for plan in plans], wishes)
+        return [self._filled(plan, roll) for plan, roll in zip(plans, rolls, strict=True)]
+
+    def _compose_many(
+        self,
+        given: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        controls: Sequence[Controls],
+        wishes: Sequence[Wishes],
+    ) -> NDArray[np.uint8]:
+        n_bars = mask.shape[2]
+        latents = [
+            self._latents(np.random.default_rng(own.seed), n_bars).scaled(own.temperature) for own in wishes
+        ]
+        with composing_threads():
+            return compose(self, given, mask, controls=_stacked(controls), latents=_stacked(latents))
+
+    def _filling(
+        self, piece: Piece, mask: NDArray[np.bool_], wishes: Wishes, must_play: Sequence[int] = ()
+    ) -> Filling:
+        """What `fill` is asked for, as the networks are told."""
+        self.spec.require_same(piece.spec, "the model", "the piece")
+        material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
+        key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
+        shift = self._shift(key)
+        context = transpose(material, shift, self.spec)[None]
+        controls = controls_for(self, context, mask, must_play, key, wishes)
+        controls = with_progression(self, controls, wishes, shift)
+        return Filling(
+            piece=piece, mask=mask, wishes=wishes, key=key, shift=shift, context=context, controls=controls
+        )
+
+    def _filled(self, plan: Filling, composed: NDArray[np.uint8]) -> Piece:
+        """The piece with the composed cells, ``composed : (track, bar, step, pitch)`` as the networks know it."""
+        composed = transpose(composed, -plan.shift, self.spec)
+        if plan.wishes.snap:
+            composed = snap_to_scale(composed, plan.key.pitch_classes, self.spec)
+        return replace(
+            plan.piece,
+            roll=np.where(plan.mask[..., None, None], plan.piece.roll, clean(composed, self.spec)),
+            given=plan.mask,
+            key=plan.key,
+            feel=self.feel,
+            seed=plan.wishes.seed,
+            tempo_qpm=plan.wishes.tempo_qpm or plan.piece.tempo_qpm,
+        )
+
+    def _new_piece(
+        self,
+        roll: NDArray[np.uint8],
+        controls: Controls,
+        key: Key | None,
+        wishes: Wishes,
+        sections: tuple[tuple[int, str], ...] = (),
+    ) -> Piece:
+        """A piece of what was composed from nothing, in the key that is wished for."""
+        key, roll = self._to_key(roll, controls, key, wishes)
+        tempo = wishes.tempo_qpm or 120.0
+        return Piece(
+            roll=roll,
+            spec=self.spec,
+            tempo_qpm=tempo,
+            key=key,
+            sections=sections,
+            feel=self.feel,
+            seed=wishes.seed,
+        )
+
     def _shift(self, key: Key | None) -> int:
         """Semitones that bring music in a key to where the networks know it."""
         return key.to_canonical if key is not None and self.config.model.transpose == "key" else 0
 
-    def _nothing(self, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        shape = (1, *self.spec.shape(n_bars))
+    def _nothing(self, n_bars: int, n_pieces: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        shape = (n_pieces, *self.spec.shape(n_bars))
         return np.zeros(shape, np.uint8), np.zeros(shape[:3], bool)
 
     def _latents(self, rng: np.random.Generator, n_bars: int) -> Latents:
@@ -130,3 +252,24 @@ class Composer(ModelFile):
             latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), around.shape[1])
             drafts.append(self._compose(around[None], mask[None], controls, wishes, latents)[:, :n_bars])
         return max(drafts, key=seam_likeness)
+
+
+def numbered_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:
+    """First bar and name of each phrase of `size` bars of a piece."""
+    return tuple((first, f"phrase {index + 1}") for index, first in enumerate(range(0, n_bars, size)))
+
+
+def _stacked(parts: Sequence[Batch]) -> Batch:
+    """One batch of several."""
+
+    def join(values: list[Any]) -> Any:
+        return torch.cat(values) if isinstance(values[0], torch.Tensor) else np.concatenate(values)
+
+    names = [item.name for item in fields(parts[0])]
+    return type(parts[0])(**{name: join([getattr(part, name) for part in parts]) for name in names})
+
+
+def check_bars(n_bars: int) -> None:
+    """Raise `MuseganError` for more or fewer bars than can be composed."""
+    if not 1 <= n_bars <= MAX_BARS:
+        raise MuseganError(f"{n_bars} bars cannot be composed; 1 to {MAX_BARS} are possible")

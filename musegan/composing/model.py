@@ -14,23 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
-from musegan.composing.composer import Composer
+from musegan.composing.composer import Composer, check_bars, numbered_sections
 from musegan.composing.forms import closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
-from musegan.composing.wishes import (
-    Wishes,
-    controls_for,
-    key_wished,
-    with_progression,
-)
-from musegan.errors import ConfigError, MuseganError
-from musegan.music.harmony import estimate_key, note_name
-from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
+from musegan.composing.wishes import Wishes
+from musegan.errors import ConfigError
+from musegan.music.harmony import note_name
+from musegan.music.pianoroll import clean
 from musegan.music.piece import Piece
-
-MAX_BARS = 512
 
 
 @dataclass(kw_only=True, repr=False)
@@ -88,7 +81,7 @@ class Model(Composer):
         wishes = wishes or Wishes()
         if seed is not None:
             wishes = replace(wishes, seed=seed)
-        _check_bars(n_bars)
+        check_bars(n_bars)
         for letter in form:
             if not letter.isalpha():
                 raise ConfigError(
@@ -110,17 +103,9 @@ class Model(Composer):
             roll = self._compose(given, mask, controls, wishes)
         if loop:
             roll = self._close_loop(roll, controls, wishes)
-        labels = form or [f"phrase {i + 1}" for i in range(-(-n_bars // size))]
-        key, roll = self._to_key(clean(roll, self.spec), controls, key, wishes)
-        return Piece(
-            roll=closed(roll, self.spec, key) if ending else roll,
-            spec=self.spec,
-            tempo_qpm=wishes.tempo_qpm or 120.0,
-            key=key,
-            sections=tuple((i * size, label) for i, label in enumerate(labels)),
-            feel=self.feel,
-            seed=wishes.seed,
-        )
+        sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
+        piece = self._new_piece(clean(roll, self.spec), controls, key, wishes, sections)
+        return replace(piece, roll=closed(piece.roll, self.spec, piece.key)) if ending and piece.key else piece
 
     def accompany(self, piece: Piece, keep: Sequence[str], *, wishes: Wishes | None = None) -> Piece:
         """Keep the tracks named in `keep` and compose the others."""
@@ -141,7 +126,7 @@ class Model(Composer):
 
     def continue_(self, piece: Piece, n_bars: int = 8, *, wishes: Wishes | None = None) -> Piece:
         """The piece followed by `n_bars` new bars."""
-        _check_bars(n_bars)
+        check_bars(n_bars)
         longer = np.pad(piece.roll, ((0, 0), (0, n_bars), (0, 0), (0, 0)))
         mask = np.zeros(longer.shape[:2], bool)
         mask[:, : piece.n_bars] = True
@@ -207,7 +192,7 @@ class Model(Composer):
             return [self._between(a, b, share, wishes) for share in shares]
         if isinstance(a, Piece) or isinstance(b, Piece):
             raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
-        _check_bars(n_bars)
+        check_bars(n_bars)
         return [self._between_seeds(a, b, float(share), n_bars, wishes) for share in shares]
 
     def fill(
@@ -234,28 +219,8 @@ class Model(Composer):
             Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
             wished for.
         """
-        wishes = wishes or Wishes()
-        self.spec.require_same(piece.spec, "the model", "the piece")
-        material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
-        key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
-        shift = self._shift(key)
-        context = transpose(material, shift, self.spec)[None]
-        controls = controls_for(self, context, mask, must_play, key, wishes)
-        controls = with_progression(self, controls, wishes, shift)
-        composed = transpose(self._compose(context, mask[None], controls, wishes), -shift, self.spec)
-        if wishes.snap:
-            composed = snap_to_scale(composed, key.pitch_classes, self.spec)
-        composed = clean(composed, self.spec)
-        roll = np.where(mask[..., None, None], piece.roll, composed)
-        return replace(
-            piece,
-            roll=roll,
-            given=mask,
-            key=key,
-            feel=self.feel,
-            seed=wishes.seed,
-            tempo_qpm=wishes.tempo_qpm or piece.tempo_qpm,
-        )
+        plan = self._filling(piece, mask, wishes or Wishes(), must_play)
+        return self._filled(plan, self._compose(plan.context, mask[None], plan.controls, plan.wishes))
 
     def __repr__(self) -> str:
         n_weights = sum(weight.numel() for weight in self.generator.parameters())
@@ -273,9 +238,7 @@ class Model(Composer):
         ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
         given, mask = self._nothing(n_bars)
         roll = self._compose(given, mask, controls, nearer, ends[0].towards(ends[1], share))
-        key, roll = self._to_key(clean(roll, self.spec), controls, key, wishes)
-        tempo = wishes.tempo_qpm or 120.0
-        return Piece(roll=roll, spec=self.spec, tempo_qpm=tempo, key=key, feel=self.feel, seed=nearer.seed)
+        return self._new_piece(clean(roll, self.spec), controls, key, nearer)
 
     def _between(self, a: Piece, b: Piece, share: float, wishes: Wishes) -> Piece:
         n_bars = min(a.n_bars, b.n_bars)
@@ -297,8 +260,3 @@ def load_model(name_or_path: str | os.PathLike | None = None, device: str = "aut
     with composing_threads():
         file = load_model_file(find_model(name_or_path), pick_device(device))
     return Model(**{item.name: getattr(file, item.name) for item in fields(file)})
-
-
-def _check_bars(n_bars: int) -> None:
-    if not 1 <= n_bars <= MAX_BARS:
-        raise MuseganError(f"{n_bars} bars cannot be composed; 1 to {MAX_BARS} are possible")

@@ -18,7 +18,6 @@ from musegan.errors import MuseganError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_BATCH = 8  # tasks that a worker gets at once
 _START_LIMIT = 60.0  # seconds for a process to start and import what it needs
 _AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
 _BYTES_AHEAD = 64 << 20  # of these tasks, all together
@@ -38,15 +37,16 @@ def map_in_order(
     n_workers: int,
     time_limit: float,
     n_bytes: Callable[[Task], int] = lambda _: 0,
+    n_at_once: int = 8,
 ) -> Iterator[tuple[Task, Result | Lost]]:
     """Yield each task with its result, in the order of `tasks`, whatever the number of workers.
 
     Tasks are taken as they are needed, so that neither they nor the results pile up; `n_bytes` says how large a
-    task is. Function, tasks and
-    results must be picklable. A task that raises, runs for more than `time_limit` seconds or takes its
+    task is, and a worker gets up to `n_at_once`. Function, tasks and results must be picklable. A task that
+    raises, runs for more than `time_limit` seconds or takes its
     process with it gives `Lost`. Raises `MuseganError` when processes cannot start.
     """
-    pool = _Pool(function, n_workers, time_limit, n_bytes)
+    pool = _Pool(function, n_workers, time_limit, n_bytes, n_at_once)
     try:
         yield from pool.run(iter(tasks))
     finally:
@@ -119,8 +119,10 @@ class _Pool(Generic[Task, Result]):
         n_workers: int,
         time_limit: float,
         n_bytes: Callable[[Task], int],
+        n_at_once: int,
     ) -> None:
         self.function, self.n_workers, self.time_limit, self.n_bytes = function, n_workers, time_limit, n_bytes
+        self.n_at_once = n_at_once
         self.bytes_ahead = 0
         self.workers: list[_Worker[Task]] = []
         self.results: dict[int, tuple[Task, Result | Lost]] = {}  # finished, but not handed out
@@ -149,7 +151,7 @@ class _Pool(Generic[Task, Result]):
         """The next tasks, fewer when they are large; empty at the end."""
         batch: list[Task] = []
         before = self.bytes_ahead
-        while len(batch) < _BATCH and self.bytes_ahead - before < _BYTES_AHEAD // 8:
+        while len(batch) < self.n_at_once and self.bytes_ahead - before < _BYTES_AHEAD // 8:
             for task in islice(tasks, 1):
                 batch.append(task)
                 self.bytes_ahead += self.n_bytes(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import mido
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 from conftest import TRIO
 from typer.testing import CliRunner
 
+import musegan
 from musegan.cli import app
 from musegan.music.harmony import Key
-from musegan.music.pianoroll import NOTE, notes_to_roll
+from musegan.music.pianoroll import NOTE, clean, notes_to_roll
 from musegan.music.piece import Piece
-from musegan.synthesis.folder import describe
+from musegan.synthesis.manifest import MANIFEST, describe, read_rows
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def synthesize(model_path, tmp_path):
         command = ["synthesize", "-o", str(tmp_path / folder), "--model", str(model_path), "--bars", "2"]
         result = CliRunner().invoke(app, [*command, *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == code, result.stderr
-        return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).iterdir())}, result
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).glob("*"))}, result
 
     return run
 
@@ -44,17 +46,60 @@ def test_the_manifest_says_what_is_heard():
 
 
 def test_files_are_the_same_whatever_the_processes_and_go_on_after_a_stop(synthesize, tmp_path):
-    whole, _ = synthesize("a", "--count", 5, "--seed", 3, "--workers", 1)
-    assert list(whole) == [*(f"{i:06d}.mid" for i in range(5)), "manifest.csv", "settings.json"]
+    whole, result = synthesize("a", "--count", 18, "--seed", 3, "--workers", 1)  # two batches
+    assert list(whole) == [*(f"{i:06d}.mid" for i in range(18)), "manifest.csv", "settings.json"]
+    assert "18 new files in" in result.stderr
     rows = list(csv.DictReader(whole["manifest.csv"].decode().splitlines()))
-    assert [row["seed"] for row in rows] == ["3", "4", "5", "6", "7"]
+    assert [row["seed"] for row in rows] == [str(3 + i) for i in range(18)]
     assert {row["split"] for row in rows} <= {"train", "valid"}
     tempo = next(m.tempo for m in mido.MidiFile(tmp_path / "a" / "000000.mid").tracks[0] if m.type == "set_tempo")
     assert mido.tempo2bpm(tempo) == pytest.approx(float(rows[0]["tempo_qpm"]), rel=1e-4)
+
     synthesize("b", "--count", 2, "--seed", 3, "--workers", 1)
-    (tmp_path / "b" / "000001.mid").unlink()  # a file that got lost is made again
-    parts, _ = synthesize("b", "--count", 5, "--seed", 3, "--workers", 2)
+    (tmp_path / "b" / "000000.mid").unlink()  # a file that got lost is made again
+    manifest = tmp_path / "b" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-3])  # a stop in the middle of a row
+    parts, _ = synthesize("b", "--count", 18, "--seed", 3, "--workers", 2)
     assert parts == whole
+
+
+def test_variations_keep_the_song_but_for_the_cells_they_name(synthesize, dataset, tmp_path):
+    wanted = ["--count", 6, "--variations-of", dataset.path, "--amount", 0.4]
+    files, _ = synthesize("v", *wanted, "--workers", 1)
+    rows = read_rows(tmp_path / "v")
+    assert len(rows) == 6
+    names = [dataset.song_name(i) for i in range(dataset.n_songs)]
+    for name, row in rows.items():
+        song = names.index(row["source"])
+        assert row["split"] == ("train", "valid")[dataset.songs["split"][song]]
+        first = dataset.song_starts[song] + int(row["first_bar"]) - 1
+        roll = dataset.rolls(np.array([first]), 2)[0]
+        new = np.array([list(cell.partition("=")[2]) for cell in row["composed"].split()]) == "1"
+        assert new.sum() == max(round(0.4 * roll.any((2, 3)).sum()), 1)
+        assert roll.any((2, 3))[new].all()
+        written = musegan.read(tmp_path / "v" / name, dataset.spec).piece
+        # Ties over the first bar line are no notes of the file.
+        kept = clean(roll, dataset.spec) == written.roll
+        assert kept.all((2, 3))[~new & ~np.roll(new, 1, 1) & ~np.roll(new, -1, 1)].all()
+    assert (
+        synthesize("w", "--count", 6, "--variations-of", dataset.path, "--amount", 0.4, "--workers", 2)[0] == files
+    )
+
+
+def test_variations_have_their_own_styles_and_need_long_songs(synthesize, dataset):
+    _, result = synthesize("v", "--variations-of", dataset.path, "--style", "folk", code=1)
+    assert "leave the style out" in result.stderr
+    _, result = synthesize("v", "--variations-of", dataset.path, "--bars", 100, code=1)
+    assert "no song of 100 bars" in result.stderr
+
+
+def test_info_counts_what_a_folder_holds(synthesize, tmp_path):
+    synthesize("a", "--count", 3, "--workers", 1)
+    facts = json.loads(CliRunner().invoke(app, ["info", str(tmp_path / "a"), "--json"]).stdout)
+    assert facts["files"] == 3
+    assert facts["bars"] == 6
+    assert sum(facts["keys"].values()) == 3
+    assert set(facts["tracks"]) == {"drums", "keys", "bass"}
 
 
 def test_a_folder_goes_on_only_with_the_same_settings(synthesize):
