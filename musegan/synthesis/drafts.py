@@ -6,7 +6,7 @@ The batch that a file is in is fixed, so its bytes follow from the settings and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from musegan.composing.wishes import Wishes
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
 from musegan.music.harmony import estimate_key
-from musegan.music.pianoroll import sounding_shares
+from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
 from musegan.synthesis.manifest import Row, describe, grid
@@ -89,7 +89,7 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
         new = _draw_cells(rng, roll.any((2, 3)), settings.amount)
         song = int(dataset.song_of(np.array([first]))[0])
         style = int(dataset.songs["style"][song])
-        tempo = float(np.clip(dataset.songs["tempo_qpm"][song], SLOWEST_QPM, FASTEST_QPM))
+        tempo = round(float(np.clip(dataset.songs["tempo_qpm"][song], SLOWEST_QPM, FASTEST_QPM)), 2)
         key = estimate_key(sounding_shares(roll, dataset.spec))
         names = dataset.spec.track_names
         plays = {name: np.flatnonzero(cells).tolist() for name, cells in zip(names, new, strict=True)}
@@ -105,8 +105,16 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
                 "composed": grid(names, new),
             }
         )
-    varied = model.fill_many(pieces, masks, wishes)
+    varied = [_restruck(piece) for piece in model.fill_many(pieces, masks, wishes)]
     return [(piece, describe(piece, piece.seed) | row) for piece, row in zip(varied, rows, strict=True)]
+
+
+def _restruck(piece: Piece) -> Piece:
+    """The piece with an onset wherever a note goes on whose start is cut off or composed anew."""
+    roll = piece.roll.copy()
+    cells, is_onset, is_first = sorted_cells(roll)
+    roll.flat[cells[is_first & ~is_onset]] = ONSET
+    return replace(piece, roll=roll)
 
 
 def _draw_cells(rng: np.random.Generator, sounds: NDArray[np.bool_], amount: float) -> NDArray[np.bool_]:

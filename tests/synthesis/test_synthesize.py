@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import musegan
 from musegan.cli import app
 from musegan.music.harmony import Key
-from musegan.music.pianoroll import NOTE, clean, notes_to_roll
+from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.synthesis.manifest import MANIFEST, describe, read_rows
 
@@ -78,12 +78,10 @@ def test_variations_keep_the_song_but_for_the_cells_they_name(synthesize, datase
         assert new.sum() == max(round(0.4 * roll.any((2, 3)).sum()), 1)
         assert roll.any((2, 3))[new].all()
         written = musegan.read(tmp_path / "v" / name, dataset.spec).piece
-        # Ties over the first bar line are no notes of the file.
-        kept = clean(roll, dataset.spec) == written.roll
-        assert kept.all((2, 3))[~new & ~np.roll(new, 1, 1) & ~np.roll(new, -1, 1)].all()
-    assert (
-        synthesize("w", "--count", 6, "--variations-of", dataset.path, "--amount", 0.4, "--workers", 2)[0] == files
-    )
+        # A note that goes on from a cell composed anew is struck again, so what sounds is the same.
+        kept = (roll > 0) == (written.roll > 0)
+        assert kept.all((2, 3))[~new].all()
+    assert synthesize("w", *wanted, "--workers", 2)[0] == files
 
 
 def test_variations_have_their_own_styles_and_need_long_songs(synthesize, dataset):
