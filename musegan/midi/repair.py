@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from musegan.errors import MidiError
@@ -143,6 +144,7 @@ def _variable_length(data: bytes, position: int) -> tuple[int, int]:
     return value, last + 1
 
 
+@lru_cache(maxsize=4096)
 def _to_variable_length(value: int) -> bytes:
     out = bytearray([value & 0x7F])
     while value := value >> 7:

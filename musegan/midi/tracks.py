@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice, starmap
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -174,9 +175,10 @@ def from_score(score: Score) -> list[Track]:
 
 def note_events(*columns: NDArray, channel: int) -> Track:
     """Note-on and note-off of each note, given as ``start, end, pitch, velocity : (note,)`` in ticks."""
+    on, off = NOTE_ON << 4 | channel, NOTE_OFF << 4 | channel
     out = []
     for start, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
-        out += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
+        out += [Event(start, on, bytes((pitch, velocity))), Event(end, off, bytes((pitch, 64)))]
     return out
 
 
@@ -193,9 +195,9 @@ def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event]
     At one tick come first new note-offs and the events of `early`, then what was there, then what else is added.
     """
     rows = [(event.tick, 1, event) for event in track if not is_end(event)]
-    rows += [(event.tick, 0 if event.kind == NOTE_OFF else 2, event) for event in added]
+    rows += [(event.tick, 0 if event.status >> 4 == NOTE_OFF else 2, event) for event in added]
     rows += [(event.tick, 0, event) for event in early]
-    rows.sort(key=lambda row: row[:2])
+    rows.sort(key=itemgetter(0, 1))
     last = max([end, *(event.tick for event in track), *(tick for tick, _, _ in rows[-1:])])
     return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
 

@@ -165,11 +165,9 @@ def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64]
     shares = sounding @ np.eye(12)[classes]
     total = shares.sum(1, keepdims=True)
     heard: NDArray[np.bool_] = np.any(steps, axis=0)  # (beat, step, pitch)
-    lowest = np.where(np.any(heard, axis=2), np.argmax(heard, axis=2), -1)
-    bass = np.full(n_beats, -1)
-    for beat in np.flatnonzero(total[:, 0]).tolist():
-        values, counts = np.unique(lowest[beat][lowest[beat] >= 0], return_counts=True)
-        bass[beat] = classes[values[counts.argmax()]]
+    lowest = (np.cumsum(heard, axis=2) == 1) & heard
+    counts = lowest.sum(1)  # (beat, pitch)
+    bass = np.where(counts.any(1), classes[counts.argmax(1)], -1)
     return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0), bass
 
 

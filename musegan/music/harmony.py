@@ -17,6 +17,9 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Probe-tone ratings of major and minor keys (Krumhansl, Cognitive Foundations of Musical Pitch, 1990).
 _MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+_PROFILES = np.stack([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+_PROFILES -= _PROFILES.mean(-1, keepdims=True)  # (key, 12)
+_PROFILE_NORMS = np.linalg.norm(_PROFILES, axis=-1)
 
 
 def note_name(pitch: int) -> str:
@@ -98,12 +101,10 @@ def key_scores(pitch_classes: NDArray) -> NDArray[np.float64]:
     -------
     (..., 24), the major keys from C, then the minor keys from C; all 0 for silence.
     """
-    profiles = np.stack([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
-    profiles = profiles - profiles.mean(-1, keepdims=True)
     values = np.asarray(pitch_classes, np.float64)
     values = values - values.mean(-1, keepdims=True)
-    norms = np.linalg.norm(values, axis=-1, keepdims=True) * np.linalg.norm(profiles, axis=-1)
-    return np.divide(values @ profiles.T, norms, out=np.zeros((*values.shape[:-1], 24)), where=norms > 0)
+    norms = np.linalg.norm(values, axis=-1, keepdims=True) * _PROFILE_NORMS
+    return np.divide(values @ _PROFILES.T, norms, out=np.zeros((*values.shape[:-1], 24)), where=norms > 0)
 
 
 def estimate_key(pitch_classes: NDArray) -> Key:
