@@ -54,7 +54,9 @@ class Filling:
 class Composer(ModelFile):
     """What stands between the verbs of a `Model` and the networks."""
 
-    def generate_many(self, wishes: Sequence[Wishes], n_bars: int = 8) -> list[Piece]:
+    def generate_many(
+        self, wishes: Sequence[Wishes], n_bars: int = 8, *, tracks: Sequence[str] | None = None
+    ) -> list[Piece]:
         """Compose pieces from nothing, one for each of `wishes`, in one pass of the networks.
 
         They are those that `generate` makes, but for cells at the edge of sounding: sums are rounded otherwise in
@@ -62,7 +64,7 @@ class Composer(ModelFile):
         """
         check_bars(n_bars)
         phrase = self.config.model.phrase_bars
-        asked = [self._asked(n_bars, None, own, "full", phrase) for own in wishes]
+        asked = [self._asked(n_bars, tracks, own, "full", phrase) for own in wishes]
         given, mask = self._nothing(n_bars, len(wishes))
         controls = [own for own, _ in asked]
         rolls = self._compose_many(given, mask, controls, wishes)
@@ -72,13 +74,18 @@ class Composer(ModelFile):
         ]
 
     def fill_many(
-        self, pieces: Sequence[Piece], masks: Sequence[NDArray[np.bool_]], wishes: Sequence[Wishes]
+        self,
+        pieces: Sequence[Piece],
+        masks: Sequence[NDArray[np.bool_]],
+        wishes: Sequence[Wishes],
+        *,
+        must_play: Sequence[int] = (),
     ) -> list[Piece]:
         """Compose the cells that are not given of pieces of one length, like `fill`, in one pass of the networks.
 
         The windows go over the bars that are new in any of the pieces, so the result depends on all of them.
         """
-        plans = [self._filling(*each) for each in zip(pieces, masks, wishes, strict=True)]
+        plans = [self._filling(*each, must_play) for each in zip(pieces, masks, wishes, strict=True)]
         context = np.concatenate([plan.context for plan in plans])
         rolls = self._compose_many(context, np.stack(masks), [plan.controls for plan in plans], wishes)
         return [self._filled(plan, roll) for plan, roll in zip(plans, rolls, strict=True)]

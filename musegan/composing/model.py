@@ -160,20 +160,22 @@ class Model(Composer):
         amount: float = 0.3,
         tracks: Sequence[str] | None = None,
         *,
+        among: NDArray[np.bool_] | None = None,
         wishes: Wishes | None = None,
     ) -> Piece:
-        """Compose a share `amount` of the bars of each track anew (all tracks, or the named ones)."""
+        """Compose a share `amount` of the bars of all tracks anew, or of the named ones; only `among` these cells,
+        ``(track, bar)``, where that is given."""
         if not 0 < amount <= 1:
             raise ConfigError(f"varying a share of {amount:g} changes nothing; choose more than 0, up to 1")
         wishes = wishes or Wishes()
         rng = np.random.default_rng([wishes.seed, 1])
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
-        n_new = max(round(amount * len(rows) * piece.n_bars), 1)
-        mask = np.ones((len(rows), piece.n_bars), bool)
-        mask.flat[rng.permutation(mask.size)[:n_new]] = False
-        whole = np.ones(piece.roll.shape[:2], bool)
-        whole[rows] = mask
-        return self.fill(piece, whole, wishes=wishes)
+        may_change = np.zeros(piece.roll.shape[:2], bool)
+        may_change[rows] = True if among is None else among[rows]
+        cells = np.flatnonzero(may_change)
+        mask = np.ones_like(may_change)
+        mask.flat[rng.permutation(cells)[: max(round(amount * len(cells)), 1)]] = False
+        return self.fill(piece, mask, wishes=wishes)
 
     def interpolate(
         self, a: Piece | int, b: Piece | int, count: int = 8, n_bars: int = 8, *, wishes: Wishes | None = None

@@ -179,8 +179,8 @@ class Desk:
         """Fill the strip; stops when something else is asked for."""
         self.variations = []
         self._tell(self.strip())
-        for state in verbs.variations(self.model, self.project.state, N_VARIATIONS):
-            self.variations.append(state)
+        for ready in verbs.variations(self.model, self.project.state, N_VARIATIONS):
+            self.variations += ready
             self._tell(self.strip())
             if self._worker.is_awaited:
                 break
@@ -192,7 +192,8 @@ class Desk:
 
     def _do_take(self, message: dict[str, Any]) -> None:
         index = _whole(message, "index", 0, N_VARIATIONS - 1)
-        self._push(replace(self._variation(index), label=f"variation {index + 1}"), message)
+        variation = replace(self._variation(index), mixer=self.project.state.mixer)
+        self._push(replace(variation, label=f"variation {index + 1}"), message)
 
     def _variation(self, index: int) -> State:
         """A variation of the strip; -1 is the state that is shown."""
@@ -213,10 +214,9 @@ class Desk:
         values: dict[str, Any] = {key: message[key] for key in ("mute", "solo", "volume") if key in message}
         if not all(0 <= float(value) <= 2 for value in values.values()):
             raise ConfigError("a volume is 0 to 2; mute and solo are true or false")
-        name = str(message["track"])[:200]
-        self.project.mixer[name] = {**self.project.mixer.get(name, {}), **values}
-        self.project.save()
-        self._changed()
+        name, state = str(message["track"])[:200], self.project.state
+        mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
+        self._push(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the wishes as they are at first."""

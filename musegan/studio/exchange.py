@@ -75,6 +75,7 @@ def opened(model: Model, song: Song, source: Source, state: State) -> State:
         from_file=grid,
         asked=asked,
         source=source,
+        mixer=state.mixer if state.source is not None and state.source.copy == source.copy else {},
         label=f"open {source.name}",
     )
 

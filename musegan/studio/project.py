@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,6 @@ class Project:
     model: Model
     packed: list[str] = field(default_factory=list)  # every state, oldest first
     position: int = 0  # of the state that is shown
-    mixer: dict[str, dict[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track; not undone
     gesture: str | None = None  # what the shown state is part of, such as one turn of a knob
 
     def __post_init__(self) -> None:
@@ -61,7 +59,7 @@ class Project:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values["format"] != FORMAT:
                 raise ValueError(f"its format is {values['format']!r}")
-            return cls(path, model, values["states"], values["position"], values["mixer"])
+            return cls(path, model, values["states"], values["position"])
         except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error, MuseganError) as error:
             raise MuseganError(f"{path} is damaged ({error}); move it away to start afresh") from error
 
@@ -97,12 +95,7 @@ class Project:
 
     def save(self) -> None:
         """Write the file, whole or not at all. Raises `MuseganError`."""
-        values: Mapping[str, Any] = {
-            "format": FORMAT,
-            "position": self.position,
-            "mixer": self.mixer,
-            "states": self.packed,
-        }
+        values = {"format": FORMAT, "position": self.position, "states": self.packed}
         try:
             with replacing(self.path) as temporary:
                 temporary.write_text(json.dumps(values), encoding="utf-8")

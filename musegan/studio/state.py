@@ -123,6 +123,7 @@ class State:
     from_file: Grid  # exactly what the file has there
     asked: Asked = field(default_factory=Asked)
     source: Source | None = None  # the file that was read
+    mixer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track
     label: str = "an empty page"  # what made this state, for undo
 
     @property
@@ -152,6 +153,7 @@ class State:
             "from_file": self.from_file.astype(int).tolist(),
             "asked": asdict(self.asked),
             "source": asdict(self.source) if self.source else None,
+            "mixer": self.mixer,
             "label": self.label,
         }
 
@@ -180,6 +182,7 @@ class State:
             **grids,
             asked=Asked().changed(values["asked"]),
             source=Source.from_dict(values["source"]) if values["source"] else None,
+            mixer=values.get("mixer", {}),
             label=values["label"],
         )
 

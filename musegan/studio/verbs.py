@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
+from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import NOTE, clean, notes_to_roll, roll_to_notes, sort_notes
 from musegan.music.piece import Piece
@@ -21,22 +22,34 @@ def compose(model: Model, state: State) -> State:
     """Compose every cell that is not kept: a new piece where none is, otherwise around what is kept."""
     asked = state.asked
     if not state.kept.any():
-        tracks = [name for name in model.spec.track_names if name not in asked.out] if asked.out else None
         n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
         wishes = asked.wishes(model.spec.track_names, n_bars)
+        tracks = _tracks_in(asked, model)
         piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
-        nothing = np.zeros(piece.roll.shape[:2], bool)
-        return replace(
-            state, piece=piece, kept=nothing, own=nothing, from_file=nothing, source=None, label="compose"
-        )
+        return _new(state, piece)
     state = resized(state, asked.n_bars)
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
-    rests = {name: tuple(range(state.n_bars)) for name in asked.out}
-    wishes = asked.wishes(model.spec.track_names, state.n_bars)
-    wishes = replace(wishes, rests={**(wishes.rests or {}), **rests})
+    wishes = _wishes_around(model, state)
     piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
     return _composed(state, piece, state.kept, "compose")
+
+
+def _wishes_around(model: Model, state: State) -> Wishes:
+    """What is asked for of cells that are composed beside others; tracks that are out of the band rest."""
+    wishes = state.asked.wishes(model.spec.track_names, state.n_bars)
+    rests = {name: tuple(range(state.n_bars)) for name in state.asked.out}
+    return replace(wishes, rests={**(wishes.rests or {}), **rests})
+
+
+def _new(state: State, piece: Piece) -> State:
+    nothing = np.zeros(piece.roll.shape[:2], bool)
+    return replace(state, piece=piece, kept=nothing, own=nothing, from_file=nothing, source=None, label="compose")
+
+
+def _tracks_in(asked: Asked, model: Model) -> list[str] | None:
+    """The tracks of the band, None for all."""
+    return [name for name in model.spec.track_names if name not in asked.out] if asked.out else None
 
 
 def _whole_sections(asked: Asked) -> int:
@@ -85,12 +98,10 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
 
 def vary(model: Model, state: State, amount: float) -> State:
     """A share of the free cells anew, here and there."""
-    free = [row for row in range(len(state.kept)) if not state.kept[row].any()]
-    if not free:
-        raise ConfigError("vary changes tracks that are free throughout; free one")
-    names = [model.spec.track_names[row] for row in free]
-    wishes = state.asked.wishes(model.spec.track_names, state.n_bars)
-    piece = model.vary(state.piece, amount, names, wishes=wishes)
+    if state.kept.all():
+        raise ConfigError("every bar is kept; free those that may be varied")
+    wishes = _wishes_around(model, state)
+    piece = model.vary(state.piece, amount, among=~state.kept, wishes=wishes)
     assert piece.given is not None
     return replace(
         state,
@@ -101,11 +112,33 @@ def vary(model: Model, state: State, amount: float) -> State:
     )
 
 
-def variations(model: Model, state: State, count: int) -> Iterator[State]:
-    """The same with the next seeds, one after another."""
-    for number in range(1, count + 1):
-        seed = (state.asked.seed + number) % 2**31
-        yield replace(compose(model, replace(state, asked=replace(state.asked, seed=seed))), label="variation")
+def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
+    """The same with the next seeds, as far as they are there: all at once in one pass of the networks, one after
+    another where each needs passes of its own (forms, loops, several drafts)."""
+    asked = state.asked
+    seeds = [(asked.seed + number) % 2**31 for number in range(1, count + 1)]
+    others = [replace(state, asked=replace(asked, seed=seed), label="variation") for seed in seeds]
+    is_new = not state.kept.any()
+    if asked.best_of > 1 or (is_new and (asked.form or asked.loop)):
+        for other in others:
+            yield [replace(compose(model, other), label="variation")]
+        return
+    if is_new:
+        wishes = [other.asked.wishes(model.spec.track_names, asked.n_bars) for other in others]
+        pieces = model.generate_many(wishes, asked.n_bars, tracks=_tracks_in(asked, model))
+        yield [replace(_new(*each), label="variation") for each in zip(others, pieces, strict=True)]
+        return
+    others = [resized(other, asked.n_bars) for other in others]
+    kept = others[0].kept
+    if kept.all():
+        raise ConfigError("every bar is kept; free those that are to be composed")
+    pieces = model.fill_many(
+        [other.piece for other in others],
+        [kept] * count,
+        [_wishes_around(model, other) for other in others],
+        must_play=_freed(kept, asked, model),
+    )
+    yield [_composed(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
 
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:

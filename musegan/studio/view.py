@@ -65,7 +65,7 @@ def state_view(project: Project, song: Song | None) -> dict[str, Any]:
         "label": state.label,
         "undo": state.label if position else None,
         "redo": project.next_label(),
-        "mixer": project.mixer,
+        "mixer": state.mixer,
         "file": {"name": state.source.name, "parts": parts_of(song)} if state.source and song else None,
     }
 

@@ -235,6 +235,21 @@ def test_stems_sound_and_only_what_changes_is_new(fresh):
     assert refused(fresh, "/api/sound/0123.wav")[0] == 400
 
 
+def test_the_mix_is_undone_and_survives_what_is_composed(fresh):
+    fresh.send("compose")
+    for volume in (0.8, 0.6, 0.4):
+        fresh.send("mixer", track="bass", volume=volume, gesture="drag")
+    fresh.send("mixer", track="keys", mute=True)
+    assert fresh.send("another")["mixer"] == {"bass": {"volume": 0.4}, "keys": {"mute": True}}
+    fresh.send("undo")
+    assert fresh.send("undo")["mixer"] == {"bass": {"volume": 0.4}}
+    before = fresh.send("undo")
+    assert (before["mixer"], before["redo"]) == ({}, "volume of bass")
+    assert fresh.send("redo")["mixer"] == {"bass": {"volume": 0.4}}
+    fresh.send("variations")
+    assert fresh.send("take", index=2)["mixer"] == {"bass": {"volume": 0.4}}
+
+
 def test_a_kill_loses_nothing(fresh, song):
     fresh.open(song)
     fresh.send("cells", kind="free", cells=[[1, 0]])
@@ -242,7 +257,7 @@ def test_a_kill_loses_nothing(fresh, song):
     fresh.kill()
     fresh.start()
     after = fresh.get("state")
-    for name in ("piece", "kept", "own", "asked", "undo", "file"):
+    for name in ("piece", "kept", "own", "asked", "undo", "file", "mixer"):
         assert after[name] == before[name]
     assert fresh.send("undo")["asked"]["seed"] != 11 or fresh.get("state")["label"] == "free"
 

@@ -131,12 +131,56 @@ def test_bars_are_cut_and_added(model, state):
 
 
 def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, state):
-    found = list(verbs.variations(model, state, 3))
+    (found,) = verbs.variations(model, state, 3)
     assert [item.asked.seed for item in found] == [5, 6, 7]
-    assert np.array_equal(found[1].piece.roll, model.generate(5, seed=6).roll)
+    assert likeness(found[1], model.generate(5, seed=6)) > 0.98
     between = verbs.interpolate(model, found[0], found[2], 4)
     assert len(between) == 4
     assert all(item.n_bars == 5 for item in between)
+
+
+def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
+    kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    kept = replace(kept, asked=replace(kept.asked, out=("bass",)))
+    (found,) = verbs.variations(model, kept, 2)
+    alone = verbs.compose(model, replace(kept, asked=replace(kept.asked, seed=6)))
+    assert likeness(found[1], alone.piece) > 0.98
+    assert not found[1].piece.roll[2].any()
+    assert not np.array_equal(found[0].piece.roll[1], found[1].piece.roll[1])
+    assert not ({(0, bar) for bar in range(5)} | {(1, 2)}) & changed_cells(kept, found[1])
+    with pytest.raises(ConfigError, match="free those"):
+        list(verbs.variations(model, replace(kept, kept=np.ones_like(kept.kept)), 2))
+
+
+def test_variations_with_drafts_or_a_form_come_one_by_one(model, state):
+    asked = replace(state.asked, form="AB", n_bars=4)
+    found = list(verbs.variations(model, replace(state, asked=asked), 2))
+    assert [len(ready) for ready in found] == [1, 1]
+    assert np.array_equal(found[1][0].piece.roll, model.generate(4, form="AB", seed=6).roll)
+
+
+def likeness(state, piece):
+    """Share of the steps and pitches that sound in either that sound in both."""
+    a, b = state.piece.roll > 0, piece.roll > 0
+    return (a & b).sum() / max((a | b).sum(), 1)
+
+
+def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
+    cells = [(0, bar) for bar in range(5)] + [(1, 0), (1, 1), (2, 4)]
+    kept = verbs.mark(state, cells, "keep", model.spec.track_names)
+    varied = verbs.vary(model, replace(kept, asked=replace(kept.asked, seed=9)), 0.5)
+    assert (~varied.piece.given).sum() == 4  # of seven that are free, rounded to even
+    assert varied.piece.given[tuple(zip(*cells, strict=True))].all()
+    assert changed_cells(kept, varied) <= {(t, b) for t in range(3) for b in range(5)} - set(cells)
+    assert np.array_equal(varied.kept, kept.kept)
+    with pytest.raises(ConfigError, match="free those"):
+        verbs.vary(model, replace(kept, kept=np.ones_like(kept.kept)), 0.5)
+
+
+def test_vary_of_free_tracks_is_that_of_the_command(model, state):
+    kept = verbs.mark(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
+    expected = model.vary(state.piece, 0.3, ["keys", "bass"], wishes=kept.asked.wishes(model.spec.track_names, 5))
+    assert np.array_equal(verbs.vary(model, kept, 0.3).piece.roll, expected.roll)
 
 
 def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):

@@ -3,7 +3,7 @@
 import { markTracks } from "./cells.js";
 import { geometry } from "./geometry.js";
 import { send } from "./link.js";
-import { changed, on, store } from "./store.js";
+import { changed, newGesture, on, store } from "./store.js";
 
 const list = document.getElementById("tracks");
 const inner = document.getElementById("tracks-inner");
@@ -49,8 +49,12 @@ function wire(item, track, index) {
       send("mixer", { track: track.name, [kind]: !(store.state.mixer[track.name] || {})[kind] });
     });
   }
+  let gesture = newGesture();
   find("input").addEventListener("input", (event) => {
-    send("mixer", { track: track.name, volume: Number(event.target.value) });
+    send("mixer", { track: track.name, volume: Number(event.target.value), gesture });
+  });
+  find("input").addEventListener("change", () => {
+    gesture = newGesture();
   });
   find("input").setAttribute("aria-label", `Volume of ${track.name}`);
   find(".density").setAttribute("aria-label", `Density of ${track.name}`);
