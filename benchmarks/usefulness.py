@@ -59,7 +59,7 @@ def phrases_of(dataset: Dataset, split: str) -> dict[int, dict[int, list[int]]]:
 def draw(
     dataset: Dataset, songs: dict[int, list[int]], rng: np.random.Generator, n_songs: int
 ) -> NDArray[np.uint8]:
-    """Phrases of `n_songs` songs, of all where that is 0: ``(song * PER_SONG, ...)``, some twice in short songs."""
+    """Phrases of `n_songs` songs, all where that is 0: ``(song * PER_SONG, ...)``, some twice in short songs."""
     names = sorted(songs)
     chosen = rng.choice(names, n_songs, replace=False) if n_songs else names
     firsts = [np.resize(rng.permutation(songs[int(name)]), PER_SONG) for name in chosen]

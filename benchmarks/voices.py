@@ -6,14 +6,14 @@ DATASET is prepared with the ensemble `chorale`. For held-out chorales, for the 
 chorale (four voices that do not listen), and for composed pieces it prints, with 95 % intervals over pieces:
 
 - crossing: share of the steps at which a voice lies above the next higher one;
-- parallel fifths and octaves in a hundred beats: two voices that move to other notes at once, in one direction, and
-  are a fifth (an octave or unison) apart, octaves aside, before and after;
+- parallel fifths and octaves in a hundred beats: two voices that move to other notes at once, in one direction,
+  and are a fifth (an octave or unison) apart, octaves aside, before and after;
 - leaps: share of the melodic intervals that are larger than an octave;
 - silence: share of the steps at which a voice is silent;
-- chords: share of the beats whose four notes are one of the chords of `musegan.music.chords.KINDS`, whole or without
-  fifth;
-- inventory: distance of the shares of all chords (root and kind, in C major or A minor) from those of one half of the
-  held-out chorales, 0 to 1; the other half says how near real music comes.
+- chords: share of the beats whose four notes are one of the chords of `musegan.music.chords.KINDS`, whole or
+  without fifth;
+- inventory: distance of the shares of all chords (root and kind, in C major or A minor) from those of one half of
+  the held-out chorales, 0 to 1; the other half says how near real music comes.
 
 At the end stand the commonest chords of both.
 """
