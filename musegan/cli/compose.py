@@ -149,11 +149,11 @@ def accompany(
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
 
-    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
         chosen, kept = song.choose(names(keep) or [])
         return model.accompany(chosen.piece, kept, wishes=wishes), chosen
 
-    _on_file(shared, source, output, maps, "accompany", compose)
+    _on_file(shared, source, output, maps, "accompany", ask)
 
 
 @composing
@@ -172,11 +172,11 @@ def continue_(
     Example: musegan continue song.mid --bars 8 -o longer.mid
     """
 
-    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, wishes=wishes), before
 
-    _on_file(shared, source, output, maps, "continue", compose)
+    _on_file(shared, source, output, maps, "continue", ask)
 
 
 @composing
@@ -194,10 +194,10 @@ def infill(
     """
     bars = bar_list(at)
 
-    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
         return model.infill(song.piece, bars, names(tracks), wishes=wishes), song
 
-    _on_file(shared, source, output, maps, "infill", compose)
+    _on_file(shared, source, output, maps, "infill", ask)
 
 
 @composing
@@ -216,10 +216,10 @@ def vary(
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
 
-    def compose(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
         return model.vary(song.piece, amount, names(tracks), wishes=wishes), song
 
-    _on_file(shared, source, output, maps, "vary", compose)
+    _on_file(shared, source, output, maps, "vary", ask)
 
 
 @composing
@@ -296,14 +296,14 @@ def _on_file(
     output: Path | None,
     maps: list[str] | None,
     verb: str,
-    compose: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
+    ask: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = outputs(shared, output, verb)
     model, wishes = start(shared)
     song = _read(source, maps, model)
     for index, path in enumerate(paths):
-        result, base = compose(model, song, replace(wishes, seed=wishes.seed + index))
+        result, base = ask(model, song, replace(wishes, seed=wishes.seed + index))
         _write(result, path, shared, base)
 
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
-from musegan.composing.forms import FILL, bars_before_changes, changed_cells, seam_likeness
-from musegan.composing.model_file import ModelFile
+from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, seam_likeness
 from musegan.composing.threads import composing_threads
+from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, draw_controls
 from musegan.composing.wishes import (
     Wishes,
@@ -51,7 +51,7 @@ class Filling:
 
 
 @dataclass(kw_only=True, repr=False)
-class Composer(ModelFile):
+class Composer(TrainedModel):
     """What stands between the verbs of a `Model` and the networks."""
 
     def generate_many(
@@ -167,7 +167,7 @@ class Composer(ModelFile):
         sizes = self.config.model
         return sample_latents(rng, sizes.latent, 1, self.spec.n_tracks, n_bars, sizes.latent_dim)
 
-    def _compose(
+    def _compose_cells(
         self,
         given: NDArray[np.uint8],
         mask: NDArray[np.bool_],
@@ -220,7 +220,7 @@ class Composer(ModelFile):
         size = n_bars // len(form)
         given, mask = self._nothing(n_bars)
         rng = np.random.default_rng([wishes.seed, 3])
-        fills = bars_before_changes(form, size)
+        drum_fills = bars_before_changes(form, size)
         firsts: dict[str, int] = {}
         order = np.arange(n_bars)  # the bar whose controls each bar has
         latents: Latents | None = None
@@ -235,10 +235,10 @@ class Composer(ModelFile):
                 mask[:, :, begin:end] = same
                 order[begin:end] = order[first : first + size]
             so_far = controls.bars(order[:end])
-            for bar in fills[: index + 1]:
+            for bar in drum_fills[: index + 1]:
                 if bar < end:
-                    so_far.density[:, np.flatnonzero(self.spec.is_drum), bar] *= FILL
-            given[:, :, :end] = self._compose(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
+                    so_far.density[:, np.flatnonzero(self.spec.is_drum), bar] *= DRUM_FILL
+            given[:, :, :end] = self._compose_cells(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
             mask[:, :, :end] = True
         return given[0]
 
@@ -257,7 +257,7 @@ class Composer(ModelFile):
         drafts = [roll]
         for number in range(_LOOP_DRAFTS):
             latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), around.shape[1])
-            drafts.append(self._compose(around[None], mask[None], controls, wishes, latents)[:, :n_bars])
+            drafts.append(self._compose_cells(around[None], mask[None], controls, wishes, latents)[:, :n_bars])
         return max(drafts, key=seam_likeness)
 
 

@@ -12,7 +12,7 @@ from musegan.music.harmony import Key
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
-FILL = 1.5  # times the drum hits in the bar before a section that is another
+DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 

@@ -100,7 +100,7 @@ class Model(Composer):
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat_change)
         else:
-            roll = self._compose(given, mask, controls, wishes)
+            roll = self._compose_cells(given, mask, controls, wishes)
         if loop:
             roll = self._close_loop(roll, controls, wishes)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
@@ -222,7 +222,7 @@ class Model(Composer):
             wished for.
         """
         plan = self._filling(piece, mask, wishes or Wishes(), must_play)
-        return self._filled(plan, self._compose(plan.context, mask[None], plan.controls, plan.wishes))
+        return self._filled(plan, self._compose_cells(plan.context, mask[None], plan.controls, plan.wishes))
 
     def __repr__(self) -> str:
         n_weights = sum(weight.numel() for weight in self.generator.parameters())
@@ -239,7 +239,7 @@ class Model(Composer):
         controls, key = self._asked(n_bars, None, nearer, "full", self.config.model.phrase_bars)
         ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
         given, mask = self._nothing(n_bars)
-        roll = self._compose(given, mask, controls, nearer, ends[0].towards(ends[1], share))
+        roll = self._compose_cells(given, mask, controls, nearer, ends[0].towards(ends[1], share))
         return self._new_piece(clean(roll, self.spec), controls, key, nearer)
 
     def _between(self, a: Piece, b: Piece, share: float, wishes: Wishes) -> Piece:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from musegan.composing.trained import TrainedModel, count_styles
 from musegan.config import CodecConfig, Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, ModelError, MuseganError
@@ -40,41 +39,11 @@ _ROOM = 4  # elements that may be made on the way to networks, for each in the f
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
-@dataclass(kw_only=True)
-class ModelFile:
-    """What a model file holds, with the networks ready to run."""
-
-    spec: RollSpec
-    config: Config
-    codec: Codec
-    generator: Generator
-    discriminator: Discriminator
-    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
-    prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
-    facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
-
-    @property
-    def offered_styles(self) -> dict[str, int]:
-        """The styles that change something: those of which there are songs to follow, and of how many sections."""
-        return _count_styles(self.config.model.styles, self.prior.style)
-
-    @property
-    def device(self) -> torch.device:
-        return self.generator.basis.device
-
-
-def _count_styles(names: Sequence[str], styles: NDArray[np.int64]) -> dict[str, int]:
-    """Sections of each style, those without any left out."""
-    counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
-    return {name: count for name, count in counts.items() if count}
-
-
-def save_model(model: ModelFile, path: Path) -> None:
+def save_model(model: TrainedModel, path: Path) -> None:
     """Write a model file, all or nothing. Weights are stored as float16, which is all that composing needs."""
-    networks = {"codec": model.codec, "generator": model.generator, "discriminator": model.discriminator}
     tensors = {
         f"{kind}.{name}": value.half()
-        for kind, net in networks.items()
+        for kind, net in model.networks.items()
         for name, value in net.state_dict().items()
     }
     tensors["feel"] = torch.from_numpy(model.feel)
@@ -89,7 +58,7 @@ def save_model(model: ModelFile, path: Path) -> None:
     save_tensors(tensors, path, description)
 
 
-def load_model_file(path: Path, device: torch.device) -> ModelFile:
+def load_model_file(path: Path, device: torch.device) -> TrainedModel:
     """Read a model file. Raises `ModelError` when it is missing, damaged or of another format."""
     description = read_description(path)
     try:
@@ -102,7 +71,7 @@ def load_model_file(path: Path, device: torch.device) -> ModelFile:
         for name, network in networks.items():
             load_weights(network, tensors, name)
             network.to(device).eval().requires_grad_(False)
-        model = ModelFile(
+        model = TrainedModel(
             spec=spec,
             config=config,
             **networks,
@@ -131,7 +100,7 @@ _DAMAGE = (
 
 
 def _networks(spec: RollSpec, config: Config) -> dict[str, Any]:
-    """The networks of a model, by their names in `ModelFile`."""
+    """The networks of a model, by their names in `TrainedModel`."""
     codec = Codec(spec, config.codec)
     return {
         "codec": codec,
@@ -170,10 +139,9 @@ def _check_shapes(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
             raise ValueError(f"{name} is {found.get(name, 'missing')}, its settings make it {wanted.get(name)}")
 
 
-def _check_values(model: ModelFile) -> None:
+def _check_values(model: TrainedModel) -> None:
     """Raise `ValueError` where weights, feel or prior cannot be composed with."""
-    networks = {"codec": model.codec, "generator": model.generator, "discriminator": model.discriminator}
-    for kind, network in networks.items():
+    for kind, network in model.networks.items():
         for name, value in network.state_dict().items():
             if not torch.isfinite(value).all():
                 raise ValueError(f"{kind}.{name} holds values that are not numbers")
@@ -264,7 +232,7 @@ def describe_model(path: Path) -> dict[str, Any]:
             if network in networks:
                 networks[network] += math.prod(file.get_slice(name).get_shape())
         sections = file.get_tensor("prior.style")
-    offered = _count_styles(description["config"]["model"]["styles"], sections)
+    offered = count_styles(description["config"]["model"]["styles"], sections)
     return {**description, "parameters": networks, "styles": offered, "bytes": path.stat().st_size}
 
 

@@ -13,13 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musegan.composing.model_file import ModelFile
+from musegan.composing.trained import TrainedModel
 from musegan.networks import Latents, sample_latents
 from musegan.networks.controls import Conditions, Controls
 
 
 def draw_controls(
-    model: ModelFile, rng: np.random.Generator, batch_size: int, n_bars: int, rows: NDArray[np.int64] | None = None
+    model: TrainedModel,
+    rng: np.random.Generator,
+    batch_size: int,
+    n_bars: int,
+    rows: NDArray[np.int64] | None = None,
 ) -> Controls:
     """Controls like those of real songs, drawn from the model's prior.
 
@@ -48,7 +52,7 @@ def draw_controls(
 
 
 def compose(
-    model: ModelFile,
+    model: TrainedModel,
     given: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     *,
@@ -88,17 +92,17 @@ def compose(
     sizes = model.config.model
     if latents is None:
         latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
-    rolls, best = _compose(model, latents, given, mask, controls, temperature, scored=best_of > 1)
+    rolls, best = _draft(model, latents, given, mask, controls, temperature, scored=best_of > 1)
     for _ in range(best_of - 1):
         latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
-        draft, scores = _compose(model, latents, given, mask, controls, temperature, scored=True)
+        draft, scores = _draft(model, latents, given, mask, controls, temperature, scored=True)
         rolls[scores > best] = draft[scores > best]
         best = np.maximum(scores, best)
     return rolls
 
 
-def _compose(
-    model: ModelFile,
+def _draft(
+    model: TrainedModel,
     latents: Latents,
     given: NDArray[np.uint8],
     mask: NDArray[np.bool_],
@@ -119,7 +123,7 @@ def _compose(
     scores = []
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
-        part = complete(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
+        part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
         if scored:
             scores.append(_score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
@@ -157,14 +161,14 @@ def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, s
 
 
 @torch.inference_mode()
-def complete(
-    model: ModelFile,
+def compose_window(
+    model: TrainedModel,
     latents: Latents,
     given: NDArray[np.uint8],
     conditions: Conditions,
     temperature: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """Compose what is not given of one window, in one pass; arguments and result as in `compose`."""
+    """Compose what is not given of one phrase, in one pass; arguments and result as in `compose`."""
     device, grid = model.device, model.generator.grid
     patches = model.generator(
         latents.scaled(temperature).to(device),
@@ -176,7 +180,7 @@ def complete(
 
 
 @torch.inference_mode()
-def _score(model: ModelFile, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
+def _score(model: TrainedModel, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
     cues = conditions.cues(len(model.config.model.styles), model.device)
     patches = model.generator.grid.fold(torch.from_numpy(rolls).to(model.device))
     return model.discriminator(patches, cues).double().cpu().numpy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.model_file import ModelFile
+from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import draw_controls
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
@@ -39,7 +39,7 @@ class Wishes:
     tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
 
 
-def prior_rows(model: ModelFile, wishes: Wishes) -> NDArray[np.int64]:
+def prior_rows(model: TrainedModel, wishes: Wishes) -> NDArray[np.int64]:
     """The sections of real songs in the mode and style that are wished for."""
     wanted = np.ones(len(model.prior.key), bool)
     if wishes.style is not None:
@@ -54,7 +54,7 @@ def prior_rows(model: ModelFile, wishes: Wishes) -> NDArray[np.int64]:
 
 
 def restrict(
-    model: ModelFile,
+    model: TrainedModel,
     controls: Controls,
     tracks: Sequence[str] | None,
     wishes: Wishes,
@@ -90,13 +90,13 @@ def restrict(
     return replace(controls, play=play, density=density)
 
 
-def usual_density(model: ModelFile, row: int) -> float:
+def usual_density(model: TrainedModel, row: int) -> float:
     """Mean onsets of a track in the bars in which it has some, over the model's prior; 0 where it never has."""
     found = model.prior.density[:, row]
     return float(found[found > 0].mean()) if (found > 0).any() else 0.0
 
 
-def with_progression(model: ModelFile, controls: Controls, wishes: Wishes, semitones: int) -> Controls:
+def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, semitones: int) -> Controls:
     """Controls with the chords that are wished for, moved by `semitones`, repeated to the end.
 
     The key is half that of the controls, half what the chords say of it.
@@ -122,7 +122,7 @@ def draw_key(seed: int, is_minor: bool) -> Key:
     return Key(int(np.random.default_rng([seed, 2]).choice(12, p=shares / shares.sum())), is_minor)
 
 
-def key_wished(model: ModelFile, wishes: Wishes) -> Key | None:
+def key_wished(model: TrainedModel, wishes: Wishes) -> Key | None:
     """The key that is wished for, or that of the progression; None where the user leaves it free."""
     if wishes.key is not None or wishes.progression is None:
         return wishes.key
@@ -133,7 +133,7 @@ def key_wished(model: ModelFile, wishes: Wishes) -> Key | None:
 
 
 def controls_for(
-    model: ModelFile,
+    model: TrainedModel,
     context: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     must_play: Sequence[int],

@@ -107,24 +107,22 @@ class ModelCandidate(Candidate):
     @classmethod
     def of(cls, model: Any, name: str) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it."""
-        from musegan.composing.windows import compose as compose_cells  # these load torch
+        from musegan.composing.windows import compose  # these load torch
         from musegan.composing.wishes import Wishes
 
         spec = model.spec
 
-        def compose(n: int, n_bars: int, seed: int) -> Rolls:
+        def from_nothing(n: int, n_bars: int, seed: int) -> Rolls:
             shape = n, *spec.shape(n_bars)
-            return compose_cells(model, np.zeros(shape, np.uint8), np.zeros(shape[:3], bool), seed=seed)
+            return compose(model, np.zeros(shape, np.uint8), np.zeros(shape[:3], bool), seed=seed)
 
-        def fill(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
+        def around(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
             pieces = (Piece(roll=roll, spec=spec) for roll in given)
             wishes = (Wishes(seed=seed + index) for index in range(len(given)))
-            filled = [
-                model.fill(*item[:2], wishes=item[2]).roll for item in zip(pieces, mask, wishes, strict=True)
-            ]
-            return np.stack(filled)
+            asked = zip(pieces, mask, wishes, strict=True)
+            return np.stack([model.fill(piece, own, wishes=wish).roll for piece, own, wish in asked])
 
-        return cls(name, spec, compose, fill)
+        return cls(name, spec, from_nothing, around)
 
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         parts = []

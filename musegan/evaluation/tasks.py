@@ -88,7 +88,7 @@ def run_task(
     task: str,
     contexts: Rolls,
     spec: RollSpec,
-    compose: Callable[[Rolls, Mask], Rolls] | None = None,
+    fill: Callable[[Rolls, Mask], Rolls] | None = None,
     n_draws: int = 8,
 ) -> TaskResult:
     """Complete each context `n_draws` times and measure the result.
@@ -97,23 +97,23 @@ def run_task(
     ----------
     contexts : (phrase, track, bar, step, pitch), uint8
         Real phrases.
-    compose : (given, mask) -> rolls, optional
+    fill : (given, mask) -> rolls, optional
         Left out, the contexts themselves are the completions: the row of real music.
     """
-    n_draws = n_draws if compose else 1
+    n_draws = n_draws if fill else 1
     mask = task_masks(task, contexts, spec)
     other = other_contexts(mask)
     given, elsewhere = np.repeat(contexts, n_draws, axis=0), np.repeat(contexts[other], n_draws, axis=0)
     mask = np.repeat(mask, n_draws, axis=0)
     cells = mask[..., None, None]
-    done = compose(np.where(cells, given, 0), mask) if compose else given
+    done = fill(np.where(cells, given, 0), mask) if fill else given
     own, foreign = (agreement(rolls, mask, spec) for rolls in (done, np.where(cells, elsewhere, done)))
     harmony, rhythm = (average((b - a).reshape(-1, n_draws), 1) for a, b in zip(own, foreign, strict=True))
     draws = ((done == ONSET) & ~cells).reshape(len(contexts), n_draws, -1)
     return TaskResult(
         harmony=harmony,
         rhythm=-rhythm,
-        diversity=_diversity(draws if compose else np.concatenate([draws, draws[other]], axis=1)),
+        diversity=_diversity(draws if fill else np.concatenate([draws, draws[other]], axis=1)),
         together=average(_together(done, mask, spec).reshape(-1, n_draws), 1),
         is_exact=bool((done[mask] == given[mask]).all()),
     )

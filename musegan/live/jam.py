@@ -73,7 +73,7 @@ class Jam:
                 if self.tempo_qpm is not None:
                     self._player.schedule(self._pulses(bar * self.n_beats))
                 if bar:
-                    self._compose(bar)
+                    self._prepare(bar)
             end = float((n_bars or 0) * self.n_beats)
             if self._wait_for(end):
                 self._stop_beat = end
@@ -116,7 +116,7 @@ class Jam:
         seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._first_time))
         return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
 
-    def _compose(self, bar: int) -> None:
+    def _prepare(self, bar: int) -> None:
         begun = time.perf_counter()
         first = max(bar - MEMORY_BARS, 0)
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)

@@ -137,7 +137,7 @@ class _Splicer:
             self.kept[line] = _joined(spans)
         self._remove_gestures()
         self._name_channels()
-        played = self._composed(humanize)
+        played = self._composed_notes(humanize)
         for row in np.unique(played["track"]).tolist():
             self._add(row, played[played["track"] == row])
         changed = [
@@ -258,7 +258,7 @@ class _Splicer:
 
     # -- what is new ----------------------------------------------------------------------------------------
 
-    def _composed(self, humanize: float) -> NDArray:
+    def _composed_notes(self, humanize: float) -> NDArray:
         """The notes that start in composed cells, as played, in ticks of the file. Those in the part of a pickup
         bar that comes before the file are left out."""
         played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)

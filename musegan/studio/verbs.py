@@ -32,7 +32,7 @@ def compose(model: Model, state: State) -> State:
         raise ConfigError("every bar is kept; free those that are to be composed")
     wishes = _wishes_around(model, state)
     piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
-    return _composed(state, piece, state.kept, "compose")
+    return _with_piece(state, piece, state.kept, "compose")
 
 
 def _wishes_around(model: Model, state: State) -> Wishes:
@@ -67,7 +67,7 @@ def _freed(kept: Grid, asked: Asked, model: Model) -> list[int]:
     return rows if len(rows) < len(kept) else []
 
 
-def _composed(state: State, piece: Piece, kept: Grid, label: str) -> State:
+def _with_piece(state: State, piece: Piece, kept: Grid, label: str) -> State:
     return replace(
         state,
         piece=piece,
@@ -148,7 +148,7 @@ def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
         pieces = model.interpolate(a.piece, b.piece, count, wishes=wishes)
     else:
         pieces = model.interpolate(a.asked.seed, b.asked.seed, count, a.n_bars, wishes=wishes)
-    return [_composed(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
+    return [_with_piece(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
 
 
 def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Sequence[Sequence[int]]) -> State:

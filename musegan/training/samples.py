@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.model_file import ModelFile
+from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
@@ -37,14 +37,14 @@ class Sampler:
         real = held_out(dataset, config, 2 * self.n_samples)
         self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
-    def take(self, model: ModelFile, phrases_seen: int) -> Samples:
+    def take(self, model: TrainedModel, phrases_seen: int) -> Samples:
         """Compose, write samples, and measure them."""
-        rolls = self.compose(model)
+        rolls = self.phrases(model)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
         return Samples(measures=measures, warnings=warnings(measures))
 
-    def compose(self, model: ModelFile) -> NDArray[np.uint8]:
+    def phrases(self, model: TrainedModel) -> NDArray[np.uint8]:
         """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""
         n_bars = model.config.model.phrase_bars
         batches = []
@@ -54,7 +54,7 @@ class Sampler:
             batches.append(compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=self.seed + first))
         return np.concatenate(batches)
 
-    def _write(self, model: ModelFile, rolls: np.ndarray, phrases_seen: int) -> None:
+    def _write(self, model: TrainedModel, rolls: np.ndarray, phrases_seen: int) -> None:
         from musegan.music.piece import Piece
         from musegan.render.sheet import draw_grid
 

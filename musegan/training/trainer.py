@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from musegan.composing.model_file import ModelFile
-from musegan.composing.windows import complete
+from musegan.composing.trained import TrainedModel
+from musegan.composing.windows import compose_window
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
@@ -54,7 +54,7 @@ class Trainer(Stage):
         config: Config,
         processes: Processes,
         codec: Codec,
-        parent: ModelFile | None = None,
+        parent: TrainedModel | None = None,
     ) -> None:
         settings = config.train
         super().__init__(processes, settings.n_phrases, settings.batch_size)
@@ -189,7 +189,7 @@ class Trainer(Stage):
         model, latents = self.as_model(), latents.pieces(index)
         own, mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
         for _ in range(n_windows):
-            composed = complete(model, latents, own, Conditions(mask=mask, controls=before))
+            composed = compose_window(model, latents, own, Conditions(mask=mask, controls=before))
             own, mask = np.take_along_axis(composed, source[:, None, :, None, None], axis=2), masks[index]
         given = rolls.copy()
         given[index] = own
@@ -202,10 +202,10 @@ class Trainer(Stage):
                 group["lr"] = self._cosine(settings.learning_rate, settings.final_learning_rate)
                 group["betas"] = (0.0, self._cosine(settings.beta2, settings.final_beta2))
 
-    def as_model(self, prior: Controls | None = None) -> ModelFile:
+    def as_model(self, prior: Controls | None = None) -> TrainedModel:
         """The averaged generator as a model."""
         dataset = self.dataset
-        return ModelFile(
+        return TrainedModel(
             spec=dataset.spec,
             config=self.config,
             codec=self.codec,

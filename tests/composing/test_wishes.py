@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musegan.composing.forms import FILL
+from musegan.composing.forms import DRUM_FILL
 from musegan.composing.model import load_model
 from musegan.composing.windows import draw_controls
 from musegan.composing.wishes import (
@@ -219,7 +219,7 @@ def test_sections_that_return_have_the_controls_that_they_had(model, asked):
     play, density = asked[-1].play, asked[-1].density
     assert (play[:, :, 6:] == play[:, :, :3]).all()
     assert np.array_equal(density[:, :, 6:8], density[:, :, :2], equal_nan=True)
-    assert density[0, DRUMS, 2] == pytest.approx(FILL * density[0, DRUMS, 8])  # a fill
+    assert density[0, DRUMS, 2] == pytest.approx(DRUM_FILL * density[0, DRUMS, 8])  # a fill
 
 
 def test_a_wrong_progression_is_refused(model):

@@ -1,0 +1,51 @@
+"""What a model is before anything is asked of it: networks, and all else that composing needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from musegan.config import Config
+from musegan.music.spec import RollSpec
+from musegan.networks import Codec, Discriminator, Generator
+from musegan.networks.controls import Controls
+
+
+@dataclass(kw_only=True)
+class TrainedModel:
+    """Networks ready to run, as training makes them and a model file keeps them."""
+
+    spec: RollSpec
+    config: Config
+    codec: Codec
+    generator: Generator
+    discriminator: Discriminator
+    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
+    prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
+    facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """By the names that they have in a model file."""
+        return {"codec": self.codec, "generator": self.generator, "discriminator": self.discriminator}
+
+    @property
+    def offered_styles(self) -> dict[str, int]:
+        """The styles that change something: those of which there are songs to follow, and of how many sections."""
+        return count_styles(self.config.model.styles, self.prior.style)
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.basis.device
+
+
+def count_styles(names: Sequence[str], styles: NDArray[np.int64]) -> dict[str, int]:
+    """Sections of each style, those without any left out."""
+    counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
+    return {name: count for name, count in counts.items() if count}
