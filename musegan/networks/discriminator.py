@@ -63,12 +63,12 @@ class Discriminator(nn.Module):
         -------
         (batch,), float
         """
-        codec_hears = side_by_side(self.codec.encoder.features(patches))
+        codec_hears = side_by_side(self.codec.encoder.features(patches))  # (batch, time, feature)
         heard = torch.cat([self.summaries(patches, cues.tones), CODEC_GAIN * codec_hears], dim=-1)
-        x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))
+        x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))  # (batch, time, width)
         x = x + self.heard_in(heard) + self.control_in(cues.features)
-        x = activate(self.leave(activate(self.trunk(x))))  # batch, time, channel
+        x = activate(self.leave(activate(self.trunk(x))))  # (batch, time, channel)
         summed_up = activate(self.sum_up(heard) + self.control_up(cues.features))
         per_beat = torch.cat([x, summed_up], dim=-1)
-        per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)
+        per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         return self.score(activate(self.hidden(per_bar))).mean(1).squeeze(-1)

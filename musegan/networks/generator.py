@@ -77,9 +77,9 @@ class Generator(nn.Module):
         """
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
-        codes = self.codes(latents, kept, cues)
+        codes = self.codes(latents, kept, cues)  # (track, batch, time, code)
         logits = self.codec.decoder(self.codec.mean + self.codec.spread * codes)
-        composed = notes_from_logits(logits, self.pitched)
+        composed = notes_from_logits(logits, self.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
@@ -94,14 +94,14 @@ class Generator(nn.Module):
         with torch.no_grad():
             context = side_by_side(self.codec.encoder.features(given))
         shared = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1))
-        style = shared.repeat_interleave(beats_per_bar, dim=1)  # batch, time, style
+        style = shared.repeat_interleave(beats_per_bar, dim=1)  # (batch, time, style)
         style = self.map(activate(style + self.control_in(cues.features) + self.context_in(context)))
         x = self.basis.repeat(latents.song.shape[1], 1) * self.enter(activate(style))
         x = x + self.context(context) + self.control(cues.features)
-        x = self.trunk(x, style)  # batch, time, width
+        x = self.trunk(x, style)  # (batch, time, width)
         streams = self.leave(activate(x)).unflatten(-1, (self.grid.spec.n_tracks, -1)).permute(2, 0, 1, 3)
         streams = activate(self._add_private(streams, latents, style))
-        streams = activate(self.private_mix(streams))  # track, batch, time, width
+        streams = activate(self.private_mix(streams))  # (track, batch, time, width)
         return CODE_LIMIT * torch.tanh(self.read_out(streams) / CODE_LIMIT)
 
     def _add_private(self, streams: Tensor, latents: Latents, style: Tensor) -> Tensor:
