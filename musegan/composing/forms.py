@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.errors import ConfigError
 from musegan.metrics import average, bar_similarity
 from musegan.music.harmony import Key
 from musegan.music.pianoroll import HELD, ONSET
@@ -14,6 +15,18 @@ from musegan.music.spec import RollSpec
 
 DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
+
+
+def check_form(form: str, n_bars: int) -> None:
+    """Raise `ConfigError` where a form is not written in letters, or its sections do not divide the bars."""
+    for letter in form:
+        if not letter.isalpha():
+            raise ConfigError(f"{letter!r} in the form {form!r} is no letter; write one letter a section, AABA")
+    if form and n_bars % len(form):
+        raise ConfigError(
+            f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
+            "write one letter per section and give a number of bars that is a multiple"
+        )
 
 
 def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.composer import Composer, check_bars, numbered_sections
-from musegan.composing.forms import closed
+from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
@@ -82,16 +82,7 @@ class Model(Composer):
         if seed is not None:
             wishes = replace(wishes, seed=seed)
         check_bars(n_bars)
-        for letter in form:
-            if not letter.isalpha():
-                raise ConfigError(
-                    f"{letter!r} in the form {form!r} is no letter; write one letter a section, AABA"
-                )
-        if form and n_bars % len(form):
-            raise ConfigError(
-                f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
-                "write one letter per section and give a number of bars that is a multiple"
-            )
+        check_form(form, n_bars)
         if not 0 <= repeat_change <= 1:
             raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
         size = n_bars // len(form) if form else self.config.model.phrase_bars

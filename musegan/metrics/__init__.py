@@ -5,14 +5,10 @@ from musegan.metrics.measures import (
     Values,
     as_one_bar,
     average,
-    bar_similarity,
     beat_chroma,
     drum_pattern,
     empty_bars,
     entropy,
-    groove_consistency,
-    groove_matrix,
-    groove_similarity,
     loose_cells,
     min_qualified_steps,
     note_classes,
@@ -31,6 +27,7 @@ from musegan.metrics.measures import (
     tonal_centroid,
     tonal_distance,
 )
+from musegan.metrics.repetition import bar_similarity, groove_consistency, groove_matrix, groove_similarity
 
 __all__ = [
     "Rolls",

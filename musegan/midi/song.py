@@ -101,12 +101,8 @@ class Song:
             May be the file that was read.
         humanize : float
             Of composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
-        stems : bool
-            Also write one file a track beside it, called ``name-track.mid``.
-        chords : bool
-            Also write a text track with chord symbols.
-        force : bool
-            Replace files that exist.
+        stems, chords, force : bool
+            As in `musegan.write`.
 
         Returns
         -------

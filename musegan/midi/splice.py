@@ -10,10 +10,8 @@ ends at the latest where a kept one starts on its pitch. Bends and pedals of com
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import groupby
 from operator import add
 
 import numpy as np
@@ -26,6 +24,7 @@ from musegan.midi.feel import perform
 from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.grid import swing, swing_of
 from musegan.midi.notes import GridNotes
+from musegan.midi.ticks import Ruler, between, joined
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
@@ -116,8 +115,12 @@ class _Splicer:
         spec, grid = self.piece.spec, self.grid
         assert self.piece.given is not None
         self.given = self.piece.given
-        self.step = grid.score.ticks_per_beat / spec.steps_per_beat  # ticks
-        self.begin = grid.first_bar_tick + grid.offset_ticks
+        self.ruler = Ruler(
+            begin=grid.first_bar_tick + grid.offset_ticks,
+            step=grid.score.ticks_per_beat / spec.steps_per_beat,
+            steps_per_bar=spec.steps_per_bar,
+            n_bars=grid.n_bars,
+        )
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
         self.voices = find_voices(self.tracks, is_mended=True)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
@@ -134,7 +137,7 @@ class _Splicer:
             for note in notes:
                 self._keep_or_drop(voice, note)
         for line, spans in self.kept.items():
-            self.kept[line] = _joined(spans)
+            self.kept[line] = joined(spans)
         self._remove_gestures()
         self._name_channels()
         played = self._composed_notes(humanize)
@@ -167,7 +170,7 @@ class _Splicer:
     def _go_on_in_tempo(self, tracks: list[Track]) -> list[Track]:
         """New bars go as fast as those before them did on the whole, also after a ritardando."""
         bars = np.flatnonzero(self.given.any(0))
-        line = self._tick_of((int(bars[-1]) + 1 if len(bars) else 0) * self.piece.spec.steps_per_bar)
+        line = self.ruler.bar_line(int(bars[-1]) + 1 if len(bars) else 0)
         usual = self.grid.score.usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
         last = self.grid.score.usual_tempo(line - 1, line)
         return with_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
@@ -175,30 +178,7 @@ class _Splicer:
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
         steps = self.piece.spec.steps_per_beat
-        return chord_track(self.piece, lambda beat: self._tick_of(beat * steps), self.end)
-
-    # -- where ----------------------------------------------------------------------------------------------
-
-    def _step_of(self, tick: int) -> int:
-        return max(round((tick - self.begin) / self.step), 0)
-
-    def _tick_of(self, step: int) -> int:
-        return max(round(self.begin + step * self.step), 0)
-
-    def _bar_of(self, tick: int) -> int:
-        """Of a note of the file. One just before the last bar line is a note of the last bar."""
-        return min(self._step_of(tick) // self.piece.spec.steps_per_bar, self.grid.n_bars - 1)
-
-    def _composed_regions(self, row: int) -> list[tuple[int, int]]:
-        """First and end tick of each run of composed bars of a track, rounded as notes are."""
-        n_steps = self.piece.spec.steps_per_bar
-        bars = np.flatnonzero(~self.given[row]).tolist()
-        runs = [[bar for _, bar in run] for _, run in groupby(enumerate(bars), lambda item: item[1] - item[0])]
-        half = round(self.step / 2)
-        return [
-            (self._tick_of(run[0] * n_steps), max(self._tick_of((run[-1] + 1) * n_steps) - half, 0))
-            for run in runs
-        ]
+        return chord_track(self.piece, lambda beat: self.ruler.tick_of(beat * steps), self.end)
 
     # -- what the user had ----------------------------------------------------------------------------------
 
@@ -206,7 +186,7 @@ class _Splicer:
         row = self.rows.get(voice)
         if row is None and voice not in self.removed:
             return
-        if row is None or not self.given[row, self._bar_of(note.start)]:
+        if row is None or not self.given[row, self.ruler.bar_of(note.start)]:
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
         end = self._cut(row, note)
@@ -218,12 +198,13 @@ class _Splicer:
     def _cut(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
         that strikes it again)."""
-        begin, end = (self._bar_of(note.start) + 1) * self.piece.spec.steps_per_bar, self._step_of(note.end)
+        begin = (self.ruler.bar_of(note.start) + 1) * self.piece.spec.steps_per_bar
+        end = self.ruler.step_of(note.end)
         if end > begin:
             stops = self._stops(row, note.pitch)
             place = int(np.searchsorted(stops, begin))
             if place < len(stops) and stops[place] < end:
-                return max(min(note.end, self._tick_of(int(stops[place]))), note.start + 1)
+                return max(min(note.end, self.ruler.tick_of(int(stops[place]))), note.start + 1)
         return note.end
 
     def _stops(self, row: int, pitch: int) -> NDArray[np.int64]:
@@ -241,12 +222,12 @@ class _Splicer:
     def _remove_gestures(self) -> None:
         for (track, channel), row in self._places().items():
             if row is not None:
-                regions = self._composed_regions(row)
+                regions = self.ruler.regions(~self.given[row])
                 dropped, added = remove_gestures(self.tracks[track], channel, regions)
                 self.dropped[track] |= dropped
                 self.early[track] += added
                 if self.piece.n_bars > self.grid.n_bars:
-                    begin = self._tick_of(self.grid.n_bars * self.piece.spec.steps_per_bar)
+                    begin = self.ruler.bar_line(self.grid.n_bars)
                     self.added[track] += restore_volume(self.tracks[track], channel, begin)
 
     def _places(self) -> dict[Place, int | None]:
@@ -263,13 +244,14 @@ class _Splicer:
         bar that comes before the file are left out."""
         played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
-        played = played[self.begin + played["step"] * self.step > -self.step / 2]
+        begin, step = self.ruler.begin, self.ruler.step
+        played = played[begin + played["step"] * step > -step / 2]
         is_straight = swing_of(played["step"], self.piece.spec.steps_per_beat) == 0.5
         for name in ("start", "end"):
             tick = played[name]
             if is_straight:
                 tick = swing(tick, self.grid.score.ticks_per_beat, self.grid.swing)
-            played[name] = np.clip(np.rint(tick + self.begin), 0, self.end)
+            played[name] = np.clip(np.rint(tick + begin), 0, self.end)
         return played
 
     def _add(self, row: int, played: NDArray) -> None:
@@ -277,7 +259,7 @@ class _Splicer:
         place = None if self.is_new[row] else self._home(row, played["start"])
         track, channel = place or self._new_place(row)
         for _, start, end, pitch, velocity, _ in played.tolist():
-            start, end = _between(self.kept[(track, channel), pitch], start, end)
+            start, end = between(self.kept[(track, channel), pitch], start, end)
             if start < end:
                 self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
 
@@ -321,24 +303,3 @@ class _Splicer:
         self.early.append([])
         self.added.append(new_track(own.name, own.program, place))
         return len(self.tracks) - 1, place[1]
-
-
-def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that touch or overlap as one."""
-    out: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if out and first <= out[-1][1]:
-            out[-1] = out[-1][0], max(last, out[-1][1])
-        else:
-            out.append((first, last))
-    return out
-
-
-def _between(spans: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
-    """What of a note is left between `spans`, which are joined: from the end of one to the start of the next."""
-    place = bisect_right(spans, start, key=lambda span: span[0])
-    if place and start < spans[place - 1][1]:
-        start = spans[place - 1][1]
-    if place < len(spans):
-        end = min(end, spans[place][0])
-    return start, end

@@ -13,6 +13,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from musegan.composing.model import Model
 from musegan.errors import MissingToolError, MuseganError
@@ -22,6 +23,14 @@ from musegan.studio.guard import Guard, load_token, write_secret
 FIRST_PORT = 8765
 _N_PORTS = 20  # tried one after another
 LOCAL = "127.0.0.1"
+_UVICORN: dict[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "lifespan": "off",
+    "timeout_graceful_shutdown": 3,
+    "ws": "websockets-sansio",
+    "ws_max_size": 4 << 20,  # bytes
+}
 
 
 def studio_font() -> Path:
@@ -86,21 +95,12 @@ def serve(
         if file is not None:
             desk.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
         guard = Guard(Server(desk).app(), token=token, port=port, host=host)
-        settings = uvicorn.Config(
-            guard,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=3,
-            ws="websockets-sansio",
-            ws_max_size=4 << 20,
-        )
         write_secret(folder / "address.json", json.dumps({"address": address}))
         say(f"studio at {address}")
         threading.Thread(target=warm_up, args=(desk,), daemon=True).start()
         if open_browser:
             threading.Timer(0.3, webbrowser.open, (address,)).start()
-        asyncio.run(uvicorn.Server(settings).serve(sockets=[listening]))
+        asyncio.run(uvicorn.Server(uvicorn.Config(guard, **_UVICORN)).serve(sockets=[listening]))
     except KeyboardInterrupt:
         pass
     finally:

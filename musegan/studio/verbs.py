@@ -138,7 +138,7 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
         [_wishes_around(model, other) for other in others],
         must_play=_freed(kept, asked, model),
     )
-    yield [_composed(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
+    yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
 
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
