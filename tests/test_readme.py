@@ -11,7 +11,7 @@ from musegan.cli import app
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"`(musegan [a-z]+ [^`]*)`|^(musegan [a-z]+ [^#\n]*)", README, re.M)))
-COMPOSING = ("generate", "accompany", "continue", "infill", "vary", "interpolate")
+COMPOSING = ("generate", "accompany", "arrange", "continue", "infill", "vary", "interpolate")
 
 
 @pytest.fixture

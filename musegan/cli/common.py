@@ -19,6 +19,9 @@ _OPTIONS = {
     "device": "--device cpu",
     "count": "--count N",
     "codec": "--codec FILE",
+    "melody": "--melody PART",
+    "on": "--on TRACK",
+    "like": "--like OTHER.mid",
     "bars": "--bars 1-32",
     "train.batch_size": "--batch-size N",
 }

@@ -131,7 +131,7 @@ def generate(
             wishes=replace(wishes, seed=wishes.seed + index),
         )
         say(f"key {piece.key}")
-        _write(piece, path, shared)
+        write_piece(piece, path, shared)
 
 
 @composing
@@ -239,10 +239,10 @@ def interpolate(
         raise ConfigError("interpolating takes 2 or more pieces", field="count")
     paths = outputs(shared, output, "interpolate")
     model, wishes = start(shared, tell_seed=not (a.isdigit() and b.isdigit()))
-    first, last = (int(end) if end.isdigit() else _read(Path(end), None, model).piece for end in (a, b))
+    first, last = (int(end) if end.isdigit() else read_song(Path(end), None, model).piece for end in (a, b))
     pieces = model.interpolate(first, last, len(paths), bars, wishes=wishes)
     for piece, path in zip(pieces, paths, strict=True):
-        _write(piece, path, shared)
+        write_piece(piece, path, shared)
 
 
 # -- shared ---------------------------------------------------------------------------------------------------
@@ -301,13 +301,13 @@ def _on_file(
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = outputs(shared, output, verb)
     model, wishes = start(shared)
-    song = _read(source, maps, model)
+    song = read_song(source, maps, model)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(wishes, seed=wishes.seed + index))
-        _write(result, path, shared, base)
+        write_piece(result, path, shared, base)
 
 
-def _read(source: Path, maps: list[str] | None, model: Model) -> Song:
+def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
     from musegan.midi.song import read
 
     if not source.is_file():
@@ -326,7 +326,7 @@ def _read(source: Path, maps: list[str] | None, model: Model) -> Song:
     return song
 
 
-def _write(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -> None:
+def write_piece(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -> None:
     """Write a piece, into the song that it is made from, tell the files and play the first of them."""
     options: dict[str, Any] = {
         "humanize": 0.0 if shared.no_humanize else shared.humanize,

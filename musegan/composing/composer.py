@@ -20,6 +20,7 @@ from musegan.composing.wishes import (
     controls_for,
     draw_key,
     key_wished,
+    manner_of,
     prior_rows,
     restrict,
     with_progression,
@@ -105,7 +106,12 @@ class Composer(TrainedModel):
             return compose(self, given, mask, controls=_stacked(controls), latents=_stacked(latents))
 
     def _filling(
-        self, piece: Piece, mask: NDArray[np.bool_], wishes: Wishes, must_play: Sequence[int] = ()
+        self,
+        piece: Piece,
+        mask: NDArray[np.bool_],
+        wishes: Wishes,
+        must_play: Sequence[int] = (),
+        like: Piece | None = None,
     ) -> Filling:
         """What `fill` is asked for, as the networks are told."""
         self.spec.require_same(piece.spec, "the model", "the piece")
@@ -113,7 +119,8 @@ class Composer(TrainedModel):
         key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
         shift = self._shift(key)
         context = transpose(material, shift, self.spec)[None]
-        controls = controls_for(self, context, mask, must_play, key, wishes)
+        manner = None if like is None else manner_of(self, like, piece.n_bars, shift)
+        controls = controls_for(self, context, mask, must_play, key, wishes, manner)
         controls = with_progression(self, controls, wishes, shift)
         return Filling(
             piece=piece, mask=mask, wishes=wishes, key=key, shift=shift, context=context, controls=controls

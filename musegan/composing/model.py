@@ -21,9 +21,10 @@ from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
-from musegan.music.harmony import note_name
-from musegan.music.pianoroll import clean
+from musegan.music.harmony import estimate_key, note_name
+from musegan.music.pianoroll import clean, sounding_shares
 from musegan.music.piece import Piece
+from musegan.music.progression import analyse
 
 
 @dataclass(kw_only=True, repr=False)
@@ -188,12 +189,47 @@ class Model(Composer):
         check_bars(n_bars)
         return [self._between_seeds(a, b, float(share), n_bars, wishes) for share in shares]
 
+    def arrange(
+        self, piece: Piece, melody: str, *, like: Piece | None = None, wishes: Wishes | None = None
+    ) -> Piece:
+        """Keep the track `melody` and compose the others to the chords of the piece.
+
+        Parameters
+        ----------
+        piece : Piece
+            A song, of which all tracks tell the chords, or a melody alone. The chords are those of
+            ``wishes.progression`` where there is one; `musegan.music.progression.analyse` shows what is heard.
+        melody : str
+            The track that is kept, note for note.
+        like : Piece, optional
+            Tracks play when, as densely and as high as in this piece, which is repeated where it is shorter.
+
+        Raises
+        ------
+        ConfigError
+            The track is not there or silent, or `like` has no notes.
+        """
+        wishes = wishes or Wishes()
+        row = self.spec.track_index(melody)
+        if not piece.roll[row].any():
+            raise ConfigError(f"{melody} has no notes; name the track that has the melody", field="melody")
+        key = piece.key or estimate_key(sounding_shares(piece.roll, self.spec))
+        wishes = replace(
+            wishes,
+            key=wishes.key or key,
+            progression=wishes.progression or analyse(piece.roll, self.spec, key),
+        )
+        mask = np.zeros(piece.roll.shape[:2], bool)
+        mask[row] = True
+        return self.fill(piece, mask, like=like, wishes=wishes)
+
     def fill(
         self,
         piece: Piece,
         mask: NDArray[np.bool_],
         *,
         must_play: Sequence[int] = (),
+        like: Piece | None = None,
         wishes: Wishes | None = None,
     ) -> Piece:
         """Compose the cells of a piece that are not given.
@@ -205,6 +241,8 @@ class Model(Composer):
             True is given.
         must_play : list of int
             Tracks that play in composed cells though what is given of them is silent.
+        like : Piece, optional
+            Who plays when, how densely and how high is taken from this piece.
 
         Returns
         -------
@@ -212,7 +250,7 @@ class Model(Composer):
             Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
             wished for.
         """
-        plan = self._filling(piece, mask, wishes or Wishes(), must_play)
+        plan = self._filling(piece, mask, wishes or Wishes(), must_play, like)
         return self._filled(plan, self._compose_cells(plan.context, mask[None], plan.controls, plan.wishes))
 
     def __repr__(self) -> str:

@@ -13,9 +13,10 @@ from musegan.composing.windows import draw_controls
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
 from musegan.music.harmony import Key, estimate_key, key_scores
-from musegan.music.pianoroll import ONSET, sounding_shares
+from musegan.music.pianoroll import ONSET, sounding_shares, transpose
+from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import PLAY, REST, Controls, measure_groove, measure_register
+from musegan.networks.controls import PLAY, REST, Controls, measure_controls, measure_groove, measure_register
 
 # Of 4,145 songs: 2,757 in major and 1,388 in minor keys, percent by tonic from C up, as `estimate_key` hears them.
 _MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
@@ -139,12 +140,13 @@ def controls_for(
     must_play: Sequence[int],
     key: Key,
     wishes: Wishes,
+    manner: Controls | None = None,
 ) -> Controls:
     """Controls of a task on given material: its key, groove, chords, densities and registers, its tracks.
 
     A track plays where it is composed unless what is given of it is silent. A bar in which nothing pitched is
     given has the chords of the bar a phrase before it. Where nothing is given at all, the controls are those of a
-    real song.
+    real song. With a `manner`, tracks play when, as densely and as high as in it.
 
     Parameters
     ----------
@@ -153,14 +155,17 @@ def controls_for(
     mask : (track, bar), bool
     key : Key
         Of the context.
+    manner : Controls, optional
+        Of another piece, in the key that the networks know, one piece of as many bars.
     """
     spec = model.spec
     rng = np.random.default_rng(wishes.seed)
-    drawn = draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(wishes, key=key)))
+    drawn = manner or draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(wishes, key=key)))
     sounds = context[0].any((2, 3))
     plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
     plays |= np.isin(np.arange(spec.n_tracks), must_play)
-    play = np.where(mask, np.where(sounds, PLAY, REST), np.where(plays, PLAY, REST)[:, None])
+    usual = np.where(plays, PLAY, REST)[:, None] if manner is None else manner.play[0]
+    play = np.where(mask, np.where(sounds, PLAY, REST), usual)
     onsets = context == ONSET
     shares = sounding_shares(context[0], spec)
     groove, register = measure_groove(onsets, spec), measure_register(onsets, spec)
@@ -176,6 +181,19 @@ def controls_for(
         groove=groove if groove.any() else drawn.groove,
     )
     return restrict(model, controls, None, wishes, composed=~mask)
+
+
+def manner_of(model: ModelFile, like: Piece, n_bars: int, semitones: int) -> Controls:
+    """The controls of a piece for `n_bars` bars, from its first bar with notes to the last and again, moved by
+    `semitones`. Raises `ConfigError` when it has no notes or another ensemble."""
+    model.spec.require_same(like.spec, "the model", "the piece that is followed")
+    heard = np.flatnonzero(like.roll.any((0, 2, 3)))
+    if not len(heard):
+        raise ConfigError("the piece that is to be followed has no notes", field="like")
+    roll = transpose(like.roll[:, heard[0] : heard[-1] + 1], semitones, model.spec)[None]
+    key = sounding_shares(roll[0], model.spec)[None]
+    controls = measure_controls(roll, model.spec, key, np.full(1, -1))
+    return controls.bars(np.arange(n_bars) % controls.n_bars)
 
 
 def _densities(

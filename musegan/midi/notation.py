@@ -1,6 +1,6 @@
 """MusicXML, ABC and Humdrum files, and the corpus that comes with music21, as a `Score`.
 
-Repeats are not played out, chord symbols and grace notes are left out, ties are joined.
+Repeats are not played out, grace notes are left out, ties are joined. Chord symbols are not played, but told.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.score import Part, Score, one_after_another
+from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
+from musegan.music.harmony import PITCH_CLASS_NAMES
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
@@ -96,7 +98,25 @@ def _convert(piece: Any) -> Score:
         tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
         meter_ticks=_ticks(begin for begin, _ in meters),
         meters=np.array([meter for _, meter in meters], np.int64).reshape(-1, 2),
+        chords=tuple(_chords(piece)),
     )
+
+
+def _chords(piece: Any) -> Iterator[tuple[int, str]]:
+    """Tick and symbol of the chord symbols of a piece; a kind that we do not know is told as the triad in it."""
+    import music21
+
+    for symbol in piece.flatten().getElementsByClass(music21.harmony.ChordSymbol):
+        tick = round(symbol.offset * TICKS_PER_BEAT)
+        if isinstance(symbol, music21.harmony.NoChord) or not symbol.pitches:
+            yield tick, NO_CHORD
+            continue
+        root, bass = symbol.root().pitchClass, symbol.bass().pitchClass
+        tones = {(pitch.pitchClass - root) % 12 for pitch in symbol.pitches}
+        kinds = [kind for kind, known in WRITTEN_KINDS.items() if set(known) == tones]
+        kinds += [kind for kind, known in KINDS.items() if set(known) <= tones]
+        over = f"/{PITCH_CLASS_NAMES[bass]}" if bass != root else ""
+        yield tick, PITCH_CLASS_NAMES[root] + (kinds or ["5"])[0] + over
 
 
 def _meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:

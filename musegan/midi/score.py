@@ -31,6 +31,7 @@ class Score:
     tempo_qpm: NDArray[np.float64] = field(repr=False)  # (tempo change,), quarter notes a minute
     meter_ticks: NDArray[np.int64] = field(repr=False)  # (time signature,), empty when the file has none
     meters: NDArray[np.int64] = field(repr=False)  # (time signature, 2), numerator and denominator
+    chords: tuple[tuple[int, str], ...] = ()  # tick and symbol of each chord symbol that is written in the file
     repairs: tuple[str, ...] = ()  # what had to be mended or assumed to read the file
 
     @property
@@ -55,7 +56,7 @@ class Score:
 def one_after_another(scores: list[Score]) -> Score:
     """Scores of the same ticks a beat as one."""
     ticks_per_beat = scores[0].ticks_per_beat
-    moved = []
+    moved, chords = [], []
     begin = 0
     for score in scores:
         ticks, meters = score.meter_ticks, score.meters
@@ -63,6 +64,7 @@ def one_after_another(scores: list[Score]) -> Score:
             ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
         parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
         moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
+        chords += [(tick + begin, symbol) for tick, symbol in score.chords]
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
         n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)
         begin += int(ticks[-1]) + max(n_bars, 0) * ticks_per_bar
@@ -73,5 +75,6 @@ def one_after_another(scores: list[Score]) -> Score:
         tempo_qpm=np.concatenate([score.tempo_qpm for score in scores]),
         meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
         meters=np.concatenate([meters for *_, meters in moved]),
+        chords=tuple(chords),
         repairs=tuple(sorted({text for score in scores for text in score.repairs})),
     )

@@ -77,7 +77,7 @@ class Song:
         tracks = {track for part in parts if (track := mapping[part]) is not None} | whole
         rivals = [i for i, track in enumerate(mapping) if track in tracks - whole and i not in parts]
         grid = self.grid.without(rivals, spec)
-        song = replace(self, grid=grid, piece=_piece(grid, spec))
+        song = replace(self, grid=grid, piece=piece_of(grid, spec))
         return song, [spec.track_names[track] for track in sorted(tracks)]
 
     def write(
@@ -151,7 +151,7 @@ def read(
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
     _check_size(grid, spec, name)
-    return Song(piece=_piece(grid, spec), grid=grid, name=name, data=data)
+    return Song(piece=piece_of(grid, spec), grid=grid, name=name, data=data)
 
 
 def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
@@ -166,7 +166,8 @@ def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
         raise MidiError(f"the notes of {name} last too long all in all; shorten them or cut it", "too long")
 
 
-def _piece(grid: GridNotes, spec: RollSpec) -> Piece:
+def piece_of(grid: GridNotes, spec: RollSpec) -> Piece:
+    """The notes on the grid as a piece; the key is an estimate."""
     roll = notes_to_roll(grid.notes, spec, grid.n_bars)
     shares = sounding_shares(roll, spec)
     key = estimate_key(shares) if shares.any() else None

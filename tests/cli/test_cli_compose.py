@@ -303,3 +303,27 @@ def test_a_codec_that_was_trained_before_is_taken(musegan, model_path, dataset, 
     wrong = musegan.run(*arguments, "--run", "r3", "--codec", model_path, code=1)
     assert "a 'musegan codec 2' is needed" in wrong.stderr.splitlines()[-1]
     musegan.run(*arguments, "--run", "r3", "--codec", "nothing.safetensors", code=2)
+
+
+def test_arrange_keeps_the_melody_and_shows_the_chords(musegan, tmp_path):
+    (tmp_path / "tune.abc").write_text('X:1\nT:Tune\nM:4/4\nL:1/4\nK:G\n"G"GBdB|"C"c2e2|"D7"dcBA|"G"G4|]\n')
+    result = musegan("arrange", "tune.abc", "--seed", 1, "-o", "band.mid")
+    assert result.stdout == "band.mid\n"
+    assert "melody, on keys" in result.stderr
+    assert "'G | C | D7 | G'" in result.stderr
+    tune = read(tmp_path / "tune.abc", None).piece.roll[0]
+    band = read(tmp_path / "band.mid", None)
+    (kept,) = (i for i, part in enumerate(band.parts) if part.name not in ("drums", "bass"))
+    lowest = band.piece.spec.lowest_pitch - read(tmp_path / "tune.abc", None).piece.spec.lowest_pitch
+    assert (np.argwhere(band.piece.roll[kept] == 2) + np.array([0, 0, lowest]) == np.argwhere(tune == 2)).all()
+    assert {part.name for part in band.parts} & {"drums", "bass"}
+    musegan("arrange", "tune.abc", "--seed", 1, "-o", "same.mid", "--progression", "G | C | D7 | G")
+    assert (tmp_path / "same.mid").read_bytes() == (tmp_path / "band.mid").read_bytes()
+    other = musegan("arrange", "tune.abc", "--seed", 1, "-o", "other.mid", "--progression", "Em Am")
+    assert "'Em Am'" in other.stderr
+
+
+def test_arrange_like_another_file_and_on_a_track(musegan, song, tmp_path):
+    result = musegan("arrange", song, "--melody", "bass", "--on", "keys", "--like", song, "-o", "like.mid")
+    assert "melody, on keys" in result.stderr
+    assert "no part '9'" in musegan("arrange", song, "--melody", 9, code=1).stderr

@@ -1,0 +1,59 @@
+"""The ``arrange`` command: a melody with chords becomes a band."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from musegan.cli.common import part_rows, say, table
+from musegan.cli.compose import Input, Output, Shared, composing, outputs, start, write_piece
+
+
+@composing
+def arrange(
+    shared: Shared,
+    source: Input,
+    output: Output = None,
+    melody: Annotated[
+        str | None, typer.Option(help="Part that has the melody, by number or name. (default: found by itself)")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(help="Track that plays the melody. (default: its own instrument)")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            help="Who plays when, how densely and how high as in this file.", exists=True, dir_okay=False
+        ),
+    ] = None,
+) -> None:
+    """Keep the melody of a file (MIDI, MusicXML, ABC) and compose a band to its chords.
+
+    The chords that were found are printed; give them back, corrected, with --progression.
+
+    Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
+    """
+    from musegan.midi.lead import find_lead
+    from musegan.midi.song import read
+
+    paths = outputs(shared, output, "arrange")
+    model, wishes = start(shared)
+    song = read(source, model.spec)
+    song = song.until(song.grid.music_end_bar)
+    other = None if like is None else read(like, model.spec).piece
+    lead = find_lead(song, melody, on)
+    kept = f"melody, on {lead.track}" + ("" if lead.is_whole else ": its highest line")
+    rows = part_rows(map(vars, song.parts))
+    for line in table([row | {"track": kept if row["part"] == lead.part else None} for row in rows]):
+        say(line)
+    say(f"key {lead.song.piece.key}; chords, as for --progression:")
+    progression = shared.progression or lead.chords
+    say(f"'{progression}'")
+    wishes = replace(wishes, progression=progression)
+    for index, path in enumerate(paths):
+        own = replace(wishes, seed=wishes.seed + index)
+        piece = model.arrange(lead.song.piece, lead.track, like=other, wishes=own)
+        write_piece(piece, path, shared, lead.song)
