@@ -1,0 +1,152 @@
+"""Arrangements of held-out songs: is the melody kept, do the new tracks follow the chords, and another's manner?
+
+    python benchmarks/arrange.py DATASET [--model band] [--songs 48] [--seed 0]
+
+From each song 16 bars are written to a MIDI file, read again, and arranged in the manner of the next song, as
+`musegan arrange --like` does. Beside each number of the arrangements is that of the songs themselves:
+
+- melodies of which every note is in the file that is written, at its ticks;
+- share of the sounding time on tones of the chords of the song, of the new tracks and of the song's own;
+- how far the new tracks are from the other song, and from their own, in who plays, density and register; beside
+  it how far the two songs are apart;
+- two-sample AUC of phrases of the arrangements against those of other held-out songs (0.5: cannot be told apart).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import musegan
+from musegan.composing.wishes import Wishes
+from musegan.corpus.dataset import Dataset
+from musegan.metrics.agreement import on_chord
+from musegan.metrics.distance import two_sample_auc
+from musegan.metrics.features import Scaler, feature_matrix
+from musegan.midi.lead import find_lead
+from musegan.music.chords import harmony_plan
+from musegan.music.note_table import keep_notes
+from musegan.music.pianoroll import ONSET
+from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
+from musegan.networks.controls import measure_register
+
+N_BARS, PHRASE = 16, 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--songs", type=int, default=48)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    dataset, model = Dataset(options.dataset), musegan.load_model(options.model)
+    spec, rng = dataset.spec, np.random.default_rng(options.seed)
+    songs, rest = sections(dataset, rng, options.songs)
+    others = np.roll(songs, 1, axis=0)
+    done, rows, is_kept = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for index, (own, other) in enumerate(zip(songs, others, strict=True)):
+            piece, row, kept = arrange(model, own, other, Path(folder), options.seed + index)
+            done.append(piece)
+            rows.append(row)
+            is_kept.append(kept)
+    arranged = np.stack(done)
+    is_new = np.arange(spec.n_tracks) != np.array(rows)[:, None]
+    print(f"melodies kept note for note: {sum(is_kept)} of {len(songs)}\n")
+    print(f"{'':36} {'new tracks':22} the song's own")
+    plan, _ = harmony_plan(songs, spec)
+    for row in np.flatnonzero(~np.array(spec.is_drum)).tolist():
+        shares = [on_chord(rolls, plan, spec)[is_new[:, row], row] for rolls in (arranged, songs)]
+        print(f"on chord tones, {spec.track_names[row]:20} {mean(shares[0]):22} {mean(shares[1])}")
+    print(f"\n{'distance of new tracks':36} {'to the other song':22} {'to their own song':22} between the songs")
+    pairs = ((arranged, others), (arranged, songs), (songs, others))
+    found = [textures(first, second, is_new, spec) for first, second in pairs]
+    for name in found[0]:
+        print(f"{name:36} {mean(found[0][name]):22} {mean(found[1][name]):22} {mean(found[2][name])}")
+        nearer = found[0][name] < found[1][name]
+        print(f"{'  nearer to the other song':36} {nearer.sum()} of {len(nearer)}")
+    print("\ntwo-sample AUC against other held-out songs")
+    for name, rolls in (("arrangements", arranged), ("the songs themselves", songs)):
+        print(f"{name:36} {against(rest, rolls, spec, options.seed):.3f}")
+
+
+def sections(
+    dataset: Dataset, rng: np.random.Generator, n_songs: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """16 bars of each of `n_songs` held-out songs in which three tracks play or more, and of all other songs."""
+    starts = rng.permutation(dataset.windows(N_BARS, "valid", 3))
+    _, firsts = np.unique(dataset.song_of(starts), return_index=True)
+    rolls = keep_notes(dataset.rolls(rng.permutation(starts[firsts]), N_BARS), dataset.spec)
+    return rolls[:n_songs], rolls[n_songs:]
+
+
+def arrange(
+    model: musegan.Model, own: NDArray[np.uint8], other: NDArray[np.uint8], folder: Path, seed: int
+) -> tuple[NDArray[np.uint8], int, bool]:
+    """An arrangement through files, the track of its melody, and whether that is kept."""
+    source, target = folder / "source.mid", folder / "target.mid"
+    Piece(roll=own, spec=model.spec).write(source, humanize=0)
+    lead = find_lead(musegan.read(source, model.spec))
+    like = Piece(roll=other, spec=model.spec)
+    wishes = Wishes(seed=seed, progression=lead.chords)
+    piece = model.arrange(lead.song.piece, lead.track, like=like, wishes=wishes)
+    lead.song.write(piece, target)
+    score = lead.song.grid.score
+    melody = score.parts[lead.part - 1 if len(score.parts) > 1 else 0]
+    written = musegan.read(target, model.spec).grid.score.parts
+    return piece.roll, model.spec.track_index(lead.track), any(notes(melody) == notes(part) for part in written)
+
+
+def notes(part) -> list[tuple[int, int, int]]:
+    return sorted(zip(part.start.tolist(), part.end.tolist(), part.pitch.tolist(), strict=True))
+
+
+def textures(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], is_new: NDArray[np.bool_], spec: RollSpec
+) -> dict[str, NDArray[np.float64]]:
+    """How far the tracks that are new are apart in two sets of pieces: (piece,) each."""
+    onsets = [(rolls == ONSET) for rolls in (first, second)]
+    plays = [rolls.any((3, 4)) for rolls in (first, second)]
+    counts = [np.log2(1 + found.sum((3, 4))) for found in onsets]
+    registers = [measure_register(found, spec) for found in onsets]
+    tracks = is_new[..., None]
+    both = plays[0] & plays[1] & tracks
+
+    def average(values: NDArray, where: NDArray) -> NDArray[np.float64]:
+        axes = tuple(range(1, values.ndim))
+        total = np.where(where, values, 0).sum(axes, dtype=float)
+        n = where.sum(axes)
+        return np.divide(total, n, out=np.full(len(values), np.nan), where=n > 0)
+
+    apart = np.abs(registers[0] - registers[1])
+    return {
+        "who plays (share of cells)": average(plays[0] != plays[1], np.broadcast_to(tracks, plays[0].shape)),
+        "density (octaves, where both play)": average(np.abs(counts[0] - counts[1]), both),
+        "register (semitones)": average(np.nan_to_num(apart), is_new & ~np.isnan(apart)),
+    }
+
+
+def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec, seed: int) -> float:
+    """Two-sample AUC of all phrases of some pieces against real ones, split by piece."""
+    matrices, groups = [], []
+    for pieces in (real, keep_notes(rolls, spec)):
+        phrases = [pieces[:, :, bar : bar + PHRASE] for bar in range(0, N_BARS, PHRASE)]
+        matrices.append(feature_matrix(np.concatenate(phrases), spec))
+        groups.append(np.tile(np.arange(len(pieces)), N_BARS // PHRASE) + len(real) * len(groups))
+    scaler = Scaler.fit(matrices[0])
+    return two_sample_auc(*map(scaler, matrices), *groups, seed=seed)
+
+
+def mean(values: NDArray) -> str:
+    values = values[~np.isnan(values)]
+    return f"{values.mean():.3f} ±{1.96 * values.std() / np.sqrt(len(values)):.3f}" if len(values) else "-"
+
+
+if __name__ == "__main__":
+    main()
