@@ -2,9 +2,9 @@
 
     python data/split_by_tune.py DATASET LABELS.csv [--share 0.1]
 
-Bach set many hymn tunes several times, and a split by chorale would test on melodies that were trained on. Two songs
-belong together when a tenth of the runs of ten melodic intervals of the shorter one are in the other too, in any
-key; the melody is the first track. Use the labels in a second `musegan prepare --labels`.
+Bach set many hymn tunes several times, and a split by chorale would test on melodies that were trained on. Two
+songs belong together when a tenth of the runs of ten melodic intervals of the shorter one are in the other too, in
+any key; the melody is the first track. Use the labels in a second `musegan prepare --labels`.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def controls_for(
     return restrict(model, controls, None, wishes, composed=~mask)
 
 
-def manner_of(model: ModelFile, like: Piece, n_bars: int, semitones: int) -> Controls:
+def manner_of(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> Controls:
     """The controls of a piece for `n_bars` bars, from its first bar with notes to the last and again, moved by
     `semitones`. Raises `ConfigError` when it has no notes or another ensemble."""
     model.spec.require_same(like.spec, "the model", "the piece that is followed")
