@@ -9,12 +9,16 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from songs import TRIO, let_play, write_dataset
 
 from musegan.corpus.dataset import Dataset
 from musegan.music.spec import RollSpec
+
+if TYPE_CHECKING:
+    from musegan.composing.model import Model
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +53,11 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(trainer.as_model(prior), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def model(model_path: Path) -> Model:
+    """That model, loaded. Tests must not change it."""
+    from musegan.composing.model import load_model
+
+    return load_model(model_path, "cpu")

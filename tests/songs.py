@@ -28,6 +28,15 @@ TRIO = RollSpec(
     n_pitches=40,
 )
 
+WALTZ = RollSpec(
+    tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
+    steps_per_beat=6,
+    beats_per_bar=3,
+    lowest_pitch=21,
+    n_pitches=31,
+)
+"""What `TRIO` is not: in three, of two tracks, with octaves that neither begin on C nor come out even."""
+
 
 def make_song(seed: int, n_bars: int, spec: RollSpec = TRIO) -> Song:
     """A song of a repeated pattern of its own: drums on beats, chords and a bass line."""

@@ -13,11 +13,6 @@ from musegan.music.pianoroll import clean, transpose
 
 
 @pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
-
-
-@pytest.fixture(scope="module")
 def song(model, dataset):
     from musegan.music.piece import Piece
 

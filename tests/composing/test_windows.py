@@ -1,14 +1,8 @@
 import numpy as np
 import pytest
 
-from musegan.composing.model import load_model
 from musegan.composing.windows import compose, draw_controls, windows
 from musegan.networks.controls import REST
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 def random_task(model, n_bars, seed=0, batch=2):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from musegan.composing.forms import DRUM_FILL
-from musegan.composing.model import load_model
 from musegan.composing.windows import draw_controls
 from musegan.composing.wishes import (
     Wishes,
@@ -26,11 +25,6 @@ from musegan.networks.controls import PLAY, REST, Controls
 DRUMS, KEYS, BASS = 0, 1, 2
 BITS = {name: 1 << number for number, name in enumerate(PITCH_CLASS_NAMES)}
 C, F, G, AM = (sum(BITS[name] for name in chord.split()) for chord in ("C E G", "F A C", "G B D", "A C E"))
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import mido
 import numpy as np
 import pytest
 
-import musegan
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
 from musegan.live.band import Band
@@ -24,11 +23,6 @@ from musegan.live.jam import Jam
 from musegan.music.harmony import Key
 
 BEATS = 4
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return musegan.load_model(model_path, "cpu")
 
 
 def band(model, **options):

@@ -5,23 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from songs import let_play
+from songs import WALTZ, let_play
 
 from musegan.config import CodecConfig, ModelConfig
-from musegan.music.spec import BAND, RollSpec, TrackSpec
+from musegan.music.spec import BAND
 from musegan.networks import Codec, Discriminator, Generator, PatchGrid, sample_latents
 from musegan.networks.controls import Conditions, Controls
 from musegan.networks.generator import notes_from_logits
 
 CODEC = CodecConfig(latent_dim=5, width=9, octave_width=3, n_blocks=1, n_voices=2)
 SMALL = ModelConfig(latent_dim=6, style_dim=7, width=8, track_width=4, n_blocks=2, styles=("x", "y"))
-WALTZ = RollSpec(
-    tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
-    steps_per_beat=6,
-    beats_per_bar=3,
-    lowest_pitch=21,
-    n_pitches=31,
-)
 CPU = torch.device("cpu")
 
 

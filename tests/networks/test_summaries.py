@@ -4,18 +4,11 @@ import math
 
 import pytest
 import torch
+from songs import WALTZ
 
-from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks.patches import PatchGrid
 from musegan.networks.summaries import Summaries
 
-WALTZ = RollSpec(
-    tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
-    steps_per_beat=6,
-    beats_per_bar=3,
-    lowest_pitch=21,
-    n_pitches=31,
-)
 N_BARS, N_BEATS = 4, 12
 SIZE = 12 + 6 + 6 + 7  # pitch classes, starts, sounds, and seven counts
 POLYPHONY, ON_CHORD, LONG, NOTES_1, NOTES_2, PLACES_1, PLACES_2 = range(24, 31)

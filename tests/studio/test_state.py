@@ -7,17 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musegan.composing.model import load_model
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import roll_to_notes
 from musegan.studio import verbs
 from musegan.studio.project import Project
 from musegan.studio.state import Asked, State
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 @pytest.fixture
