@@ -206,7 +206,8 @@ class _Pen:
         from music21.key import KeySignature
 
         is_low = track.program in _BASSES or (len(pitches) > 0 and np.median(pitches) < _LOWEST_TREBLE)
-        sign = clef.Treble8vbClef if track.program in _GUITARS else clef.BassClef if is_low else clef.TrebleClef
+        is_octave_lower = track.program in _GUITARS or track.name.lower() == "tenor"
+        sign = clef.Treble8vbClef if is_octave_lower else clef.BassClef if is_low else clef.TrebleClef
         signature = KeySignature(key.sharps).asKey("minor" if key.is_minor else "major")
         return cls(
             clef=clef.PercussionClef() if track.is_drum else sign(),

@@ -14,7 +14,7 @@ from musegan.midi.read import read_score
 from musegan.music.harmony import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec, TrackSpec
+from musegan.music.spec import CHORALE, RollSpec, TrackSpec
 from musegan.render.engraving import BEAT, Chord, note_values, strokes, voices
 from musegan.render.score import write_score
 
@@ -288,3 +288,17 @@ def test_note_values_show_the_beat(start, end, ends):
     values = list(note_values(start, end))
     assert [stop for _, stop in values] == ends
     assert [begin for begin, _ in values] == [start, *ends[:-1]]
+
+
+def test_a_choir_reads_its_clefs(tmp_path):
+    import music21
+
+    middles = {"soprano": 72, "alto": 65, "tenor": 58, "bass": 48}
+    rows = [(track, 0, 16, pitch, 90) for track, pitch in enumerate(middles.values())]
+    piece = Piece(roll=notes_to_roll(np.array(rows, NOTE), CHORALE, 1), spec=CHORALE)
+    (path,) = piece.write(tmp_path / "choir.musicxml")
+    parts = music21.converter.parse(path).parts
+    assert [part.partName for part in parts] == list(middles)
+    clefs = [type(part.recurse().getElementsByClass("Clef").first()).__name__ for part in parts]
+    assert clefs == ["TrebleClef", "TrebleClef", "Treble8vbClef", "BassClef"]
+    assert [part.recurse().notes.first().pitch.midi for part in parts] == list(middles.values())
