@@ -186,3 +186,23 @@ def test_wrong_words_are_refused_with_the_right_ones(model):
 def test_a_model_is_told_in_a_line(model):
     assert repr(model).startswith("Model(drums, keys, bass; 4 bars at a time; ")
     assert len(repr(model)) < 120
+
+
+def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
+    wishes = [Wishes(seed=seed, temperature=0.5 + seed / 4, tempo_qpm=90 + seed) for seed in (3, 8, 5)]
+    pieces = model.generate_many(wishes, 7)
+    for own, piece in zip(wishes, pieces, strict=True):
+        alone = model.generate(7, wishes=own)
+        assert (piece.key, piece.sections, piece.tempo_qpm) == (alone.key, alone.sections, alone.tempo_qpm)
+        assert (piece.roll == alone.roll).mean() > 0.999  # sums are rounded otherwise in a batch
+    with pytest.raises(MuseganError, match="0 bars"):
+        model.generate_many(wishes, 0)
+
+
+def test_many_pieces_keep_each_what_is_given_of_it(model, song):
+    masks = [np.random.default_rng(seed).random((3, 6)) < 0.5 for seed in range(4)]
+    pieces = model.fill_many([song] * 4, masks, [Wishes(seed=seed) for seed in range(4)])
+    for mask, piece in zip(masks, pieces, strict=True):
+        assert (piece.roll[mask] == song.roll[mask]).all()
+        assert (piece.given == mask).all()
+    assert not all((piece.roll == pieces[0].roll).all() for piece in pieces)
