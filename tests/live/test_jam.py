@@ -217,7 +217,7 @@ def jack(monkeypatch):
 
 
 def connect(device, ending):
-    for _ in range(300):
+    for _ in range(1200):
         for number, name in enumerate(device.get_ports()):
             if name.startswith("musegan") and name.endswith(ending):
                 device.open_port(number)
@@ -248,7 +248,7 @@ def test_jam_through_jack_until_ctrl_c(jack, model_path, tmp_path):
             time.sleep(0.1)
             hands.send_message((0x80, pitch, 0))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
