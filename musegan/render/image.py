@@ -35,6 +35,7 @@ _LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, betwee
 _WIDTH = 14.0  # of the page, inches
 _BOLD: dict[str, Any] = {"weight": "bold", "parse_math": False}  # names may hold any character
 _MOST_LANES, _MOST_NOTES = 256, 40_000  # of one picture: 8 tracks of 1,000 bars; notes once a system
+_MOST_LABELS = 1200  # names of rows; 40 on each system of these 1,000 bars
 _MOST_PIXELS = 20_000  # height of the tallest bitmap
 _NAME_PLACE, _LONGEST_NAME = 0.1, 14  # inches from the left edge of the page; letters
 _STRAY_SHARE, _STRAY_SEMITONES = 0.01, 7  # so few notes, so far from all others, do not make a lane taller
@@ -93,8 +94,10 @@ def _figure(piece: Piece) -> Figure:
     lanes = _lanes(piece, notes)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
+    n_labels = len(firsts) * sum(len(_labelled_rows(lane)) for lane in lanes)
     if (
         len(firsts) * len(lanes) > _MOST_LANES
+        or n_labels > _MOST_LABELS
         or _pieces(notes, bars_per_system * piece.spec.steps_per_bar) > _MOST_NOTES
     ):
         raise MuseganError(
@@ -231,22 +234,29 @@ def _mark_stray(axes: Axes, lane: _Lane, start: NDArray, pitch: NDArray) -> None
 
 def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
     """Paper, stripes for the black keys (for drums: every other drum) and the labels at the left."""
-    for row, pitch in enumerate(lane.pitches):
-        dark = row % 2 if lane.is_drum else pitch % 12 in _BLACK_KEYS
-        axes.axhspan(
-            row - 0.5,
-            row + 0.5,
-            xmax=n_steps / axes.get_xlim()[1],
-            color=mix(lane.colour, 0.90 if dark else 0.945),
-            lw=0,
-            zorder=0,
-        )
-    labelled = (0,) if len(lane.pitches) > 15 else (0, 7)
-    rows = [i for i, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
-    names = [(drum_name if lane.is_drum else note_name)(lane.pitches[i]) for i in rows]
-    axes.set_yticks(rows, names, fontsize=6.5, color=_FAINT)
+    from matplotlib.collections import PolyCollection
+
+    rows = np.arange(len(lane.pitches))
+    is_dark = [row % 2 if lane.is_drum else lane.pitches[row] % 12 in _BLACK_KEYS for row in rows]
+    corners = np.array([(0, -0.5), (n_steps, -0.5), (n_steps, 0.5), (0, 0.5)])
+    stripes = PolyCollection(
+        list(corners + np.stack([np.zeros(len(rows)), rows], -1)[:, None]),
+        facecolors=[mix(lane.colour, 0.90 if dark else 0.945) for dark in is_dark],
+        linewidths=0,
+        zorder=0,
+    )
+    axes.add_collection(stripes, autolim=False)
+    labelled_rows = _labelled_rows(lane)
+    names = [(drum_name if lane.is_drum else note_name)(lane.pitches[row]) for row in labelled_rows]
+    axes.set_yticks(labelled_rows, names, fontsize=6.5, color=_FAINT)
     axes.tick_params(length=0, pad=3)
     axes.set_xticks([])
+
+
+def _labelled_rows(lane: _Lane) -> list[int]:
+    """Rows of a lane with a name at the left: every drum, otherwise C, and G too where there is room."""
+    labelled = (0,) if len(lane.pitches) > 15 else (0, 7)
+    return [row for row, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
 
 
 def _draw_grid_lines(axes: Axes, steps_per_beat: int, beats_per_bar: int, n_bars: int, n_rows: int) -> None:

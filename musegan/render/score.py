@@ -17,7 +17,7 @@ from musegan.errors import MuseganError
 from musegan.files import replacing
 from musegan.music.chords import NO_CHORD, estimate_chords
 from musegan.music.harmony import Key, estimate_key
-from musegan.music.pianoroll import roll_to_notes, sounding_shares
+from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
 from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, strokes, voices
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from music21.stream import Part, Score
 
 _GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
-_MOST_BARS = 4096  # in all parts together; music21 takes minutes for them
+_MOST_BARS, _MOST_NOTES = 4096, 12_000  # in all parts together; music21 takes a minute for so many bars
 _LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
 _CHORD_KINDS = {
     "": "major",
@@ -57,8 +57,8 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
     """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
 
     Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. Without a
-    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars or
-    too many.
+    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars, or too
+    many bars or notes.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
@@ -70,6 +70,13 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
         raise MuseganError(
             f"a score of {piece.n_bars} bars of {n_parts} parts would be too long; up to {_MOST_BARS} bars in all "
             "parts together are written, so choose some of the bars",
+            field="bars",
+        )
+    n_notes = int((piece.roll == ONSET).sum() + (piece.roll[:, :, 0] == HELD).sum())  # tied over bar lines: again
+    if n_notes > _MOST_NOTES:
+        raise MuseganError(
+            f"a score of {n_notes} notes would be too large; up to {_MOST_NOTES} are written, so choose some of "
+            "the bars",
             field="bars",
         )
     score, hits = _score(piece, path.stem)

@@ -194,3 +194,17 @@ def test_pictures_and_scores_that_would_be_too_large_are_refused(tmp_path):
     with pytest.raises(MuseganError, match="8500 bars of 1 parts would be too long; up to 4096"):
         write_score(piece, tmp_path / "a.xml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_with_too_many_names_and_scores_with_too_many_notes_are_refused(tmp_path):
+    from musegan.render.score import write_score
+
+    spec = replace(BAND, tracks=(BAND.tracks[0],), steps_per_beat=4, lowest_pitch=0, n_pitches=128)
+    roll = np.zeros(spec.shape(320), np.uint8)
+    roll[0, 0, 0] = 2  # 128 drums, each named on 10 systems
+    with pytest.raises(MuseganError, match="picture of 320 bars of 1 tracks with 128 notes would be too large"):
+        draw(Piece(roll=roll, spec=spec), tmp_path / "a.png")
+    roll[0, :50, :, :15] = 2  # 12,000 notes, and those of above
+    with pytest.raises(MuseganError, match="score of 12113 notes would be too large; up to 12000"):
+        write_score(Piece(roll=roll, spec=spec), tmp_path / "a.xml")
+    assert list(tmp_path.iterdir()) == []
