@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.composer import Composer, check_bars, numbered_sections
+from musegan.composing.explaining import Explanation, Replacement, explain
 from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
@@ -252,6 +253,15 @@ class Model(Composer):
         """
         plan = self._filling(piece, mask, wishes or Wishes(), must_play, like)
         return self._filled(plan, self._compose_cells(plan.context, mask[None], plan.controls, plan.wishes))
+
+    def explain(
+        self, piece: Piece, *, replacement: Replacement = "new", n_draws: int = 4, seed: int = 0
+    ) -> Explanation:
+        """How the discriminator's score of a piece changes when a cell is replaced, for each cell that sounds.
+
+        The same as `musegan.composing.explaining.explain`, which describes the arguments.
+        """
+        return explain(self, piece, replacement=replacement, n_draws=n_draws, seed=seed)
 
     def __repr__(self) -> str:
         n_weights = sum(weight.numel() for weight in self.generator.parameters())

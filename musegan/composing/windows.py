@@ -125,7 +125,7 @@ def _draft(
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
         part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
         if scored:
-            scores.append(_score(model, part, part_conditions))
+            scores.append(score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
         known[:, :, new] = True
     return rolls[:, :, :n_bars], np.mean(scores, axis=0) if scores else np.zeros(len(rolls))
@@ -180,7 +180,8 @@ def compose_window(
 
 
 @torch.inference_mode()
-def _score(model: TrainedModel, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
+def score(model: TrainedModel, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
+    """The discriminator's score of phrases, ``rolls : (batch, track, bar, step, pitch)``: (batch,)."""
     cues = conditions.cues(len(model.config.model.styles), model.device)
     patches = model.generator.grid.fold(torch.from_numpy(rolls).to(model.device))
     return model.discriminator(patches, cues).double().cpu().numpy()

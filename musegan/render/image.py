@@ -20,6 +20,7 @@ from musegan.music.harmony import note_name
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of, mix
+from musegan.render.heat import opacities, shade
 from musegan.render.names import drum_name
 from musegan.text import for_xml
 
@@ -56,11 +57,14 @@ class _Lane:
         return len(self.pitches) * (_DRUM_ROW_INCHES if self.is_drum else _ROW_INCHES)
 
 
-def draw(piece: Piece, path: str | Path) -> Path:
-    """Draw a piece as a ``.png``, ``.svg`` or ``.pdf`` file and return its path."""
+def draw(piece: Piece, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
+    """Draw a piece as a ``.png``, ``.svg`` or ``.pdf`` file and return its path.
+
+    ``heat : (track, bar)`` makes the cells red whose value is above the median, the largest most.
+    """
     path = Path(path)
     with replacing(path) as temporary:
-        _save(_figure(piece), temporary, path.suffix.lower().lstrip("."))
+        _save(_figure(piece, heat), temporary, path.suffix.lower().lstrip("."))
     return path
 
 
@@ -87,11 +91,12 @@ def _pieces(notes: NDArray, n_steps: int) -> int:
     return int((last // n_steps - notes["start"] // n_steps + 1).sum())
 
 
-def _figure(piece: Piece) -> Figure:
+def _figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
     from matplotlib.figure import Figure
 
     notes = roll_to_notes(piece.roll, piece.spec)
     lanes = _lanes(piece, notes)
+    heat = np.zeros(piece.roll.shape[:2]) if heat is None else opacities(heat)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
     n_labels = len(firsts) * sum(len(_labelled_rows(lane)) for lane in lanes)
@@ -117,6 +122,7 @@ def _figure(piece: Piece) -> Figure:
             box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, lane.inches / height)
             axes = figure.add_axes(box)
             _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
+            shade(axes, heat[lane.track, first : first + bars_per_system], piece.spec.steps_per_bar)
             middle = (bottom + lane.inches / 2) / height
             name = for_xml(lane.name)
             name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mido
 import numpy as np
 import pytest
@@ -327,3 +329,14 @@ def test_arrange_like_another_file_and_on_a_track(musegan, song, tmp_path):
     result = musegan("arrange", song, "--melody", "bass", "--on", "keys", "--like", song, "-o", "like.mid")
     assert "melody, on keys" in result.stderr
     assert "no part '9'" in musegan("arrange", song, "--melody", 9, code=1).stderr
+
+
+def test_explain_ranks_the_cells_and_draws_them(musegan, song, tmp_path):
+    result = musegan("explain", song, "--draws", 1, "-o", "heat.png")
+    assert result.stdout.split()[:3] == ["track", "bar", "change"]
+    assert result.stdout.endswith("heat.png\n")
+    assert (tmp_path / "heat.png").read_bytes()[:4] == b"\x89PNG"
+    told = json.loads(musegan("explain", song, "--replace", "silence", "--json").stdout)
+    changes = [cell["change"] for cell in told["cells"]]
+    assert changes == sorted(changes, reverse=True)
+    assert "is no picture" in musegan("explain", song, "-o", "heat.mid", code=1).stderr

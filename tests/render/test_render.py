@@ -208,3 +208,11 @@ def test_pictures_with_too_many_names_and_scores_with_too_many_notes_are_refused
     with pytest.raises(MuseganError, match="score of 12113 notes would be too large; up to 12000"):
         write_score(Piece(roll=roll, spec=spec), tmp_path / "a.xml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_heat_colours_the_cells_above_the_median(tmp_path):
+    from musegan.render.heat import opacities
+
+    values = np.array([[np.nan, 0.0, 1.0], [2.0, -4.0, 5.0]])
+    assert np.allclose(opacities(values), [[0, 0, 0], [0.15, 0, 0.6]])
+    assert not opacities(np.full((2, 3), np.nan)).any()
