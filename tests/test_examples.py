@@ -11,7 +11,16 @@ SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "01-rock-in-c-major.mid
 
 
 @pytest.mark.parametrize(
-    "name", ["composing.model", "corpus.dataset", "metrics.distance", "metrics.measures", "midi.song", "render"]
+    "name",
+    [
+        "composing.model",
+        "corpus.dataset",
+        "metrics.agreement",
+        "metrics.distance",
+        "metrics.measures",
+        "midi.song",
+        "render",
+    ],
 )
 def test_examples(name, dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

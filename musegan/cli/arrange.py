@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from musegan.cli.common import part_rows, say, table
-from musegan.cli.compose import Input, Output, Shared, composing, outputs, start, write_piece
+from musegan.cli.shared import Input, Output, Shared, composing, outputs, start, write_piece
 
 
 @composing

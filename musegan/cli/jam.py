@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from musegan.cli.common import AsJson, say
-from musegan.cli.compose import Output, Shared, Tracks, composing, outputs, start
+from musegan.cli.shared import Output, Shared, Tracks, composing, outputs, start
 from musegan.composing.parse import names
 from musegan.errors import ConfigError
 

@@ -52,7 +52,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
 from musegan.music.note_table import find_notes, find_stretches
-from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.pianoroll import HELD, ONSET, chroma_matrix
 from musegan.music.spec import RollSpec
 
 Rolls = NDArray[np.uint8]
@@ -99,7 +99,7 @@ def _pitched(spec: RollSpec) -> NDArray[np.bool_]:
 
 def _fold(spec: RollSpec) -> NDArray[np.float32]:
     """One-hot pitch class of each pitch index: (pitch, 12)."""
-    return np.eye(12, dtype=np.float32)[(spec.lowest_pitch + np.arange(spec.n_pitches)) % 12]
+    return chroma_matrix(spec).astype(np.float32)
 
 
 def empty_bars(rolls: Rolls) -> Values:

@@ -162,7 +162,7 @@ def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64]
     weights = np.where(np.arange(spec.steps_per_beat) * 2 < spec.steps_per_beat, _FIRST_HALF, 1.0)
     sounding = np.einsum("tbsp,s->bp", steps, weights)
     classes = (spec.lowest_pitch + np.arange(spec.n_pitches)) % 12
-    shares = sounding @ np.eye(12)[classes]
+    shares = sounding @ chroma_matrix(spec)
     total = shares.sum(1, keepdims=True)
     heard: NDArray[np.bool_] = np.any(steps, axis=0)  # (beat, step, pitch)
     lowest = (np.cumsum(heard, axis=2) == 1) & heard

@@ -241,5 +241,5 @@ def sounding_shares(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float
     """
     pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
     cells = np.count_nonzero(roll[pitched], axis=(0, 1, 2))
-    shares = np.bincount((spec.lowest_pitch + np.arange(spec.n_pitches)) % 12, weights=cells, minlength=12)
+    shares = cells @ chroma_matrix(spec)
     return (shares / max(shares.sum(), 1)).astype(np.float32)

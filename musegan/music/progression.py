@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from musegan.music.chords import KINDS, NO_CHORD, beats_per_chord, estimate_chords
 from musegan.music.harmony import Key, estimate_key
-from musegan.music.pianoroll import sounding_shares
+from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 
 _BARS_A_LINE = 4
@@ -51,8 +51,7 @@ def harmonize(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[tuple[i
     """
     pitched = (roll[~np.array(spec.is_drum)] > 0).sum(0)  # (bar, step, pitch)
     weights = np.where(np.arange(spec.steps_per_bar) < spec.steps_per_beat, 1 + _FIRST, 1.0)
-    classes = (spec.lowest_pitch + np.arange(spec.n_pitches)) % 12
-    sounding = np.einsum("bsp,s->bp", pitched, weights) @ np.eye(12)[classes]
+    sounding = np.einsum("bsp,s->bp", pitched, weights) @ chroma_matrix(spec)
     scale = key.pitch_classes
     triads = [[scale[(degree + third) % 7] for third in (0, 2, 4)] for degree in range(7)]
     inside = np.array([np.isin(np.arange(12), triad) for triad in triads], float)  # (degree, 12)

@@ -110,24 +110,17 @@ class PhraseSource:
 
 def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
     """The controls of `n` random sections of the training songs, `PRIOR_BARS` long or shorter if no song is."""
-    for n_bars in (PRIOR_BARS, 8, 4, 2, 1):
-        try:
-            source = PhraseSource.of(dataset, "train", config.model, n_bars)
-        except DatasetError:
-            if n_bars == 1:
-                raise
-            continue
-        return source.sample(np.random.default_rng(config.train.seed), n).controls
-    raise AssertionError("not reached")
+    lengths = (n_bars for n_bars in (PRIOR_BARS, 8, 4, 2) if _has_phrases(dataset, "train", config.model, n_bars))
+    source = PhraseSource.of(dataset, "train", config.model, next(lengths, 1))
+    return source.sample(np.random.default_rng(config.train.seed), n).controls
 
 
 def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
     """The same `n` held-out phrases every time; of the training songs when the dataset holds out none."""
     rng = np.random.default_rng([config.train.seed, 2])
-    for split in ("valid", "train"):
-        try:
-            return PhraseSource.of(dataset, split, config.model).sample(rng, n)
-        except DatasetError:
-            if split == "train":
-                raise
-    raise AssertionError("not reached")
+    split = "valid" if _has_phrases(dataset, "valid", config.model, config.model.phrase_bars) else "train"
+    return PhraseSource.of(dataset, split, config.model).sample(rng, n)
+
+
+def _has_phrases(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> bool:
+    return len(dataset.windows(n_bars, split, min(config.min_tracks, dataset.spec.n_tracks))) > 0
