@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +44,9 @@ class Band:
         self._composed.clear()
         return time.perf_counter() - begun
 
-    def next_bar(self, bar: int, heard: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def next_bar(
+        self, bar: int, heard: NDArray[np.uint8], given: Mapping[int, NDArray[np.uint8]] | None = None
+    ) -> NDArray[np.uint8]:
         """Compose a bar.
 
         Parameters
@@ -53,6 +55,8 @@ class Band:
             Number of the bar to compose, from 0; all before it are gone or nearly so.
         heard : (track, bar, step, pitch), uint8
             The last `MEMORY_BARS` bars before it, or as many as there are, of what was played on the kept track.
+        given : mapping of int to (step, pitch), uint8, optional
+            What some of the other tracks play in this bar, by row; they are not composed.
 
         Returns
         -------
@@ -71,6 +75,9 @@ class Band:
             if known is not None:
                 roll[:, index] = known
                 mask[:, index] = True
+        for row, cells in (given or {}).items():
+            roll[row, n_past] = cells
+            mask[row, n_past] = True
         roll[self.kept, :n_past] = heard[self.kept, heard.shape[1] - n_past :]
         key = self.wishes.key or self._key(heard)
         wishes = replace(self.wishes, key=key, seed=self.wishes.seed + bar // n_bars)

@@ -26,6 +26,11 @@ class SteadyClock:
         """Beat 0 is at `time`."""
         self._origin = time
 
+    def change(self, tempo_qpm: float, time: float) -> None:
+        """Another tempo from `time` on; the beat goes on from where it is."""
+        beat, self.tempo_qpm = self.beat_at(time), tempo_qpm
+        self._origin = time - beat * 60 / tempo_qpm
+
     def time_of(self, beat: float) -> float:
         """When a beat is; infinite before the start."""
         return self._origin + beat * 60 / self.tempo_qpm

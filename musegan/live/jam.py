@@ -49,6 +49,7 @@ class Jam:
         self._player = Player(self.send, self._clock)
         self._performer = Performer(spec, self.band.model.feel, self.band.wishes.seed, self.humanize)
         self._stop_beat: float | None = None
+        self._is_stopped = False
 
     def hear(self, message: Sequence[int]) -> None:
         """Take a message from the input, at the time it comes."""
@@ -59,8 +60,21 @@ class Jam:
         else:
             self._listener.hear(message, now)
 
+    def place(self) -> tuple[float, float]:
+        """The beat that it is now, negative in the count-in and before, and the tempo."""
+        return self._clock.beat_at(time.perf_counter()), self._clock.tempo_qpm
+
+    def change_tempo(self, tempo_qpm: float) -> None:
+        """Play on at another tempo. A clock that is followed has its own."""
+        if isinstance(self._clock, SteadyClock) and tempo_qpm != self._clock.tempo_qpm:
+            self._clock.change(tempo_qpm, time.perf_counter())
+
+    def stop(self) -> None:
+        """Let `run` return, from another thread."""
+        self._is_stopped = True
+
     def run(self, n_bars: int | None = None) -> None:
-        """Play `n_bars` bars, or until the followed clock stops or the call is interrupted."""
+        """Play `n_bars` bars, or until the followed clock stops, `stop` is called or the call is interrupted."""
         with _undisturbed():
             self._player.start()
             self._player.schedule(self._programs())
@@ -106,7 +120,7 @@ class Jam:
         while (wait := self._clock.time_of(beat) - time.perf_counter()) > 0:
             if self._player.failure is not None:
                 raise MuseganError(f"the MIDI port no longer works: {self._player.failure}")
-            if self._clock.is_stopped:
+            if self._clock.is_stopped or self._is_stopped:
                 return False
             time.sleep(min(wait, 0.02))
         return True

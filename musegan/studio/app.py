@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from musegan.errors import MuseganError
 from musegan.studio.desk import Desk
 from musegan.studio.exchange import MEDIA_TYPES
+from musegan.studio.jamming import ports
 from musegan.studio.oneshot import compose_file
 from musegan.studio.view import thumbnail
 
@@ -49,6 +50,9 @@ class Server:
             routes=[
                 Route("/api/hello", self._get(lambda request: self.desk.hello())),
                 Route("/api/state", self._get(lambda request: self.desk.view())),
+                Route("/api/jam", self._get(lambda request: self.desk.stand.view())),
+                Route("/api/jam.mid", self._guarded(self._jam_file)),
+                Route("/api/ports", self._get(lambda request: ports())),
                 Route("/api/stems", self._get(self._stems)),
                 WebSocketRoute("/api/socket", self._socket),
                 Route("/api/messages", self._guarded(self._message), methods=["POST"]),
@@ -118,6 +122,12 @@ class Server:
         key = await run_in_threadpool(self.desk.stems.whole, state, self.desk.song(state))
         return JSONResponse({"key": key, **thumbnail(state)})
 
+    async def _jam_file(self, request: Request) -> Response:
+        path = self.desk.stand.file
+        if not path.is_file():
+            raise MuseganError("nobody has played along yet")
+        return FileResponse(path, media_type=MEDIA_TYPES["mid"], headers={"content-disposition": "attachment"})
+
     async def _export(self, request: Request) -> Response:
         name = request.path_params["name"]
         kind = name.rpartition(".")[2].lower()
@@ -137,7 +147,8 @@ class Server:
             loop.call_soon_threadsafe(events.put_nowait, event)
 
         self.desk.listeners.add(listen)
-        for event in (self.desk.hello(), await run_in_threadpool(self.desk.view), self.desk.strip()):
+        view = await run_in_threadpool(self.desk.view)
+        for event in (self.desk.hello(), view, self.desk.strip(), self.desk.stand.view()):
             events.put_nowait(event)
         sending = asyncio.create_task(_send_all(socket, events))
         try:

@@ -14,19 +14,24 @@ from typing import Any
 from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
+from musegan.music.piece import Piece
 from musegan.studio import verbs
+from musegan.studio.bandstand import Bandstand
 from musegan.studio.exchange import Shelf, export, opened
+from musegan.studio.jamming import PlayedBar, played
 from musegan.studio.player import Player
 from musegan.studio.project import Project
 from musegan.studio.state import Asked, Source, State
 from musegan.studio.stems import Stems
-from musegan.studio.view import hello, state_view, thumbnail
-from musegan.studio.worker import Worker
+from musegan.studio.view import hello, piece_view, state_view, thumbnail
+from musegan.studio.worker import Worker, merged
 
 N_VARIATIONS = 8
 _NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
 _NEW_NOTES |= {"density", "out", "rests"}
 """Wishes that compose at once when they change; tempo and humanise change how the same notes are played."""
+
+_NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map"}
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -53,14 +58,20 @@ class Desk:
         self.revision = 0
         self._songs: dict[Source, Song] = {}
         self._view: dict[str, Any] | None = None
+        self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
         self._lock = threading.Lock()
         self._worker = Worker(self._do, merged)
+        self.stand = Bandstand(
+            model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._tell
+        )
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
         """Do what a message says, after those before it. The future has the new view, or the error."""
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or not hasattr(self, f"_do_{kind}"):
             raise ConfigError(f"there is no message of type {kind!r}")
+        if self.stand.is_playing and kind in _NOT_IN_A_JAM:
+            raise ConfigError("the band is playing along; stop it first")
         return self._worker.submit(message)
 
     def hello(self) -> dict[str, Any]:
@@ -70,8 +81,16 @@ class Desk:
         """The state that is shown, as the page is told it."""
         with self._lock:
             if self._view is None:
-                self._view = {**state_view(self.project, self.song()), "revision": self.revision}
+                view = state_view(self.project, self.song(), self._piece_view(self.project.state))
+                self._view = {**view, "revision": self.revision}
             return self._view
+
+    def _piece_view(self, state: State) -> dict[str, Any]:
+        """Made anew only when other notes sound, not for a changed cell or volume."""
+        piece, humanize = state.piece, state.asked.humanize
+        if self._shown is None or self._shown[0] is not piece or self._shown[1] != humanize:
+            self._shown = piece, humanize, piece_view(piece, humanize)
+        return self._shown[2]
 
     def strip(self) -> dict[str, Any]:
         """The variations that there are."""
@@ -93,19 +112,22 @@ class Desk:
 
     def close(self) -> None:
         """Finish what is asked for and end."""
+        self.stand.stop()
         self._worker.close()
         self.stems.close()
 
     # -- in the worker's thread -----------------------------------------------------------------------------
 
     def _do(self, message: dict[str, Any]) -> dict[str, Any]:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), self.revision
         try:
             getattr(self, f"_do_{message['type']}")(message)
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"a message of type {message['type']} lacks or misuses a value: {error}") from error
         view = {**self.view(), "answers": message.get("id"), "milliseconds": 1000 * (time.perf_counter() - begin)}
         self._tell(view)
+        if self.revision != before:
+            self.project.save()  # the page draws meanwhile
         return view
 
     def _tell(self, event: dict[str, Any]) -> None:
@@ -118,11 +140,11 @@ class Desk:
             self._view = None
 
     def _push(self, state: State, message: dict[str, Any]) -> None:
-        self.project.push(state, message.get("gesture"))
+        self.project.push(state, message.get("gesture"), save=False)
         self._changed()
 
     def _do_compose(self, message: dict[str, Any]) -> None:
-        self._push(verbs.compose(self.model, self._asking(message)), message)
+        self._push(self._composed(self._asking(message)), message)
 
     def _do_wishes(self, message: dict[str, Any]) -> None:
         """Change what is asked for and, where that changes the notes, compose."""
@@ -131,13 +153,17 @@ class Desk:
         # With everything kept or nothing composed yet there is nothing that a knob could change.
         is_idle = bool(state.kept.all()) or not state.piece.roll.any()
         if changes & _NEW_NOTES and not is_idle:
-            state = verbs.compose(self.model, state)
+            state = self._composed(state)
         elif "n_bars" in changes:
             state = verbs.resized(state, state.asked.n_bars)
         tempo = state.asked.tempo or self._own_tempo(state)
         if "tempo" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
+
+    def _composed(self, state: State) -> State:
+        """With what is free composed anew. In a jam that comes bar by bar."""
+        return state if self.stand.is_playing else verbs.compose(self.model, state)
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
@@ -150,12 +176,12 @@ class Desk:
     def _do_another(self, message: dict[str, Any]) -> None:
         state = self._asking(message)
         asked = replace(state.asked, seed=(state.asked.seed + 1) % 2**31)
-        self._push(replace(verbs.compose(self.model, replace(state, asked=asked)), label="another"), message)
+        self._push(replace(self._composed(replace(state, asked=asked)), label="another"), message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
         state = self._asking(message)
         asked = replace(state.asked, seed=secrets.randbelow(2**31))
-        self._push(replace(verbs.compose(self.model, replace(state, asked=asked)), label="another"), message)
+        self._push(replace(self._composed(replace(state, asked=asked)), label="another"), message)
 
     def _do_cells(self, message: dict[str, Any]) -> None:
         names = self.model.spec.track_names
@@ -202,11 +228,11 @@ class Desk:
         return self.variations[index] if index >= 0 else self.project.state
 
     def _do_undo(self, message: dict[str, Any]) -> None:
-        self.project.undo()
+        self.project.undo(save=False)
         self._changed()
 
     def _do_redo(self, message: dict[str, Any]) -> None:
-        self.project.redo()
+        self.project.redo(save=False)
         self._changed()
 
     def _do_mixer(self, message: dict[str, Any]) -> None:
@@ -217,6 +243,25 @@ class Desk:
         name, state = str(message["track"])[:200], self.project.state
         mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
         self._push(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
+
+    def _do_jam(self, message: dict[str, Any]) -> None:
+        """Let the band play along to what comes in on a MIDI port."""
+        self.stand.start(message)
+
+    def _do_jam_stop(self, message: dict[str, Any]) -> None:
+        self.stand.stop()
+
+    def _do_jam_where(self, message: dict[str, Any]) -> None:
+        self._tell(self.stand.view())
+
+    def _do_jam_bar(self, message: dict[str, Any]) -> None:
+        """A bar that the band plays next: only from this program."""
+        bar = message["bar"]
+        if not isinstance(bar, PlayedBar):
+            raise ConfigError("bars come from the band")
+        self._push(played(self.project.state, bar), message)
+        if self.stand.is_playing:
+            self._tell(self.stand.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the wishes as they are at first."""
@@ -244,16 +289,6 @@ class Desk:
         song = self.shelf.read(source, self.model.spec)
         self._songs = {source: song}
         self._push(opened(self.model, song, source, self.project.state), message)
-
-
-def merged(waiting: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any] | None:
-    """The message that stands for two turns of knobs; also volume after volume. None where both must run."""
-    if waiting["type"] == newer["type"] == "wishes":
-        return {**newer, "changes": {**waiting.get("changes", {}), **newer.get("changes", {})}}
-    same_track = waiting.get("track") == newer.get("track")
-    if waiting["type"] == newer["type"] == "mixer" and same_track:
-        return {**waiting, **newer}
-    return newer if waiting["type"] == newer["type"] == "variations" else None
 
 
 def _whole(message: dict[str, Any], name: str, low: int, high: int) -> int:

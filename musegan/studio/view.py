@@ -41,24 +41,28 @@ def hello(model: Model) -> dict[str, Any]:
         "lowest_pitch": spec.lowest_pitch,
         "n_pitches": spec.n_pitches,
         "drum_names": DRUM_NAMES,
-        "styles": list(model.config.model.styles),
+        "styles": list(model.offered_styles),
     }
 
 
-def state_view(project: Project, song: Song | None) -> dict[str, Any]:
-    """The state that is shown."""
+def piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
+    """What sounds."""
+    return {
+        "n_bars": piece.n_bars,
+        "tempo": piece.tempo_qpm,
+        "key": str(piece.key) if piece.key else None,
+        "sections": piece.sections,
+        "notes": notes_of(piece, humanize),
+        "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
+    }
+
+
+def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> dict[str, Any]:
+    """The state that is shown, with its `piece_view`."""
     state, position = project.state, project.position
-    piece = state.piece
     return {
         "type": "state",
-        "piece": {
-            "n_bars": piece.n_bars,
-            "tempo": piece.tempo_qpm,
-            "key": str(piece.key) if piece.key else None,
-            "sections": piece.sections,
-            "notes": notes_of(piece, state.asked.humanize),
-            "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
-        },
+        "piece": piece,
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
         "asked": asdict(state.asked),

@@ -80,3 +80,13 @@ class Worker:
                 job.future.set_result(self._do(job.message))
             except BaseException as error:  # the one who asked decides what becomes of it
                 job.future.set_exception(error)
+
+
+def merged(waiting: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any] | None:
+    """The message that stands for two turns of knobs; also volume after volume. None where both must run."""
+    if waiting["type"] == newer["type"] == "wishes":
+        return {**newer, "changes": {**waiting.get("changes", {}), **newer.get("changes", {})}}
+    same_track = waiting.get("track") == newer.get("track")
+    if waiting["type"] == newer["type"] == "mixer" and same_track:
+        return {**waiting, **newer}
+    return newer if waiting["type"] == newer["type"] == "variations" else None

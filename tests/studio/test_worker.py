@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from musegan.studio.desk import merged
-from musegan.studio.worker import Worker
+from musegan.studio.worker import Worker, merged
 
 
 @pytest.fixture

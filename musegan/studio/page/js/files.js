@@ -89,7 +89,21 @@ function buildMenu() {
       link.href = "#";
       return link;
     }),
+    jamLink(),
   );
+}
+
+/** All that was played along, once there is something. */
+function jamLink() {
+  const link = document.createElement("a");
+  link.textContent = "All that was played along (MIDI)";
+  link.download = "jam.mid";
+  link.hidden = true;
+  on("jam", () => {
+    if (!store.jam.is_playing) link.hidden = !store.jam.file;
+    link.href = api("jam.mid");
+  });
+  return link;
 }
 
 function useDrop() {

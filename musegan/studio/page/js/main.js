@@ -3,6 +3,7 @@
 import "./knob.js";
 import { useFiles } from "./files.js";
 import { geometry } from "./geometry.js";
+import { useJam } from "./jam.js";
 import { useKeys } from "./keys.js";
 import { connect, listen, send } from "./link.js";
 import { useMidiMenu } from "./midimenu.js";
@@ -23,6 +24,7 @@ useFiles();
 useKeys();
 useTransport();
 useMidiMenu();
+useJam();
 
 for (const kind of ["undo", "redo"]) document.getElementById(kind).addEventListener("click", () => send(kind));
 document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));

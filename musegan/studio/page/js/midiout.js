@@ -6,8 +6,8 @@ import { changed, store, stepsPerBar } from "./store.js";
 const AHEAD = 150; // ms
 export const midiPort = { output: null, isPlaying: false };
 let timer = 0;
-let from = null; // {time: ms, bar}
-let sentUntil = 0; // bars since the start
+let head = null; // what is sent next: {bar, time: ms at which it sounds, hasWrapped: whether the loop came round}
+let piece = null; // that is heard: the newest at each bar line
 
 export const hasMidi = () => "requestMIDIAccess" in navigator;
 
@@ -18,8 +18,8 @@ export async function outputs() {
 }
 
 export function playMidi() {
-  from = { time: performance.now() + 50, bar: store.position };
-  sentUntil = 0;
+  piece = store.state.piece;
+  head = { bar: store.position < piece.n_bars ? store.position : 0, time: performance.now() + 50, hasWrapped: false };
   midiPort.isPlaying = true;
   store.hello.tracks.forEach((track, index) => {
     if (!track.is_drum) midiPort.output.send([0xc0 | channelOf(index), track.program]);
@@ -38,40 +38,58 @@ export function stopMidi() {
   changed("transport");
 }
 
+/** Go on from another place. */
+export function seekMidi(bar) {
+  head = { bar, time: performance.now() + 20, hasWrapped: false };
+}
+
 function channelOf(track) {
   if (store.hello.tracks[track].is_drum) return 9;
   const pitched = store.hello.tracks.slice(0, track).filter((item) => !item.is_drum).length;
   return pitched < 9 ? pitched : (pitched + 1) % 16;
 }
 
-/** Send what begins until `AHEAD` from now; read from the newest state, so changes are heard at once. */
+const msPerBar = () => (store.hello.beats_per_bar * 60_000) / piece.tempo;
+
+/** Send what begins until `AHEAD` from now, bar by bar; what was changed is sent from the next bar on. */
 function advance() {
-  const { piece } = store.state;
-  const msPerBar = (store.hello.beats_per_bar * 60_000) / piece.tempo;
-  const [first, last] = store.isLooping ? store.loop || [0, piece.n_bars] : [0, piece.n_bars];
-  const elapsed = (performance.now() - from.time) / msPerBar;
-  const until = elapsed + AHEAD / msPerBar;
-  const wrap = (bar) => (store.isLooping && bar >= last ? first + ((bar - first) % (last - first)) : bar);
-  store.position = wrap(from.bar + Math.max(elapsed, 0));
-  if (!store.isLooping && from.bar + elapsed > piece.n_bars) return stopMidi();
+  const now = performance.now();
+  while (head.time < now + AHEAD) {
+    const [first, last] = loopNow();
+    if (store.isLooping && head.bar >= last) head = { ...head, bar: first, hasWrapped: true };
+    if (head.bar >= piece.n_bars) break;
+    const wanted = head.bar + (now + AHEAD - head.time) / msPerBar();
+    const until = Math.min(wanted, Math.floor(head.bar + 1e-9) + 1);
+    sendNotes(head.bar, until);
+    head = { ...head, bar: until, time: head.time + (until - head.bar) * msPerBar() };
+    if (until < wanted) piece = store.state.piece;
+  }
+  store.position = positionAt(now);
+  if (!store.isLooping && head.bar >= piece.n_bars && head.time <= now) {
+    stopMidi();
+    store.position = 0;
+  }
+}
+
+const loopNow = () => (store.isLooping && store.loop) || [0, piece.n_bars];
+
+/** The cursor: what is sent sounds later, maybe after the loop came round. */
+function positionAt(now) {
+  const [first, last] = loopNow();
+  const bar = head.bar - Math.max(head.time - now, 0) / msPerBar();
+  return Math.max(head.hasWrapped && bar < first ? bar + last - first : bar, 0);
+}
+
+function sendNotes(from, until) {
   const steps = stepsPerBar();
   for (const [track, start, duration, pitch, velocity] of piece.notes) {
     const bar = start / steps;
-    const rounds = store.isLooping ? [0, 1] : [0];
-    for (const round of rounds) {
-      const passes = Math.floor((from.bar + sentUntil - first) / (last - first)) + round;
-      const since = bar - from.bar + (store.isLooping ? Math.max(passes, 0) * (last - first) : 0);
-      if (since < sentUntil || since >= until || (store.isLooping && (bar < first || bar >= last))) continue;
-      sendNote(track, pitch, velocity, from.time + since * msPerBar, (duration / steps) * msPerBar);
-    }
+    if (bar < from - 1e-9 || bar >= until - 1e-9) continue;
+    const loudness = Math.round(velocity * levelOf(store.hello.tracks[track].name, track));
+    if (loudness < 1) continue;
+    const time = head.time + (bar - from) * msPerBar();
+    const channel = channelOf(track);
+    midiPort.output.send([0x90 | channel, pitch, Math.min(loudness, 127)], time);
+    midiPort.output.send([0x80 | channel, pitch, 0], time + Math.max((duration / steps) * msPerBar() - 2, 10));
   }
-  sentUntil = until;
-}
-
-function sendNote(track, pitch, velocity, time, length) {
-  const loudness = Math.round(velocity * Math.min(levelOf(store.hello.tracks[track].name, track), 1.4));
-  if (loudness < 1) return;
-  const channel = channelOf(track);
-  midiPort.output.send([0x90 | channel, pitch, Math.min(loudness, 127)], time);
-  midiPort.output.send([0x80 | channel, pitch, 0], time + Math.max(length - 2, 10));
 }

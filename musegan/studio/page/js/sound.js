@@ -14,6 +14,7 @@ let clock = null; // {at: context time, seconds: place in the piece} where playi
 let asked = 0;
 let newest = null; // the promise of the newest stems
 let applied = null; // the loop that the playing sources have
+let begun = 0; // counts starts and stops, so that one that still loads knows that another came
 
 export const sound = {
   get isPlaying() {
@@ -83,7 +84,7 @@ export function position() {
   return store.position;
 }
 
-/** Fetch the stems of the state that is shown; resolves when those of the newest state are there. */
+/** Fetch the stems of the state that is shown; resolves when the newest list is there, while it plays with its sound. */
 export function load() {
   asked += 1;
   newest = fetchStems(asked);
@@ -93,7 +94,10 @@ export function load() {
 async function fetchStems(mine) {
   const next = await (await request("stems")).json();
   if (mine !== asked) return newest;
-  if (context) await Promise.all(next.stems.map((stem) => bufferOf(stem.key)));
+  const sounds = next.stems.map((stem) => (context ? bufferOf(stem.key) : request(`sound/${stem.key}.wav`)));
+  const ready = Promise.all(sounds);
+  if (clock) await ready;
+  else ready.catch(warn);
   if (mine !== asked) return newest;
   listing = next;
   store.parts = next.stems.filter((stem) => stem.track === null).map((stem) => stem.name);
@@ -117,11 +121,12 @@ export async function play() {
   await wake();
   await load();
   if (store.position >= listing.bar_seconds.length - 1.01) store.position = store.loop ? store.loop[0] : 0;
-  await begin(context.currentTime + SOON, Math.max(secondsOf(store.position), 0));
+  await begin(context.currentTime, Math.max(secondsOf(store.position), 0));
   changed("transport");
 }
 
 export function stop() {
+  begun += 1;
   if (clock) position();
   clock = null;
   for (const voice of voices.values()) end(voice, context.currentTime);
@@ -135,19 +140,33 @@ export function seek(bar) {
   else changed("transport");
 }
 
-/** Play on from a place with the sound of the newest state, from a time on. */
+/** Play on from a place with the newest state, as soon as the first of its stems is there; the others join in. */
 async function begin(time, seconds) {
-  const next = new Map();
-  for (const stem of listing.stems) next.set(stem.name, { ...stem, buffer: await bufferOf(stem.key) });
-  clock = { at: time, seconds };
+  begun += 1;
+  const mine = begun;
+  const { stems } = listing;
+  const loading = stems.map((stem) => bufferOf(stem.key));
+  if (stems.length) await Promise.any(loading).catch((error) => Promise.reject(error.errors[0]));
+  if (mine !== begun) return;
+  clock = { at: Math.max(time, context.currentTime + SOON), seconds };
   applied = loopSeconds();
-  for (const [name, stem] of next) start(name, stem, time, seconds);
+  stems.forEach((stem, index) => loading[index].then((buffer) => join(stem, buffer, mine)).catch(warn));
 }
+
+/** Begin a stem at the place where the others are, unless it is not wanted any more. */
+function join(stem, buffer, mine) {
+  const isWanted = listing.stems.some(({ name, key }) => name === stem.name && key === stem.key);
+  if (mine !== begun || !isWanted || voices.has(stem.name)) return;
+  const time = Math.max(clock.at, context.currentTime + 0.02);
+  start(stem.name, { ...stem, buffer }, time, placeAt(time));
+}
+
+const warn = (error) => console.warn(error.message);
 
 function restart(time, seconds) {
   for (const voice of voices.values()) end(voice, time);
   voices = new Map();
-  begin(time, seconds);
+  begin(time, seconds).catch(warn);
 }
 
 function start(name, stem, time, seconds) {
@@ -159,10 +178,14 @@ function start(name, stem, time, seconds) {
   gain.gain.setValueAtTime(0, time);
   gain.gain.linearRampToValueAtTime(levelOf(name, stem.track), time + FADE / 2);
   if (seconds < stem.buffer.duration) source.start(time, seconds);
-  voices.set(name, { source, gain, key: stem.key, track: stem.track });
+  voices.set(name, { source, gain, key: stem.key, track: stem.track, time });
 }
 
 function end(voice, time) {
+  if (voice.time > context.currentTime) {
+    voice.gain.disconnect(); // it did not begin yet
+    return;
+  }
   voice.gain.gain.cancelScheduledValues(time);
   voice.gain.gain.setValueAtTime(voice.gain.gain.value, time);
   voice.gain.gain.linearRampToValueAtTime(0, time + FADE);
@@ -218,6 +241,7 @@ async function renew() {
 let heard = null; // what the state sounds like: changes of cells or of the mix alone render nothing
 let waiting = 0;
 on("state", () => {
+  if (store.jam.is_playing) return; // the band plays elsewhere
   mix();
   const { piece, asked: wishes, file } = store.state;
   const now = JSON.stringify([piece.notes, piece.tempo, wishes.humanize, file && file.parts, store.state.own]);
@@ -230,8 +254,7 @@ on("mixer", mix);
 
 /** Bring the sound up to the state: at the next bar while it plays, otherwise so that play begins at once. */
 function refresh() {
-  const loading = clock ? renew() : context ? load() : Promise.resolve();
-  loading.catch((error) => console.warn(error.message));
+  (clock ? renew() : load()).catch(warn);
 }
 
 /** Play one sound over everything else, such as a variation; returns a function that ends it. */

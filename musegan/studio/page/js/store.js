@@ -10,12 +10,13 @@ export const store = {
   isLooping: true,
   pxPerBar: 0, // 0: all bars fit
   position: 0, // of the cursor, in bars
+  jam: { is_playing: false }, // the band that plays along, and `at`, when that was told
   parts: [], // other parts of the user's file, which only sound
 };
 
 const listeners = new Map();
 
-/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer. */
+/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer, jam. */
 export function on(name, listener) {
   if (!listeners.has(name)) listeners.set(name, []);
   listeners.get(name).push(listener);
@@ -72,6 +73,9 @@ export function take(event) {
   } else if (event.type === "variations") {
     store.variations = event.items;
     changed("variations");
+  } else if (event.type === "jam") {
+    store.jam = { ...event, at: performance.now() };
+    changed("jam");
   }
 }
 

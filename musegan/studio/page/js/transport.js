@@ -1,8 +1,9 @@
 // Play, stop, loop and place; the cursor moves with the sound.
 
-import { playMidi, stopMidi, midiPort } from "./midiout.js";
+import { midiPort, playMidi, seekMidi, stopMidi } from "./midiout.js";
 import { showCursor } from "./roll.js";
 import * as engine from "./sound.js";
+import { send } from "./link.js";
 import { changed, on, store } from "./store.js";
 import { notice } from "./notice.js";
 
@@ -11,13 +12,22 @@ const loopButton = document.getElementById("loop");
 const place = document.getElementById("place");
 let isStarting = false;
 
-const isPlaying = () => engine.sound.isPlaying || midiPort.isPlaying;
+const isPlaying = () => engine.sound.isPlaying || midiPort.isPlaying || store.jam.is_playing;
+
+/** Stop the sound of the page and of the MIDI port. */
+export function stopAll() {
+  engine.stop();
+  stopMidi();
+}
 
 export async function togglePlay() {
   if (isStarting) return;
+  if (store.jam.is_playing) {
+    send("jam_stop");
+    return;
+  }
   if (isPlaying()) {
-    engine.stop();
-    stopMidi();
+    stopAll();
     return;
   }
   isStarting = true;
@@ -36,6 +46,7 @@ export async function togglePlay() {
 
 export function seek(bar) {
   engine.seek(Math.max(bar, 0));
+  if (midiPort.isPlaying) seekMidi(Math.max(bar, 0));
   show();
 }
 
@@ -43,8 +54,21 @@ export function toStart() {
   seek(store.isLooping && store.loop ? store.loop[0] : 0);
 }
 
-function follow() {
+/** Where the band is that plays along: the page goes round and round. */
+function jamPosition() {
+  const { beat, tempo, at } = store.jam;
+  const bar = ((beat ?? 0) + ((performance.now() - at) * tempo) / 60_000) / store.hello.beats_per_bar;
+  store.position = beat === null ? 0 : Math.max(bar, 0) % store.state.piece.n_bars;
+}
+
+export function follow() {
   if (!isPlaying()) return;
+  if (store.jam.is_playing) {
+    jamPosition();
+    show(true);
+    requestAnimationFrame(follow);
+    return;
+  }
   const bar = midiPort.isPlaying ? store.position : engine.position();
   if (!store.isLooping && store.state && bar >= store.state.piece.n_bars) {
     engine.stop();
