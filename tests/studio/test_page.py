@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import urllib.request
 
 import mido
 import numpy as np
@@ -36,12 +37,13 @@ def browser():
 class Page:
     """A tab with the studio; every error of its scripts fails the test."""
 
-    def __init__(self, browser, studio):
+    def __init__(self, browser, studio, script=""):
         self.context = browser.new_context(
             viewport={"width": 1280, "height": 800}, accept_downloads=True, bypass_csp=True
         )
         self.context.set_default_timeout(60_000)
         self.studio = studio
+        self.context.add_init_script(script)
         self.tab = self.context.new_page()
         self.errors: list[str] = []
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -115,6 +117,14 @@ def test_compose_keep_two_tracks_turn_density_and_only_free_cells_change(page):
     assert [before.get((1, bar)) for bar in range(4)] != [after.get((1, bar)) for bar in range(4)]
 
 
+def test_chords_are_asked_for(page):
+    box = page.tab.locator("[name=progression]")
+    page.does(lambda: (box.fill("C Am F G"), box.press("Enter")))
+    state = page.does(lambda: page.tab.click("#compose"))
+    assert state["asked"]["progression"] == "C Am F G"
+    assert state["piece"]["key"] == "C major"
+
+
 def test_a_note_is_drawn_moved_lengthened_deleted_and_all_is_undone(page):
     tab = page.tab
     page.does(lambda: tab.mouse.click(*page.point(1, 1.03, 4.5, "notes")))
@@ -140,31 +150,116 @@ def test_a_note_is_drawn_moved_lengthened_deleted_and_all_is_undone(page):
     assert page.notes() == [(1, 32, 9, pitch + 1)]
 
 
+LOUDEST = """async () => {
+    const samples = new Float32Array(2048);
+    let most = 0;
+    for (let i = 0; i < 12; i += 1) {
+        studio.sound.analyser.getFloatTimeDomainData(samples);
+        most = Math.max(most, ...samples.map(Math.abs));
+        await new Promise((done) => setTimeout(done, 40));
+    }
+    return most;
+}"""
+LISTEN = """() => {
+    globalThis.heard = []; // [bar, loudness]
+    setInterval(() => {
+        const samples = new Float32Array(2048);
+        studio.sound.analyser.getFloatTimeDomainData(samples);
+        heard.push([studio.store.position, Math.max(...samples.map(Math.abs))]);
+    }, 50);
+}"""
+
+
 def test_it_plays_and_the_mix_is_heard(page):
     tab = page.tab
     page.studio.send("edit", add=[[1, 0, 16, 50], [2, 0, 16, 40], [1, 16, 16, 52], [2, 16, 16, 42]])
     tab.wait_for_function("studio.store.state.piece.notes.length === 4")
-    loudest = """async () => {
-        const samples = new Float32Array(2048);
-        let most = 0;
-        for (let i = 0; i < 12; i += 1) {
-            studio.sound.analyser.getFloatTimeDomainData(samples);
-            most = Math.max(most, ...samples.map(Math.abs));
-            await new Promise((done) => setTimeout(done, 40));
-        }
-        return most;
-    }"""
     tab.keyboard.press("Space")
     tab.wait_for_function("studio.sound.isPlaying && studio.store.position > 0.15")
     assert tab.evaluate("studio.sound.context.currentTime") > 0.3
-    assert tab.evaluate(loudest) > 0.01
+    assert tab.evaluate(LOUDEST) > 0.01
     for name in ("keys", "bass"):
         page.does(lambda name=name: tab.locator(f".track[data-track={name}] .mute").click())
     tab.wait_for_timeout(400)
-    assert tab.evaluate(loudest) < 0.01
+    assert tab.evaluate(LOUDEST) < 0.01
     tab.click("#play")
     tab.wait_for_function("!studio.sound.isPlaying")
     assert page.state()["mixer"]["keys"]["mute"] is True
+
+
+def test_what_changes_while_it_plays_is_heard_from_the_next_bar_on(page):
+    """Two bars of a held note; while the first sounds, they give way to one in the third."""
+    tab = page.tab
+    page.studio.send("wishes", changes={"tempo": 80})
+    page.studio.send("edit", add=[[1, 0, 16, 50], [1, 16, 16, 50]])
+    tab.wait_for_function("studio.store.state.piece.notes.length === 2")
+    tab.keyboard.press("Space")
+    tab.wait_for_function("studio.sound.isPlaying && studio.store.position > 0.05")
+    tab.evaluate(LISTEN)
+    page.studio.send("edit", remove=[[1, 0, 50], [1, 16, 50]], add=[[1, 32, 16, 50]])
+    tab.wait_for_function("studio.store.state.piece.notes.length === 1 && studio.store.position < 0.8")
+    tab.wait_for_function("studio.store.position > 2.5")
+    heard = tab.evaluate("heard")
+
+    def loudest(first, last):
+        return max(level for bar, level in heard if first < bar < last)
+
+    assert loudest(0.8, 0.98) > 0.01
+    assert loudest(1.5, 1.95) < 0.01 < loudest(2.1, 2.5)
+
+
+MIDI_PORT = """
+globalThis.sent = [];
+const port = { id: "a", name: "Synth", send: (bytes, time) => sent.push([...bytes, time ?? 0]), clear() {} };
+navigator.requestMIDIAccess = async () => ({ outputs: new Map([["a", port]]) });
+"""
+
+
+def test_notes_go_to_a_midi_port(browser, fresh):
+    """Bars of four seconds; what changes in the first is sent from the second on."""
+    page = Page(browser, fresh, MIDI_PORT)
+    tab = page.tab
+    fresh.send("wishes", changes={"tempo": 60, "humanize": 0})
+    fresh.send("edit", add=[[0, 0, 1, 36], [1, 0, 8, 50], [1, 16, 8, 50], [2, 4, 4, 40]])
+    page.does(lambda: tab.locator(".track[data-track=bass] .mute").click())
+    tab.select_option("#output", "ask")
+    tab.wait_for_function("document.getElementById('output').value === 'a'")
+    tab.keyboard.press("Space")
+    tab.wait_for_function("studio.store.position > 0.02")
+    fresh.send("edit", remove=[[1, 16, 50]], add=[[1, 12, 4, 70], [1, 16, 8, 55]])
+    tab.wait_for_function("sent.some(([status, pitch]) => status === 0x90 && pitch === 55)")
+    assert tab.evaluate("studio.store.position") < 1.1
+    tab.keyboard.press("Space")
+    sent = tab.evaluate("sent")
+    page.context.close()
+    assert [message[:2] for message in sent if message[0] >> 4 == 0xC] == [[0xC0, 0], [0xC1, 33]]
+    begin = {(status, pitch): time for status, pitch, _, time in notes_in(sent, 0x9)}
+    assert set(begin) == {(0x99, 36), (0x90, 50), (0x90, 55)}
+    assert begin[0x90, 55] - begin[0x90, 50] == pytest.approx(4000, abs=1)
+    ends = {pitch: time for _, pitch, _, time in notes_in(sent, 0x8)}
+    assert ends[50] - begin[0x90, 50] == pytest.approx(1998, abs=1)
+    assert [message[1] for message in sent[-16:]] == [123] * 16
+    assert page.errors == []
+
+
+def notes_in(sent, kind):
+    return [message for message in sent if message[0] >> 4 == kind]
+
+
+def test_an_export_is_dragged_out_of_the_window(page):
+    tab = page.tab
+    page.does(lambda: tab.click("#compose"))
+    tab.evaluate("""addEventListener("dragstart", (event) => {
+        globalThis.dragged = event.dataTransfer.getData("DownloadURL");
+    })""")
+    tab.click("#export")
+    box = tab.locator("#export-menu a[data-kind=mid]").bounding_box()
+    begin = (box["x"] + 20, box["y"] + 8)
+    page.drag(begin, (begin[0] - 300, begin[1] + 200))
+    kind, name, url = tab.evaluate("dragged").split(":", 2)
+    assert (kind, name) == ("audio/midi", "song.mid")
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == page.studio.ask("/api/export/song.mid")
 
 
 def test_a_dropped_file_shows_its_parts_and_exports_what_was_given(page, tmp_path):
@@ -232,6 +327,13 @@ def test_variations_are_shown_and_one_is_taken(page):
     tab.keyboard.press("v")
     tab.wait_for_function("studio.store.variations.length === 8")
     assert tab.locator(".variation").count() == 8
+    tab.locator(".variation").nth(2).hover()
+    tab.wait_for_selector(".variation:nth-child(3).heard")
+    tab.wait_for_function("studio.sound.analyser")
+    assert max(tab.evaluate(LOUDEST) for _ in range(8)) > 0.005
+    tab.mouse.move(640, 300)
+    tab.wait_for_timeout(400)
+    assert tab.evaluate(LOUDEST) < 0.005
     wanted = [tuple(note) for note in tab.evaluate("studio.store.variations[4].notes")]
     page.does(lambda: tab.locator(".variation").nth(4).click())
     assert page.notes() == wanted
