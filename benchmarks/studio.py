@@ -97,7 +97,7 @@ def main() -> None:
 
     work, seen = median(turns, "work"), median(turns, "seen")
     print(f"knob to drawn notes, {options.bars:3} bars   {seen:7.1f} ms  {seen / LIMIT:5.0%} of {LIMIT:g} ms")
-    print(f"  composing and saving          {work:7.1f} ms")
+    print(f"  composing                     {work:7.1f} ms")
     print(f"  to the server, back, drawing  {seen - work:7.1f} ms")
     composed, heard = median(starts, "composed"), median(starts, "heard")
     print(f"Compose to first sound          {heard:7.1f} ms")
