@@ -86,6 +86,7 @@ function draw(canvas, item) {
 
 export function useStrip() {
   on("variations", show);
+  on("hello", show); // colours of the scheme
   const click = (id, action) => document.getElementById(id).addEventListener("click", action);
   click("make-variations", () => send("variations"));
   click("interpolate", () => {
