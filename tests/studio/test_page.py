@@ -42,7 +42,7 @@ class Page:
         self.context = browser.new_context(
             viewport={"width": 1280, "height": 800}, accept_downloads=True, bypass_csp=True
         )
-        self.context.set_default_timeout(60_000)
+        self.context.set_default_timeout(180_000)
         self.studio = studio
         if prepare:
             prepare(self.context)
