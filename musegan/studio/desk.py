@@ -163,7 +163,9 @@ class Desk:
 
     def _composed(self, state: State) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""
-        return state if self.stand.is_playing else verbs.compose(self.model, state)
+        if self.stand.is_playing:
+            return verbs.resized(state, state.asked.n_bars)
+        return verbs.compose(self.model, state)
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
