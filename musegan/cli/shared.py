@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from musegan.cli.common import Force, app, part_rows, say, table
-from musegan.composing.parse import bars_of_tracks, densities
+from musegan.composing.parse import bars_of_tracks, densities, knobs
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -55,6 +55,9 @@ class Shared:
     play: Annotated[list[str] | None, typer.Option(help="Bars in which a track plays: piano:1-8.")] = None
     progression: Annotated[
         str | None, typer.Option(help="Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
+    ] = None
+    knob: Annotated[
+        list[str] | None, typer.Option(help="Turn a knob of the model: busier=1; see `musegan info MODEL`.")
     ] = None
     style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
     key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
@@ -112,6 +115,7 @@ def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, Wishes]:
         rests=bars_of_tracks(shared.rest),
         plays=bars_of_tracks(shared.play),
         progression=shared.progression,
+        knobs=knobs(shared.knob),
         style=shared.style,
         tempo_qpm=shared.tempo,
     )

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
+from musegan.composing.directions import nudge_of
 from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, seam_likeness
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
@@ -25,7 +26,7 @@ from musegan.composing.wishes import (
     restrict,
     with_progression,
 )
-from musegan.errors import MuseganError
+from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
@@ -99,6 +100,8 @@ class Composer(TrainedModel):
         wishes: Sequence[Wishes],
     ) -> NDArray[np.uint8]:
         n_bars = mask.shape[2]
+        if any(own.knobs for own in wishes):
+            raise ConfigError("pieces that are composed in one pass have no knobs; compose them one by one")
         latents = [
             self._latents(np.random.default_rng(own.seed), n_bars).scaled(own.temperature) for own in wishes
         ]
@@ -189,6 +192,7 @@ class Composer(TrainedModel):
                 mask,
                 controls=controls,
                 latents=latents,
+                nudge=nudge_of(self, wishes.knobs),
                 seed=wishes.seed,
                 temperature=wishes.temperature,
                 best_of=wishes.best_of,

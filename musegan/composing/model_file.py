@@ -233,7 +233,10 @@ def describe_model(path: Path) -> dict[str, Any]:
                 networks[network] += math.prod(file.get_slice(name).get_shape())
         sections = file.get_tensor("prior.style")
     offered = count_styles(description["config"]["model"]["styles"], sections)
-    return {**description, "parameters": networks, "styles": offered, "bytes": path.stat().st_size}
+    facts = dict(description["facts"])
+    if "knobs" in facts:
+        facts["knobs"] = {name: knob["effect"] for name, knob in facts["knobs"].items()}
+    return {**description, "facts": facts, "parameters": networks, "styles": offered, "bytes": path.stat().st_size}
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from musegan.errors import ConfigError
 
 MAX_DENSITY = 16.0  # times the usual number of notes
+MAX_STEPS = 4.0  # of a knob, to either side
 
 
 MOST_BARS = 4096  # of any piece
@@ -42,6 +44,23 @@ def bars_of_tracks(items: list[str] | None) -> dict[str, list[int]]:
         track, _, bars = item.partition(":")
         bars_of.setdefault(track.strip(), []).extend(bar_list(bars))
     return bars_of
+
+
+def knobs(items: list[str] | None) -> dict[str, float]:
+    """Items like ``busier=1`` as steps by knob."""
+    steps: dict[str, float] = {}
+    for item in items or []:
+        name, _, step = item.partition("=")
+        try:
+            value = float(step)
+        except ValueError:
+            value = math.inf
+        if not abs(value) <= MAX_STEPS:
+            raise ConfigError(
+                f"{item!r} is not a knob; write it like busier=1, {-MAX_STEPS:g} to {MAX_STEPS:g} steps"
+            )
+        steps[name.strip()] = value
+    return steps
 
 
 def densities(text: str | None, track_names: Sequence[str]) -> dict[str, float]:

@@ -8,6 +8,7 @@ what the discriminator was trained to judge.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -59,6 +60,7 @@ def compose(
     controls: Controls | None = None,
     latents: Latents | None = None,
     seed: int = 0,
+    nudge: NDArray[np.float64] | None = None,
     temperature: float = 1.0,
     best_of: int = 1,
 ) -> NDArray[np.uint8]:
@@ -74,6 +76,8 @@ def compose(
         Drawn from the model's prior when left out.
     latents : Latents, optional
         Drawn from `seed` when left out.
+    nudge : (latent,), float64, optional
+        Added to the latents that a song has throughout.
     temperature : float
         Scale of the latents: below 1 nearer to the average piece, 1 as trained.
     best_of : int
@@ -92,13 +96,19 @@ def compose(
     sizes = model.config.model
     if latents is None:
         latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
-    rolls, best = _draft(model, latents, given, mask, controls, temperature, scored=best_of > 1)
+    rolls, best = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=best_of > 1)
     for _ in range(best_of - 1):
         latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
-        draft, scores = _draft(model, latents, given, mask, controls, temperature, scored=True)
+        draft, scores = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=True)
         rolls[scores > best] = draft[scores > best]
         best = np.maximum(scores, best)
     return rolls
+
+
+def _moved(latents: Latents, nudge: NDArray[np.float64] | None) -> Latents:
+    if nudge is None:
+        return latents
+    return replace(latents, song=latents.song + torch.from_numpy(nudge.astype(np.float32)))
 
 
 def _draft(

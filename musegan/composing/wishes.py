@@ -36,6 +36,7 @@ class Wishes:
     rests: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track is silent
     plays: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track plays
     progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
+    knobs: Mapping[str, float] | None = None  # steps by knob of the model, see composing.directions
     style: str | None = None  # label of the training corpus
     tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
 

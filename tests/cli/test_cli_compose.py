@@ -340,3 +340,14 @@ def test_explain_ranks_the_cells_and_draws_them(musegan, song, tmp_path):
     changes = [cell["change"] for cell in told["cells"]]
     assert changes == sorted(changes, reverse=True)
     assert "is no picture" in musegan("explain", song, "-o", "heat.mid", code=1).stderr
+
+
+def test_knobs_are_found_written_and_turned(musegan, model_path, tmp_path):
+    result = musegan.run("models", "knobs", model_path, "--pieces", 4, "-o", "turned.safetensors")
+    assert (tmp_path / "turned.safetensors").is_file()
+    assert "--force" in musegan.run("models", "knobs", model_path, "-o", "turned.safetensors", code=1).stderr
+    names = [line.split()[0] for line in result.stdout.splitlines()[1:]]
+    for knob in names[:1]:
+        options = ("--model", "turned.safetensors", "--device", "cpu", "--bars", 2, "--seed", 1)
+        musegan.run("generate", *options, "--knob", f"{knob}=1", "-o", "turned.mid")
+    assert "has no knob 'loud'" in musegan("generate", "--knob", "loud=1", code=1).stderr
