@@ -27,7 +27,7 @@ from musegan.music.spec import RollSpec, TrackSpec
 _PLACES = 8  # of a beat, within which onsets are at once
 _MOST_AT_ONCE = 1.1  # notes an onset, up to which a part is one line
 
-# Weights of `_descriptors`, fitted to parts that are called melody or vocals; benchmarks/melody.py measures them.
+# Weights of `describe_part`, fitted to parts that are called melody or vocals; benchmarks/melody.py measures them.
 _WEIGHTS = np.array([1.25, -3.34, -0.59, 0.58, -0.7, -7.56, -1.06])
 _USUAL_RATE = 1.8  # onsets a sounding beat
 _USUAL_PITCH = 66
@@ -112,10 +112,15 @@ def melody_scores(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool =
     scores = np.full(len(parts), -np.inf)
     for index, part in enumerate(parts):
         if not part.is_drum:
-            scores[index] = _descriptors(part, ticks_per_beat, end) @ _WEIGHTS
-            if by_name and _MELODY_NAME.search(part.name) and not _OTHER_NAME.search(part.name):
+            scores[index] = describe_part(part, ticks_per_beat, end) @ _WEIGHTS
+            if by_name and is_named_melody(part.name):
                 scores[index] += _NAMED
     return scores
+
+
+def is_named_melody(name: str) -> bool:
+    """Whether the name of a part says that it has the melody."""
+    return bool(_MELODY_NAME.search(name)) and not _OTHER_NAME.search(name)
 
 
 def notes_at_once(part: Part, ticks_per_beat: int) -> float:
@@ -147,7 +152,7 @@ def _places(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:
     return np.rint(start / ticks_per_beat * _PLACES).astype(np.int64)
 
 
-def _descriptors(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float64]:
+def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float64]:
     """What tells melodies from other parts: log of the share of the song in which it sounds, log of the notes that
     begin at once, distance from a singing pace in octaves, mean pitch in octaves, squared distance from the
     usual pitch, mean interval of the upper line in octaves, share of repeated pitches in it: (7,)."""
