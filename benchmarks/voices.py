@@ -115,12 +115,16 @@ def inventory(pieces: Iterable[NDArray[np.int64]], spec: RollSpec) -> Counter[Ch
 
 
 def distance(a: Counter[Chord], b: Counter[Chord]) -> float:
-    """Half the sum of the differences of shares (total variation)."""
+    """Half the sum of the differences of shares (total variation); 1 where one of them has no chord at all."""
+    if not a or not b:
+        return 1.0
     return sum(abs(a[chord] / a.total() - b[chord] / b.total()) for chord in a | b) / 2
 
 
 def mean(values: list[float], rng: np.random.Generator) -> str:
     known = np.array([value for value in values if not np.isnan(value)])
+    if not len(known):
+        return "-"
     draws = known[rng.integers(0, len(known), (N_DRAWS, len(known)))].mean(1)
     low, high = np.percentile(draws, [2.5, 97.5])
     return f"{known.mean():.3f} ±{(high - low) / 2:.3f}"
@@ -171,7 +175,9 @@ def main() -> None:
     print(f"{'inventory':18}" + "".join(f"{distance(reference, own):>18.3f}" for own in counts.values()))
     for title in ("held out", "composed"):
         own = inventory(sets[title], dataset.spec)
-        common = ", ".join(f"{shown(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN))
+        common = ", ".join(
+            f"{shown(chord)} {n / max(own.total(), 1):.3f}" for chord, n in own.most_common(N_SHOWN)
+        )
         print(f"{title}: {common}")
 
 
