@@ -176,7 +176,7 @@ def main() -> None:
     for title in ("held out", "composed"):
         own = inventory(sets[title], dataset.spec)
         common = ", ".join(
-            f"{shown(chord)} {n / max(own.total(), 1):.3f}" for chord, n in own.most_common(N_SHOWN)
+            f"{shown(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN)
         )
         print(f"{title}: {common}")
 
