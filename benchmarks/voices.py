@@ -175,9 +175,7 @@ def main() -> None:
     print(f"{'inventory':18}" + "".join(f"{distance(reference, own):>18.3f}" for own in counts.values()))
     for title in ("held out", "composed"):
         own = inventory(sets[title], dataset.spec)
-        common = ", ".join(
-            f"{shown(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN)
-        )
+        common = ", ".join(f"{shown(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN))
         print(f"{title}: {common}")
 
 
