@@ -160,13 +160,15 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
 
 def write_piece(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -> None:
     """Write a piece, into the song that it is made from, tell the files and play the first of them."""
+    from musegan.midi.write import write_files
+
     options: dict[str, Any] = {
         "humanize": 0.0 if shared.no_humanize else shared.humanize,
         "stems": shared.stems,
         "chords": shared.chords,
         "force": shared.force,
     }
-    paths = song.write(piece, path, **options) if song else piece.write(path, **options)
+    paths = song.write(piece, path, **options) if song else write_files(piece, path, **options)
     for written in paths:
         typer.echo(written)
     if shared.listen or shared.port:
