@@ -114,7 +114,7 @@ def continue_(
 
     def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
-        return model.continue_(before.piece, bars, wishes=wishes), before
+        return model.continue_(before.piece, bars, at=before.piece.n_bars, wishes=wishes), before
 
     _on_file(shared, source, output, maps, "continue", ask)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.directions import nudge_of
-from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, seam_likeness
+from musegan.composing.drafting import as_dense, factors_of, sounding
+from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, line_likeness, seam_likeness
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, draw_controls
@@ -34,7 +36,8 @@ from musegan.networks import Latents, sample_latents
 from musegan.networks.controls import Controls
 
 MAX_BARS = 512
-_LOOP_DRAFTS = 6  # of the last bars of a loop
+_KEY_DRAFTS = 4  # of a piece that is heard in another key, at most
+_LOOP_DRAFTS = 24  # of the last bars of a loop, at most
 
 Batch = TypeVar("Batch", Controls, Latents)
 
@@ -70,6 +73,12 @@ class Composer(TrainedModel):
         given, mask = self._nothing(n_bars, len(wishes))
         controls = [own for own, _ in asked]
         rolls = self._compose_many(given, mask, controls, wishes)
+        rolls = np.stack(
+            [
+                self._in_key(roll, own, key, wish)
+                for roll, (own, key), wish in zip(rolls, asked, wishes, strict=True)
+            ]
+        )
         return [
             self._new_piece(clean(roll, self.spec), own, key, wish, numbered_sections(n_bars, phrase))
             for roll, own, (_, key), wish in zip(rolls, controls, asked, wishes, strict=True)
@@ -105,8 +114,8 @@ class Composer(TrainedModel):
         latents = [
             self._latents(np.random.default_rng(own.seed), n_bars).scaled(own.temperature) for own in wishes
         ]
-        with composing_threads():
-            return compose(self, given, mask, controls=_stacked(controls), latents=_stacked(latents))
+        once = partial(compose, self, given, mask, latents=_stacked(latents))
+        return self._as_asked(once, mask, _stacked(controls), wishes)
 
     def _filling(
         self,
@@ -185,19 +194,56 @@ class Composer(TrainedModel):
         wishes: Wishes,
         latents: Latents | None = None,
     ) -> NDArray[np.uint8]:
+        once = partial(
+            compose,
+            self,
+            given,
+            mask,
+            latents=latents,
+            nudge=nudge_of(self, wishes.knobs),
+            seed=wishes.seed,
+            temperature=wishes.temperature,
+        )
+        return self._as_asked(once, mask, controls, [wishes], wishes.best_of)[0]
+
+    def _as_asked(
+        self,
+        once: Callable[..., NDArray[np.uint8]],
+        mask: NDArray[np.bool_],
+        controls: Controls,
+        wishes: Sequence[Wishes],
+        best_of: int = 1,
+    ) -> NDArray[np.uint8]:
+        """Pieces with the players and about the notes that are wished for; `once` composes them with controls."""
+        factors = factors_of(self, wishes)
+
+        def draft(controls: Controls, best_of: int = 1) -> NDArray[np.uint8]:
+            return sounding(self, once(controls=controls, best_of=best_of), mask, controls, wishes)
+
         with composing_threads():
-            rolls = compose(
-                self,
-                given,
-                mask,
-                controls=controls,
-                latents=latents,
-                nudge=nudge_of(self, wishes.knobs),
-                seed=wishes.seed,
-                temperature=wishes.temperature,
-                best_of=wishes.best_of,
-            )
-        return rolls[0]
+            if np.any((factors > 0) & (factors != 1)):
+                controls, rolls = as_dense(draft, controls, factors, mask)
+                if best_of == 1:
+                    return rolls
+            return draft(controls, best_of)
+
+    def _in_key(
+        self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
+    ) -> NDArray[np.uint8]:
+        """`roll` or, where it is heard in another key than `key`, the first of some drafts that is heard in it."""
+        if key is None:
+            return roll
+        home = Key((key.tonic + self._shift(key)) % 12, key.is_minor)
+        given, mask = self._nothing(roll.shape[1])
+        draft = roll
+        for number in range(_KEY_DRAFTS + 1):
+            if number:
+                latents = self._latents(np.random.default_rng([wishes.seed, 6, number]), roll.shape[1])
+                draft = self._compose_cells(given, mask, controls, wishes, latents)
+            shares = sounding_shares(draft, self.spec)
+            if not shares.any() or estimate_key(shares) == home:
+                return draft
+        return roll
 
     def _to_key(
         self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
@@ -254,22 +300,26 @@ class Composer(TrainedModel):
         return given[0]
 
     def _close_loop(self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes) -> NDArray[np.uint8]:
-        """Of several drafts of the last bars before the first ones, the one with the smoothest seam; maybe that of
-        `roll` itself."""
-        n_bars = roll.shape[1]
-        new = min(self.config.model.phrase_bars // 2, n_bars - 1)
-        if not new:
-            return roll
-        after = np.arange(n_bars, n_bars + self.config.model.phrase_bars) % n_bars
-        around = np.concatenate([roll, roll[:, after]], axis=1)
-        mask = np.ones(around.shape[:2], bool)
-        mask[:, n_bars - new : n_bars] = False
-        controls = controls.bars(np.arange(around.shape[1]) % n_bars)
-        drafts = [roll]
+        """`roll` or, where its seam is worse than its other bar lines, the best of drafts of its last bars.
+
+        They are composed between the bars before them and the first ones, and drafted until the seam is as good.
+        """
+        n_bars, phrase = roll.shape[1], self.config.model.phrase_bars
+        new = min(phrase // 2, n_bars - 1)
+        wanted = line_likeness(roll)
+        order = np.arange(n_bars - phrase, n_bars + phrase) % n_bars  # a phrase on both sides of the seam
+        mask = np.ones((1, len(roll), len(order)), bool)
+        mask[:, :, phrase - new : phrase] = False
+        best, controls = roll, controls.bars(order)
         for number in range(_LOOP_DRAFTS):
-            latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), around.shape[1])
-            drafts.append(self._compose_cells(around[None], mask[None], controls, wishes, latents)[:, :n_bars])
-        return max(drafts, key=seam_likeness)
+            if not new or seam_likeness(best) >= wanted:
+                break
+            latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), len(order))
+            draft = roll.copy()
+            closing = self._compose_cells(roll[None, :, order], mask, controls, wishes, latents)
+            draft[:, n_bars - new :] = closing[:, phrase - new : phrase]
+            best = max(best, draft, key=seam_likeness)
+        return best
 
 
 def numbered_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:

@@ -48,8 +48,12 @@ def bars_before_changes(form: str, size: int) -> list[int]:
 
 def seam_likeness(roll: NDArray[np.uint8]) -> float:
     """How like its last bar the first bar of a loop is, mean over tracks that sound in one of them; 0 to 1."""
-    seam = roll[:, [-1, 0]]
-    likeness = float(average(bar_similarity(seam, 1)))
+    return line_likeness(roll[:, [-1, 0]])
+
+
+def line_likeness(roll: NDArray[np.uint8]) -> float:
+    """How like one another neighbouring bars are, mean over tracks that sound; 0 to 1."""
+    likeness = float(average(bar_similarity(roll, 1)))
     return 0.0 if np.isnan(likeness) else likeness
 
 

@@ -93,7 +93,7 @@ class Model(Composer):
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat_change)
         else:
-            roll = self._compose_cells(given, mask, controls, wishes)
+            roll = self._in_key(self._compose_cells(given, mask, controls, wishes), controls, key, wishes)
         if loop:
             roll = self._close_loop(roll, controls, wishes)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
@@ -117,13 +117,23 @@ class Model(Composer):
             )
         return self.fill(piece, mask, wishes=wishes)
 
-    def continue_(self, piece: Piece, n_bars: int = 8, *, wishes: Wishes | None = None) -> Piece:
-        """The piece followed by `n_bars` new bars."""
+    def continue_(
+        self, piece: Piece, n_bars: int = 8, *, at: int | None = None, wishes: Wishes | None = None
+    ) -> Piece:
+        """The piece followed by `n_bars` new bars, from bar `at` (0-based) on.
+
+        By default they follow the last bar in which something sounds. Bars that the piece has after the new ones
+        stay as they are.
+        """
         check_bars(n_bars)
-        longer = np.pad(piece.roll, ((0, 0), (0, n_bars), (0, 0), (0, 0)))
-        mask = np.zeros(longer.shape[:2], bool)
-        mask[:, : piece.n_bars] = True
-        sections = (*piece.sections, (piece.n_bars, "continued"))
+        if at is None:
+            at = int(np.flatnonzero(piece.roll.any((0, 2, 3))).max(initial=-1)) + 1 or piece.n_bars
+        if not 0 <= at <= piece.n_bars:
+            raise ConfigError(f"the piece has {piece.n_bars} bars; it cannot be continued after {at}")
+        longer = np.pad(piece.roll, ((0, 0), (0, max(at + n_bars - piece.n_bars, 0)), (0, 0), (0, 0)))
+        mask = np.ones(longer.shape[:2], bool)
+        mask[:, at : at + n_bars] = False
+        sections = (*(section for section in piece.sections if section[0] < at), (at, "continued"))
         return self.fill(replace(piece, roll=longer, given=None, sections=sections), mask, wishes=wishes)
 
     def infill(

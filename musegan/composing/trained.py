@@ -16,6 +16,8 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
+FEWEST_SECTIONS = 0.01  # share of the prior that a style has that can be asked for
+
 
 @dataclass(kw_only=True)
 class TrainedModel:
@@ -37,7 +39,7 @@ class TrainedModel:
 
     @property
     def offered_styles(self) -> dict[str, int]:
-        """The styles that change something: those of which there are songs to follow, and of how many sections."""
+        """The styles that can be followed: those of enough sections of real songs, and of how many."""
         return count_styles(self.config.model.styles, self.prior.style)
 
     @property
@@ -46,6 +48,6 @@ class TrainedModel:
 
 
 def count_styles(names: Sequence[str], styles: NDArray[np.int64]) -> dict[str, int]:
-    """Sections of each style, those without any left out."""
+    """Sections of each style, those left out of which there are too few."""
     counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
-    return {name: count for name, count in counts.items() if count}
+    return {name: count for name, count in counts.items() if count and count >= FEWEST_SECTIONS * len(styles)}

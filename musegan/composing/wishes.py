@@ -42,17 +42,27 @@ class Wishes:
 
 
 def prior_rows(model: TrainedModel, wishes: Wishes) -> NDArray[np.int64]:
-    """The sections of real songs in the mode and style that are wished for."""
-    wanted = np.ones(len(model.prior.key), bool)
+    """The sections of real songs in the mode and style wished for, whose chords do not say another key.
+
+    Where no section is all of this, the chords do not count, then not the mode either.
+    """
+    prior = model.prior
+    keys = key_scores(prior.key).argmax(-1)
+    wanted = np.ones(len(keys), bool)
     if wishes.style is not None:
         offered = model.offered_styles
         if wishes.style not in offered:
             raise ConfigError(f"there is no style {wishes.style!r}; the model has {', '.join(offered) or 'none'}")
-        wanted &= model.prior.style == model.config.model.styles.index(wishes.style)
+        wanted &= prior.style == model.config.model.styles.index(wishes.style)
     if wishes.key is not None:
-        is_minor = key_scores(model.prior.key).argmax(-1) >= 12
-        wanted &= is_minor == wishes.key.is_minor
-    return np.flatnonzero(wanted) if wanted.any() else np.arange(len(wanted))
+        wanted = _narrowed(wanted, (keys >= 12) == wishes.key.is_minor)
+    sounding = unpack_tones(prior.tones).sum(1) + (prior.bass[..., None] == np.arange(12)).sum(1)
+    fits = (key_scores(sounding).argmax(-1) == keys) | ~sounding.any(-1)
+    return np.flatnonzero(_narrowed(wanted, fits))
+
+
+def _narrowed(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return wanted & more if np.any(wanted & more) else wanted
 
 
 def restrict(

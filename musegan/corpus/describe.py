@@ -91,6 +91,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     stretches = quantize(score, spec)
     meters = [f"{top}/{bottom}" for top, bottom in score.meters.tolist()]
     problem, n_bars = None, None
+    heard = str(estimate_key(_pitch_classes(stretches, spec))) if stretches else None
     try:
         grid = read_notes(path, spec)
         n_bars, mapping = grid.n_bars, grid.mapping
@@ -104,7 +105,8 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "tempo_qpm": round(main_tempo(score, 0, score.end_tick), 3),
         "tempo_changes": max(len(score.tempo_ticks) - 1, 0),
         "meters": [meter for index, meter in enumerate(meters) if index == 0 or meter != meters[index - 1]],
-        "key": str(estimate_key(_pitch_classes(stretches, spec))) if stretches else None,
+        "key": str(score.key) if score.key else heard,
+        "key_by_notes": heard,
         "notes": score.n_notes,
         "bars": n_bars,
         "problem": problem,

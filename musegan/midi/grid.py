@@ -62,11 +62,11 @@ def grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -
     return _fine_offset(_histogram(start, ticks_per_beat), spec) * ticks_per_beat
 
 
-def swing_of(start: NDArray, ticks_per_beat: int) -> float:
+def swing_of(start: NDArray, ticks_per_beat: float) -> float:
     """Where the second half of a beat begins in it: 0.5 when it is straight, 2/3 in a shuffle.
 
     The median place of the onsets around the middle of a beat, believed when nearly all of them are late. `start`
-    counts from a beat.
+    counts from a beat. With half a beat in place of a beat it tells of sixteenths.
     """
     place = start % ticks_per_beat / ticks_per_beat
     off_beats = place[(place > _OFF_BEAT[0]) & (place < _OFF_BEAT[1])]
@@ -74,7 +74,7 @@ def swing_of(start: NDArray, ticks_per_beat: int) -> float:
     return float(np.median(off_beats)) if is_swung else 0.5
 
 
-def swing(start: NDArray, ticks_per_beat: int, place: float) -> NDArray[np.float64]:
+def swing(start: NDArray, ticks_per_beat: float, place: float) -> NDArray[np.float64]:
     """Ticks of a straight beat moved so that its second half begins at `place`, and all others in proportion."""
     beat, rest = np.divmod(start / ticks_per_beat, 1)
     return (beat + np.interp(rest, [0, 0.5, 1], [0, place, 1])) * ticks_per_beat

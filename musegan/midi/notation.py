@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
-from musegan.midi.score import Part, Score, one_after_another
+from musegan.midi.score import Part, Score, main_key, one_after_another
 from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
-from musegan.music.harmony import PITCH_CLASS_NAMES
+from musegan.music.harmony import PITCH_CLASS_NAMES, Key
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
@@ -91,12 +91,14 @@ def _convert(piece: Any) -> Score:
     parts = list(piece.parts) or [piece]
     meters = list(_meters(parts[0]))
     tempos = [(begin, mark.getQuarterBPM() or 120.0) for begin, _, mark in piece.metronomeMarkBoundaries()]
+    signatures = list(_keys(parts[0]))
     return Score(
         ticks_per_beat=TICKS_PER_BEAT,
         parts=tuple(part for part in map(_part, parts) if len(part.start)),
         tempo_ticks=_ticks(begin for begin, _ in tempos),
         tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
         meter_ticks=_ticks(begin for begin, _ in meters),
+        key=main_key(signatures, float(parts[0].highestTime)),
         meters=np.array([meter for _, meter in meters], np.int64).reshape(-1, 2),
         chords=tuple(_chords(piece)),
     )
@@ -117,6 +119,14 @@ def _chords(piece: Any) -> Iterator[tuple[int, str]]:
         kinds += [kind for kind, known in KINDS.items() if set(known) <= tones]
         over = f"/{PITCH_CLASS_NAMES[bass]}" if bass != root else ""
         yield tick, PITCH_CLASS_NAMES[root] + (kinds or ["5"])[0] + over
+
+
+def _keys(part: Any) -> Iterator[tuple[float, Key]]:
+    """Offset in quarters and key of the signatures that say a mode."""
+    import music21
+
+    for key in part[music21.key.Key]:
+        yield float(key.getOffsetInHierarchy(part)), Key.of_signature(key.sharps, key.mode == "minor")
 
 
 def _meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:

@@ -36,7 +36,7 @@ class GridNotes:
     first_bar_tick: float  # tick of the first bar line; negative when the file begins with a pickup bar
     ticks_per_bar: int
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
-    swing: float = 0.5  # where the second half of a beat begins in it, see grid.swing_of
+    swing: tuple[float, float] = (0.5, 0.5)  # where the second half of a beat, and of half a beat, begins in it
     removed: frozenset[int] = frozenset()  # parts that are taken out: they are neither heard nor written
     is_cut: bool = False  # what the file has after `n_bars` is not written
 
@@ -107,9 +107,15 @@ def read_notes(
         first_bar_tick=first_bar_tick,
         ticks_per_bar=ticks_per_bar,
         offset_ticks=offset,
-        swing=swing_of(ticks.start - first_bar_tick, score.ticks_per_beat),
+        swing=_swing(ticks.start - first_bar_tick, score.ticks_per_beat),
     )
     return grid.without((), spec)
+
+
+def _swing(start: NDArray, ticks_per_beat: int) -> tuple[float, float]:
+    """Swing of eighths and, where these are straight, of sixteenths; see `musegan.midi.grid.swing_of`."""
+    eighths = swing_of(start, ticks_per_beat)
+    return eighths, swing_of(start, ticks_per_beat / 2) if eighths == 0.5 else 0.5
 
 
 def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) -> tuple[NDArray, int]:

@@ -19,12 +19,14 @@ from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
-from musegan.midi.score import Part, Score, one_after_another
+from musegan.midi.score import Part, Score, main_key, one_after_another
+from musegan.music.harmony import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
 """Of files that `read_score` reads."""
 MAX_PARTS = 512  # of one file
+MOST_SHARPS = 7  # or flats of a key signature
 
 
 def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
@@ -120,6 +122,11 @@ def _convert(parsed: Any, name: str) -> Score:
     meter_ticks = meters["time"].astype(np.int64)
     fractions = np.stack([meters["numerator"], meters["denominator"]], axis=-1).astype(np.int64)
     meter = _in_order(meter_ticks, fractions.min(-1) > 0)
+    signatures = [
+        (item.time, Key.of_signature(item.key, item.tonality == 1))
+        for item in parsed.key_signatures
+        if abs(item.key) <= MOST_SHARPS and item.time >= 0
+    ]
     return Score(
         ticks_per_beat=parsed.tpq,
         parts=parts,
@@ -127,6 +134,7 @@ def _convert(parsed: Any, name: str) -> Score:
         tempo_qpm=6e7 / microseconds[tempo],
         meter_ticks=meter_ticks[meter],
         meters=fractions[meter],
+        key=main_key(signatures, parsed.end()),
     )
 
 

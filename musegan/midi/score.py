@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from musegan.music.harmony import Key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class Score:
     meter_ticks: NDArray[np.int64] = field(repr=False)  # (time signature,), empty when the file has none
     meters: NDArray[np.int64] = field(repr=False)  # (time signature, 2), numerator and denominator
     chords: tuple[tuple[int, str], ...] = ()  # tick and symbol of each chord symbol that is written in the file
+    key: Key | None = None  # of the key signature that lasts longest; None when the file has none
     repairs: tuple[str, ...] = ()  # what had to be mended or assumed to read the file
 
     @property
@@ -51,6 +55,16 @@ class Score:
         order = np.argsort(tempos, kind="stable")
         middle = np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)
         return float(tempos[order[middle]])
+
+
+def main_key(changes: Sequence[tuple[float, Key]], end: float) -> Key | None:
+    """Of keys, each with the time from which it counts, the one that lasts longest until `end`, if any."""
+    changes = sorted(changes, key=lambda change: change[0])
+    ends = [*(begin for begin, _ in changes), end][1:]
+    lasting: dict[Key, float] = {}
+    for (begin, key), until in zip(changes, ends, strict=True):
+        lasting[key] = lasting.get(key, 0) + max(until - begin, 0)
+    return max(lasting, key=lambda key: lasting[key], default=None)
 
 
 def one_after_another(scores: list[Score]) -> Score:
@@ -76,5 +90,6 @@ def one_after_another(scores: list[Score]) -> Score:
         meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
         meters=np.concatenate([meters for *_, meters in moved]),
         chords=tuple(chords),
+        key=next((score.key for score in scores if score.key), None),
         repairs=tuple(sorted({text for score in scores for text in score.repairs})),
     )

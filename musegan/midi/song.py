@@ -39,7 +39,7 @@ class Song:
     ['band.mid']
     """
 
-    piece: Piece  # bar 1 of the file is bar 1; the key is an estimate
+    piece: Piece  # bar 1 of the file is bar 1; without a key signature its key is an estimate
     grid: GridNotes  # how the file was understood: parts, the track of each, bar lines
     name: str  # for messages
     data: bytes = field(repr=False)  # the file itself
@@ -170,7 +170,7 @@ def piece_of(grid: GridNotes, spec: RollSpec) -> Piece:
     """The notes on the grid as a piece; the key is an estimate."""
     roll = notes_to_roll(grid.notes, spec, grid.n_bars)
     shares = sounding_shares(roll, spec)
-    key = estimate_key(shares) if shares.any() else None
+    key = grid.score.key or (estimate_key(shares) if shares.any() else None)
     return Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm, key=key)
 
 

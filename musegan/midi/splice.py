@@ -246,11 +246,14 @@ class _Splicer:
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         begin, step = self.ruler.begin, self.ruler.step
         played = played[begin + played["step"] * step > -step / 2]
-        is_straight = swing_of(played["step"], self.piece.spec.steps_per_beat) == 0.5
+        places = [
+            place if swing_of(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
+            for parts, place in enumerate(self.grid.swing, start=1)
+        ]
         for name in ("start", "end"):
             tick = played[name]
-            if is_straight:
-                tick = swing(tick, self.grid.score.ticks_per_beat, self.grid.swing)
+            for parts, place in enumerate(places, start=1):
+                tick = swing(tick, self.grid.score.ticks_per_beat / parts, place)
             played[name] = np.clip(np.rint(tick + begin), 0, self.end)
         return played
 

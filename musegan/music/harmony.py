@@ -70,6 +70,11 @@ class Key:
         return [(self.tonic + step) % 12 for step in steps]
 
     @classmethod
+    def of_signature(cls, sharps: int, is_minor: bool = False) -> Key:
+        """The key of a key signature of so many `sharps`, negative for flats."""
+        return cls((sharps * 7 + 9 * is_minor) % 12, is_minor)
+
+    @classmethod
     def parse(cls, text: str) -> Key:
         """Read ``C``, ``Am``, ``F# minor``, ``Bb major``. Raises `ConfigError`."""
         tonic, rest = parse_note(text.strip())

@@ -84,7 +84,7 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     if state.n_bars + n_bars > MAX_BARS:
         raise ConfigError(f"a piece can have {MAX_BARS} bars; this one would have {state.n_bars + n_bars}")
     wishes = state.asked.wishes(model.spec.track_names, state.n_bars + n_bars)
-    piece = model.continue_(state.piece, n_bars, wishes=wishes)
+    piece = model.continue_(state.piece, n_bars, at=state.n_bars, wishes=wishes)
     return replace(
         state,
         piece=piece,

@@ -68,6 +68,22 @@ def test_a_section_that_returns_has_the_same_notes_but_for_a_share_of_cells(mode
         model.generate(8, form="ABA")
 
 
+def test_of_a_few_drafts_the_first_in_the_key_is_kept(model, monkeypatch):
+    """Drafts of one chord each; the piece is to be in C major."""
+    shape = model.spec.shape(1)
+    drafts = {}
+    for name, pitches in {"F": (53, 57, 60, 65), "G": (55, 59, 62, 67), "C": (48, 52, 55, 60)}.items():
+        drafts[name] = np.zeros(shape, np.uint8)
+        drafts[name][1, 0, 0, np.array(pitches) - model.spec.lowest_pitch] = 2
+    controls = model._asked(1, None, Wishes(), "full", 4)[0]
+    left = iter([drafts["G"], drafts["C"], drafts["F"]])
+    monkeypatch.setattr(type(model), "_compose_cells", lambda *_: next(left))
+    found = model._in_key(drafts["F"], controls, Key(0), Wishes())
+    assert (found == drafts["C"]).all()
+    monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["G"])
+    assert (model._in_key(drafts["F"], controls, Key(0), Wishes()) == drafts["F"]).all()
+
+
 def test_loop_changes_the_end_only(model):
     plain, loop = model.generate(8, seed=5), model.generate(8, seed=5, loop=True)
     assert (plain.roll[:, :6] == loop.roll[:, :6]).all()
@@ -118,6 +134,20 @@ def test_keeping_a_silent_track_is_refused(model, song):
     roll[1] = 0
     with pytest.raises(ConfigError, match="notes for drums, bass"):
         model.accompany(replace(song, roll=roll), ["keys"])
+
+
+def test_continue_goes_on_where_the_music_ends(model, song):
+    silence = np.zeros(model.spec.shape(2), np.uint8)
+    longer = replace(song, roll=np.concatenate([song.roll, silence], axis=1))
+    alone, out = (model.continue_(piece, 3, wishes=Wishes(seed=1)) for piece in (song, longer))
+    assert out.n_bars == alone.n_bars == 9
+    assert (out.given == alone.given).all()
+    assert (out.roll == alone.roll).all()
+    assert model.continue_(longer, 1).roll[:, 7:].sum() == 0
+    later = model.continue_(longer, 3, at=8)
+    assert (later.n_bars, later.sections) == (11, ((8, "continued"),))
+    with pytest.raises(ConfigError, match="8 bars"):
+        model.continue_(longer, 3, at=9)
 
 
 def test_continue_keeps_all_and_adds(model, song):

@@ -226,7 +226,20 @@ def test_sections_of_the_mode_and_style_that_are_wished_for(model):
     style = model.prior.style == model.config.model.styles.index("odd")
     assert style.any()
     assert not style.all()
-    assert prior_rows(model, Wishes()).tolist() == list(range(len(style)))
-    assert prior_rows(model, Wishes(style="odd")).tolist() == style.nonzero()[0].tolist()
-    minor = prior_rows(model, Wishes(key=Key(2, True))).tolist()
+    tones, bass = np.zeros_like(model.prior.tones), np.full_like(model.prior.bass, -1)
+    chords = replace(model, prior=replace(model.prior, tones=tones, bass=bass))
+    assert prior_rows(chords, Wishes()).tolist() == list(range(len(style)))
+    assert prior_rows(chords, Wishes(style="odd")).tolist() == style.nonzero()[0].tolist()
+    minor = prior_rows(chords, Wishes(key=Key(2, True))).tolist()
     assert minor == (is_minor.nonzero()[0].tolist() or list(range(len(style))))
+
+
+def test_sections_whose_chords_are_in_another_key_are_not_followed(model):
+    prior = model.prior
+    tones, bass, key = np.zeros_like(prior.tones), np.full_like(prior.bass, -1), np.zeros_like(prior.key)
+    key[:, [0, 4, 7]] = 1 / 3  # C major
+    tones[[1, 4, 6]], bass[[1, 4, 6]] = C, 0
+    tones[[0, 2, 3, 5, 7]], bass[[0, 2, 3, 5, 7]] = AM, 9
+    chosen = replace(model, prior=replace(prior, tones=tones, bass=bass, key=key))
+    assert prior_rows(chosen, Wishes()).tolist() == [1, 4, 6]
+    assert prior_rows(chosen, Wishes(key=Key(2))).tolist() == [1, 4, 6]

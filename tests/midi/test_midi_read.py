@@ -13,6 +13,7 @@ from musegan.errors import MidiError
 from musegan.midi import repair
 from musegan.midi.quantize import quantize
 from musegan.midi.read import end_of_file, read_score
+from musegan.music.harmony import Key
 from musegan.music.spec import BAND
 
 MELODY = notes((0, 48, 60, 64), (96, 144, 62, 90), (192, 290, 64, 127))
@@ -45,6 +46,15 @@ def test_parts_tempos_and_meters():
     ]
     assert rows(score.parts[0]) == [(10, 20, 70, 1), (12, 25, 71, 127)]
     assert (score.n_notes, score.end_tick, score.repairs) == (3, 25, ())
+
+
+def test_the_key_is_that_of_the_signature_that_lasts_longest():
+    """A bar of G major, two and a half of C minor, then G major to the end of the sixth bar."""
+    melody = notes((0, 48, 60), (2300, 2304, 62))
+    signatures = [(0, meta(0x59, b"\x01\x00")), (384, meta(0x59, b"\xfd\x01")), (1344, meta(0x59, b"\x01\x00"))]
+    assert read_score(smf(track([*signatures[:2], *melody]))).key == Key(0, is_minor=True)
+    assert read_score(smf(track([*signatures, *melody]))).key == Key(7)
+    assert read_score(smf(track(melody))).key is None
 
 
 def test_type_0_is_split_by_channel_and_program():

@@ -515,3 +515,12 @@ def test_straight_notes_swing_with_a_file_that_swings(spliced):
     data = make_file([CONDUCTOR, shuffle], end=6 * BAR)
     *_, file = spliced([(BASS, 0)], (BASS, 2, 2, 40), (BASS, 4, 1, 41), data=data, n_bars=6)
     assert [pair[1:4] for pair in read_pairs(file.tracks[2])] == [(64, 96, 40), (96, 128, 41)]
+
+
+def test_straight_sixteenths_swing_with_a_file_whose_sixteenths_do(spliced):
+    """A sixteenth is 24 ticks; in the file every other one begins 32 ticks after the eighth."""
+    beats = [96 * i for i in range(18)]
+    shuffle = [(0, program(0)), *notes(*((b + d, b + d + 9, 60) for b in beats for d in (0, 32, 48, 80)))]
+    data = make_file([CONDUCTOR, shuffle], end=6 * BAR)
+    *_, file = spliced([(BASS, 0)], (BASS, 1, 1, 40), (BASS, 2, 1, 41), (BASS, 3, 1, 42), data=data, n_bars=6)
+    assert [pair[1:4] for pair in read_pairs(file.tracks[2])] == [(32, 48, 40), (48, 80, 41), (80, 96, 42)]

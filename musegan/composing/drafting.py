@@ -1,0 +1,113 @@
+"""Composing again, within bounds, until what was asked for is heard: tracks that play, and how many notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.trained import TrainedModel
+from musegan.composing.windows import compose
+from musegan.composing.wishes import Wishes, usual_density
+from musegan.music.pianoroll import ONSET
+from musegan.networks import sample_latents
+from musegan.networks.controls import PLAY, Controls
+
+Rolls = NDArray[np.uint8]
+Draft = Callable[[Controls], Rolls]
+
+_TRIES = 4  # of cells that stay silent
+_ROUNDS = 4  # of density
+_NEAR = 0.08  # octaves of notes, about 6 %
+_FURTHEST = 5.0  # octaves that the density asked of the networks may lie from the one that is wished for
+_LEAST_SLOPE = 0.2  # octaves of notes that an octave of density is taken to bring
+
+
+def sounding(
+    model: TrainedModel, rolls: Rolls, mask: NDArray[np.bool_], controls: Controls, wishes: Sequence[Wishes]
+) -> Rolls:
+    """`rolls` with other notes in the cells that are asked to play and are silent, where the networks find some.
+
+    Each piece by itself: other latents, and at least the usual density, a few times.
+    """
+    for index, own in enumerate(wishes):
+        asked = controls.pieces(slice(index, index + 1))
+        roll = rolls[index : index + 1]
+        for attempt in range(_TRIES):
+            silent = (asked.play == PLAY) & ~mask[index : index + 1] & ~roll.any((3, 4))
+            if not silent.any():
+                break
+            if attempt == 0:
+                asked = replace(asked, density=_denser(model, asked.density, silent))
+            rng, sizes = np.random.default_rng([own.seed, 5, attempt]), model.config.model
+            latents = sample_latents(rng, sizes.latent, 1, *silent.shape[1:], sizes.latent_dim)
+            roll = compose(model, roll, ~silent, controls=asked, latents=latents)
+        rolls[index] = roll[0]
+    return rolls
+
+
+def _denser(model: TrainedModel, density: NDArray[np.float32], silent: NDArray[np.bool_]) -> NDArray[np.float32]:
+    usual = np.array([usual_density(model, row) for row in range(model.spec.n_tracks)])[:, None]
+    return np.where(silent, np.fmax(density, usual), density).astype(np.float32)
+
+
+def factors_of(model: TrainedModel, wishes: Sequence[Wishes]) -> NDArray[np.float64]:
+    """Times the usual notes that are wished for, 1 where nothing is said and 0 for silence: (piece, track)."""
+    wanted: list[Mapping[str, float]] = [{k.lower(): v for k, v in (own.density or {}).items()} for own in wishes]
+    return np.array([[own.get(name.lower(), 1.0) for name in model.spec.track_names] for own in wanted])
+
+
+def as_dense(
+    draft: Draft, controls: Controls, factors: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> tuple[Controls, Rolls]:
+    """Controls whose drafts have about `factors` times the notes that they have without the wish, and such drafts.
+
+    What the networks make of a density is measured, and the density that they are asked for is moved accordingly,
+    a few times; the nearest draft counts. They follow only so far.
+
+    Parameters
+    ----------
+    draft : callable
+        Composes with controls.
+    controls : Controls
+        With densities that are multiplied by `factors`.
+    factors : (piece, track), float64
+        1, or 0 for a track that rests, where nothing is to be reached.
+    mask : (piece, track, bar), bool
+        Cells that are given, and do not count.
+    """
+    wished = (factors > 0) & (factors != 1)
+    before = -np.log2(np.where(wished, factors, 1))  # octaves that take the wish back
+    last = _notes(draft(_moved(controls, before)), mask)
+    goal = last - before
+    moved = best = np.zeros_like(before)
+    least, rolls = np.full(len(before), np.inf), np.empty(0, np.uint8)
+    for _ in range(_ROUNDS):
+        drafts = draft(_moved(controls, moved))
+        found = _notes(drafts, mask)
+        missing = np.where(wished, goal - found, 0)
+        error = np.abs(missing).sum(1)
+        nearer = error < least
+        best = np.where(nearer[:, None], moved, best)
+        rolls = np.where(nearer[:, None, None, None, None], drafts, rolls) if rolls.size else drafts
+        least = np.minimum(error, least)
+        if np.abs(missing).max() < _NEAR:
+            break
+        way = moved - before
+        slope = np.divide(found - last, way, out=np.ones_like(way), where=way != 0)
+        before, last = moved, found
+        moved = np.clip(moved + missing / np.clip(slope, _LEAST_SLOPE, 1), -_FURTHEST, _FURTHEST)
+    return _moved(controls, best), rolls
+
+
+def _notes(rolls: Rolls, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Octaves of composed notes of each track: (piece, track)."""
+    counts = ((rolls == ONSET).sum((3, 4)) * ~mask).sum(2)
+    return np.log2(np.maximum(counts, 0.5))
+
+
+def _moved(controls: Controls, octaves: NDArray[np.float64]) -> Controls:
+    density = controls.density * 2.0 ** octaves[..., None]
+    return replace(controls, density=density.astype(np.float32))
