@@ -42,7 +42,8 @@ def sounding(
             if attempt == 0:
                 asked = replace(asked, density=_denser(model, asked.density, silent))
             rng, sizes = np.random.default_rng([own.seed, 5, attempt]), model.config.model
-            latents = sample_latents(rng, sizes.latent, 1, *silent.shape[1:], sizes.latent_dim)
+            _, n_tracks, n_bars = silent.shape
+            latents = sample_latents(rng, sizes.latent, 1, n_tracks, n_bars, sizes.latent_dim)
             roll = compose(model, roll, ~silent, controls=asked, latents=latents)
         rolls[index] = roll[0]
     return rolls
