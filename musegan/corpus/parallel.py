@@ -62,7 +62,7 @@ class _Worker(Generic[Task]):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
-        with _interrupts_held():
+        with interrupts_held():
             self.process.start()
         theirs.close()
         self.has_started = False
@@ -83,7 +83,7 @@ class _Worker(Generic[Task]):
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """A process that is started meanwhile never sees Ctrl-C; the parent decides what becomes of it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import time
@@ -10,15 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
+from musegan.live.backstage import Backstage
 from musegan.live.band import MEMORY_BARS, Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP, Clock, FollowedClock, SteadyClock
 from musegan.live.listener import Listener, played_to_roll
 from musegan.live.performer import Performer
-from musegan.live.player import Message, Player
+from musegan.live.player import COMPOSING, Message, Player, ask_for_priority
 from musegan.midi.channels import allot
 from musegan.midi.feel import TICKS_PER_BEAT
 from musegan.music.piece import Piece
@@ -43,7 +44,7 @@ class Jam:
     def __post_init__(self) -> None:
         spec = self.band.spec
         self.n_beats = spec.beats_per_bar
-        self._first_time = self.band.warm_up()
+        self._backstage = Backstage(self.band)
         self._clock: Clock = FollowedClock() if self.tempo_qpm is None else SteadyClock(self.tempo_qpm)
         self._listener = Listener(spec, self.band.kept, self._clock)
         self._player = Player(self.send, self._clock)
@@ -97,6 +98,7 @@ class Jam:
         if self._stop_beat is None:
             self._stop_beat = max(self._clock.beat_at(time.perf_counter()), 0.0)
         self._player.close()
+        self._backstage.close()
         if self.tempo_qpm is not None and self._player.failure is None:
             self.send((STOP,))
 
@@ -127,14 +129,16 @@ class Jam:
 
     def _lead(self) -> float:
         """Beats before the bar line at which composing begins: as late as is safe, to have heard most."""
-        seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._first_time))
+        seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._backstage.first_time))
         return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
 
     def _prepare(self, bar: int) -> None:
         begun = time.perf_counter()
         first = max(bar - MEMORY_BARS, 0)
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
-        roll = self.band.next_bar(bar, played_to_roll(heard, self.band.spec, first, bar - first))
+        roll = self._backstage.next_bar(
+            bar, played_to_roll(heard, self.band.spec, first, bar - first), self.band.wishes
+        )
         messages = self._performer.perform(bar, roll)
         self.composing.append(time.perf_counter() - begun)
         if time.perf_counter() > self._clock.time_of(
@@ -166,13 +170,16 @@ class Jam:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let waiting threads of Python have their turn after half a millisecond, not five; and compose in one thread,
-    for several wait for each other on a busy machine."""
-    interval, threads = sys.getswitchinterval(), torch.get_num_threads()
+    """Let no thread of Python wait long: they take turns after half a millisecond, not five; what is loaded is not
+    looked through for garbage; and this thread runs before those of other programs where that is allowed."""
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
-    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+    ask_for_priority(COMPOSING)
     try:
         yield
     finally:
+        ask_for_priority(0)
+        gc.unfreeze()
         sys.setswitchinterval(interval)
-        torch.set_num_threads(threads)

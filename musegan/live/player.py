@@ -16,6 +16,8 @@ Message = tuple[int, ...]
 """The bytes of a MIDI message."""
 
 _LONGEST_SLEEP = 0.05  # seconds; a followed clock may have moved by then
+COMPOSING, SENDING = 1, 2
+"""Priorities: sending comes first, then all that is to be in time for the next bar."""
 _TOO_LATE = 0.1  # seconds after which a note no longer begins
 
 
@@ -55,7 +57,7 @@ class Player:
                 self._send((0x80 | channel, pitch, 64))
 
     def _run(self) -> None:
-        _ask_for_priority()
+        ask_for_priority(SENDING)
         try:
             while (due := self._next()) is not None:
                 self._deliver(*due)
@@ -93,7 +95,7 @@ def _rank(message: Message) -> int:
     return 1 if message[0] & 0xF0 == 0x80 else 2
 
 
-def _ask_for_priority() -> None:
-    """Have this thread run before others where the system lets it (Linux, with the right to)."""
+def ask_for_priority(level: int) -> None:
+    """Have this thread run before others where the system lets it (Linux, with the right to); 0 as all others."""
     with suppress(AttributeError, PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR if level else os.SCHED_OTHER, os.sched_param(level))
