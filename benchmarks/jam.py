@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import mido
@@ -46,9 +46,13 @@ def jack_server():
     name = f"musegan-{os.getpid()}"
     os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "RTMIDI_API": "UNIX_JACK"}
     command = ["jackd", "-R", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
-    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        time.sleep(3)
-        if process.poll() is not None:
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        for _ in range(300):
+            time.sleep(0.1)
+            with suppress(rtmidi.RtMidiError):
+                rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="knock")
+                break
+        else:
             sys.exit("jackd does not start here; try `jackd -d dummy`")
         yield
 
