@@ -45,7 +45,7 @@ def jack_server():
     """A server of its own, which everything started within the block talks to."""
     name = f"musegan-{os.getpid()}"
     os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "RTMIDI_API": "UNIX_JACK"}
-    command = ["jackd", "-R", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
+    command = ["jackd", "-R", "--sync", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
     with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         for _ in range(300):
             time.sleep(0.1)
