@@ -69,6 +69,7 @@ def _compose(connection: Connection, band: Band) -> None:
             bar, heard, band.wishes = connection.recv()
         except EOFError:
             return
+        answer: NDArray[np.uint8] | str
         try:
             answer = band.next_bar(bar, heard)
         except Exception as error:
