@@ -15,6 +15,7 @@ OCTAVE_WIDTH = 16  # units that read an octave of a beat of a track
 SUMMARY_WIDTH = 128  # units that read what is heard of a beat
 HEAD_CHANNELS = 64  # channels of a beat that are read out
 HEAD_WIDTH = 128  # hidden units per bar
+WHOLE_WIDTH = 256  # units that read the means and the spreads over a phrase
 CODEC_GAIN = 0.5  # of the codec's features beside the summaries
 
 
@@ -22,7 +23,8 @@ class Discriminator(nn.Module):
     """Scores phrases; higher is more like real music.
 
     Besides the patches it hears `Summaries` of them, which are hard to learn and matter to listeners, and what the
-    codec's encoder hears. The codec is frozen and no part of this module's weights.
+    codec's encoder hears. The codec is frozen and no part of this module's weights. A phrase is judged bar by bar,
+    and as a whole by the means and the spreads of its summaries: a bar cannot tell how a song goes on.
     """
 
     def __init__(self, codec: Codec, config: ModelConfig) -> None:
@@ -42,6 +44,9 @@ class Discriminator(nn.Module):
         self.leave = linear(width, HEAD_CHANNELS, gain=GAIN)
         self.hidden = linear((HEAD_CHANNELS + SUMMARY_WIDTH) * spec.beats_per_bar, HEAD_WIDTH, gain=GAIN)
         self.score = linear(HEAD_WIDTH, 1)
+        self.whole_in = linear(2 * self.summaries.n_features + n_controls, WHOLE_WIDTH, gain=GAIN)
+        self.whole_hidden = linear(WHOLE_WIDTH, HEAD_WIDTH, gain=GAIN)
+        self.whole_score = linear(HEAD_WIDTH, 1, gain=0.1)
 
     @property
     def codec(self) -> Codec:
@@ -64,11 +69,20 @@ class Discriminator(nn.Module):
         (batch,), float
         """
         codec_hears = side_by_side(self.codec.encoder.features(patches))  # (batch, time, feature)
-        heard = torch.cat([self.summaries(patches, cues.tones), CODEC_GAIN * codec_hears], dim=-1)
+        sums = self.summaries(patches, cues.tones)
+        heard = torch.cat([sums, CODEC_GAIN * codec_hears], dim=-1)
         x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))  # (batch, time, width)
         x = x + self.heard_in(heard) + self.control_in(cues.features)
         x = activate(self.leave(activate(self.trunk(x))))  # (batch, time, channel)
         summed_up = activate(self.sum_up(heard) + self.control_up(cues.features))
         per_beat = torch.cat([x, summed_up], dim=-1)
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
-        return self.score(activate(self.hidden(per_bar))).mean(1).squeeze(-1)
+        by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
+        return (by_bar + self._score_of_whole(sums, cues)).squeeze(-1)
+
+    def _score_of_whole(self, sums: Tensor, cues: Cues) -> Tensor:
+        """``sums : (batch, time, feature)`` -> (batch, 1)."""
+        spread = (sums.var(1) + 1e-3).sqrt()
+        whole = activate(self.whole_in(torch.cat([sums.mean(1), spread, cues.features.mean(1)], dim=-1)))
+        score: Tensor = self.whole_score(activate(self.whole_hidden(whole)))
+        return score
