@@ -74,14 +74,14 @@ class ModelConfig:
 class TrainConfig:
     """How a model is trained. Every schedule runs over phrases seen, never over time."""
 
-    n_phrases: int = 96_000  # phrases (real windows) to train on; the end of every schedule
+    n_phrases: int = 200_000  # phrases (real windows) to train on; the end of every schedule
     batch_size: int = 32  # phrases per iteration
     learning_rate: float = 5e-4  # Adam, both networks, at the start
     final_learning_rate: float = 1e-4  # at the end of the cosine schedule
     beta2: float = 0.9  # Adam's second moment at the start
     final_beta2: float = 0.99
     gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
-    final_gamma: float = 0.3
+    final_gamma: float = 1.0
     penalty_share: float = 0.25  # of each batch that the penalties, which cost most of a step, are taken of
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
