@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,19 +26,25 @@ class Backstage:
         """Start it with a copy of `band`, and wait until it is warm. Raises `MuseganError` as `next_bar`."""
         context = multiprocessing.get_context("spawn")  # safe beside threads, and the same on every system
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_compose, args=(theirs, band), name="band", daemon=True)
+        self._process = context.Process(target=_compose, args=(theirs, band.plain()), name="band", daemon=True)
         with interrupts_held():
             self._process.start()
         theirs.close()
         self.first_time: float = self._answer()  # seconds of a bar
 
-    def next_bar(self, bar: int, heard: NDArray[np.uint8], wishes: Wishes) -> NDArray[np.uint8]:
+    def next_bar(
+        self,
+        bar: int,
+        heard: NDArray[np.uint8],
+        wishes: Wishes,
+        given: Mapping[int, NDArray[np.uint8]] | None = None,
+    ) -> NDArray[np.uint8]:
         """Compose a bar under `wishes`; the rest as in `Band.next_bar`.
 
         Raises `MuseganError` when it cannot be composed or the process has ended.
         """
         try:
-            self._connection.send((bar, heard, wishes))
+            self._connection.send((bar, heard, wishes, given))
         except OSError as error:
             raise MuseganError(f"the process that composes has ended: {error.strerror}") from error
         return self._answer()
@@ -66,12 +73,12 @@ def _compose(connection: Connection, band: Band) -> None:
     ask_for_priority(COMPOSING)
     while True:
         try:
-            bar, heard, band.wishes = connection.recv()
+            bar, heard, band.wishes, given = connection.recv()
         except EOFError:
             return
         answer: NDArray[np.uint8] | str
         try:
-            answer = band.next_bar(bar, heard)
+            answer = band.next_bar(bar, heard, given)
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         connection.send(answer)

@@ -36,6 +36,15 @@ class Band:
             raise ConfigError(f"{keep} is what you play; name other tracks that the band composes")
         self._composed: dict[int, NDArray[np.uint8]] = {}  # (track, step, pitch) of the newest bars, by number
 
+    def ask(self, bar: int) -> tuple[Wishes, Mapping[int, NDArray[np.uint8]]]:
+        """The wishes for a bar, and what is `given` of it: what others may change until it is composed."""
+        return self.wishes, {}
+
+    def plain(self) -> Band:
+        """A band like this one that asks nobody, for another process."""
+        names = self.spec.track_names
+        return Band(self.model, names[self.kept], tracks=[names[row] for row in self.rows], wishes=self.wishes)
+
     def warm_up(self) -> float:
         """Compose twice for nothing, for the first pass of the networks is slow; the seconds of the second."""
         for _ in range(2):

@@ -37,7 +37,8 @@ class Jam:
     send: Callable[[Sequence[int]], None]  # gets the bytes of each message, in a thread of its own
     tempo_qpm: float | None = 120.0  # None: follow the clock messages that are heard
     humanize: float = 1.0  # feel of the composed tracks, 0 to 1
-    on_bar: Callable[[int, NDArray[np.uint8]], None] | None = None  # told each bar composed: number, roll
+    on_bar: Callable[[int, NDArray[np.uint8], NDArray[np.uint8]], None] | None = None
+    # told each bar composed: number, roll, what was heard before it
     late_bars: list[int] = field(default_factory=list, init=False)  # bars (from 0) that came after their line
     composing: list[float] = field(default_factory=list, init=False)  # seconds taken, bar by bar
 
@@ -136,9 +137,8 @@ class Jam:
         begun = time.perf_counter()
         first = max(bar - MEMORY_BARS, 0)
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
-        roll = self._backstage.next_bar(
-            bar, played_to_roll(heard, self.band.spec, first, bar - first), self.band.wishes
-        )
+        known = played_to_roll(heard, self.band.spec, first, bar - first)
+        roll = self._backstage.next_bar(bar, known, *self.band.ask(bar))
         messages = self._performer.perform(bar, roll)
         self.composing.append(time.perf_counter() - begun)
         if time.perf_counter() > self._clock.time_of(
@@ -147,7 +147,7 @@ class Jam:
             self.late_bars.append(bar)
         self._player.schedule(messages)
         if self.on_bar is not None:
-            self.on_bar(bar, roll)
+            self.on_bar(bar, roll, known)
 
     def _programs(self) -> Iterator[tuple[float, Message]]:
         for row, (_, channel) in enumerate(allot(self.band.spec.is_drum)):

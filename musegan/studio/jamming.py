@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
+from musegan.composing.wishes import Wishes
 from musegan.errors import MuseganError
 from musegan.live.band import Band
 from musegan.live.jam import Jam
@@ -76,19 +77,16 @@ class PageBand(Band):
 
     def __init__(self, model: Model, keep: str, state: Callable[[], State]) -> None:
         self._state = state
-        self.heard: Roll = np.zeros(model.spec.shape(0), np.uint8)
         super().__init__(model, keep, wishes=state().asked.wishes(model.spec.track_names, state().n_bars))
 
-    def next_bar(self, bar: int, heard: Roll, given: Mapping[int, Roll] | None = None) -> Roll:
+    def ask(self, bar: int) -> tuple[Wishes, Mapping[int, Roll]]:
         state, names = self._state(), self.spec.track_names
         place, asked = bar % state.n_bars, state.asked
         resting = [name for name in names if name in asked.out or place in asked.rests.get(name, ())]
         wishes = asked.wishes(names, state.n_bars)
         density = {**(wishes.density or {}), **dict.fromkeys(resting, 0.0)}
         self.wishes = replace(wishes, density=density, rests=None)  # bars of the page are not those of the band
-        self.heard = heard
-        kept = {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
-        return super().next_bar(bar, heard, {**kept, **(given or {})})
+        return self.wishes, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 
 class Jamming:
@@ -151,10 +149,10 @@ class Jamming:
             "late": len(self._jam.late_bars),
         }
 
-    def _on_bar(self, number: int, roll: Roll) -> None:
+    def _on_bar(self, number: int, roll: Roll, heard: Roll) -> None:
         self._jam.change_tempo(self._state().piece.tempo_qpm)
         band = self._band
-        self._tell_bar(PlayedBar(number=number, roll=roll, rows=band.rows, keep=band.kept, heard=band.heard))
+        self._tell_bar(PlayedBar(number=number, roll=roll, rows=band.rows, keep=band.kept, heard=heard))
 
     def _run(self) -> None:
         facts: dict[str, Any] = {"bars": 0, "file": False, "problem": None}

@@ -88,7 +88,7 @@ def play(model, n_bars, keys=(), tempo=300.0, interrupt=None):
     played = iter(sorted(keys))
     following = next(played, None)
 
-    def on_bar(bar, roll):
+    def on_bar(bar, roll, heard):
         nonlocal following
         while following and following[0] < (bar + 1) * BEATS:
             session.hear((0x90 if following[1] else 0x80, following[2], 77))

@@ -15,7 +15,7 @@ from musegan.errors import MidiError
 from musegan.midi.quantize import MAX_STRETCHES, quantize
 from musegan.midi.read import read_score
 from musegan.midi.song import read
-from musegan.midi.splice import _between, _joined
+from musegan.midi.ticks import between, joined
 from musegan.music.spec import BAND
 
 BAR = 4 * 96
@@ -106,15 +106,15 @@ def test_files_of_many_tracks(count, reason):
 
 
 def test_what_is_left_of_a_note_between_others():
-    kept = _joined([(40, 50), (10, 20), (15, 30), (30, 32), (70, 70)])
+    kept = joined([(40, 50), (10, 20), (15, 30), (30, 32), (70, 70)])
     assert kept == [(10, 32), (40, 50), (70, 70)]
-    assert _between(kept, 0, 5) == (0, 5)
-    assert _between(kept, 0, 15) == (0, 10)
-    assert _between(kept, 12, 45) == (32, 40)
-    assert _between(kept, 31, 32) == (32, 32)
-    assert _between(kept, 45, 99) == (50, 70)
-    assert _between(kept, 70, 80) == (70, 80)
-    assert _between([], 3, 4) == (3, 4)
+    assert between(kept, 0, 5) == (0, 5)
+    assert between(kept, 0, 15) == (0, 10)
+    assert between(kept, 12, 45) == (32, 40)
+    assert between(kept, 31, 32) == (32, 32)
+    assert between(kept, 45, 99) == (50, 70)
+    assert between(kept, 70, 80) == (70, 80)
+    assert between([], 3, 4) == (3, 4)
 
 
 @pytest.mark.parametrize(

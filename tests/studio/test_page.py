@@ -373,7 +373,7 @@ def test_variations_are_shown_and_one_is_taken(page):
     tab.locator(".variation").nth(2).hover()
     tab.wait_for_selector(".variation:nth-child(3).heard")
     tab.wait_for_function("studio.sound.analyser")
-    assert max(tab.evaluate(LOUDEST) for _ in range(8)) > 0.005
+    assert any(tab.evaluate(LOUDEST) > 0.005 for _ in range(30))  # when it has been rendered
     tab.mouse.move(640, 300)
     tab.wait_for_timeout(400)
     assert tab.evaluate(LOUDEST) < 0.005
