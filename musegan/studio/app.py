@@ -120,7 +120,7 @@ class Server:
             raise MuseganError("this variation is not there any more")
         state = self.desk.variations[index]
         key = await run_in_threadpool(self.desk.stems.whole, state, self.desk.song(state))
-        return JSONResponse({"key": key, **thumbnail(state)})
+        return JSONResponse({**thumbnail(state), "sound": key})
 
     async def _jam_file(self, request: Request) -> Response:
         path = self.desk.stand.file

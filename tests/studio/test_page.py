@@ -226,7 +226,7 @@ def test_notes_go_to_a_midi_port(browser, fresh):
     tab.wait_for_function("document.getElementById('output').value === 'a'")
     tab.keyboard.press("Space")
     tab.wait_for_function("sent.some(([status]) => status === 0x90)")
-    page.does(lambda: fresh.send("edit", remove=[[1, 16, 50]], add=[[1, 12, 4, 70], [1, 16, 8, 55]]))
+    page.does(lambda: fresh.send("edit", remove=[[1, 16, 50]], add=[[1, 12, 4, 52], [1, 16, 8, 55]]))
     tab.evaluate("now += 3600")
     tab.wait_for_function("studio.store.position > 0.88")
     tab.evaluate("now += 600")

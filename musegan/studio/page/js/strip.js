@@ -45,7 +45,7 @@ async function listen(index, item) {
   if (sound.isPlaying || !navigator.userActivation?.hasBeenActive) return;
   item.classList.add("heard");
   try {
-    const { key } = await (await request(`variations/${index}.json`)).json();
+    const { sound: key } = await (await request(`variations/${index}.json`)).json();
     if (!item.classList.contains("heard")) return;
     const end = await preview(key);
     if (item.classList.contains("heard")) silence = end;
