@@ -116,6 +116,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, wanted))
+            listening.listen(128)  # who comes before the server is ready waits
         except OSError as error:
             listening.close()
             if port is not None:

@@ -11,6 +11,7 @@ export function useMidiMenu() {
   }
   let ports = [];
   choice.addEventListener("change", async () => {
+    choice.blur(); // the keys are the page's again
     stopMidi();
     if (choice.value === "ask") {
       try {
