@@ -43,7 +43,10 @@ class Stems:
         if song is not None:
             begin = song.grid.first_bar_tick
         ticks = [round(begin + bar * number) for number in range(state.n_bars + 1)]
-        times = [seconds_until(score, tick)[0] for tick in ticks] if score else [0.0] * len(ticks)
+        if score:
+            times = [seconds_until(score, tick)[0] for tick in ticks]
+        else:  # nothing sounds, but the cursor moves
+            times = [tick * 60 / state.piece.tempo_qpm for tick in ticks]
         lanes = _lanes(song, state.piece.spec)
         stems = []
         for path, data in stem_files(midi, Path("s.mid")).items() if score else ():

@@ -222,6 +222,8 @@ def test_other_programs_compose_without_a_project(fresh, song, model_path, tmp_p
 
 
 def test_stems_sound_and_only_what_changes_is_new(fresh):
+    silent = fresh.get("stems")
+    assert (silent["stems"], silent["bar_seconds"]) == ([], [0, 2, 4, 6, 8])
     fresh.send("edit", add=[[0, 0, 1, 36], [1, 0, 16, 50], [2, 16, 16, 40]])
     first = fresh.get("stems")
     assert first["bar_seconds"] == [0, 2, 4, 6, 8]
