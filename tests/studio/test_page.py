@@ -190,19 +190,19 @@ def test_it_plays_and_the_mix_is_heard(page):
 
 
 def test_what_changes_while_it_plays_is_heard_from_the_next_bar_on(page):
-    """A note held in every bar; when all are deleted, the sound goes on to the end of a bar."""
+    """A note on every beat; when all are deleted, the sound goes on to the end of a bar."""
     tab = page.tab
     page.studio.send("wishes", changes={"tempo": 80})
-    page.studio.send("edit", add=[[1, 16 * bar, 16, 50] for bar in range(4)])
-    tab.wait_for_function("studio.store.state.piece.notes.length === 4")
+    page.studio.send("edit", add=[[1, 4 * beat, 4, 50] for beat in range(16)])
+    tab.wait_for_function("studio.store.state.piece.notes.length === 16")
     tab.keyboard.press("Space")
     tab.wait_for_function("studio.sound.isPlaying && studio.store.position > 0.1")
     tab.evaluate(LISTEN)
-    tab.wait_for_function("heard.some(([, level]) => level > 0.01)")
-    page.studio.send("edit", remove=[[1, 16 * bar, 50] for bar in range(4)])
+    tab.wait_for_function("heard.some(([, level]) => level > 0.001)")
+    page.studio.send("edit", remove=[[1, 4 * beat, 50] for beat in range(16)])
     tab.wait_for_function("studio.store.state.piece.notes.length === 0")
-    tab.wait_for_function("heard.length > 20 && heard.slice(-12).every(([, level]) => level < 0.01)")
-    last = [bar for bar, level in tab.evaluate("heard") if level > 0.01][-1]
+    tab.wait_for_function("heard.length > 20 && heard.slice(-12).every(([, level]) => level < 0.001)")
+    last = [bar for bar, level in tab.evaluate("heard") if level > 0.001][-1]
     assert (last + 0.15) % 1 < 0.3
 
 
