@@ -32,7 +32,7 @@ from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
-from musegan.networks import Latents, sample_latents
+from musegan.networks import Latents
 from musegan.networks.controls import Controls
 
 MAX_BARS = 512
@@ -112,7 +112,7 @@ class Composer(TrainedModel):
         if any(own.knobs for own in wishes):
             raise ConfigError("pieces that are composed in one pass have no knobs; compose them one by one")
         latents = [
-            self._latents(np.random.default_rng(own.seed), n_bars).scaled(own.temperature) for own in wishes
+            self.draw_latents(np.random.default_rng(own.seed), 1, n_bars).scaled(own.temperature) for own in wishes
         ]
         once = partial(compose, self, given, mask, latents=_stacked(latents))
         return self._as_asked(once, mask, _stacked(controls), wishes)
@@ -129,7 +129,7 @@ class Composer(TrainedModel):
         self.spec.require_same(piece.spec, "the model", "the piece")
         material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
         key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
-        shift = self._shift(key)
+        shift = self.semitones(key)
         context = transpose(material, shift, self.spec)[None]
         manner = None if like is None else manner_of(self, like, piece.n_bars, shift)
         controls = controls_for(self, context, mask, must_play, key, wishes, manner)
@@ -174,17 +174,9 @@ class Composer(TrainedModel):
             seed=wishes.seed,
         )
 
-    def _shift(self, key: Key | None) -> int:
-        """Semitones that bring music in a key to where the networks know it."""
-        return key.to_canonical if key is not None and self.config.model.transpose == "key" else 0
-
     def _nothing(self, n_bars: int, n_pieces: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         shape = (n_pieces, *self.spec.shape(n_bars))
         return np.zeros(shape, np.uint8), np.zeros(shape[:3], bool)
-
-    def _latents(self, rng: np.random.Generator, n_bars: int) -> Latents:
-        sizes = self.config.model
-        return sample_latents(rng, sizes.latent, 1, self.spec.n_tracks, n_bars, sizes.latent_dim)
 
     def _compose_cells(
         self,
@@ -233,12 +225,12 @@ class Composer(TrainedModel):
         """`roll` or, where it is heard in another key than `key`, the first of some drafts that is heard in it."""
         if key is None:
             return roll
-        home = Key((key.tonic + self._shift(key)) % 12, key.is_minor)
+        home = Key((key.tonic + self.semitones(key)) % 12, key.is_minor)
         given, mask = self._nothing(roll.shape[1])
         draft = roll
         for number in range(_KEY_DRAFTS + 1):
             if number:
-                latents = self._latents(np.random.default_rng([wishes.seed, 6, number]), roll.shape[1])
+                latents = self.draw_latents(np.random.default_rng([wishes.seed, 6, number]), 1, roll.shape[1])
                 draft = self._compose_cells(given, mask, controls, wishes, latents)
             shares = sounding_shares(draft, self.spec)
             if not shares.any() or estimate_key(shares) == home:
@@ -252,7 +244,7 @@ class Composer(TrainedModel):
         if key is None:
             key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
         else:
-            roll = transpose(roll, -self._shift(key), self.spec)
+            roll = transpose(roll, -self.semitones(key), self.spec)
         if wishes.snap:
             roll = snap_to_scale(roll, key.pitch_classes, self.spec)
         return key, roll
@@ -268,7 +260,7 @@ class Composer(TrainedModel):
         controls = restrict(self, controls, tracks, wishes)
         if key is None and self.config.model.transpose == "key":
             key = draw_key(wishes.seed, estimate_key(controls.key[0]).is_minor)
-        return with_progression(self, controls, wishes, self._shift(key)), key
+        return with_progression(self, controls, wishes, self.semitones(key)), key
 
     def _sections(
         self, form: str, n_bars: int, controls: Controls, wishes: Wishes, change: float
@@ -284,7 +276,7 @@ class Composer(TrainedModel):
         for index, letter in enumerate(form):
             begin, end = index * size, (index + 1) * size
             first = firsts.setdefault(letter, begin)
-            own = self._latents(rng, size)
+            own = self.draw_latents(rng, 1, size)
             latents = own if latents is None else latents.join(own)
             if first < begin:
                 same = ~changed_cells(rng, self.spec.n_tracks, size, change)
@@ -314,7 +306,7 @@ class Composer(TrainedModel):
         for number in range(_LOOP_DRAFTS):
             if not new or seam_likeness(best) >= wanted:
                 break
-            latents = self._latents(np.random.default_rng([wishes.seed, 4, number]), len(order))
+            latents = self.draw_latents(np.random.default_rng([wishes.seed, 4, number]), 1, len(order))
             draft = roll.copy()
             closing = self._compose_cells(roll[None, :, order], mask, controls, wishes, latents)
             draft[:, n_bars - new :] = closing[:, phrase - new : phrase]

@@ -21,7 +21,6 @@ from musegan.errors import ConfigError, ModelError
 from musegan.metrics import average, bar_similarity
 from musegan.music.note_table import find_notes, keep_notes
 from musegan.music.spec import RollSpec
-from musegan.networks import sample_latents
 
 STEPS = (-2, -1, 0, 1, 2)
 N_KNOBS = 5
@@ -127,12 +126,12 @@ def _measured(
 ) -> dict[str, NDArray[np.float64]]:
     """Measures of the pieces of a seed whose shared latents are moved."""
     rng = np.random.default_rng(seed)
-    n_bars, sizes, spec = model.config.model.phrase_bars, model.config.model, model.spec
+    n_bars, spec = model.config.model.phrase_bars, model.spec
     parts = []
     for first in range(0, n_pieces, _BATCH):
         size = min(_BATCH, n_pieces - first)
         controls = draw_controls(model, rng, size, n_bars)
-        latents = sample_latents(rng, sizes.latent, size, spec.n_tracks, n_bars, sizes.latent_dim)
+        latents = model.draw_latents(rng, size, n_bars)
         nothing = np.zeros((size, *spec.shape(n_bars)), np.uint8)
         parts.append(
             compose(

@@ -12,7 +12,6 @@ from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.composing.wishes import Wishes, usual_density
 from musegan.music.pianoroll import ONSET
-from musegan.networks import sample_latents
 from musegan.networks.controls import PLAY, Controls
 
 Rolls = NDArray[np.uint8]
@@ -41,9 +40,7 @@ def sounding(
                 break
             if attempt == 0:
                 asked = replace(asked, density=_denser(model, asked.density, silent))
-            rng, sizes = np.random.default_rng([own.seed, 5, attempt]), model.config.model
-            _, n_tracks, n_bars = silent.shape
-            latents = sample_latents(rng, sizes.latent, 1, n_tracks, n_bars, sizes.latent_dim)
+            latents = model.draw_latents(np.random.default_rng([own.seed, 5, attempt]), 1, silent.shape[2])
             roll = compose(model, roll, ~silent, controls=asked, latents=latents)
         rolls[index] = roll[0]
     return rolls

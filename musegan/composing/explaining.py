@@ -17,7 +17,6 @@ from musegan.music.harmony import estimate_key
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import sounding_shares, transpose
 from musegan.music.piece import Piece
-from musegan.networks import sample_latents
 from musegan.networks.controls import PLAY, Conditions, Controls, measure_controls
 
 Replacement = Literal["new", "silence"]
@@ -75,8 +74,7 @@ def explain(
     if not piece.roll.any():
         raise ConfigError("the piece has no notes, so there is nothing to explain")
     key = estimate_key(sounding_shares(piece.roll, model.spec))
-    shift = key.to_canonical if model.config.model.transpose == "key" else 0
-    roll = transpose(piece.roll, shift, model.spec)
+    roll = transpose(piece.roll, model.semitones(key), model.spec)
     shares = sounding_shares(roll, model.spec)
     phrase, n_bars = model.config.model.phrase_bars, piece.n_bars
     total, count = np.zeros(roll.shape[:2]), np.zeros(roll.shape[:2])
@@ -122,9 +120,8 @@ def _changes(
     if replacement == "silence":
         return score(model, rest, conditions) - before
     after = np.zeros(n_cells)
-    sizes = model.config.model
     for _ in range(n_draws):
-        latents = sample_latents(rng, sizes.latent, n_cells, n_tracks, n_bars, sizes.latent_dim)
+        latents = model.draw_latents(rng, n_cells, n_bars)
         drawn = keep_notes(compose_window(model, latents, rest, conditions), model.spec)
         after += score(model, drawn, conditions) / n_draws
     return after - before

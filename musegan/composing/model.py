@@ -286,7 +286,7 @@ class Model(Composer):
         if share in (0, 1):
             return self.generate(n_bars, wishes=nearer)
         controls, key = self._asked(n_bars, None, nearer, "full", self.config.model.phrase_bars)
-        ends = [self._latents(np.random.default_rng(seed), n_bars) for seed in (a, b)]
+        ends = [self.draw_latents(np.random.default_rng(seed), 1, n_bars) for seed in (a, b)]
         given, mask = self._nothing(n_bars)
         roll = self._compose_cells(given, mask, controls, nearer, ends[0].towards(ends[1], share))
         return self._new_piece(clean(roll, self.spec), controls, key, nearer)

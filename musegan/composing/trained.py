@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from musegan.config import Config
+from musegan.music.harmony import Key
 from musegan.music.spec import RollSpec
-from musegan.networks import Codec, Discriminator, Generator
+from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
 from musegan.networks.controls import Controls
 
 FEWEST_SECTIONS = 0.01  # share of the prior that a style has that can be asked for
@@ -45,6 +46,15 @@ class TrainedModel:
     @property
     def device(self) -> torch.device:
         return self.generator.basis.device
+
+    def semitones(self, key: Key | None) -> int:
+        """What brings music in a key to where the networks know it; 0 without a key."""
+        return key.to_canonical if key is not None and self.config.model.transpose == "key" else 0
+
+    def draw_latents(self, rng: np.random.Generator, n_pieces: int, n_bars: int) -> Latents:
+        """Latents of pieces, as the networks were trained on."""
+        sizes = self.config.model
+        return sample_latents(rng, sizes.latent, n_pieces, self.spec.n_tracks, n_bars, sizes.latent_dim)
 
 
 def count_styles(names: Sequence[str], styles: NDArray[np.int64]) -> dict[str, int]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.trained import TrainedModel
-from musegan.networks import Latents, sample_latents
+from musegan.networks import Latents
 from musegan.networks.controls import Conditions, Controls
 
 
@@ -90,15 +90,14 @@ def compose(
         Given cells bit for bit. The same seed gives the same pieces.
     """
     rng = np.random.default_rng(seed)
-    batch_size, n_tracks, n_bars = mask.shape
+    batch_size, _, n_bars = mask.shape
     if controls is None:
         controls = draw_controls(model, rng, batch_size, n_bars)
-    sizes = model.config.model
     if latents is None:
-        latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
+        latents = model.draw_latents(rng, batch_size, n_bars)
     rolls, best = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=best_of > 1)
     for _ in range(best_of - 1):
-        latents = sample_latents(rng, sizes.latent, batch_size, n_tracks, n_bars, sizes.latent_dim)
+        latents = model.draw_latents(rng, batch_size, n_bars)
         draft, scores = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=True)
         rolls[scores > best] = draft[scores > best]
         best = np.maximum(scores, best)
