@@ -71,18 +71,13 @@ class Composer(TrainedModel):
         phrase = self.config.model.phrase_bars
         asked = [self._asked(n_bars, tracks, own, "full", phrase) for own in wishes]
         given, mask = self._nothing(n_bars, len(wishes))
-        controls = [own for own, _ in asked]
-        rolls = self._compose_many(given, mask, controls, wishes)
-        rolls = np.stack(
-            [
-                self._in_key(roll, own, key, wish)
-                for roll, (own, key), wish in zip(rolls, asked, wishes, strict=True)
-            ]
-        )
-        return [
-            self._new_piece(clean(roll, self.spec), own, key, wish, numbered_sections(n_bars, phrase))
-            for roll, own, (_, key), wish in zip(rolls, controls, asked, wishes, strict=True)
-        ]
+        rolls = self._compose_many(given, mask, [own for own, _ in asked], wishes)
+        pieces = []
+        for roll, (own, key), wish in zip(rolls, asked, wishes, strict=True):
+            roll = self._in_key(roll, own, key, wish)
+            sections = numbered_sections(n_bars, phrase)
+            pieces.append(self._new_piece(clean(roll, self.spec), own, key, wish, sections))
+        return pieces
 
     def fill_many(
         self,

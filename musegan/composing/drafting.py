@@ -78,10 +78,11 @@ def as_dense(
     """
     wished = (factors > 0) & (factors != 1)
     before = -np.log2(np.where(wished, factors, 1))  # octaves that take the wish back
-    last = _notes(draft(_moved(controls, before)), mask)
+    rolls = draft(_moved(controls, before))
+    last = _notes(rolls, mask)
     goal = last - before
     moved = best = np.zeros_like(before)
-    least, rolls = np.full(len(before), np.inf), np.empty(0, np.uint8)
+    least = np.full(len(before), np.inf)
     for _ in range(_ROUNDS):
         drafts = draft(_moved(controls, moved))
         found = _notes(drafts, mask)
@@ -89,7 +90,7 @@ def as_dense(
         error = np.abs(missing).sum(1)
         nearer = error < least
         best = np.where(nearer[:, None], moved, best)
-        rolls = np.where(nearer[:, None, None, None, None], drafts, rolls) if rolls.size else drafts
+        rolls = np.where(nearer[:, None, None, None, None], drafts, rolls)
         least = np.minimum(error, least)
         if np.abs(missing).max() < _NEAR:
             break

@@ -37,8 +37,8 @@ class Jam:
     send: Callable[[Sequence[int]], None]  # gets the bytes of each message, in a thread of its own
     tempo_qpm: float | None = 120.0  # None: follow the clock messages that are heard
     humanize: float = 1.0  # feel of the composed tracks, 0 to 1
+    # Told each bar composed: its number, its roll, and the roll of what was heard before it.
     on_bar: Callable[[int, NDArray[np.uint8], NDArray[np.uint8]], None] | None = None
-    # told each bar composed: number, roll, what was heard before it
     late_bars: list[int] = field(default_factory=list, init=False)  # bars (from 0) that came after their line
     composing: list[float] = field(default_factory=list, init=False)  # seconds taken, bar by bar
 

@@ -131,8 +131,8 @@ def notes_at_once(part: Part, ticks_per_beat: int) -> float:
 def skyline(part: Part, ticks_per_beat: int) -> Part:
     """The highest line of a part, note by note: of notes that begin at once the highest, unless a higher one still
     sounds; each ends at the latest where the next begins."""
-    order = np.lexsort((-part.pitch.astype(np.int64), _places(part.start, ticks_per_beat)))
     places = _places(part.start, ticks_per_beat)
+    order = np.lexsort((-part.pitch.astype(np.int64), places))
     kept: list[int] = []
     near = ticks_per_beat / _PLACES
     for index in order.tolist():

@@ -167,7 +167,7 @@ def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
 
 
 def piece_of(grid: GridNotes, spec: RollSpec) -> Piece:
-    """The notes on the grid as a piece; the key is an estimate."""
+    """The notes on the grid as a piece; without a key signature its key is an estimate."""
     roll = notes_to_roll(grid.notes, spec, grid.n_bars)
     shares = sounding_shares(roll, spec)
     key = grid.score.key or (estimate_key(shares) if shares.any() else None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from musegan.files import replacing
 from musegan.music.chords import estimate_chords
+from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
 
 MANIFEST = "manifest.csv"
@@ -34,7 +35,7 @@ def describe(piece: Piece, seed: int) -> Row:
     for beat, symbol in estimate_chords(piece.roll, spec, piece.key):
         beats[beat] = symbol
     bars = [" ".join(beats[i : i + spec.beats_per_bar]) for i in range(0, len(beats), spec.beats_per_bar)]
-    onsets = (piece.roll == 2).sum((1, 2, 3)) / piece.n_bars
+    onsets = (piece.roll == ONSET).sum((1, 2, 3)) / piece.n_bars
     return {
         "seed": str(seed),
         "key": str(piece.key or ""),
