@@ -140,7 +140,7 @@ class Desk:
             self._view = None
 
     def _push(self, state: State, message: dict[str, Any]) -> None:
-        self.project.push(state, message.get("gesture"), save=False)
+        self.project.push(state, message.get("gesture"))
         self._changed()
 
     def _do_compose(self, message: dict[str, Any]) -> None:
@@ -230,11 +230,11 @@ class Desk:
         return self.variations[index] if index >= 0 else self.project.state
 
     def _do_undo(self, message: dict[str, Any]) -> None:
-        self.project.undo(save=False)
+        self.project.undo()
         self._changed()
 
     def _do_redo(self, message: dict[str, Any]) -> None:
-        self.project.redo(save=False)
+        self.project.redo()
         self._changed()
 
     def _do_mixer(self, message: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def data_folder() -> Path:
 
 @dataclass
 class Project:
-    """The history of one piece of work. Every change is in the file before the next one is worked on."""
+    """The history of one piece of work. What is changed is in the file once it is saved."""
 
     path: Path
     model: Model
@@ -63,7 +63,7 @@ class Project:
         except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error, MuseganError) as error:
             raise MuseganError(f"{path} is damaged ({error}); move it away to start afresh") from error
 
-    def push(self, state: State, gesture: str | None = None, *, save: bool = True) -> None:
+    def push(self, state: State, gesture: str | None = None) -> None:
         """Show a new state. States of one gesture replace each other; what was undone is forgotten."""
         del self.packed[self.position + 1 :]
         if gesture is not None and gesture == self.gesture and self.position:
@@ -72,28 +72,24 @@ class Project:
         while sum(map(len, self.packed)) > MOST_BYTES and len(self.packed) > 2:
             del self.packed[1]
         self.position, self.gesture, self.state = len(self.packed) - 1, gesture, state
-        if save:
-            self.save()
 
-    def undo(self, *, save: bool = True) -> None:
+    def undo(self) -> None:
         """Show the state before."""
-        self._show(self.position - 1, save)
+        self._show(self.position - 1)
 
-    def redo(self, *, save: bool = True) -> None:
+    def redo(self) -> None:
         """Show the state after."""
-        self._show(self.position + 1, save)
+        self._show(self.position + 1)
 
     def next_label(self) -> str | None:
         """What redo would do again."""
         following = self.packed[self.position + 1 : self.position + 2]
         return _unpack(following[0])["label"] if following else None
 
-    def _show(self, position: int, save: bool) -> None:
+    def _show(self, position: int) -> None:
         if 0 <= position < len(self.packed):
             self.position, self.gesture = position, None
             self.state = State.from_dict(_unpack(self.packed[position]), self.model)
-            if save:
-                self.save()
 
     def save(self) -> None:
         """Write the file, whole or not at all. Raises `MuseganError`."""

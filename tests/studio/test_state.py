@@ -181,12 +181,14 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project = Project.load(tmp_path, model)
     for pitch in (40, 41, 42):
         project.push(verbs.edit(model, project.state, [], [(1, 0, 4, pitch)]))
+    project.save()
     assert Project.load(tmp_path, model).state.to_dict() == project.state.to_dict()
     for _ in range(5):
         project.undo()
     assert not project.state.piece.roll.any()
     project.redo()
     assert len(roll_to_notes(project.state.piece.roll, model.spec)) == 1
+    project.save()
     project = Project.load(tmp_path, model)
     assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
     project.push(verbs.edit(model, project.state, [], [(2, 0, 4, 50)]))
