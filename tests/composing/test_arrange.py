@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musegan.composing.model import load_model
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
 from musegan.music.harmony import Key
@@ -17,28 +16,8 @@ DRUMS, KEYS, BASS = 0, 1, 2
 
 
 @pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
-
-
-@pytest.fixture(scope="module")
 def song(dataset):
     return Piece(roll=clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec), spec=dataset.spec, key=Key(0))
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The controls that the networks are asked for."""
-    from musegan.composing import composer as module
-
-    found, original = [], module.compose
-
-    def spy(model, given, mask, *, controls, **options):
-        found.append(controls)
-        return original(model, given, mask, controls=controls, **options)
-
-    monkeypatch.setattr(module, "compose", spy)
-    return found
 
 
 def test_the_melody_stays_and_all_else_is_new(model, song):

@@ -5,16 +5,10 @@ import pytest
 
 from musegan.composing import drafting
 from musegan.composing.drafting import as_dense, factors_of, sounding
-from musegan.composing.model import load_model
 from musegan.composing.wishes import Wishes
 from musegan.networks.controls import PLAY, REST, Controls
 
 DRUMS, KEYS, BASS = range(3)
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 @pytest.fixture

@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from musegan.composing import explaining
-from musegan.composing.model import load_model
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.piece import Piece
 
 DRUMS, KEYS, BASS = 0, 1, 2
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 def piece_of(model, n_bars, *cells):

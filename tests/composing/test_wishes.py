@@ -27,21 +27,6 @@ BITS = {name: 1 << number for number, name in enumerate(PITCH_CLASS_NAMES)}
 C, F, G, AM = (sum(BITS[name] for name in chord.split()) for chord in ("C E G", "F A C", "G B D", "A C E"))
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The controls that the networks are asked for, call by call."""
-    from musegan.composing import composer as module
-
-    found, original = [], module.compose
-
-    def spy(model, given, mask, *, controls, **options):
-        found.append(controls)
-        return original(model, given, mask, controls=controls, **options)
-
-    monkeypatch.setattr(module, "compose", spy)
-    return found
-
-
 def chords(model, n_bars, *bars):
     """A piece of one chord a bar in the keys, given by MIDI pitches: ``(1, track, bar, step, pitch)``."""
     roll = np.zeros((1, *model.spec.shape(n_bars)), np.uint8)

@@ -9,18 +9,12 @@ import mido
 import numpy as np
 import pytest
 
-from musegan.composing.model import load_model
 from musegan.errors import ConfigError
 from musegan.studio import jamming, verbs
 from musegan.studio.desk import Desk
 from musegan.studio.jamming import PageBand, PlayedBar, played
 from musegan.studio.serve import studio_font
 from musegan.studio.state import State
-
-
-@pytest.fixture(scope="module")
-def model(model_path):
-    return load_model(model_path, "cpu")
 
 
 def roll(model, n_bars, *notes):
