@@ -17,7 +17,7 @@ from musegan.composing.drafting import as_dense, factors_of, sounding
 from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, line_likeness, seam_likeness
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls
+from musegan.composing.windows import compose, draw_controls, moved
 from musegan.composing.wishes import (
     Wishes,
     controls_for,
@@ -28,7 +28,7 @@ from musegan.composing.wishes import (
     restrict,
     with_progression,
 )
-from musegan.errors import ConfigError, MuseganError
+from musegan.errors import MuseganError
 from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
@@ -104,11 +104,11 @@ class Composer(TrainedModel):
         wishes: Sequence[Wishes],
     ) -> NDArray[np.uint8]:
         n_bars = mask.shape[2]
-        if any(own.knobs for own in wishes):
-            raise ConfigError("pieces that are composed in one pass have no knobs; compose them one by one")
         latents = [
-            self.draw_latents(np.random.default_rng(own.seed), 1, n_bars).scaled(own.temperature) for own in wishes
+            moved(self.draw_latents(np.random.default_rng(own.seed), 1, n_bars), nudge_of(self, own.knobs))
+            for own in wishes
         ]
+        latents = [each.scaled(own.temperature) for each, own in zip(latents, wishes, strict=True)]
         once = partial(compose, self, given, mask, latents=_stacked(latents))
         return self._as_asked(once, mask, _stacked(controls), wishes)
 

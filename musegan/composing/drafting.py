@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.composing.wishes import Wishes, usual_density
@@ -41,7 +42,8 @@ def sounding(
             if attempt == 0:
                 asked = replace(asked, density=_denser(model, asked.density, silent))
             latents = model.draw_latents(np.random.default_rng([own.seed, 5, attempt]), 1, silent.shape[2])
-            roll = compose(model, roll, ~silent, controls=asked, latents=latents)
+            nudge = nudge_of(model, own.knobs)
+            roll = compose(model, roll, ~silent, controls=asked, latents=latents, nudge=nudge)
         rolls[index] = roll[0]
     return rolls
 

@@ -95,16 +95,17 @@ def compose(
         controls = draw_controls(model, rng, batch_size, n_bars)
     if latents is None:
         latents = model.draw_latents(rng, batch_size, n_bars)
-    rolls, best = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=best_of > 1)
+    rolls, best = _draft(model, moved(latents, nudge), given, mask, controls, temperature, scored=best_of > 1)
     for _ in range(best_of - 1):
         latents = model.draw_latents(rng, batch_size, n_bars)
-        draft, scores = _draft(model, _moved(latents, nudge), given, mask, controls, temperature, scored=True)
+        draft, scores = _draft(model, moved(latents, nudge), given, mask, controls, temperature, scored=True)
         rolls[scores > best] = draft[scores > best]
         best = np.maximum(scores, best)
     return rolls
 
 
-def _moved(latents: Latents, nudge: NDArray[np.float64] | None) -> Latents:
+def moved(latents: Latents, nudge: NDArray[np.float64] | None) -> Latents:
+    """Latents whose part that a song has throughout is moved by ``nudge : (latent,)``."""
     if nudge is None:
         return latents
     return replace(latents, song=latents.song + torch.from_numpy(nudge.astype(np.float32)))

@@ -28,7 +28,7 @@ from musegan.studio.worker import Worker, merged
 
 N_VARIATIONS = 8
 _NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
-_NEW_NOTES |= {"density", "out", "rests"}
+_NEW_NOTES |= {"density", "knobs", "out", "rests"}
 """Wishes that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map"}

@@ -31,7 +31,7 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
     values : list of (name, value)
         ``free=TRACK`` or ``free=TRACK:5-8,12`` or ``free=5-8`` for each region that is composed anew,
         ``keep=TRACK`` for tracks that stay while all others are composed, ``add=4`` for new bars at the end,
-        ``density=TRACK=2``, ``rest=TRACK:1-2``, and the single values of `Asked`.
+        ``density=TRACK=2``, ``rest=TRACK:1-2``, ``knob=NAME=1``, and the single values of `Asked`.
 
     Returns
     -------
@@ -78,6 +78,8 @@ def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> A
             changes[name] = value not in ("", "0", "false")
         elif name == "density":
             changes["density"] = {**changes.get("density", {}), **parse.densities(value, track_names)}
+        elif name == "knob":
+            changes["knobs"] = {**changes.get("knobs", {}), **parse.knobs([value])}
         elif name == "rest":
             changes["rests"] = {**changes.get("rests", {}), **parse.bars_of_tracks([value])}
         elif name not in ("free", "keep", "add", "token"):

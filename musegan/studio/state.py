@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
+from musegan.composing.parse import MAX_STEPS
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
 from musegan.music.harmony import Key
@@ -47,6 +48,7 @@ class Asked:
     progression: str = ""  # a chord a bar, like "C Am F G"; empty: free
     style: str = ""
     density: Mapping[str, float] = field(default_factory=dict)  # times the usual number of notes, by track
+    knobs: Mapping[str, float] = field(default_factory=dict)  # steps by knob of the model
     out: tuple[str, ...] = ()  # tracks that are not in the band
     rests: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # bars (0-based) of silence, by track
     humanize: float = 1.0
@@ -71,6 +73,7 @@ class Asked:
             key=Key.parse(self.key) if self.key else None,
             snap=self.snap,
             density={name: factor for name, factor in self.density.items() if factor != 1 and name in track_names},
+            knobs={name: step for name, step in self.knobs.items() if step},
             rests={name: bars for name, bars in rests.items() if bars},
             style=self.style or None,
             tempo_qpm=self.tempo,
@@ -81,6 +84,8 @@ class Asked:
 def _checked(name: str, value: Any, default: Any) -> Any:
     if name == "density" and _is_table(value) and all(_is_number(v) and 0 <= v <= 8 for v in value.values()):
         return {str(key): float(factor) for key, factor in value.items()}
+    if name == "knobs" and _is_table(value) and all(_is_number(v) and abs(v) <= MAX_STEPS for v in value.values()):
+        return {str(key): float(step) for key, step in value.items()}
     if name == "rests" and _is_table(value) and all(_is_bars(bars) for bars in value.values()):
         return {str(key): tuple(bars) for key, bars in value.items()}
     if name == "out" and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
@@ -180,11 +185,17 @@ class State:
         return cls(
             piece=piece,
             **grids,
-            asked=Asked().changed(values["asked"]),
+            asked=_with_knobs_of(model, Asked().changed(values["asked"])),
             source=Source.from_dict(values["source"]) if values["source"] else None,
             mixer=values.get("mixer", {}),
             label=values["label"],
         )
+
+
+def _with_knobs_of(model: Model, asked: Asked) -> Asked:
+    """Without knobs that the model has not: the project may have been another model's."""
+    known = model.facts.get("knobs", {})
+    return replace(asked, knobs={name: step for name, step in asked.knobs.items() if name in known})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,10 @@ def hello(model: Model) -> dict[str, Any]:
         "n_pitches": spec.n_pitches,
         "drum_names": DRUM_NAMES,
         "styles": list(model.offered_styles),
+        "knobs": [
+            {"name": name, "moves": knob["moves"], "effect": knob["effect"]}
+            for name, knob in model.facts.get("knobs", {}).items()
+        ],
     }
 
 

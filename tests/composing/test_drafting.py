@@ -24,8 +24,8 @@ def asked(model, monkeypatch):
     """Networks that leave the keys silent at first, and the bass always; what they are asked for, in turn."""
     calls = []
 
-    def compose(model, given, mask, *, controls, latents):
-        calls.append((mask, controls.density, latents.track))
+    def compose(model, given, mask, *, controls, latents, nudge):
+        calls.append((mask, controls.density, latents.track, nudge))
         out = given.copy()
         if len(calls) > 1:
             out[0, KEYS][~mask[0, KEYS], 0, 5] = 2
@@ -54,6 +54,14 @@ def test_silent_cells_are_asked_again_a_few_times(model, controls, asked):
     assert first[1][0, BASS, 2] == 0
     assert 2 < len(asked) < 10
     assert (asked[0][2] != asked[1][2]).any()
+
+
+def test_cells_are_asked_again_with_the_knobs(model, controls, asked, monkeypatch):
+    direction = np.arange(model.config.model.latent_dim) / 10
+    monkeypatch.setitem(model.facts, "knobs", {"busier": {"direction": direction.tolist()}})
+    wishes = [Wishes(seed=4, knobs={"busier": -2})]
+    sounding(model, heard(model), np.zeros((1, 3, 3), bool), controls, wishes)
+    assert all(np.allclose(nudge, -2 * direction) for *_, nudge in asked)
 
 
 def test_what_is_given_may_be_silent(model, controls, asked):

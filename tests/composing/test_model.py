@@ -229,6 +229,21 @@ def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
         model.generate_many(wishes, 0)
 
 
+def test_each_of_many_pieces_has_its_own_knobs(model, song, monkeypatch):
+    direction = [3.0] * model.config.model.latent_dim
+    monkeypatch.setitem(model.facts, "knobs", {"busier": {"direction": direction}})
+    wishes = [Wishes(seed=1, temperature=0.7, knobs={"busier": step}) for step in (0, 2, -1)]
+    mask = np.zeros(song.roll.shape[:2], bool)
+    mask[0] = True
+    new = [piece.roll for piece in model.generate_many(wishes, 5)]
+    filled = [piece.roll for piece in model.fill_many([song] * 3, [mask] * 3, wishes)]
+    for own, a, b in zip(wishes, new, filled, strict=True):
+        assert np.mean(a != model.generate(5, wishes=own).roll) < 0.001  # sums are rounded otherwise in a batch
+        assert np.mean(b != model.fill(song, mask, wishes=own).roll) < 0.001
+    assert np.mean(new[0] != new[1]) > 0.01
+    assert np.mean(filled[1] != filled[2]) > 0.01
+
+
 def test_many_pieces_keep_each_what_is_given_of_it(model, song):
     masks = [np.random.default_rng(seed).random((3, 6)) < 0.5 for seed in range(4)]
     pieces = model.fill_many([song] * 4, masks, [Wishes(seed=seed) for seed in range(4)])

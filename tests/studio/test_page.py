@@ -119,6 +119,29 @@ def test_compose_keep_two_tracks_turn_density_and_only_free_cells_change(page):
     assert [before.get((1, bar)) for bar in range(4)] != [after.get((1, bar)) for bar in range(4)]
 
 
+def test_a_knob_of_the_model_is_turned_and_brought_back(page):
+    tab = page.tab
+    plain = page.does(lambda: tab.click("#compose"))
+    slider = tab.locator("#sliders input[name=higher]")
+    assert slider.locator("xpath=..").get_attribute("title").startswith("mean pitch: 40.0 at -2, 50.0 at 0")
+    box = slider.bounding_box()
+    y, middle = box["y"] + box["height"] / 2, box["x"] + box["width"] / 2
+    page.drag((middle, y), (box["x"] + box["width"] - 2, y))
+    tab.wait_for_function("studio.store.state.asked.knobs.higher === 2")
+    assert page.state()["asked"]["knobs"] == {"busier": 0, "higher": 2}
+    assert page.state()["piece"]["notes"] != plain["piece"]["notes"]
+    assert tab.inner_text("#sliders label:nth-child(2) output") == "+2"
+    page.does(lambda: tab.locator("#sliders input[name=busier]").press("ArrowLeft"))
+    assert page.state()["asked"]["knobs"] == {"busier": -0.05, "higher": 2}
+    page.does(lambda: tab.click("#undo"))
+    page.does(lambda: tab.click("#undo"))  # the drag was one step
+    assert page.state()["piece"]["notes"] == plain["piece"]["notes"]
+    page.does(lambda: tab.click("#redo"))
+    page.does(lambda: slider.dblclick(position={"x": box["width"] - 2, "y": 8}))
+    tab.wait_for_function("studio.store.state.asked.knobs.higher === 0")
+    assert page.state()["piece"]["notes"] == plain["piece"]["notes"]
+
+
 def test_chords_are_asked_for(page):
     box = page.tab.locator("[name=progression]")
     page.does(lambda: (box.fill("C Am F G"), box.press("Enter")))

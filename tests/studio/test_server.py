@@ -221,6 +221,28 @@ def test_other_programs_compose_without_a_project(fresh, song, model_path, tmp_p
     assert fresh.get("state")["revision"] == before
 
 
+def test_a_knob_that_is_turned_is_the_command_with_that_knob(fresh, song, model_with_knobs, tmp_path):
+    """Composed from nothing, beside what is kept, and without a project."""
+    assert [knob["name"] for knob in fresh.get("hello")["knobs"]] == ["busier", "higher"]
+    options = ["--knob", "busier=-1.5", "--knob", "higher=1", "--seed", 5, "--model", model_with_knobs]
+    cli("generate", "--bars", 3, *options, "-o", tmp_path / "a.mid")
+    expected = (tmp_path / "a.mid").read_bytes()
+    plain = fresh.send("compose", changes={"seed": 5, "n_bars": 3})
+    turned = fresh.send("wishes", changes={"knobs": {"busier": -1.5, "higher": 1}})
+    assert turned["piece"]["notes"] != plain["piece"]["notes"]
+    assert fresh.ask("/api/export/a.mid") == expected
+    assert fresh.ask("/api/compose?n_bars=3&seed=5&knob=busier=-1.5&knob=higher=1", b"") == expected
+    fresh.open(song)
+    fresh.send("cells", kind="free", cells=[[track, bar] for track in (0, 2) for bar in range(6)])
+    fresh.send("compose")
+    cli("accompany", song, "--keep", "keys", *options, "-o", tmp_path / "b.mid")
+    assert fresh.ask("/api/export/b.mid") == (tmp_path / "b.mid").read_bytes()
+    assert refused(fresh, "/api/compose?knob=louder=1", b"") == (
+        400,
+        "the model has no knob 'louder'; it has busier, higher",
+    )
+
+
 def test_stems_sound_and_only_what_changes_is_new(fresh):
     silent = fresh.get("stems")
     assert (silent["stems"], silent["bar_seconds"]) == ([], [0, 2, 4, 6, 8])

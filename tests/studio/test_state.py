@@ -43,6 +43,7 @@ def test_wishes_are_checked_and_told():
         ({"density": {"bass": float("nan")}}, "density"),
         ({"rests": {"bass": [-1]}}, "rests"),
         ({"snap": "yes"}, "snap"),
+        ({"knobs": {"busier": 4.5}}, "knobs"),
     ]:
         with pytest.raises(ConfigError, match=message):
             Asked().changed(values)
@@ -56,6 +57,14 @@ def test_a_state_is_the_same_after_json(model, state):
     assert np.array_equal(again.piece.roll, state.piece.roll)
     assert again.to_dict() == state.to_dict()
     assert (again.piece.tempo_qpm, again.piece.key, again.piece.seed) == (120.0, state.piece.key, 4)
+
+
+def test_knobs_of_another_model_are_left_behind(model, state, monkeypatch):
+    monkeypatch.setitem(model.facts, "knobs", {"busier": {}, "higher": {}})
+    turned = replace(state, asked=state.asked.changed({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}}))
+    assert State.from_dict(turned.to_dict(), model).asked.knobs == {"busier": -1.5, "higher": 0}
+    assert turned.asked.wishes(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
+    assert state.asked.wishes(("drums", "keys", "bass"), 5).knobs == {}
 
 
 def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state):

@@ -1,0 +1,61 @@
+// The knobs of the model: a slider each, from two steps down to two steps up; a double click brings it back to 0.
+
+import { send } from "./link.js";
+import { newGesture, on, store } from "./store.js";
+
+const list = document.getElementById("sliders");
+const STEPS = 2; // to either side
+let gesture = newGesture();
+
+const inputs = () => [...list.querySelectorAll("input")];
+
+function build() {
+  list.hidden = !store.hello.knobs.length;
+  list.replaceChildren(...store.hello.knobs.map(slider));
+}
+
+function slider({ name, moves, effect }) {
+  const label = document.createElement("label");
+  label.innerHTML = `<span></span><input type="range" min="${-STEPS}" max="${STEPS}" step="0.05"><output></output>`;
+  label.firstChild.textContent = name;
+  const [low, usual, high] = [effect[0], effect[(effect.length - 1) / 2], effect.at(-1)].map((v) => v.toPrecision(3));
+  label.title = `${moves}: ${low} at -2, ${usual} at 0, ${high} at +2. Double click: 0`;
+  const input = label.querySelector("input");
+  input.name = name;
+  input.setAttribute("aria-label", name);
+  put(input, 0);
+  input.addEventListener("input", () => turn(input, Number(input.value)));
+  input.addEventListener("change", () => {
+    gesture = newGesture();
+  });
+  input.addEventListener("dblclick", () => turn(input, 0));
+  input.addEventListener("keydown", (event) => {
+    if (event.key.startsWith("Arrow")) event.stopPropagation(); // the slider's, not those of the roll
+  });
+  return label;
+}
+
+function put(input, value) {
+  input.value = value;
+  const [from, to] = [Math.min(value, 0), Math.max(value, 0)].map((step) => 50 + (50 * step) / STEPS);
+  input.style.setProperty("--from", `${from}%`);
+  input.style.setProperty("--to", `${to}%`);
+  input.nextElementSibling.textContent = `${value > 0 ? "+" : ""}${Number(value.toFixed(2))}`;
+}
+
+function turn(input, value) {
+  put(input, value);
+  const knobs = Object.fromEntries(inputs().map((each) => [each.name, Number(each.value)]));
+  send("wishes", { changes: { knobs }, gesture });
+}
+
+function show() {
+  for (const input of inputs()) {
+    if (!input.matches(":active")) put(input, store.state.asked.knobs[input.name] ?? 0);
+  }
+}
+
+export function useSliders() {
+  on("hello", build);
+  on("state", show);
+}
