@@ -68,6 +68,18 @@ def explain(
     ConfigError
         The piece is silent or of another ensemble, or there is no such replacement.
     """
+    with composing_threads():
+        *_, found = explained(model, piece, replacement=replacement, n_draws=n_draws, seed=seed)
+    return found
+
+
+def explained(
+    model: TrainedModel, piece: Piece, *, replacement: Replacement = "new", n_draws: int = 4, seed: int = 0
+) -> Iterator[Explanation]:
+    """`explain` for who has to do other things between: after each pass of the networks what is known by then.
+
+    Cells that are not scored yet are nan. The last one is what `explain` returns.
+    """
     if replacement not in get_args(Replacement):
         raise ConfigError(f"cells are replaced by {' or '.join(get_args(Replacement))}, not {replacement!r}")
     model.spec.require_same(piece.spec, "the model", "the piece")
@@ -79,17 +91,20 @@ def explain(
     phrase, n_bars = model.config.model.phrase_bars, piece.n_bars
     total, count = np.zeros(roll.shape[:2]), np.zeros(roll.shape[:2])
     rng = np.random.default_rng(seed)
-    with composing_threads():
-        for bars in _windows(n_bars, phrase):
-            window = keep_notes(roll[None, :, bars], model.spec)[0]
-            cells = np.argwhere(window.any((2, 3)))
-            cells = cells[cells[:, 1] < n_bars]  # a short piece comes round in its window
-            if len(cells):
-                changes = _changes(model, window, cells, shares, replacement, n_draws, rng)
-                total[cells[:, 0], bars[cells[:, 1]]] += changes
-                count[cells[:, 0], bars[cells[:, 1]]] += 1
-    change = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return Explanation(piece=piece, change=change, replacement=replacement)
+    found = Explanation(piece=piece, change=np.full(total.shape, np.nan), replacement=replacement)
+    for bars in _windows(n_bars, phrase):
+        window = keep_notes(roll[None, :, bars], model.spec)[0]
+        cells = np.argwhere(window.any((2, 3)))
+        cells = cells[cells[:, 1] < n_bars]  # a short piece comes round in its window
+        if not len(cells):
+            continue
+        for known in _changes(model, window, cells, shares, replacement, n_draws, rng):
+            changes = known
+            yield found
+        total[cells[:, 0], bars[cells[:, 1]]] += changes
+        count[cells[:, 0], bars[cells[:, 1]]] += 1
+        found = replace(found, change=np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+    yield found
 
 
 def _windows(n_bars: int, phrase: int) -> Iterator[NDArray[np.int64]]:
@@ -109,22 +124,28 @@ def _changes(
     replacement: Replacement,
     n_draws: int,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Change of the score of a window for each of its `cells : (cell, 2)`: (cell,)."""
+) -> Iterator[NDArray[np.float64]]:
+    """Change of the score of a window for each of its `cells : (cell, 2)`: (cell,).
+
+    After each pass of the networks what there is of it; the last one counts.
+    """
     n_cells, (n_tracks, n_bars) = len(cells), window.shape[:2]
     is_cell = np.zeros((n_cells, n_tracks, n_bars), bool)
     is_cell[np.arange(n_cells), cells[:, 0], cells[:, 1]] = True
     rest = keep_notes(np.where(is_cell[..., None, None], 0, window).astype(np.uint8), model.spec)
     conditions = Conditions(mask=~is_cell, controls=_controls(model, rest, is_cell, shares))
     before = score(model, np.repeat(window[None], n_cells, axis=0), conditions)
+    yield -before
     if replacement == "silence":
-        return score(model, rest, conditions) - before
+        yield score(model, rest, conditions) - before
+        return
     after = np.zeros(n_cells)
     for _ in range(n_draws):
         latents = model.draw_latents(rng, n_cells, n_bars)
         drawn = keep_notes(compose_window(model, latents, rest, conditions), model.spec)
+        yield after - before
         after += score(model, drawn, conditions) / n_draws
-    return after - before
+        yield after - before
 
 
 def _controls(

@@ -50,6 +50,7 @@ class Server:
             routes=[
                 Route("/api/hello", self._get(lambda request: self.desk.hello())),
                 Route("/api/state", self._get(lambda request: self.desk.view())),
+                Route("/api/explain", self._get(lambda request: self.desk.critic.view())),
                 Route("/api/jam", self._get(lambda request: self.desk.stand.view())),
                 Route("/api/jam.mid", self._guarded(self._jam_file)),
                 Route("/api/ports", self._get(lambda request: ports())),
@@ -148,7 +149,7 @@ class Server:
 
         self.desk.listeners.add(listen)
         view = await run_in_threadpool(self.desk.view)
-        for event in (self.desk.hello(), view, self.desk.strip(), self.desk.stand.view()):
+        for event in (self.desk.hello(), view, self.desk.strip(), self.desk.stand.view(), self.desk.critic.view()):
             events.put_nowait(event)
         sending = asyncio.create_task(_send_all(socket, events))
         try:

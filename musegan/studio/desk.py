@@ -17,6 +17,7 @@ from musegan.midi.song import Song
 from musegan.music.piece import Piece
 from musegan.studio import verbs
 from musegan.studio.bandstand import Bandstand
+from musegan.studio.critic import Critic
 from musegan.studio.exchange import Shelf, export, opened
 from musegan.studio.jamming import PlayedBar, played
 from musegan.studio.player import Player
@@ -31,7 +32,7 @@ _NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key",
 _NEW_NOTES |= {"density", "knobs", "out", "rests"}
 """Wishes that compose at once when they change; tempo and humanise change how the same notes are played."""
 
-_NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map"}
+_NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -64,6 +65,7 @@ class Desk:
         self.stand = Bandstand(
             model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._tell
         )
+        self.critic = Critic(model, self._worker, self._tell)
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
         """Do what a message says, after those before it. The future has the new view, or the error."""
@@ -138,6 +140,7 @@ class Desk:
         with self._lock:
             self.revision += 1
             self._view = None
+        self.critic.forget_others(self.project.state.piece)
 
     def _push(self, state: State, message: dict[str, Any]) -> None:
         self.project.push(state, message.get("gesture"))
@@ -217,6 +220,11 @@ class Desk:
         a, b = (self._variation(_whole(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to"))
         self.variations = verbs.interpolate(self.model, a, b, N_VARIATIONS)
         self._tell(self.strip())
+
+    def _do_explain(self, message: dict[str, Any]) -> None:
+        """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
+        if not self.stand.is_playing:
+            self.critic.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
 
     def _do_take(self, message: dict[str, Any]) -> None:
         index = _whole(message, "index", 0, N_VARIATIONS - 1)

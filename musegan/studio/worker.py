@@ -43,9 +43,12 @@ class Worker:
         self._thread.start()
 
     def submit(self, message: dict[str, Any]) -> Future[Any]:
-        """Queue a message. A waiting one that it replaces is cancelled."""
+        """Queue a message. A waiting one that it replaces is cancelled, as is what comes after the end."""
         job = Job(message)
         with self._wake:
+            if self._is_closed:
+                job.future.cancel()
+                return job.future
             both = self._merge(self._jobs[-1].message, message) if self._jobs else None
             if both is not None:
                 self._jobs.pop().future.cancel()
@@ -56,8 +59,8 @@ class Worker:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether another message waits while one is worked on."""
-        return bool(self._jobs)
+        """Whether another message, or the end, waits while one is worked on."""
+        return bool(self._jobs) or self._is_closed
 
     def close(self) -> None:
         """Finish what waits and stop."""
@@ -89,4 +92,4 @@ def merged(waiting: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any] | N
     same_track = waiting.get("track") == newer.get("track")
     if waiting["type"] == newer["type"] == "mixer" and same_track:
         return {**waiting, **newer}
-    return newer if waiting["type"] == newer["type"] == "variations" else None
+    return newer if waiting["type"] == newer["type"] in ("variations", "explain") else None

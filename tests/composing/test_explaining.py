@@ -68,6 +68,17 @@ def test_a_cell_is_composed_anew_into_all_others(model, monkeypatch):
     assert np.isnan(conditions.controls.density[0]).nonzero()[0].tolist() == [DRUMS]
 
 
+def test_what_is_known_by_then_is_told_between_the_passes(model):
+    """Seven bars are three windows, each scored once and once more after each of two drafts."""
+    piece = piece_of(model, 7, (DRUMS, 0), (KEYS, 3), (BASS, 6))
+    found = list(explaining.explained(model, piece, n_draws=2, seed=3))
+    assert len(found) == 3 * (1 + 2 * 2) + 1
+    known = [int(np.isfinite(each.change).sum()) for each in found]
+    assert (known[:5], known[5:10], known[-1]) == ([0] * 5, [2] * 5, 3)
+    whole = model.explain(piece, n_draws=2, seed=3)
+    assert np.array_equal(found[-1].change, whole.change, equal_nan=True)
+
+
 def test_what_cannot_be_explained_is_refused(model):
     with pytest.raises(ConfigError, match="no notes"):
         model.explain(piece_of(model, 2))

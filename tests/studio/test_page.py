@@ -142,6 +142,38 @@ def test_a_knob_of_the_model_is_turned_and_brought_back(page):
     assert page.state()["piece"]["notes"] == plain["piece"]["notes"]
 
 
+REDNESS = """([track, bar]) => {
+    const lane = studio.geometry.lanes[track];
+    const at = [(bar + 0.985) * studio.geometry.pxPerBar, lane.rowTop + 1.5].map((x) => x * devicePixelRatio);
+    const [red, green] = document.getElementById("roll").getContext("2d").getImageData(...at, 1, 1).data;
+    return red - green;
+}"""
+
+
+def test_what_sounds_foreign_is_red_until_the_notes_change(page):
+    tab = page.tab
+    page.does(lambda: tab.click("#compose"))
+    assert not tab.locator("#legend").is_visible()
+    tab.keyboard.press("e")
+    tab.wait_for_function("studio.store.heat.is_done")
+    assert "foreign" in tab.inner_text("#legend")
+    heat = np.array(tab.evaluate("studio.store.heat.heat"))
+    change = np.array(tab.evaluate("studio.store.heat.change"), float)
+    least, most = (np.unravel_index(pick(change), change.shape) for pick in (np.nanargmax, np.nanargmin))
+    assert (heat[least], heat[most]) == (0.6, 0)
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    red, plain = (tab.evaluate(REDNESS, [int(place) for place in cell]) for cell in (least, most))
+    assert red > 60 > 10 > abs(plain)
+    tab.mouse.move(*page.point(least[0], least[1] + 0.5, 2.5, "notes"))
+    assert f"critic +{change[least]:.2f}" in tab.inner_text("#readout") or change[least] <= 0
+    page.does(lambda: tab.click("#another"))
+    assert tab.evaluate("studio.store.heat.change") is None
+    tab.wait_for_function("studio.store.heat.is_done")  # asked for again, as it is still shown
+    tab.click("#explain")
+    assert not tab.locator("#legend").is_visible()
+    assert tab.evaluate(REDNESS, [int(place) for place in least]) < 10
+
+
 def test_chords_are_asked_for(page):
     box = page.tab.locator("[name=progression]")
     page.does(lambda: (box.fill("C Am F G"), box.press("Enter")))

@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import socket
+import time
 import urllib.error
 import zipfile
 
@@ -241,6 +242,31 @@ def test_a_knob_that_is_turned_is_the_command_with_that_knob(fresh, song, model_
         400,
         "the model has no knob 'louder'; it has busier, higher",
     )
+
+
+def test_what_sounds_foreign_is_what_the_command_says(fresh, model_with_knobs, tmp_path):
+    fresh.send("compose", changes={"seed": 5, "n_bars": 3, "humanize": 0})
+    assert fresh.get("explain") == {"type": "explain", "is_done": False, "change": None, "heat": None}
+    fresh.send("explain")
+    while not (found := fresh.get("explain"))["is_done"]:
+        time.sleep(0.1)
+    (tmp_path / "a.mid").write_bytes(fresh.ask("/api/export/a.mid"))
+    result = CliRunner().invoke(
+        app, ["explain", str(tmp_path / "a.mid"), "--json", "--model", str(model_with_knobs)]
+    )
+    names = ("drums", "keys", "bass")
+    expected = {
+        (names.index(cell["track"]), cell["bar"] - 1): cell["change"]
+        for cell in json.loads(result.stdout)["cells"]
+    }
+    rows = found["change"]
+    assert {(t, b): rows[t][b] for t in range(3) for b in range(3) if rows[t][b] is not None} == expected
+    least = max(expected, key=lambda cell: expected[cell])
+    assert found["heat"][least[0]][least[1]] == 0.6
+    fresh.send("mixer", track="bass", volume=0.5)
+    assert fresh.get("explain") == found
+    fresh.send("another")
+    assert fresh.get("explain")["change"] is None
 
 
 def test_stems_sound_and_only_what_changes_is_new(fresh):

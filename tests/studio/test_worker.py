@@ -62,6 +62,15 @@ def test_an_error_is_that_of_its_message_alone(slow):
     assert worker.is_awaited is False
 
 
+def test_what_comes_after_the_end_is_not_done(slow):
+    worker, gate, done = slow
+    gate.set()
+    worker.close()
+    assert worker.is_awaited
+    assert worker.submit({"type": "late"}).cancelled()
+    assert done == [{"type": "first"}]
+
+
 def test_volumes_of_different_tracks_are_different_messages():
     a = {"type": "mixer", "track": "bass", "volume": 0.2}
     assert merged(a, {**a, "volume": 0.4}) == {**a, "volume": 0.4}

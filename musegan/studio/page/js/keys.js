@@ -1,5 +1,6 @@
 // The keyboard, and the sheet that lists its keys.
 
+import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
 import { another, compose } from "./panel.js";
@@ -14,6 +15,7 @@ const KEYS = [
   ["Enter", "compose what is free"],
   ["A", "another: the next seed"],
   ["V", "eight variations"],
+  ["E", "what sounds foreign to the model"],
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
@@ -43,6 +45,7 @@ const ACTIONS = {
   Enter: compose,
   a: another,
   v: () => send("variations"),
+  e: toggleHeat,
   l: toggleLoop,
   Home: toStart,
   Delete: deleteSelected,

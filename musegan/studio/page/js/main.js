@@ -3,6 +3,7 @@
 import "./knob.js";
 import { useFiles } from "./files.js";
 import { geometry } from "./geometry.js";
+import { useHeat } from "./heat.js";
 import { useJam } from "./jam.js";
 import { useKeys } from "./keys.js";
 import { connect, listen, send } from "./link.js";
@@ -27,6 +28,7 @@ useKeys();
 useTransport();
 useMidiMenu();
 useJam();
+useHeat();
 
 for (const kind of ["undo", "redo"]) document.getElementById(kind).addEventListener("click", () => send(kind));
 document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));

@@ -2,6 +2,7 @@
 
 import { barDrag, cellDrag, loopDrag } from "./cells.js";
 import { at, geometry, nameOf } from "./geometry.js";
+import { heatText } from "./heat.js";
 import { clearGhost, deleteSelected, isAtEdge, noteAt, noteDrag, select } from "./notes.js";
 import { relayout } from "./roll.js";
 import { keyOf, on, store } from "./store.js";
@@ -68,7 +69,7 @@ export function usePointer(seek) {
 
 function readoutOf(place) {
   const beat = Math.floor((place.step / store.hello.steps_per_beat) % store.hello.beats_per_bar) + 1;
-  return `${nameOf(place.pitch, place.lane.isDrum)} · ${place.bar + 1}.${beat}`;
+  return `${nameOf(place.pitch, place.lane.isDrum)} · ${place.bar + 1}.${beat}${heatText(place)}`;
 }
 
 function shapeAt(place) {

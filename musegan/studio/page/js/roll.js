@@ -65,11 +65,22 @@ function drawLane(g, lane, [first, end]) {
       g.fillRect(bar * geometry.pxPerBar, lane.rowTop, geometry.pxPerBar, bottom - lane.rowTop);
     }
   }
+  drawHeat(g, lane, [first, end], bottom);
   drawGridLines(g, lane, [first, end], bottom);
   g.globalAlpha = isOut ? 0.35 : 1;
   drawCells(g, lane, track, [first, end]);
   drawNotes(g, lane, track, [first, end]);
   g.globalAlpha = 1;
+}
+
+/** What sounds foreign, behind the notes: the redder, the more. */
+function drawHeat(g, lane, [first, end], bottom) {
+  const { change, heat } = store.heat;
+  if (!store.isExplaining || !change || change[0].length !== store.state.piece.n_bars) return;
+  for (let bar = first; bar < end; bar += 1) {
+    g.fillStyle = tint(css("--foreign"), heat[lane.track][bar]);
+    g.fillRect(bar * geometry.pxPerBar, lane.rowTop, geometry.pxPerBar, bottom - lane.rowTop);
+  }
 }
 
 function drawGridLines(g, lane, [first, end], bottom) {
@@ -233,4 +244,5 @@ scroller.addEventListener("scroll", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 on("state", relayout);
 on("view", relayout);
+on("heat", redraw);
 on("selection", redraw);

@@ -11,12 +11,14 @@ export const store = {
   pxPerBar: 0, // 0: all bars fit
   position: 0, // of the cursor, in bars
   jam: { is_playing: false }, // the band that plays along, and `at`, when that was told
+  heat: { change: null }, // what sounds foreign, by cell
+  isExplaining: false, // whether that is shown
   parts: [], // other parts of the user's file, which only sound
 };
 
 const listeners = new Map();
 
-/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer, jam. */
+/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer, jam, heat. */
 export function on(name, listener) {
   if (!listeners.has(name)) listeners.set(name, []);
   listeners.get(name).push(listener);
@@ -73,6 +75,9 @@ export function take(event) {
   } else if (event.type === "variations") {
     store.variations = event.items;
     changed("variations");
+  } else if (event.type === "explain") {
+    store.heat = event;
+    changed("heat");
   } else if (event.type === "jam") {
     store.jam = { ...event, at: performance.now() };
     changed("jam");
