@@ -27,6 +27,7 @@ import numpy as np
 import rtmidi
 
 SONG = Path(__file__).parents[1] / "data" / "sample" / "01-rock-in-c-major.mid"
+QUEUE = 1 << 18  # messages that may wait
 PERIOD = 64  # samples that JACK delivers together at 48 kHz: 1.3 ms
 
 
@@ -57,9 +58,9 @@ def jack_server():
         yield
 
 
-def port_of(device, ending: str, seconds: float = 60) -> int:
+def port_of(device, ending: str, jam: subprocess.Popen) -> int:
     """Number of the port of the jam whose name ends so, once it is there."""
-    for _ in range(int(seconds * 10)):
+    while jam.poll() is None:
         names = device.get_ports()
         for number, name in enumerate(names):
             if name.startswith("musegan") and name.endswith(ending):
@@ -92,11 +93,23 @@ def wanted_onsets(path: Path, kept: str) -> dict[tuple[int, int], list[float]]:
     return onsets
 
 
-def compare(wanted, heard, tempo: float) -> tuple[int, np.ndarray]:
+def heard_onsets(ears) -> tuple[dict[tuple[int, int], list[float]], float]:
+    """Seconds, by JACK's clock, of the notes that arrived, by channel and pitch, and of the start of the music."""
+    onsets, now, start = defaultdict(list), 0.0, 0.0
+    while event := ears.get_message():
+        message, delta = event
+        now += delta
+        if message[0] == 0xFA:
+            start = now
+        elif message[0] & 0xF0 == 0x90:
+            onsets[message[0] & 15, message[1]].append(now)
+    return onsets, start
+
+
+def compare(wanted, heard, start: float, tempo: float) -> tuple[int, np.ndarray]:
     """Bars that miss a note, and the distance of every onset from its time, in milliseconds, less the median."""
     bar = 4 * 60 / tempo
     distances, missing = [], set()
-    start = heard.pop("start")
     for place, times in wanted.items():
         arrived = np.array(heard.get(place, [])) - start
         for moment in times:
@@ -118,32 +131,21 @@ def run(options, folder: Path) -> None:
         command = [sys.executable, "-m", "musegan", "jam", "--keep", "piano", "--tempo", str(options.tempo)]
         command += ["--bars", str(options.bars), "--seed", "1", "--json", "-o", str(recording)]
         jam = stack.enter_context(running(command, stdout=subprocess.PIPE, text=True))
-        heard, now, marks = defaultdict(list), 0.0, []
-
-        def hear(event, _):
-            nonlocal now
-            message, delta = event
-            now += delta  # JACK's own time
-            if message[0] == 0xFA:
-                marks.append(now)
-            elif message[0] & 0xF0 == 0x90:
-                heard[message[0] & 15, message[1]].append(now)
-
-        ears = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="ears")
-        ears.ignore_types(timing=False)
-        ears.set_callback(hear)
-        ears.open_port(port_of(ears, ":out"))
+        # Messages wait in a queue, with their times, until all is over: nothing of Python runs when one arrives.
+        ears = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="ears", queue_size_limit=QUEUE)
+        ears.ignore_types(timing=False)  # or the times would not add up
+        ears.open_port(port_of(ears, ":out", jam))
         hands = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="hands")
-        hands.open_port(port_of(hands, ":in"))
+        hands.open_port(port_of(hands, ":in", jam))
         stop = threading.Event()
         player = threading.Thread(target=play_forever, args=(options.play, hands, stop))
         player.start()
         facts = json.loads(jam.communicate()[0])
         stop.set()
         player.join()
+        heard, start = heard_onsets(ears)
         ears.close_port()
-    heard["start"] = marks[0]
-    n_missing, distances = compare(wanted_onsets(recording, "piano"), heard, options.tempo)
+    n_missing, distances = compare(wanted_onsets(recording, "piano"), heard, start, options.tempo)
     late, composing = np.abs(distances), facts["composing_ms"]
     bar = 4 * 60_000 / options.tempo
     print(f"{facts['bars']} bars at {options.tempo:g}{', all cores busy beside it' if options.load else ''}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -68,17 +69,18 @@ class Backstage:
 def _compose(connection: Connection, band: Band) -> None:
     """What the process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    connection.send(band.warm_up())
-    gc.freeze()  # what is loaded is never looked through again
-    ask_for_priority(COMPOSING)
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # the other process has ended
+        connection.send(_tried(band.warm_up))
+        gc.freeze()  # what is loaded is never looked through again
+        ask_for_priority(COMPOSING)
+        while True:
             bar, heard, band.wishes, given = connection.recv()
-        except EOFError:
-            return
-        answer: NDArray[np.uint8] | str
-        try:
-            answer = band.next_bar(bar, heard, given)
-        except Exception as error:
-            answer = f"{type(error).__name__}: {error}"
-        connection.send(answer)
+            connection.send(_tried(band.next_bar, bar, heard, given))
+
+
+def _tried(function: Callable, *arguments: Any) -> Any:
+    """What a function returns, or as a string why it fails."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"

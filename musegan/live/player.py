@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import os
 import threading
 import time
@@ -46,7 +47,7 @@ class Player:
             self._changed.notify()
 
     def close(self) -> None:
-        """Drop what is queued, end every note that sounds, and end the thread."""
+        """Send what is due, drop what is queued for later, end every note that sounds, and end the thread."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -65,18 +66,16 @@ class Player:
             self.failure = error
 
     def _next(self) -> tuple[float, Message] | None:
-        """Wait for the next message that is due: its time and bytes. None when the player closes."""
+        """Wait for the next message that is due: its time and bytes. None when the player closes and none is."""
         with self._changed:
-            while not self._is_closing:
-                if not self._queue:
-                    self._changed.wait()
-                    continue
-                due = self._clock.time_of(self._queue[0][0])
+            while True:
+                due = self._clock.time_of(self._queue[0][0]) if self._queue else math.inf
                 wait = due - time.perf_counter()
                 if wait <= 0:
                     return due, heapq.heappop(self._queue)[-1]
-                self._changed.wait(min(wait, _LONGEST_SLEEP))
-        return None
+                if self._is_closing:
+                    return None
+                self._changed.wait(min(wait, _LONGEST_SLEEP) if self._queue else None)
 
     def _deliver(self, due: float, message: Message) -> None:
         status = message[0] & 0xF0

@@ -32,3 +32,12 @@ def test_a_process_composes_the_same_bars_and_tells_what_goes_wrong(model):
     finally:
         backstage.close()
     assert not backstage._process.is_alive()
+
+
+def test_a_band_that_cannot_begin_is_told_in_one_sentence(model, capfd, monkeypatch):
+    monkeypatch.setattr(Band, "plain", lambda self: self)
+    band = Band(model, "keys", wishes=Wishes(seed=2))
+    band.kept = 99
+    with pytest.raises(MuseganError, match="cannot be composed: IndexError"):
+        Backstage(band)
+    assert "Traceback" not in capfd.readouterr().err

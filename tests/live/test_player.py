@@ -42,6 +42,21 @@ def test_closing_ends_what_sounds_and_drops_what_is_queued(player):
     assert [message for _, message in player.got][4:] == [(0x80, 64, 64), (0x83, 60, 64)]
 
 
+def test_what_is_due_when_it_closes_is_sent_before():
+    clock, got = SteadyClock(600), []
+    clock.start(time.perf_counter())
+
+    def send(message):
+        time.sleep(0.01)
+        got.append(message)
+
+    player = Player(send, clock)
+    player.schedule([(0, (0x80, pitch, 64)) for pitch in (60, 62, 65)])
+    player.start()
+    player.close()
+    assert got == [(0x80, 60, 64), (0x80, 62, 64), (0x80, 65, 64)]
+
+
 def test_a_note_long_past_its_time_is_left_out_but_ends_are_sent(player):
     time.sleep(0.25)
     player.schedule([(0, (0x90, 60, 80)), (0.1, (0x80, 60, 64))])
