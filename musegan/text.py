@@ -15,6 +15,8 @@ _MOST_BYTES = 80  # of a part of a file name; systems allow 255 for the whole
 def for_terminal(text: str) -> str:
     """One line for people: what would move the cursor, change colours, break the line or turn the direction of
     the text is written as an escape, such as ``\\x1b``."""
+    if text.isprintable():  # nearly all text, and then there is nothing of that
+        return text
     return "".join(
         char.encode("unicode_escape").decode()
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and char not in _JOINERS

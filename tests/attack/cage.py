@@ -1,6 +1,6 @@
 """Runs `musegan` command lines in processes with limits set by the operating system, and says how each ended.
 
-A server process imports the program once and forks for every command line, so that thousands are cheap:
+A server process loads the program once and forks for every command line, so that thousands are cheap:
 
     with Cage(megabytes=1000) as cage:
         outcome = cage.run(["info", "song.mid"])
@@ -10,6 +10,8 @@ As a script this file is that server.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import resource
@@ -79,17 +81,21 @@ class Cage:
 
 
 def _serve() -> None:
-    import matplotlib.figure  # noqa: F401 - loaded once, for all
-    import music21  # noqa: F401
-
-    import musegan.cli
-    import musegan.composing.model
-    import musegan.corpus
-    import musegan.render.image
-    import musegan.render.score  # noqa: F401
-
+    _load_once()
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)
+
+
+def _load_once() -> None:
+    """Use everything that is loaded when it is first used, so that no forked process loads it again."""
+    from musegan.cli import app
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        lines = [["generate", "--bars", "2", "-o", f"{folder}/a.mid"]]
+        lines += [["render", f"{folder}/a.mid", "-o", f"{folder}/a.{kind}"] for kind in ("png", "musicxml")]
+        for arguments in [*lines, ["prepare", folder, "-o", f"{folder}/a.npz", "--workers", "1"]]:
+            with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+                app(arguments)
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:
