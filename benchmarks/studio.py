@@ -1,9 +1,12 @@
-"""How long a musician waits in the studio: from a turned knob to drawn notes, and from Compose to the first sound.
+"""How long a musician waits in the studio: from a turned knob to drawn notes, from Compose to the first sound, and
+from one frame to the next in a long piece.
 
     python benchmarks/studio.py [--model MODEL] [--bars 8] [--repeats 10] [--chromium /usr/bin/chromium]
 
 Starts the studio and a headless Chromium on this machine and turns a knob of the real page. Medians in
 milliseconds, split into their parts; the limit for a knob, warm, with eight bars on two cores, is 100 ms.
+While a knob moves, its answer is a sketch; once it rests, the music. Then 64 bars are played and scrolled
+through: the time between frames, 16.7 ms where the page never misses one of 60 a second.
 """
 
 from __future__ import annotations
@@ -14,12 +17,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--autoplay-policy=no-user-gesture-required"]
 LIMIT = 100.0  # ms
 
-TURN = """async (value) => {
+LONG = 64  # bars
+SMOOTH = 1000 / 60  # ms
+
+TURN = """async ([value, sketch]) => {
     const begin = performance.now();
     const drawn = new Promise((done) => {
         const look = () => {
@@ -29,7 +39,7 @@ TURN = """async (value) => {
         };
         document.addEventListener("drawn", look);
     });
-    studio.send("wishes", { changes: { temperature: value } });
+    studio.send("wishes", { changes: { temperature: value }, sketch });
     const seen = (await drawn) - begin;
     return { work: studio.store.state.milliseconds, seen };
 }"""
@@ -54,9 +64,48 @@ PLAY = """async (seed) => {
     return { composed: composed - begin, heard: heard - begin };
 }"""
 
+FRAMES = """async (scrolls) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const scroller = document.getElementById("scroller");
+    const widest = scroller.scrollWidth - scroller.clientWidth;
+    const times = [await frame()];
+    while (times.at(-1) - times[0] < 4000) {
+        if (scrolls) scroller.scrollLeft = widest * Math.abs(Math.sin((times.at(-1) - times[0]) / 800));
+        times.push(await frame());
+    }
+    return times.slice(1).map((time, index) => time - times[index]);
+}"""
 
-def measure(address: str, chromium: str, bars: int, repeats: int) -> tuple[list[dict], list[dict]]:
-    """Milliseconds of each turn of the knob and of each start of the sound."""
+
+def frames(page: Page, scrolls: bool) -> dict[str, float]:
+    """Milliseconds between frames, and of work of the page's thread for each."""
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable")
+
+    def busy() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(item["value"] for item in metrics if item["name"] == "TaskDuration")
+
+    before = busy()
+    times = sorted(page.evaluate(FRAMES, scrolls))
+    work = (busy() - before) / len(times)
+    return {"p95": times[int(0.95 * len(times))], "rate": 1000 * len(times) / sum(times), "work": work}
+
+
+def measure_frames(page: Page) -> dict[str, dict[str, float]]:
+    """`frames` of a long piece that is looked at, scrolled and played."""
+    page.evaluate("(bars) => studio.send('compose', { changes: { n_bars: bars } })", LONG)
+    page.wait_for_function(f"studio.store.state.piece.n_bars === {LONG}")
+    page.wait_for_timeout(2000)
+    found = {"scrolling": frames(page, True)}
+    page.click("#play")
+    page.wait_for_function("studio.sound.isPlaying", timeout=120_000)
+    page.wait_for_timeout(1000)
+    return {**found, "playing": frames(page, False), "scrolling while playing": frames(page, True)}
+
+
+def measure(address: str, chromium: str, bars: int, repeats: int) -> tuple[dict[str, list[dict]], dict[str, dict]]:
+    """Milliseconds of each turn of the knob and each start of the sound; frames."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -67,10 +116,14 @@ def measure(address: str, chromium: str, bars: int, repeats: int) -> tuple[list[
         page.evaluate("(bars) => studio.send('new', { bars })", bars)
         page.evaluate("(bars) => studio.send('compose', { changes: { n_bars: bars } })", bars)
         page.wait_for_function("studio.store.state.piece.notes.length > 0")
-        turns = [page.evaluate(TURN, round(0.8 + number / 100, 2)) for number in range(repeats + 2)][2:]
-        starts = [page.evaluate(PLAY, 100 + number) for number in range(max(repeats // 2, 2) + 1)][1:]
+        found = {}
+        for kind, first in (("sketch", 0.8), ("music", 1.0)):
+            values = [[round(first + number / 100, 2), kind == "sketch"] for number in range(repeats + 2)]
+            found[kind] = [page.evaluate(TURN, value) for value in values][2:]
+        found["starts"] = [page.evaluate(PLAY, 100 + number) for number in range(max(repeats // 2, 2) + 1)][1:]
+        smoothness = measure_frames(page)
         browser.close()
-    return turns, starts
+    return found, smoothness
 
 
 def main() -> None:
@@ -87,22 +140,27 @@ def main() -> None:
         try:
             assert server.stdout is not None
             address = server.stdout.readline().split()[-1]
-            turns, starts = measure(address, options.chromium, options.bars, options.repeats)
+            found, smoothness = measure(address, options.chromium, options.bars, options.repeats)
         finally:
             server.terminate()
             server.wait()
 
-    def median(rows: list[dict], name: str) -> float:
-        return statistics.median(row[name] for row in rows)
+    def median(kind: str, name: str) -> float:
+        return statistics.median(row[name] for row in found[kind])
 
-    work, seen = median(turns, "work"), median(turns, "seen")
-    print(f"knob to drawn notes, {options.bars:3} bars   {seen:7.1f} ms  {seen / LIMIT:5.0%} of {LIMIT:g} ms")
-    print(f"  composing                     {work:7.1f} ms")
-    print(f"  to the server, back, drawing  {seen - work:7.1f} ms")
-    composed, heard = median(starts, "composed"), median(starts, "heard")
+    for kind in ("sketch", "music"):
+        work, seen = median(kind, "work"), median(kind, "seen")
+        print(f"knob to drawn {kind}, {options.bars:3} bars  {seen:7.1f} ms  {seen / LIMIT:5.0%} of {LIMIT:g} ms")
+        print(f"  composing                     {work:7.1f} ms")
+        print(f"  to the server, back, drawing  {seen - work:7.1f} ms")
+    composed, heard = median("starts", "composed"), median("starts", "heard")
     print(f"Compose to first sound          {heard:7.1f} ms")
     print(f"  composing                     {composed:7.1f} ms")
     print(f"  stems, decoding, start        {heard - composed:7.1f} ms")
+    for name, row in smoothness.items():
+        gap = row["p95"]
+        print(f"{LONG} bars, {name:24} {gap:6.1f} ms between frames (95th percentile)  {gap / SMOOTH:5.0%}")
+        print(f"  {row['rate']:.0f} frames a second, {row['work']:.1f} ms of work each")
 
 
 if __name__ == "__main__":

@@ -191,6 +191,9 @@ class Composer(TrainedModel):
             seed=wishes.seed,
             temperature=wishes.temperature,
         )
+        if wishes.sketch:
+            with composing_threads():
+                return once(controls=controls)[0]
         return self._as_asked(once, mask, controls, [wishes], wishes.best_of)[0]
 
     def _as_asked(
@@ -218,7 +221,7 @@ class Composer(TrainedModel):
         self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
     ) -> NDArray[np.uint8]:
         """`roll` or, where it is heard in another key than `key`, the first of some drafts that is heard in it."""
-        if key is None:
+        if key is None or wishes.sketch:
             return roll
         home = Key((key.tonic + self.semitones(key)) % 12, key.is_minor)
         given, mask = self._nothing(roll.shape[1])
@@ -299,7 +302,7 @@ class Composer(TrainedModel):
         mask[:, :, phrase - new : phrase] = False
         best, controls = roll, controls.bars(order)
         for number in range(_LOOP_DRAFTS):
-            if not new or seam_likeness(best) >= wanted:
+            if not new or wishes.sketch or seam_likeness(best) >= wanted:
                 break
             latents = self.draw_latents(np.random.default_rng([wishes.seed, 4, number]), 1, len(order))
             draft = roll.copy()

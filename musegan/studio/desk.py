@@ -156,7 +156,7 @@ class Desk:
         # With everything kept or nothing composed yet there is nothing that a knob could change.
         is_idle = bool(state.kept.all()) or not state.piece.roll.any()
         if changes & _NEW_NOTES and not is_idle:
-            state = self._composed(state)
+            state = self._composed(state, sketch=bool(message.get("sketch")))
         elif "n_bars" in changes:
             state = verbs.resized(state, state.asked.n_bars)
         tempo = state.asked.tempo or self._own_tempo(state)
@@ -164,11 +164,11 @@ class Desk:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
 
-    def _composed(self, state: State) -> State:
+    def _composed(self, state: State, *, sketch: bool = False) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""
         if self.stand.is_playing:
             return verbs.resized(state, state.asked.n_bars)
-        return verbs.compose(self.model, state)
+        return verbs.compose(self.model, state, sketch=sketch)
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
@@ -228,8 +228,9 @@ class Desk:
 
     def _do_take(self, message: dict[str, Any]) -> None:
         index = _whole(message, "index", 0, N_VARIATIONS - 1)
-        variation = replace(self._variation(index), mixer=self.project.state.mixer)
-        self._push(replace(variation, label=f"variation {index + 1}"), message)
+        variation = verbs.taken(self.model, self._variation(index))
+        mixer = self.project.state.mixer
+        self._push(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
 
     def _variation(self, index: int) -> State:
         """A variation of the strip; -1 is the state that is shown."""

@@ -18,19 +18,22 @@ from musegan.music.piece import Piece
 from musegan.studio.state import MAX_BARS, Asked, Grid, State
 
 
-def compose(model: Model, state: State) -> State:
-    """Compose every cell that is not kept: a new piece where none is, otherwise around what is kept."""
+def compose(model: Model, state: State, *, sketch: bool = False) -> State:
+    """Compose every cell that is not kept: a new piece where none is, otherwise around what is kept.
+
+    A `sketch` is the first draft of that, for who is still turning a knob.
+    """
     asked = state.asked
     if not state.kept.any():
         n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
-        wishes = asked.wishes(model.spec.track_names, n_bars)
+        wishes = replace(asked.wishes(model.spec.track_names, n_bars), sketch=sketch)
         tracks = _tracks_in(asked, model)
         piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
         return _new(state, piece)
     state = resized(state, asked.n_bars)
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
-    wishes = _wishes_around(model, state)
+    wishes = replace(_wishes_around(model, state), sketch=sketch)
     piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
     return _with_piece(state, piece, state.kept, "compose")
 
@@ -139,6 +142,14 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
         must_play=_freed(kept, asked, model),
     )
     yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
+
+
+def taken(model: Model, variation: State) -> State:
+    """One of a strip as the next state: of `variations`, what the command line composes for its seed.
+
+    In a pass of many, sums are rounded otherwise, so the strip may show single notes that are not there.
+    """
+    return variation if variation.label == "interpolate" else compose(model, variation)
 
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:

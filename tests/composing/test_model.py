@@ -229,6 +229,20 @@ def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
         model.generate_many(wishes, 0)
 
 
+def test_a_sketch_is_one_draft_as_it_comes(model, song, asked):
+    own = Wishes(seed=4, best_of=3, key=Key.parse("D"), density={"keys": 2.0}, sketch=True)
+    piece = model.generate(8, loop=True, wishes=own)
+    assert (len(asked), piece.key) == (1, own.key)
+    assert (piece.roll == model.generate(8, loop=True, wishes=own).roll).all()
+    mask = np.zeros(song.roll.shape[:2], bool)
+    mask[0] = True
+    sketched = model.fill(song, mask, wishes=own)
+    assert len(asked) == 3
+    assert (sketched.roll[0] == song.roll[0]).all()
+    model.fill(song, mask, wishes=replace(own, sketch=False))
+    assert len(asked) > 4
+
+
 def test_each_of_many_pieces_has_its_own_knobs(model, song, monkeypatch):
     direction = [3.0] * model.config.model.latent_dim
     monkeypatch.setitem(model.facts, "knobs", {"busier": {"direction": direction}})

@@ -233,6 +233,11 @@ def test_a_knob_that_is_turned_is_the_command_with_that_knob(fresh, song, model_
     assert turned["piece"]["notes"] != plain["piece"]["notes"]
     assert fresh.ask("/api/export/a.mid") == expected
     assert fresh.ask("/api/compose?n_bars=3&seed=5&knob=busier=-1.5&knob=higher=1", b"") == expected
+    fresh.send("wishes", changes={"temperature": 1.2, "density": {"keys": 3}}, sketch=True, gesture="turn")
+    fresh.send("wishes", changes={"temperature": 1, "density": {}}, sketch=True, gesture="turn")
+    fresh.send("wishes", changes={}, gesture="other")  # changes nothing that composes
+    fresh.send("wishes", changes={"temperature": 1, "density": {}}, gesture="turn")  # the knob rests
+    assert fresh.ask("/api/export/a.mid") == expected
     fresh.open(song)
     fresh.send("cells", kind="free", cells=[[track, bar] for track in (0, 2) for bar in range(6)])
     fresh.send("compose")

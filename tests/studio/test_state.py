@@ -142,6 +142,14 @@ def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, s
     assert all(item.n_bars == 5 for item in between)
 
 
+def test_what_is_taken_from_the_strip_is_what_the_model_composes_for_its_seed(model, state):
+    (found,) = verbs.variations(model, state, 2)
+    rounded = replace(found[1], piece=replace(found[1].piece, roll=np.zeros_like(found[1].piece.roll)))
+    assert np.array_equal(verbs.taken(model, rounded).piece.roll, model.generate(5, seed=6).roll)
+    between = verbs.interpolate(model, state, found[0], 3)[1]
+    assert verbs.taken(model, between) is between
+
+
 def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
     kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
     kept = replace(kept, asked=replace(kept.asked, out=("bass",)))

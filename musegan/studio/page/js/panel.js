@@ -3,6 +3,7 @@
 import { send } from "./link.js";
 import { markTracks } from "./cells.js";
 import { newGesture, on, store } from "./store.js";
+import { turn } from "./turning.js";
 
 const panel = document.getElementById("panel");
 const find = (name) => panel.querySelector(`[name="${name}"]`);
@@ -60,7 +61,8 @@ export function usePanel() {
   for (const knob of panel.querySelectorAll("x-knob")) {
     const name = knob.getAttribute("name");
     knob.format = format[name] || knob.format;
-    knob.addEventListener("turn", (event) => ask({ [name]: event.detail.value }, event.detail.gesture));
+    const act = name === "tempo" || name === "humanize" ? ask : turn; // these two compose nothing
+    knob.addEventListener("turn", (event) => act({ [name]: event.detail.value }, event.detail.gesture));
   }
   for (const name of ["key", "style"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.value }));
   for (const name of ["snap", "loop"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.checked }));

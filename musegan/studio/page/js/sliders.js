@@ -1,7 +1,7 @@
 // The knobs of the model: a slider each, from two steps down to two steps up; a double click brings it back to 0.
 
-import { send } from "./link.js";
 import { newGesture, on, store } from "./store.js";
+import { turn } from "./turning.js";
 
 const list = document.getElementById("sliders");
 const STEPS = 2; // to either side
@@ -24,11 +24,11 @@ function slider({ name, moves, effect }) {
   input.name = name;
   input.setAttribute("aria-label", name);
   put(input, 0);
-  input.addEventListener("input", () => turn(input, Number(input.value)));
+  input.addEventListener("input", () => move(input, Number(input.value)));
   input.addEventListener("change", () => {
     gesture = newGesture();
   });
-  input.addEventListener("dblclick", () => turn(input, 0));
+  input.addEventListener("dblclick", () => move(input, 0));
   input.addEventListener("keydown", (event) => {
     if (event.key.startsWith("Arrow")) event.stopPropagation(); // the slider's, not those of the roll
   });
@@ -43,10 +43,10 @@ function put(input, value) {
   input.nextElementSibling.textContent = `${value > 0 ? "+" : ""}${Number(value.toFixed(2))}`;
 }
 
-function turn(input, value) {
+function move(input, value) {
   put(input, value);
   const knobs = Object.fromEntries(inputs().map((each) => [each.name, Number(each.value)]));
-  send("wishes", { changes: { knobs }, gesture });
+  turn({ knobs }, gesture);
 }
 
 function show() {

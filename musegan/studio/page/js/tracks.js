@@ -4,6 +4,7 @@ import { markTracks } from "./cells.js";
 import { geometry } from "./geometry.js";
 import { send } from "./link.js";
 import { changed, newGesture, on, store } from "./store.js";
+import { turn } from "./turning.js";
 
 const list = document.getElementById("tracks");
 const inner = document.getElementById("tracks-inner");
@@ -62,7 +63,7 @@ function wire(item, track, index) {
   find(".density").format = (value) => `×${value.toFixed(value < 1 ? 2 : 1)}`;
   find(".density").addEventListener("turn", (event) => {
     const density = { ...store.state.asked.density, [track.name]: event.detail.value };
-    send("wishes", { changes: { density }, gesture: event.detail.gesture });
+    turn({ density }, event.detail.gesture);
   });
 }
 
