@@ -1,8 +1,9 @@
-// Draws the piece: ruler, lanes, cells, notes. Only what is in view is drawn.
+// Draws the piece: ruler, lanes, cells, notes. Only what is in view is drawn, and the lanes only when they change.
 
 import { contextOf, drawLabels } from "./labels.js";
 import { RULER, STRIP, boxOf, geometry, layOut, xOfStep } from "./geometry.js";
 import { css, keyOf, on, stepsPerBar, store } from "./store.js";
+import { clearTiles, drawTiles } from "./tiles.js";
 
 const scroller = document.getElementById("scroller");
 const spacer = document.getElementById("spacer");
@@ -10,10 +11,17 @@ const canvas = document.getElementById("roll");
 const cursor = document.getElementById("cursor");
 const BLACK = new Set([1, 3, 6, 8, 10]);
 let frame = 0;
+let labelled = null; // how far down the labels were when they were drawn
 export const ghost = { notes: [], box: null, cells: null }; // what a gesture would do, drawn over the rest
 
-/** Draw in the next frame. */
+/** Draw anew in the next frame. */
 export function redraw() {
+  clearTiles();
+  labelled = null;
+  drawSoon();
+}
+
+function drawSoon() {
   if (!frame) frame = requestAnimationFrame(draw);
 }
 
@@ -32,18 +40,23 @@ function draw() {
   const [width, height] = [scroller.clientWidth, scroller.clientHeight];
   const g = contextOf(canvas, width, height);
   const view = { left: scroller.scrollLeft, top: scroller.scrollTop, width, height };
+  drawTiles(g, view, geometry.height, (tile, left, right) => {
+    for (const lane of geometry.lanes) drawLane(tile, lane, barsBetween(left, right));
+  });
   g.save();
   g.translate(-view.left, -view.top);
-  const bars = [Math.floor(view.left / geometry.pxPerBar), Math.ceil((view.left + width) / geometry.pxPerBar)];
-  const range = [Math.max(bars[0], 0), Math.min(bars[1], store.state.piece.n_bars)];
-  for (const lane of geometry.lanes) {
-    if (lane.top + lane.height >= view.top && lane.top <= view.top + height) drawLane(g, lane, range);
-  }
   drawGhost(g);
   g.restore();
-  drawRuler(g, view, range);
-  drawLabels(view);
+  drawRuler(g, view, barsBetween(view.left, view.left + width));
+  if (labelled !== view.top) drawLabels(view);
+  labelled = view.top;
   document.dispatchEvent(new CustomEvent("drawn"));
+}
+
+/** First and end of the bars that are seen between two places. */
+function barsBetween(left, right) {
+  const [first, end] = [Math.floor(left / geometry.pxPerBar), Math.ceil(right / geometry.pxPerBar)];
+  return [Math.max(first, 0), Math.min(end, store.state.piece.n_bars)];
 }
 
 function drawLane(g, lane, [first, end]) {
@@ -238,7 +251,7 @@ export function showCursor(bar, follow) {
 
 new ResizeObserver(relayout).observe(scroller);
 scroller.addEventListener("scroll", () => {
-  redraw();
+  drawSoon();
   showCursor(store.position, false);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
