@@ -84,7 +84,9 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
     position = tick = running = 0
     try:
         while position < len(track):
-            delta, position = _variable_length(track, position)
+            delta, position = track[position], position + 1
+            if delta >= 0x80:
+                delta, position = _variable_length(track, position - 1)
             tick += delta
             if tick > _MAX_TICK:
                 raise IndexError
@@ -128,7 +130,7 @@ def _extent(track: bytes, status: int, position: int) -> tuple[int, int]:
 
 
 def _clip(body: bytes, repairs: set[str]) -> bytes:
-    if max(body) <= 0x7F:
+    if body.isascii():
         return body
     repairs.add("data bytes clipped")
     return bytes(min(byte, 0x7F) for byte in body)

@@ -92,7 +92,7 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
     data, _ = repair.unwrap(data, name)
     kind, n_tracks, division = repair.header(data)
     tracks = [
-        [event for event in starmap(Event, repair.events(track, set())) if _is_valid(event)]
+        [event for event in starmap(Event, repair.events(track, set())) if event.status < 0xF0 or _is_valid(event)]
         for track in islice(repair.tracks(data), n_tracks)
     ]
     if division & 0x8000:
@@ -113,8 +113,8 @@ def _is_midi(data: bytes) -> bool:
 
 
 def _is_valid(event: Event) -> bool:
-    """Whether an event is what the standard says of its kind. Messages in several packets are not, as only few
-    programs read them."""
+    """Whether an event, not of a channel, is what the standard says of its kind. Messages in several packets are
+    not, as only few programs read them."""
     if event.status == META:
         kind, content = event.body[0], event.body[1:]
         if kind >= 0x80 or len(content) not in _META_LENGTHS.get(kind, (len(content),)):
@@ -235,17 +235,18 @@ def find_voices(tracks: list[Track], is_mended: bool = False) -> dict[Voice, lis
         program = [0] * 16
         lacking = _lacking_note_offs(track) if is_mended else set()
         sounding: defaultdict[tuple[int, int], deque[Note]] = defaultdict(deque)
-        for index, event in enumerate(track):
-            if event.kind == PROGRAM:
-                program[event.channel] = event.body[0]
-            elif event.kind == NOTE_ON and event.body[1]:
-                pitch, velocity = event.body
-                note = Note(index, None, event.tick, event.tick, pitch, velocity)
-                voices[Voice(number, event.channel, program[event.channel])].append(note)
-                sounding[event.channel, pitch].append(note)
-            elif event.kind in (NOTE_OFF, NOTE_ON) and (notes := sounding[event.channel, event.body[0]]):
-                note = notes.pop() if (event.channel, event.body[0]) in lacking else notes.popleft()
-                note.off, note.end = index, event.tick
+        for index, (tick, status, body) in enumerate(track):
+            kind, channel = status >> 4, status & 0xF
+            if kind == PROGRAM:
+                program[channel] = body[0]
+            elif kind == NOTE_ON and body[1]:
+                pitch, velocity = body
+                note = Note(index, None, tick, tick, pitch, velocity)
+                voices[Voice(number, channel, program[channel])].append(note)
+                sounding[channel, pitch].append(note)
+            elif kind in (NOTE_OFF, NOTE_ON) and (notes := sounding[channel, body[0]]):
+                note = notes.pop() if (channel, body[0]) in lacking else notes.popleft()
+                note.off, note.end = index, tick
     return dict(voices)
 
 

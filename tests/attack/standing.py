@@ -4,8 +4,9 @@
         [--only WORD] [--minutes M]
 
 Every command line runs in a process of its own with limits of the operating system, and must end well or with one
-clear sentence: no traceback, no signal, no more than 5 seconds of the processor or 500 MB, and no file that other
-programs refuse. Prints a table, and what went wrong. `--minutes` ends it earlier, with the table of what was done.
+clear sentence: no traceback, no signal, no more than 5 seconds of the processor (more where a whole file is
+composed anew) or 500 MB, and no file that other programs refuse. Prints a table, and what went wrong. `--minutes`
+ends it earlier, with the table of what was done.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from midireader import File, read_file
 from mutations import base_files, mutate
 
 SECONDS, MEGABYTES = 5.0, 500.0
+COMPOSING_SECONDS = {"accompany": 40.0, "vary": 40.0}
+"""Of verbs that compose as many bars as the file has: 512 at most."""
 ON_A_FILE = {
     "info": ["info", "{in}", "--json"],
     "continue": ["continue", "{in}", "-o", "{out}.mid", "--bars", "2", "--seed", "1", "--stems"],
@@ -99,7 +102,8 @@ class Attack:
             out.mkdir()
             names = {"in": str(path), "out": str(out / "a")}
             name = f"{kind}: {verb}"
-            outcome = self.run(name, what, [item.format(**names) for item in ON_A_FILE[verb]])
+            arguments = [item.format(**names) for item in ON_A_FILE[verb]]
+            outcome = self.run(name, what, arguments, seconds=COMPOSING_SECONDS.get(verb, SECONDS))
             for file in sorted(out.iterdir()):
                 if outcome.status == 0 and (problem := refused(file)):
                     self.rows[name].problems.append(f"{what}: {file.name} {problem}")
@@ -264,7 +268,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so many")
     parser.add_argument("--only", default="", help="mutated, bombed, archived, flipped or killed")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, Cage() as cage:
+    with tempfile.TemporaryDirectory() as folder, Cage(seconds=45) as cage:
         attack = Attack(cage, Path(folder), options.minutes)
         source = mutations(options.seed, options.corpus)
         attacks: dict[str, Callable[[], None]] = {
