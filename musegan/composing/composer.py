@@ -20,6 +20,7 @@ from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, draw_controls, moved
 from musegan.composing.wishes import (
     Wishes,
+    clearest_in_key,
     controls_for,
     draw_key,
     key_wished,
@@ -36,6 +37,7 @@ from musegan.networks import Latents
 from musegan.networks.controls import Controls
 
 MAX_BARS = 512
+_EXCERPTS = 8  # of real songs that are looked at for one whose chords say its key
 _KEY_DRAFTS = 4  # of a piece that is heard in another key, at most
 _LOOP_DRAFTS = 24  # of the last bars of a loop, at most
 
@@ -253,7 +255,8 @@ class Composer(TrainedModel):
         """Controls of a piece from nothing and its key; None where it is heard in what is composed."""
         key = key_wished(self, wishes)
         rows = prior_rows(self, replace(wishes, key=key))
-        controls = draw_controls(self, np.random.default_rng(wishes.seed), 1, n_bars, rows)
+        rng = np.random.default_rng(wishes.seed)
+        controls = clearest_in_key(draw_controls(self, rng, 1, n_bars, rows) for _ in range(_EXCERPTS))
         controls = replace(controls, play=arrange(controls.play, self.spec, arrangement, phrase))
         controls = restrict(self, controls, tracks, wishes)
         if key is None and self.config.model.transpose == "key":

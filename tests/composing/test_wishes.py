@@ -9,6 +9,7 @@ from musegan.composing.forms import DRUM_FILL
 from musegan.composing.windows import draw_controls
 from musegan.composing.wishes import (
     Wishes,
+    clearest_in_key,
     controls_for,
     key_wished,
     prior_rows,
@@ -199,6 +200,26 @@ def test_sections_that_return_have_the_controls_that_they_had(model, asked):
     assert (play[:, :, 6:] == play[:, :, :3]).all()
     assert np.array_equal(density[:, :, 6:8], density[:, :, :2], equal_nan=True)
     assert density[0, DRUMS, 2] == pytest.approx(DRUM_FILL * density[0, DRUMS, 8])  # a fill
+
+
+def test_the_first_excerpt_whose_chords_say_the_key_is_followed(model):
+    """All in C major; the chords are those of another key, of none, and twice of C major."""
+
+    def excerpt(register, *tones):
+        free = Controls.free(1, model.spec, len(tones))
+        c_major = np.array([[5, 0, 2, 0, 3, 2, 0, 4, 0, 2, 0, 1]], np.float32) / 19
+        beats = np.repeat(np.array(tones, np.int16), model.spec.beats_per_bar)[None]
+        return replace(free, key=c_major, tones=beats, register=np.full_like(free.register, register))
+
+    minor, nothing = excerpt(1, AM, AM, AM, AM), excerpt(2, 0, 0, 0, 0)
+    home, also = excerpt(3, C, F, G, C), excerpt(4, F, G, C, C)
+    assert clearest_in_key([minor, nothing, home, also]) is home
+    assert clearest_in_key([minor, nothing, also, home]) is also
+    assert clearest_in_key([minor, nothing]) is nothing  # nothing else is said, at least
+    assert clearest_in_key([minor]) is minor
+    looked_at = iter([home, minor])
+    clearest_in_key(looked_at)
+    assert next(looked_at) is minor  # no more are drawn than are needed
 
 
 def test_a_wrong_progression_is_refused(model):
