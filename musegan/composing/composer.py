@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.directions import nudge_of
 from musegan.composing.drafting import as_dense, factors_of, sounding
-from musegan.composing.forms import DRUM_FILL, bars_before_changes, changed_cells, line_likeness, seam_likeness
+from musegan.composing.forms import (
+    DRUM_FILL,
+    NEW_DRUMS,
+    bars_before_changes,
+    changed_cells,
+    line_likeness,
+    seam_likeness,
+)
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, draw_controls, moved
@@ -34,7 +41,7 @@ from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.networks import Latents
-from musegan.networks.controls import Controls
+from musegan.networks.controls import REST, Controls
 
 MAX_BARS = 512
 _EXCERPTS = 8  # of real songs that are looked at for one whose chords say its key
@@ -266,11 +273,14 @@ class Composer(TrainedModel):
     def _sections(
         self, form: str, n_bars: int, controls: Controls, wishes: Wishes, change: float
     ) -> NDArray[np.uint8]:
-        """Compose section by section; a letter that returns keeps its notes but for a share of its cells."""
+        """Compose section by section; a letter that returns keeps its notes but for a share of its cells.
+
+        Another letter keeps some bars of the drums of the section before it, as songs do.
+        """
         size = n_bars // len(form)
         given, mask = self._nothing(n_bars)
         rng = np.random.default_rng([wishes.seed, 3])
-        drum_fills = bars_before_changes(form, size)
+        drum_fills, is_drum = bars_before_changes(form, size), np.array(self.spec.is_drum)
         firsts: dict[str, int] = {}
         order = np.arange(n_bars)  # the bar whose controls each bar has
         latents: Latents | None = None
@@ -280,14 +290,21 @@ class Composer(TrainedModel):
             own = self.draw_latents(rng, 1, size)
             latents = own if latents is None else latents.join(own)
             if first < begin:
-                same = ~changed_cells(rng, self.spec.n_tracks, size, change)
-                given[:, :, begin:end] = given[:, :, first : first + size] * same[None, ..., None, None]
-                mask[:, :, begin:end] = same
+                same, before = ~changed_cells(rng, self.spec.n_tracks, size, change), first
                 order[begin:end] = order[first : first + size]
+            elif index:
+                before = begin - size
+                same = controls.play[0, :, begin:end] != REST
+                same[~is_drum] = False
+                same[is_drum] &= ~changed_cells(rng, int(is_drum.sum()), size, NEW_DRUMS)
+                same &= given[0, :, before:begin].any((-1, -2))
+            if index:
+                given[:, :, begin:end] = given[:, :, before : before + size] * same[None, ..., None, None]
+                mask[:, :, begin:end] = same
             so_far = controls.bars(order[:end])
             for bar in drum_fills[: index + 1]:
                 if bar < end:
-                    so_far.density[:, np.flatnonzero(self.spec.is_drum), bar] *= DRUM_FILL
+                    so_far.density[:, is_drum, bar] *= DRUM_FILL
             given[:, :, :end] = self._compose_cells(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
             mask[:, :, :end] = True
         return given[0]

@@ -14,6 +14,7 @@ from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
 DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
+NEW_DRUMS = 0.4  # of a section that is another: bars whose drums are not those of the section before
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 

@@ -68,6 +68,20 @@ def test_a_section_that_returns_has_the_same_notes_but_for_a_share_of_cells(mode
         model.generate(8, form="ABA")
 
 
+def test_another_section_goes_on_with_the_drums_of_the_one_before(model):
+    pieces = [model.generate(8, form="AB", seed=seed) for seed in range(6)]
+    heard = [piece.roll[0].any((1, 2)) for piece in pieces]
+    same = [
+        (piece.roll[0, :4] == piece.roll[0, 4:]).all((1, 2)) & on[:4]
+        for piece, on in zip(pieces, heard, strict=True)
+    ]
+    assert sum(bars.sum() for bars in same) >= sum(on[:3].sum() for on in heard) / 3
+    assert any(on[3] for on in heard)
+    assert not any(bars[3] for bars in same)  # the last bar leads on
+    resting = model.generate(8, form="AB", wishes=Wishes(seed=1, rests={"drums": range(4, 8)}))
+    assert not resting.roll[0, 4:].any()
+
+
 def test_of_a_few_drafts_the_first_in_the_key_is_kept(model, monkeypatch):
     """Drafts of one chord each; the piece is to be in C major."""
     shape = model.spec.shape(1)
