@@ -194,10 +194,16 @@ def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
 
 
 def encode(events: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """The event bytes of a track: the inverse of `events`. A status that repeats is written once."""
+    """The event bytes of a track: the inverse of `events`. A status that repeats is written once.
+
+    A wait that no delta can hold is broken by texts that say nothing.
+    """
     out = bytearray()
     written = running = 0
     for tick, status, body in events:
+        while tick - written > _MAX_TICK:
+            out += _to_variable_length(_MAX_TICK) + b"\xff\x01\x00"
+            written, running = written + _MAX_TICK, 0
         out += _to_variable_length(tick - written)
         if status != running:
             out.append(status)

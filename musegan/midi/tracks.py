@@ -19,6 +19,7 @@ from musegan.midi.channels import DRUM_CHANNEL, Place, allot
 from musegan.midi.score import Score
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
+_SHORTEST_BEAT = 7  # of a meter, as the power of two that divides a whole note
 TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
 SEQUENCE_NUMBER, CHANNEL_PREFIX, SMPTE_OFFSET = 0x00, 0x20, 0x54
 _META_LENGTHS = {
@@ -121,6 +122,8 @@ def _is_valid(event: Event) -> bool:
             return False
         if kind == KEY:
             return (content[0] + 7) % 256 <= 14 and content[1] <= 1
+        if kind == METER:
+            return content[1] <= _SHORTEST_BEAT
         return not (kind == SMPTE_OFFSET and content[0] >> 5 > 3)
     if event.status >= 0xF0:
         return event.status == 0xF0 and event.body[-1:] == b"\xf7" and max(event.body[:-1], default=0) < 0x80

@@ -1,6 +1,7 @@
 """Work is bounded by what is asked, not by what a file claims: limits are the system's, a process each."""
 
 import dataclasses
+import io
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from musegan.midi.quantize import MAX_STRETCHES, quantize
 from musegan.midi.read import read_score
 from musegan.midi.song import read
 from musegan.midi.ticks import between, joined
+from musegan.midi.tracks import METER, is_meta, merge, note_off, note_on, read_tracks, to_bytes
 from musegan.music.spec import BAND
 
 BAR = 4 * 96
@@ -148,3 +150,16 @@ def test_channels_of_one_track_get_names(tmp_path):
     song.write(dataclasses.replace(song.piece, given=np.ones(song.piece.roll.shape[:2], bool)), path)
     file = read_file(path.read_bytes())
     assert [file.name(index) for index in range(4)] == ["all in one", "piano", "channel 5", "drums"]
+
+
+def test_a_wait_longer_than_a_delta_and_a_meter_that_none_can_count_are_written_so_that_others_read_them():
+    far = 3 << 28
+    first = [(0, meta(0x58, bytes([4, 31, 24, 8]))), (0, meter(3, 4)), *notes((0, 96, 60))]
+    tracks = read_tracks(smf(track(first)), "x.mid")
+    assert [event.body[1:3] for event in tracks[0] if is_meta(event, METER)] == [bytes([3, 2])]
+    tracks[-1] = merge(tracks[-1], [note_on(far, 0, 64, 80), note_off(far + 5, 0, 64)], end=far + 9)
+    written = to_bytes(tracks, 96)
+    for data in (mido.MidiFile(file=io.BytesIO(written)).tracks, read_file(written).tracks):
+        assert len(data) == len(tracks)
+    assert sum(message.time for message in mido.MidiFile(file=io.BytesIO(written)).tracks[-1]) == far + 9
+    assert symusic.Score.from_midi(written).note_num() == 2
