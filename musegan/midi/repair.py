@@ -87,9 +87,9 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
             delta, position = track[position], position + 1
             if delta >= 0x80:
                 delta, position = _variable_length(track, position - 1)
-            tick += delta
-            if tick > _MAX_TICK:
+            if tick + delta > _MAX_TICK:
                 raise IndexError
+            tick += delta
             status = running
             if track[position] >= 0x80:
                 status, position = track[position], position + 1

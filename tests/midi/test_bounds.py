@@ -163,3 +163,11 @@ def test_a_wait_longer_than_a_delta_and_a_meter_that_none_can_count_are_written_
         assert len(data) == len(tracks)
     assert sum(message.time for message in mido.MidiFile(file=io.BytesIO(written)).tracks[-1]) == far + 9
     assert symusic.Score.from_midi(written).note_num() == 2
+
+
+def test_a_track_ends_before_what_is_too_far_away():
+    latest = (1 << 28) - 1
+    events = [*notes((0, 90, 60), (latest, latest + 1, 62)), (latest + 2, name("far"))]
+    (copied,) = read_tracks(smf(track(events, end=latest + 900)), "a.mid")
+    assert [event.tick for event in copied] == [0, 90, latest, latest]
+    assert read_file(to_bytes([copied], 96)).ends() == [latest]
