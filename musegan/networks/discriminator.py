@@ -9,13 +9,14 @@ from musegan.config import ModelConfig
 from musegan.networks.codec import Codec
 from musegan.networks.controls import Cues, n_features
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
+from musegan.networks.statistics import PhraseStatistics
 from musegan.networks.summaries import Summaries
 
 OCTAVE_WIDTH = 16  # units that read an octave of a beat of a track
 SUMMARY_WIDTH = 128  # units that read what is heard of a beat
 HEAD_CHANNELS = 64  # channels of a beat that are read out
 HEAD_WIDTH = 128  # hidden units per bar
-WHOLE_WIDTH = 256  # units that read the means and the spreads over a phrase
+WHOLE_WIDTH = 256  # units that read what is heard over a whole phrase
 CODEC_GAIN = 0.5  # of the codec's features beside the summaries
 
 
@@ -24,7 +25,8 @@ class Discriminator(nn.Module):
 
     Besides the patches it hears `Summaries` of them, which are hard to learn and matter to listeners, and what the
     codec's encoder hears. The codec is frozen and no part of this module's weights. A phrase is judged bar by bar,
-    and as a whole by the means and the spreads of its summaries: a bar cannot tell how a song goes on.
+    and as a whole by the means and the spreads of its summaries and by `PhraseStatistics`: a bar cannot tell how a
+    song goes on.
     """
 
     def __init__(self, codec: Codec, config: ModelConfig) -> None:
@@ -44,7 +46,9 @@ class Discriminator(nn.Module):
         self.leave = linear(width, HEAD_CHANNELS, gain=GAIN)
         self.hidden = linear((HEAD_CHANNELS + SUMMARY_WIDTH) * spec.beats_per_bar, HEAD_WIDTH, gain=GAIN)
         self.score = linear(HEAD_WIDTH, 1)
-        self.whole_in = linear(2 * self.summaries.n_features + n_controls, WHOLE_WIDTH, gain=GAIN)
+        self.statistics = PhraseStatistics(self.summaries)
+        n_whole = 2 * self.summaries.n_features + n_controls + self.statistics.n_features
+        self.whole_in = linear(n_whole, WHOLE_WIDTH, gain=GAIN)
         self.whole_hidden = linear(WHOLE_WIDTH, HEAD_WIDTH, gain=GAIN)
         self.whole_score = linear(HEAD_WIDTH, 1, gain=0.1)
 
@@ -78,11 +82,6 @@ class Discriminator(nn.Module):
         per_beat = torch.cat([x, summed_up], dim=-1)
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
-        return (by_bar + self._score_of_whole(sums, cues)).squeeze(-1)
-
-    def _score_of_whole(self, sums: Tensor, cues: Cues) -> Tensor:
-        """``sums : (batch, time, feature)`` -> (batch, 1)."""
-        spread = (sums.var(1) + 1e-3).sqrt()
-        whole = activate(self.whole_in(torch.cat([sums.mean(1), spread, cues.features.mean(1)], dim=-1)))
-        score: Tensor = self.whole_score(activate(self.whole_hidden(whole)))
-        return score
+        whole = [sums.mean(1), (sums.var(1) + 1e-3).sqrt(), cues.features.mean(1), self.statistics(patches)]
+        as_whole = self.whole_hidden(activate(self.whole_in(torch.cat(whole, dim=-1))))
+        return (by_bar + self.whole_score(activate(as_whole))).squeeze(-1)
