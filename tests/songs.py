@@ -38,6 +38,20 @@ WALTZ = RollSpec(
 """What `TRIO` is not: in three, of two tracks, with octaves that neither begin on C nor come out even."""
 
 
+def waltz_phrase() -> np.ndarray:
+    """Four bars for what is counted by hand: ``(1, track, bar, step, pitch), uint8``."""
+    roll = np.zeros((1, *WALTZ.shape(4)), np.uint8)
+    roll[0, 0, 0, [0, 3], 15] = 2  # two kicks in the first beat
+    roll[0, 0, 1, 3, 15] = 2  # one comes back a bar later
+    line = roll[0, 1].reshape(72, 31)
+    line[0:4, 3] = 2, 1, 1, 2  # C for 3 steps, then again for one
+    line[1, 7] = 2  # E for one step
+    line[18, 3] = 2  # C at the same time of the next bar
+    line[39, 15] = 2  # a C two bars after the second one, an octave higher, over a beat line:
+    line[40:44, 15] = 1
+    return roll
+
+
 def make_song(seed: int, n_bars: int, spec: RollSpec = TRIO) -> Song:
     """A song of a repeated pattern of its own: drums on beats, chords and a bass line."""
     rng = np.random.default_rng(seed)

@@ -114,10 +114,11 @@ class Composer(TrainedModel):
     ) -> NDArray[np.uint8]:
         n_bars = mask.shape[2]
         latents = [
-            moved(self.draw_latents(np.random.default_rng(own.seed), 1, n_bars), nudge_of(self, own.knobs))
+            moved(self.draw_latents(np.random.default_rng(own.seed), 1, n_bars), nudge_of(self, own.knobs)).scaled(
+                own.temperature
+            )
             for own in wishes
         ]
-        latents = [each.scaled(own.temperature) for each, own in zip(latents, wishes, strict=True)]
         once = partial(compose, self, given, mask, latents=_stacked(latents))
         return self._as_asked(once, mask, _stacked(controls), wishes)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from musegan.networks.patches import OCTAVE
 from musegan.networks.summaries import Summaries
 
+N_COUNTS = 12  # of each track, besides shares of steps and pitch classes
 FEW = 2.0  # added to what is divided by, so that ratios are not steep where a phrase has few notes
 FURTHEST = 4.0  # standard deviations of real phrases
 LEAST_SPREAD = 0.05
@@ -26,7 +27,7 @@ class PhraseStatistics(nn.Module):
         super().__init__()
         self.grid, self.first, self.second = summaries.grid, summaries.first, summaries.second
         spec = self.grid.spec
-        per_track = 12 + self.grid.patch_steps + OCTAVE
+        per_track = N_COUNTS + self.grid.patch_steps + OCTAVE
         n_drum_pitches = sum(spec.is_drum) * self.grid.padded_pitches
         self.n_features = spec.n_tracks * per_track + n_drum_pitches + len(self.first)
         self.mean: Tensor

@@ -13,15 +13,13 @@ from musegan.metrics import distance
 from musegan.music.pianoroll import ONSET
 from musegan.networks.codec import Codec, codec_loss
 from musegan.training.monitor import Reference
-from musegan.training.phrases import PhraseSource, held_out
+from musegan.training.phrases import CHUNK, PhraseSource, held_out
 from musegan.training.processes import Processes
 from musegan.training.stage import Stage, adam
 
 WARM_UP = 2_000  # phrases over which the learning rate rises at the start
 GRADIENT_LIMIT = 10.0  # greatest norm of the gradients
 N_MEASURED = 512  # held-out phrases
-N_SPREAD = 1024  # training phrases that the spread of the latents is measured on
-CHUNK = 64  # phrases at once where nothing is learned
 
 
 class CodecTrainer(Stage):
@@ -103,10 +101,8 @@ class CodecTrainer(Stage):
     @torch.no_grad()
     def finish(self) -> Codec:
         """The codec, with the mean and the spread of its latents over sounding tracks measured."""
-        rng = np.random.default_rng([self.seed, 5])
-        rolls = self.phrases.rolls(*self.phrases.draw(rng, N_SPREAD))
-        found: list[list[Tensor]] = [[] for _ in range(rolls.shape[1])]
-        for part in np.array_split(rolls, max(len(rolls) // CHUNK, 1)):
+        found: list[list[Tensor]] = [[] for _ in self.codec.grid.spec.tracks]
+        for part in self.phrases.for_scale(np.random.default_rng([self.seed, 5])):
             means, _ = self.codec.encoder(self._fold(part))
             for index, sounds in enumerate(torch.from_numpy(part.any((2, 3, 4)).T)):
                 found[index].append(means[index][sounds].flatten(0, 1))

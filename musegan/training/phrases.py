@@ -14,6 +14,8 @@ from musegan.errors import DatasetError
 from musegan.music.harmony import canonical_shifts
 from musegan.networks.controls import Controls, measure_controls
 
+N_SCALE = 1024  # phrases that a scale is measured on
+CHUNK = 64  # phrases at once where nothing is learned
 PRIOR_BARS = 16  # bars of a section in the prior of controls
 
 
@@ -96,6 +98,10 @@ class PhraseSource:
         return self.dataset.rolls(
             starts, self.n_bars, self._semitones(self.dataset.song_of(starts), random_shifts)
         )
+
+    def for_scale(self, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """The notes of random phrases that a mean and a spread are measured on, `CHUNK` at once."""
+        return np.array_split(self.rolls(*self.draw(rng, N_SCALE)), N_SCALE // CHUNK)
 
     def sounding(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which tracks sound in the phrases with the given numbers: (batch, track), bool."""

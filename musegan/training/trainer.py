@@ -5,7 +5,6 @@ All randomness of an iteration follows from the seed and the number of phrases s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +26,6 @@ from musegan.training.phrases import PhraseSource
 from musegan.training.processes import Processes
 from musegan.training.stage import Stage, adam
 
-N_MEASURED, CHUNK = 1024, 64  # training phrases that the scale of statistics is measured on; at once
 MAX_WINDOWS = 4  # windows composed one after another for a context of the generator's own making
 
 
@@ -88,7 +86,8 @@ class Trainer(Stage):
         self.dtype = torch.bfloat16 if uses_half else torch.float32
         self.phrases = PhraseSource.of(dataset, "train", config.model)
         if parent is None:
-            self.discriminator.statistics.fit(self._some_phrases())
+            rolls = self.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
+            self.discriminator.statistics.fit(self._fold(part) for part in rolls)
 
     # -- one iteration ------------------------------------------------------------------------------------
 
@@ -165,12 +164,6 @@ class Trainer(Stage):
         drawn = Augmentation.draw(rng, grid, settings.batch_size, model.phrase_bars, settings.augment)
         change = drawn.pieces(self.share).to(self.device, self.dtype)
         return lambda patches, cues, part: self.discriminator(change.pieces(part)(patches), cues.pieces(part))
-
-    def _some_phrases(self) -> Iterator[Tensor]:
-        """Batches of real phrases, the same in every process."""
-        rng = np.random.default_rng([self.config.train.seed, 1])
-        for _ in range(0, N_MEASURED, CHUNK):
-            yield self._fold(self.phrases.at(*self.phrases.draw(rng, CHUNK)).rolls).float()
 
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from songs import WALTZ
+from songs import WALTZ, waltz_phrase
 
 from musegan.networks.patches import PatchGrid
 from musegan.networks.statistics import FURTHEST, PhraseStatistics
@@ -17,19 +17,6 @@ def statistics():
     return PhraseStatistics(Summaries(PatchGrid(WALTZ)))
 
 
-def example():
-    roll = torch.zeros(1, 2, 4, 18, 31, dtype=torch.uint8)
-    roll[0, 0, 0, [0, 3], 15] = 2  # two kicks in the first beat
-    roll[0, 0, 1, 3, 15] = 2  # one comes back a bar later
-    line = roll[0, 1].reshape(72, 31)
-    line[0:4, 3] = torch.tensor([2, 1, 1, 2], dtype=torch.uint8)  # C for 3 steps, then again for one
-    line[1, 7] = 2  # E for one step
-    line[18, 3] = 2  # C at the same time of the next bar
-    line[39, 15] = 2  # a C an octave higher, over a beat line:
-    line[40:44, 15] = 1
-    return roll
-
-
 def measured(roll):
     found = statistics()
     values = found.measure(found.grid.fold(roll))
@@ -39,7 +26,7 @@ def measured(roll):
 
 
 def test_a_line_of_five_notes():
-    _, notes, _, _ = measured(example())
+    _, notes, _, _ = measured(torch.from_numpy(waltz_phrase()))
     mean = 31 / 12 / 7  # steps 3, 3, 7, 3 and 15 above the lowest pitch, divided by five notes and two
     variance = sum((p / 12 - mean) ** 2 for p in (3, 3, 7, 3, 15)) / 7
     shares = 4 / 7, 1 / 7
@@ -65,7 +52,7 @@ def test_a_line_of_five_notes():
 
 
 def test_drums_and_what_both_tracks_do_together():
-    drums, _, kit, pair = measured(example())
+    drums, _, kit, pair = measured(torch.from_numpy(waltz_phrase()))
     assert drums[0] == pytest.approx(math.log(4) / 3)
     assert kit.nonzero().flatten().tolist() == [15]
     assert kit[15] == pytest.approx(3 / 5)
@@ -73,12 +60,13 @@ def test_drums_and_what_both_tracks_do_together():
 
 
 def test_silence_and_bfloat16_are_no_trouble():
-    silence = torch.zeros_like(example())
+    silence = torch.zeros_like(torch.from_numpy(waltz_phrase()))
     found = statistics()
     assert torch.isfinite(found(found.grid.fold(silence))).all()
-    exact = found.measure(found.grid.fold(example()))
+    exact = found.measure(found.grid.fold(torch.from_numpy(waltz_phrase())))
     assert torch.equal(
-        found.measure(found.grid.fold(example(), torch.bfloat16)).round(decimals=4), exact.round(decimals=4)
+        found.measure(found.grid.fold(torch.from_numpy(waltz_phrase()), torch.bfloat16)).round(decimals=4),
+        exact.round(decimals=4),
     )
 
 
@@ -99,6 +87,6 @@ def test_the_scale_is_that_of_the_phrases_it_was_fitted_to():
 
 def test_gradients_reach_every_track():
     found = statistics()
-    patches = found.grid.fold(example()).requires_grad_()
+    patches = found.grid.fold(torch.from_numpy(waltz_phrase())).requires_grad_()
     found(patches).square().sum().backward()
     assert all(track.abs().sum() > 0 for track in patches.grad)

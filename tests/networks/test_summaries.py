@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from songs import WALTZ
+from songs import WALTZ, waltz_phrase
 
 from musegan.networks.patches import PatchGrid
 from musegan.networks.summaries import Summaries
@@ -25,21 +25,8 @@ def found(roll, tones=()):
     return drums, notes, pair
 
 
-def example():
-    roll = torch.zeros(1, 2, N_BARS, 18, 31, dtype=torch.uint8)
-    roll[0, 0, 0, [0, 3], 15] = 2  # two kicks in the first beat
-    roll[0, 0, 1, 3, 15] = 2  # one comes back a bar later
-    line = roll[0, 1].reshape(72, 31)
-    line[0:4, 3] = torch.tensor([2, 1, 1, 2], dtype=torch.uint8)  # C for 3 steps, then again for one
-    line[1, 7] = 2  # E for one step
-    line[18, 3] = 2  # C at the same time of the next bar
-    line[39, 15] = 2  # a C two bars after the second one, an octave higher, over a beat line:
-    line[40:44, 15] = 1
-    return roll
-
-
 def test_harmony_and_rhythm_of_a_beat():
-    _, notes, _ = found(example())
+    _, notes, _ = found(torch.from_numpy(waltz_phrase()))
     assert (notes[0, :12] * 6).tolist() == pytest.approx([4, 0, 0, 0, 1] + [0] * 7)
     assert (notes[7, :12] * 6).tolist() == pytest.approx([2] + [0] * 11)  # octaves are folded
     assert notes[0, 12:18].tolist() == [1, 1, 0, 1, 0, 0]
@@ -49,7 +36,7 @@ def test_harmony_and_rhythm_of_a_beat():
 
 
 def test_long_notes_are_counted_where_they_start():
-    _, notes, _ = found(example())
+    _, notes, _ = found(torch.from_numpy(waltz_phrase()))
     assert notes[:, LONG].nonzero().flatten().tolist() == [0, 6]
     assert notes[0, LONG] == 1
     roll = torch.zeros(1, 2, N_BARS, 18, 31, dtype=torch.uint8)
@@ -63,7 +50,7 @@ def test_long_notes_are_counted_where_they_start():
 
 
 def test_repetition_of_one_and_two_bars_with_nothing_before():
-    drums, notes, _ = found(example())
+    drums, notes, _ = found(torch.from_numpy(waltz_phrase()))
     assert notes[:, NOTES_1].tolist() == [0, 0, 0, 1] + [0] * 8  # the C of bar 2 was in bar 1
     assert notes[:, PLACES_1].tolist() == [0, 0, 0, 1] + [0] * 8
     assert drums[:, NOTES_1].tolist() == [0, 0, 0, 1] + [0] * 8
@@ -78,18 +65,18 @@ def test_repetition_of_one_and_two_bars_with_nothing_before():
 
 
 def test_share_of_the_sound_on_tones_of_the_chord():
-    _, notes, _ = found(example(), tones=(0, 7))
+    _, notes, _ = found(torch.from_numpy(waltz_phrase()), tones=(0, 7))
     # 4 of 5 cells of the first beat are C; the share is softened by 0.1 of a cell a step
     assert notes[0, ON_CHORD] == pytest.approx((4 / 6) / (5 / 6 + 0.1))
     assert notes[1, ON_CHORD] == 0
-    _, notes, _ = found(example(), tones=(2, 4))
+    _, notes, _ = found(torch.from_numpy(waltz_phrase()), tones=(2, 4))
     assert notes[0, ON_CHORD] == pytest.approx((1 / 6) / (5 / 6 + 0.1))
-    _, notes, _ = found(example())
+    _, notes, _ = found(torch.from_numpy(waltz_phrase()))
     assert not notes[:, ON_CHORD].any()
 
 
 def test_tracks_together():
-    _, _, pair = found(example())
+    _, _, pair = found(torch.from_numpy(waltz_phrase()))
     assert pair[:, 0].tolist() == [2, 0, 0] + [0] * 9  # both start at steps 0 and 3 of the first beat
     drums, notes = (2 / 6, torch.tensor([4 / 6, 1 / 6]))  # the kick is MIDI pitch 36, a C
     lengths = [math.sqrt(drums**2 + 1e-4), math.sqrt(float(notes.square().sum()) + 1e-4)]
@@ -100,7 +87,7 @@ def test_tracks_together():
 
 def test_counts_have_gradients_of_products():
     summaries = Summaries(PatchGrid(WALTZ))
-    patches = summaries.grid.fold(example()).requires_grad_()
+    patches = summaries.grid.fold(torch.from_numpy(waltz_phrase())).requires_grad_()
     values = summaries(patches, torch.zeros(1, N_BEATS, 12))[0]
     values[3, SIZE + NOTES_1].backward()
     # Onset plane, by step and pitch: in the first beat only what the second bar has would be a repetition; in that
