@@ -57,6 +57,7 @@ class ModelConfig:
     width: int = 256  # channels over beats
     track_width: int = 64  # channels of each track's own stream
     n_blocks: int = 4  # residual blocks, alternately local and across bars
+    n_track_blocks: int = 2  # residual blocks of each track's own stream
     phrase_bars: int = 4  # bars of the training window
     min_tracks: int = 3  # windows with fewer sounding tracks are not trained on
     transpose: Transpose = "key"  # all songs to C major or A minor; at random by -6 to 5; or as they are
@@ -65,7 +66,15 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _check_choice(self, "latent", Latent)
         _check_choice(self, "transpose", Transpose)
-        for name in ("latent_dim", "style_dim", "width", "track_width", "n_blocks", "min_tracks"):
+        for name in (
+            "latent_dim",
+            "style_dim",
+            "width",
+            "track_width",
+            "n_blocks",
+            "n_track_blocks",
+            "min_tracks",
+        ):
             _check_range(self, name, 1, 4096)
         _check_range(self, "phrase_bars", 2, 64)
 
@@ -82,6 +91,11 @@ class TrainConfig:
     final_beta2: float = 0.99
     gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
     final_gamma: float = 1.0
+    warm_up: float = 0.02  # share of training that comes first, in which the generator only learns to reconstruct
+    warm_up_rate: float = 2e-3  # learning rate of that, falling to a tenth
+    reconstruction: float = 0.7  # how strongly it goes on to, as a share of the adversarial gradient; 0 is not
+    kl_weight: float = 0.1  # of the divergence of what phrases are reconstructed from from the latents' prior
+    statistics_from: float = 0.4  # share of training after which the discriminator judges by statistics too
     penalty_share: float = 0.25  # of each batch that the penalties, which cost most of a step, are taken of
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
@@ -105,11 +119,14 @@ class TrainConfig:
         _check_choice(self, "precision", Precision)
         for name in ("n_phrases", "batch_size", "n_samples", "sample_every"):
             _check_range(self, name, 1, 10**12)
-        for name in ("learning_rate", "final_learning_rate", "save_every"):
+        for name in ("learning_rate", "final_learning_rate", "warm_up_rate", "save_every"):
             _check_range(self, name, 1e-12, 1e6)
-        for name in ("gamma", "final_gamma", "ema_half_life"):
+        for name in ("reconstruction", "gamma", "final_gamma", "ema_half_life"):
             _check_range(self, name, 0, 1e9)
         for name in (
+            "warm_up",
+            "kl_weight",
+            "statistics_from",
             "penalty_share",
             "augment",
             "ema_ramp",
@@ -262,6 +279,9 @@ PRESETS: dict[str, Config] = {
             final_gamma=10,
             ema_half_life=4_000,
             ema_ramp=0,
+            warm_up=0,
+            reconstruction=0,
+            statistics_from=0,
             augment=0.3,
             freeze_discriminator=True,
             sample_every=2_000,

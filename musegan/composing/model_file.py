@@ -29,7 +29,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 4"
+FORMAT = "musegan model 5"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",

@@ -5,5 +5,6 @@ from musegan.networks.discriminator import Discriminator
 from musegan.networks.generator import Generator
 from musegan.networks.latents import Latents, sample_latents
 from musegan.networks.patches import PatchGrid
+from musegan.networks.posterior import Posterior
 
-__all__ = ["Codec", "Discriminator", "Generator", "Latents", "PatchGrid", "sample_latents"]
+__all__ = ["Codec", "Discriminator", "Generator", "Latents", "PatchGrid", "Posterior", "sample_latents"]

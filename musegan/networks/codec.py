@@ -172,6 +172,22 @@ class Codec(nn.Module):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
 
+    def standardised(self, patches: Tensor) -> Tensor:
+        """What real phrases are encoded as, on the scale that the generator composes on."""
+        return (self.encoder(patches)[0] - self.mean) / self.spread
+
+    def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:
+        """Of the cells of each beat, in nats: ``(track, batch, time)``.
+
+        Onsets, and held cells where no note starts; both arguments as `CodecDecoder` gives logits.
+        """
+        sounds, starts = patches.chunk(2, dim=-1)
+        held_logits, start_logits = logits.chunk(2, dim=-1)
+        of_starts = binary_cross_entropy_with_logits(start_logits, starts, reduction="none")
+        of_held = binary_cross_entropy_with_logits(held_logits, sounds - starts, reduction="none") * (1 - starts)
+        pitched = starts.new_tensor([not is_drum for is_drum in self.grid.spec.is_drum])
+        return of_starts.sum((-1, -2)) + of_held.sum((-1, -2)) * pitched[:, None, None]
+
 
 def codec_loss(
     codec: Codec,
@@ -206,12 +222,7 @@ def codec_loss(
     mean, log_variance = codec.encoder(patches)
     noise = torch.randn_like(mean) if noise is None else noise
     logits = codec.decoder(mean + noise * (log_variance / 2).exp())
-    sounds, starts = patches.chunk(2, dim=-1)
-    held_logits, start_logits = logits.chunk(2, dim=-1)
-    of_starts = binary_cross_entropy_with_logits(start_logits, starts, reduction="none")
-    of_held = binary_cross_entropy_with_logits(held_logits, sounds - starts, reduction="none") * (1 - starts)
-    pitched = starts.new_tensor([not is_drum for is_drum in codec.grid.spec.is_drum])
-    notes = of_starts.sum((-1, -2)) + of_held.sum((-1, -2)) * pitched[:, None, None]  # (track, batch, time)
+    notes = codec.cross_entropy(logits, patches)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
     divisor = rows.sum() if n_rows is None else rows.new_tensor(n_rows)
     shares = (rows / divisor.clamp(min=1))[..., None] / patches.shape[2]

@@ -51,6 +51,7 @@ class Discriminator(nn.Module):
         self.whole_in = linear(n_whole, WHOLE_WIDTH, gain=GAIN)
         self.whole_hidden = linear(WHOLE_WIDTH, HEAD_WIDTH, gain=GAIN)
         self.whole_score = linear(HEAD_WIDTH, 1, gain=0.1)
+        self.hears_statistics = True
 
     @property
     def codec(self) -> Codec:
@@ -82,6 +83,7 @@ class Discriminator(nn.Module):
         per_beat = torch.cat([x, summed_up], dim=-1)
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
-        whole = [sums.mean(1), (sums.var(1) + 1e-3).sqrt(), cues.features.mean(1), self.statistics(patches)]
+        statistics = self.statistics(patches) if self.hears_statistics else self.statistics.nothing(patches)
+        whole = [sums.mean(1), (sums.var(1) + 1e-3).sqrt(), cues.features.mean(1), statistics]
         as_whole = self.whole_hidden(activate(self.whole_in(torch.cat(whole, dim=-1))))
         return (by_bar + self.whole_score(activate(as_whole))).squeeze(-1)

@@ -26,7 +26,7 @@ class Generator(nn.Module):
     """Completes phrases.
 
     Shared latents, conditions and what is given make one style vector per beat that modulates a trunk over beats;
-    each track then has a stream of its own, modulated by its private latents, that is read out as a code per beat.
+    each track then has a trunk of its own, modulated by its private latents, that is read out as a code per beat.
     The codec is frozen and no part of this module's weights.
     """
 
@@ -49,6 +49,7 @@ class Generator(nn.Module):
         self.leave = linear(width, n_tracks * config.track_width, gain=GAIN)
         self.private_in = TrackLinear(n_tracks, 2 * config.latent_dim, n_style)
         self.private_scale = TrackLinear(n_tracks, n_style, 2 * config.track_width, gain=0.5)
+        self.streams = Trunk(config.track_width, config.n_track_blocks, spec.beats_per_bar, n_style, n_tracks)
         self.private_mix = TrackLinear(n_tracks, config.track_width, config.track_width, gain=GAIN)
         self.read_out = TrackLinear(n_tracks, config.track_width, codec.config.latent_dim)
         pitched = [0.0 if is_drum else 1.0 for is_drum in spec.is_drum]
@@ -100,15 +101,17 @@ class Generator(nn.Module):
         x = x + self.context(context) + self.control(cues.features)
         x = self.trunk(x, style)  # (batch, time, width)
         streams = self.leave(activate(x)).unflatten(-1, (self.grid.spec.n_tracks, -1)).permute(2, 0, 1, 3)
-        streams = activate(self._add_private(streams, latents, style))
+        private = self._private(latents, style)
+        scale, shift = self.private_scale(private).chunk(2, dim=-1)
+        streams = activate(self.streams(streams * (1 + scale) + shift, private))
         streams = activate(self.private_mix(streams))  # (track, batch, time, width)
         return CODE_LIMIT * torch.tanh(self.read_out(streams) / CODE_LIMIT)
 
-    def _add_private(self, streams: Tensor, latents: Latents, style: Tensor) -> Tensor:
+    def _private(self, latents: Latents, style: Tensor) -> Tensor:
+        """What modulates the trunk of each track: ``(track, batch, time, style)``."""
         private = torch.cat([latents.track, latents.track_bar], dim=-1).permute(1, 0, 2, 3)
         private = self.private_in(private).repeat_interleave(self.grid.spec.beats_per_bar, dim=2)
-        scale, shift = self.private_scale(activate(private + style)).chunk(2, dim=-1)
-        return streams * (1 + scale) + shift
+        return activate(private + style)
 
 
 class _Units(torch.autograd.Function):

@@ -63,9 +63,19 @@ class Latents:
 
 
 def sample_latents(
-    rng: np.random.Generator, kind: Latent, batch_size: int, n_tracks: int, n_bars: int, latent_dim: int
+    rng: np.random.Generator,
+    kind: Latent,
+    batch_size: int,
+    n_tracks: int,
+    n_bars: int,
+    latent_dim: int,
+    *,
+    vary: bool = True,
 ) -> Latents:
-    """Draw latents. The draws come from numpy, so that a seed means the same on every device."""
+    """Draw latents. The draws come from numpy, so that a seed means the same on every device.
+
+    Without `vary` all that are drawn are standard normal, those of single bars too.
+    """
     is_shared, is_private = kind != "jamming", kind != "composer"
 
     def draw(wanted: bool, *shape: int) -> Tensor:
@@ -73,6 +83,8 @@ def sample_latents(
         return torch.from_numpy(values * wanted)
 
     def variation(*shape: int) -> Tensor:
+        if not vary:
+            return torch.ones(*shape, 1, 1)
         amount = rng.uniform(-EXACT / (1 - EXACT), 1, (*shape, 1, 1)).clip(0)
         return torch.from_numpy(amount.astype(np.float32))
 

@@ -7,6 +7,8 @@ gain / sqrt(fan in), residual branches scaled by depth and starting at zero.
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,35 +48,39 @@ class Block(nn.Module):
     """A residual block over beats: modulate, convolution of three beats, leaky rectifier, linear layer.
 
     With `dilation` equal to the beats of a bar, the convolution sees the same beat of the bars before and after:
-    repetition and variation across bars are one step away.
+    repetition and variation across bars are one step away. With `n_tracks` every track has weights of its own.
     """
 
-    def __init__(self, width: int, n_blocks: int, dilation: int = 1, style_dim: int = 0) -> None:
+    def __init__(
+        self, width: int, n_blocks: int, dilation: int = 1, style_dim: int = 0, n_tracks: int | None = None
+    ) -> None:
         super().__init__()
+        layer: Any = linear if n_tracks is None else partial(TrackLinear, n_tracks)
         self.dilation = dilation
-        self.spatial = linear(3 * width, width, gain=GAIN / math.sqrt(n_blocks))
-        self.mix = linear(width, width, gain=0)
-        self.scale = linear(style_dim, width, gain=0.5) if style_dim else None
+        self.spatial = layer(3 * width, width, gain=GAIN / math.sqrt(n_blocks))
+        self.mix = layer(width, width, gain=0)
+        self.scale = layer(style_dim, width, gain=0.5) if style_dim else None
 
     def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
-        """``x : (batch, beat, channel)``, ``style : (batch, beat, style)``."""
+        """``x : (..., batch, beat, channel)``, ``style : (..., batch, beat, style)``; tracks first if any."""
         inner = x
         if self.scale is not None and style is not None:
             inner = x * (1 + self.scale(style))
         around = nn.functional.pad(inner, (0, 0, self.dilation, self.dilation))
-        n_beats, step = x.shape[1], self.dilation
-        near = torch.cat([around[:, i * step : i * step + n_beats] for i in range(3)], dim=-1)
+        n_beats, step = x.shape[-2], self.dilation
+        near = torch.cat([around[..., i * step : i * step + n_beats, :] for i in range(3)], dim=-1)
         return x + self.mix(activate(self.spatial(near)))
 
 
 class Trunk(nn.Module):
-    """Residual blocks, alternately local and across bars."""
+    """Residual blocks, alternately local and across bars; of each track with `n_tracks`."""
 
-    def __init__(self, width: int, n_blocks: int, beats_per_bar: int, style_dim: int = 0) -> None:
+    def __init__(
+        self, width: int, n_blocks: int, beats_per_bar: int, style_dim: int = 0, n_tracks: int | None = None
+    ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            Block(width, n_blocks, dilation=beats_per_bar if i % 2 else 1, style_dim=style_dim)
-            for i in range(n_blocks)
+            Block(width, n_blocks, beats_per_bar if i % 2 else 1, style_dim, n_tracks) for i in range(n_blocks)
         )
 
     def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:

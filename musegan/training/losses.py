@@ -1,4 +1,4 @@
-"""The adversarial objective, as a pair: the discriminator's loss and the generator's.
+"""The adversarial objective, as a pair: the discriminator's loss and the generator's; and the variational one.
 
 Relativistic pairing with zero-centred gradient penalties on real (R1) and composed phrases (R2), as in R3GAN
 (Huang et al., NeurIPS 2024).
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from musegan.networks import Generator, Latents, Posterior
 from musegan.networks.controls import Cues
 
 Judge = Callable[[Tensor, Cues, slice | Tensor], Tensor]
@@ -80,6 +81,51 @@ def generator_loss(judge: Judge, real: Tensor, fake: Tensor, cues: Cues) -> tupl
         real_scores = judge(real, cues, WHOLE)
     loss = softplus(real_scores - scores).mean()
     return loss, {"generator": loss.detach()}
+
+
+def reconstruction_loss(
+    generator: Generator,
+    posterior: Posterior,
+    real: Tensor,
+    given: Tensor,
+    cues: Cues,
+    noise: Latents,
+    kl_weight: float,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """How well the generator composes a real phrase from latents that the posterior finds for it.
+
+    The negative evidence lower bound of a variational autoencoder (Kingma and Welling, 2014) in nats a phrase, its
+    divergence weighted by `kl_weight`: cross-entropy of the notes that are to be composed, through the decoder of
+    the codec, so its gradients are exact. As a second objective of a GAN it keeps the generator near all of the
+    real music (VAE/GAN, Larsen et al., 2016).
+
+    Parameters
+    ----------
+    generator : Generator
+    posterior : Posterior
+    real, given : (track, batch, time, register, patch), float
+        The whole phrase, and one whose cells under the mask are given.
+    cues : Cues
+    noise : Latents
+        Standard normal.
+    kl_weight : float
+
+    Returns
+    -------
+    loss : (), float
+    terms : dict of (), float, detached
+        ``notes`` and ``kl``, its parts in nats a phrase.
+    """
+    codec, cells = generator.codec, generator.grid.cells
+    with torch.no_grad():
+        song = codec.standardised(real)
+    latents, divergence = posterior(song, cues, noise)
+    codes = generator.codes(latents, given * cells(cues.mask), cues)
+    logits = codec.decoder(codec.mean + codec.spread * codes)
+    is_composed = cells((1 - cues.mask) * (cues.play >= 0)).flatten(2)
+    notes = (codec.cross_entropy(logits.float(), real.float()) * is_composed).sum((0, 2)).mean()
+    kl = divergence.mean()
+    return notes + kl_weight * kl, {"notes": notes.detach(), "kl": kl.detach()}
 
 
 def _sum_of_squares(x: Tensor) -> Tensor:

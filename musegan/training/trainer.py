@@ -1,31 +1,36 @@
-"""The second stage, adversarial training: batches, both steps, schedules, the averaged weights.
+"""The second stage: the networks that compose. Batches, steps, schedules, the averaged weights.
+
+At first the generator only learns to reconstruct phrases; it goes on to when adversarial training starts.
 
 All randomness of an iteration follows from the seed and the number of phrases seen.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose_window
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
+from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior, sample_latents
 from musegan.networks.controls import DROPPED, Conditions, Controls, Cues
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
-from musegan.training.losses import Judge, discriminator_loss, generator_loss
+from musegan.training.losses import Judge, discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.masks import is_continuation, sample_masks
 from musegan.training.phrases import PhraseSource
 from musegan.training.processes import Processes
 from musegan.training.stage import Stage, adam
 
+WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
+WARM_UP_LIMIT = 1e4  # norm of its gradients, in nats a phrase
 MAX_WINDOWS = 4  # windows composed one after another for a context of the generator's own making
 
 
@@ -68,7 +73,9 @@ class Trainer(Stage):
             self.generator.load_state_dict(parent.generator.state_dict())
             self.discriminator.load_state_dict(parent.discriminator.state_dict())
         self.average.load_state_dict(self.generator.state_dict())
+        self.posterior = Posterior(codec, config.model)
         self.networks = {
+            "posterior": self.posterior,
             "generator": self.generator,
             "discriminator": self.discriminator,
             "average": self.average,
@@ -78,7 +85,11 @@ class Trainer(Stage):
         self._let_discriminator_learn()
         self.optimizers = {
             name: adam(network.parameters(), 0.0, settings.beta2)
-            for name, network in (("generator", self.generator), ("discriminator", self.discriminator))
+            for name, network in (
+                ("posterior", self.posterior),
+                ("generator", self.generator),
+                ("discriminator", self.discriminator),
+            )
         }
         uses_half = settings.precision == "bfloat16" or (
             settings.precision == "auto" and _has_bfloat16(self.device)
@@ -92,12 +103,37 @@ class Trainer(Stage):
     # -- one iteration ------------------------------------------------------------------------------------
 
     def iterate(self) -> dict[str, Tensor]:
-        """One step of the discriminator and then one of the generator, on the same batch."""
+        """One step of the generator in the warm-up; then one of the discriminator and one of the generator."""
         settings = self.config.train
         rng = np.random.default_rng([settings.seed, self.phrases_seen])
         torch.manual_seed(int(rng.integers(2**62)))
         self._schedule()
+        self.discriminator.hears_statistics = self._share_done >= settings.statistics_from
         batch = self._batch(rng)
+        terms = self._warm_up(batch, rng) if self._is_warming_up else self._compete(batch, rng)
+        self.phrases_seen += settings.batch_size
+        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
+        ema.update(self.average, self.generator, settings.batch_size, half_life)
+        return terms
+
+    @property
+    def _share_done(self) -> float:
+        return self.phrases_seen / self.n_phrases
+
+    @property
+    def _is_warming_up(self) -> bool:
+        return self._share_done < self.config.train.warm_up
+
+    def _warm_up(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
+        loss, terms = self._reconstruct(batch, rng)
+        gradients = self._gradients(loss, ("generator", "posterior"))
+        values = [value for found in gradients.values() for value in found]
+        nn.utils.clip_grads_with_norm_(values, WARM_UP_LIMIT, nn.utils.get_total_norm(values))
+        self._apply(gradients)
+        return terms
+
+    def _compete(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
+        settings = self.config.train
         gamma = self._cosine(settings.gamma, settings.final_gamma)
         with self._autocast():
             fake = self.generator(self._latents(rng), batch.given, batch.cues)
@@ -109,15 +145,53 @@ class Trainer(Stage):
         self.discriminator.requires_grad_(False)
         with self._autocast():
             loss, more = generator_loss(batch.judge, batch.real, fake, batch.cues)
-        self._step("generator", loss)
+        gradients = self._gradients(loss, ("generator",))
+        terms |= more
+        if settings.reconstruction:
+            loss, more = self._reconstruct(batch, rng)
+            exact = self._gradients(loss, ("generator", "posterior"))
+            share = settings.reconstruction * _norm(gradients["generator"]) / _norm(exact["generator"])
+            torch._foreach_add_(gradients["generator"], torch._foreach_mul(exact["generator"], share))
+            gradients["posterior"] = exact["posterior"]
+            terms |= more
+        self._apply(gradients)
         self._let_discriminator_learn()
-        self.phrases_seen += settings.batch_size
-        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
-        ema.update(self.average, self.generator, settings.batch_size, half_life)
         with torch.no_grad():
             density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
         names = self.dataset.spec.track_names
-        return {**terms, **more, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
+        return {**terms, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
+
+    def _reconstruct(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        noise = self._latents(rng, vary=False)
+        with self._autocast():
+            return reconstruction_loss(
+                self.generator,
+                self.posterior,
+                batch.real,
+                batch.given,
+                batch.cues,
+                noise,
+                self.config.train.kl_weight,
+            )
+
+    def _gradients(self, loss: Tensor, names: tuple[str, ...]) -> dict[str, list[Tensor]]:
+        """Of all parameters of some networks, averaged over processes."""
+        found = {}
+        parameters = {name: list(self.networks[name].parameters()) for name in names}
+        values = torch.autograd.grad(
+            loss, [p for some in parameters.values() for p in some], materialize_grads=True
+        )
+        self.processes.average_(values)
+        for name, some in parameters.items():
+            found[name], values = list(values[: len(some)]), values[len(some) :]
+        return found
+
+    def _apply(self, gradients: dict[str, list[Tensor]]) -> None:
+        for name, values in gradients.items():
+            for parameter, value in zip(self.networks[name].parameters(), values, strict=True):
+                parameter.grad = value
+            self.optimizers[name].step()
+            self.optimizers[name].zero_grad(set_to_none=True)
 
     def _let_discriminator_learn(self) -> None:
         """All of it, or all but what fine-tuning keeps as it is."""
@@ -129,11 +203,11 @@ class Trainer(Stage):
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
-    def _latents(self, rng: np.random.Generator) -> Latents:
+    def _latents(self, rng: np.random.Generator, vary: bool = True) -> Latents:
         """Latents of this process's share of the batch."""
         model = self.config.model
         n_tracks, size = self.dataset.spec.n_tracks, self.config.train.batch_size
-        latents = sample_latents(rng, model.latent, size, n_tracks, model.phrase_bars, model.latent_dim)
+        latents = sample_latents(rng, model.latent, size, n_tracks, model.phrase_bars, model.latent_dim, vary=vary)
         return latents.pieces(self.share).to(self.device)
 
     def _batch(self, rng: np.random.Generator) -> Batch:
@@ -200,10 +274,14 @@ class Trainer(Stage):
 
     def _schedule(self) -> None:
         settings = self.config.train
+        rate = self._cosine(settings.learning_rate, settings.final_learning_rate)
+        betas = (0.0, self._cosine(settings.beta2, settings.final_beta2))
+        if self._is_warming_up:  # reconstructing is a common loss, so with momentum
+            fall = (1 + math.cos(math.pi * self._share_done / settings.warm_up)) / 2
+            rate, betas = settings.warm_up_rate * (WARM_UP_END + (1 - WARM_UP_END) * fall), (0.9, 0.99)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = self._cosine(settings.learning_rate, settings.final_learning_rate)
-                group["betas"] = (0.0, self._cosine(settings.beta2, settings.final_beta2))
+                group["lr"], group["betas"] = rate, betas
 
     def as_model(self, prior: Controls | None = None) -> TrainedModel:
         """The averaged generator as a model."""
@@ -218,6 +296,10 @@ class Trainer(Stage):
             prior=prior or Controls.free(1, dataset.spec, self.config.model.phrase_bars),
             facts={"phrases_seen": self.phrases_seen, "songs": dataset.n_songs, "bars": dataset.n_bars},
         )
+
+
+def _norm(tensors: list[Tensor]) -> Tensor:
+    return nn.utils.get_total_norm(tensors).clamp(min=1e-12)
 
 
 def _has_bfloat16(device: torch.device) -> bool:

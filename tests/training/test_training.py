@@ -179,12 +179,15 @@ def test_a_model_and_a_codec_to_start_from_are_refused(dataset, tmp_path, codec_
 def test_the_codec_does_not_learn_while_composing(dataset):
     stage = trainer(dataset)
     before = {name: value.clone() for name, value in stage.codec.state_dict().items()}
-    stage.iterate()
+    for _ in range(4):  # of which the last composes against the discriminator
+        stage.iterate()
     assert all(torch.equal(value, before[name]) for name, value in stage.codec.state_dict().items())
 
 
 def test_the_discriminator_learns_to_tell_real_from_composed(dataset):
-    config = TINY.with_settings(["train.learning_rate=0.003", "train.gamma=0.1", "train.n_phrases=1000"])
+    config = TINY.with_settings(
+        ["train.learning_rate=0.003", "train.gamma=0.1", "train.n_phrases=1000", "train.warm_up=0"]
+    )
     stage = trainer(dataset, config)
     gaps = [float(stage.iterate()["gap"]) for _ in range(25)]
     assert np.mean(gaps[-5:]) > gaps[0] + 0.2
@@ -200,13 +203,61 @@ def test_penalties_are_taken_of_a_share_of_the_batch_at_the_weight_of_the_schedu
         return original(judge, real, fake, cues, gamma, penalty_share)
 
     monkeypatch.setattr(module, "discriminator_loss", spy)
-    settings = ["train.n_phrases=16", "train.gamma=4", "train.final_gamma=1", "train.penalty_share=0.5"]
+    settings = [
+        "train.n_phrases=16",
+        "train.gamma=4",
+        "train.final_gamma=1",
+        "train.penalty_share=0.5",
+        "train.warm_up=0",
+    ]
     stage = trainer(dataset, TINY.with_settings(settings))
     for _ in range(3):
         stage.iterate()
     # after 0, 4 and 8 of 16 phrases: a cosine from 4 to 1
     assert [gamma for gamma, _ in asked] == pytest.approx([4, 1 + 3 * (1 + 0.5**0.5) / 2, 2.5])
     assert {share for _, share in asked} == {0.5}
+
+
+def test_the_warm_up_learns_to_reconstruct_and_leaves_the_discriminator_alone(dataset):
+    config = TINY.with_settings(["train.n_phrases=1000", "train.warm_up=0.2", "train.warm_up_rate=0.01"])
+    stage = trainer(dataset, config)
+    before = [parameter.clone() for parameter in stage.discriminator.parameters()]
+    terms = [stage.iterate() for _ in range(50)]  # 200 phrases
+    assert all(set(found) == {"notes", "kl"} for found in terms)
+    losses = [float(found["notes"] + config.train.kl_weight * found["kl"]) for found in terms]
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
+    assert all(torch.equal(a, b) for a, b in zip(before, stage.discriminator.parameters(), strict=True))
+    assert {"gap", "notes", "kl"} <= set(stage.iterate())
+    assert not torch.equal(before[0], next(stage.discriminator.parameters()))
+
+
+def test_reconstruction_has_its_share_of_the_gradient_however_large_it_is(dataset, monkeypatch):
+    """Two parallel gradients of norms 3 and 1000: at 0.5 the generator is moved by 3 + 1.5 along them."""
+    stage = trainer(dataset, TINY.with_settings(["train.warm_up=0", "train.reconstruction=0.5"]))
+    n_values = sum(parameter.numel() for parameter in stage.generator.parameters())
+    sizes, applied = iter([3.0, 1000.0]), {}
+
+    def gradients(loss, names):
+        size = next(sizes) / n_values**0.5
+        return {
+            name: [torch.full_like(parameter, size) for parameter in stage.networks[name].parameters()]
+            for name in names
+        }
+
+    monkeypatch.setattr(stage, "_gradients", gradients)
+    monkeypatch.setattr(stage, "_apply", applied.update)
+    stage.iterate()
+    assert set(applied) == {"generator", "posterior"}
+    assert torch.nn.utils.get_total_norm(applied["generator"]).item() == pytest.approx(4.5, rel=1e-3)
+
+
+def test_statistics_are_heard_from_a_share_of_training_on(dataset):
+    stage = trainer(dataset, TINY.with_settings(["train.statistics_from=0.25"]))  # of 48 phrases
+    heard = []
+    for _ in range(5):
+        stage.iterate()
+        heard.append(stage.discriminator.hears_statistics)
+    assert heard == [False, False, False, True, True]
 
 
 def test_fine_tuning_starts_from_the_model_and_freezes_what_it_should(dataset, model_path):
@@ -243,10 +294,10 @@ def test_a_loss_that_is_not_a_number_stops_with_its_name(dataset, tmp_path, code
 
     def broken(self):
         terms = original(self)
-        return {**terms, "r1": terms["r1"] * (float("nan") if self.phrases_seen == 12 else 1)}
+        return {**terms, "kl": terms["kl"] * (float("nan") if self.phrases_seen == 12 else 1)}
 
     monkeypatch.setattr(Trainer, "iterate", broken)
-    with pytest.raises(MuseganError, match="r1 is not a number in iteration 3"):
+    with pytest.raises(MuseganError, match="kl is not a number in iteration 3"):
         run(dataset, tmp_path / "run", codec=codec_path)
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
