@@ -35,6 +35,7 @@ OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
     "musegan model 2": "made before phrases were judged as a whole; train it anew",
     "musegan model 3": "made before phrases were judged by their statistics too; train it anew",
+    "musegan model 4": "made before the generator had blocks of each track's own; train it anew",
 }
 DEFAULT_MODEL = "band"
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file
