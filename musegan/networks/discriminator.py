@@ -49,6 +49,8 @@ class Discriminator(nn.Module):
         self.statistics = PhraseStatistics(self.summaries)
         n_whole = 2 * self.summaries.n_features + n_controls + self.statistics.n_features
         self.whole_in = linear(n_whole, WHOLE_WIDTH, gain=GAIN)
+        with torch.no_grad():  # statistics are steep where a phrase has few notes: their part grows from nothing
+            self.whole_in.weight[:, -self.statistics.n_features :] = 0
         self.whole_hidden = linear(WHOLE_WIDTH, HEAD_WIDTH, gain=GAIN)
         self.whole_score = linear(HEAD_WIDTH, 1, gain=0.1)
         self.hears_statistics = True
