@@ -95,7 +95,6 @@ class TrainConfig:
     warm_up_rate: float = 2e-3  # learning rate of that, falling to a tenth
     reconstruction: float = 0.7  # how strongly it goes on to, as a share of the adversarial gradient; 0 is not
     kl_weight: float = 0.1  # of the divergence of what phrases are reconstructed from from the latents' prior
-    statistics_from: float = 0.4  # share of training after which the discriminator judges by statistics too
     penalty_share: float = 0.25  # of each batch that the penalties, which cost most of a step, are taken of
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
@@ -126,7 +125,6 @@ class TrainConfig:
         for name in (
             "warm_up",
             "kl_weight",
-            "statistics_from",
             "penalty_share",
             "augment",
             "ema_ramp",
@@ -281,7 +279,6 @@ PRESETS: dict[str, Config] = {
             ema_ramp=0,
             warm_up=0,
             reconstruction=0,
-            statistics_from=0,
             augment=0.3,
             freeze_discriminator=True,
             sample_every=2_000,

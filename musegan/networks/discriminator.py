@@ -53,7 +53,6 @@ class Discriminator(nn.Module):
             self.whole_in.weight[:, -self.statistics.n_features :] = 0
         self.whole_hidden = linear(WHOLE_WIDTH, HEAD_WIDTH, gain=GAIN)
         self.whole_score = linear(HEAD_WIDTH, 1, gain=0.1)
-        self.hears_statistics = True
 
     @property
     def codec(self) -> Codec:
@@ -85,7 +84,7 @@ class Discriminator(nn.Module):
         per_beat = torch.cat([x, summed_up], dim=-1)
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
-        statistics = self.statistics(patches) if self.hears_statistics else self.statistics.nothing(patches)
-        whole = [sums.mean(1), (sums.var(1) + 1e-3).sqrt(), cues.features.mean(1), statistics]
+        spreads = (sums.var(1) + 1e-3).sqrt()
+        whole = [sums.mean(1), spreads, cues.features.mean(1), self.statistics(patches)]
         as_whole = self.whole_hidden(activate(self.whole_in(torch.cat(whole, dim=-1))))
         return (by_bar + self.whole_score(activate(as_whole))).squeeze(-1)

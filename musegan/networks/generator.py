@@ -76,9 +76,12 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
+        return self.complete(self.codes(latents, given * self.grid.cells(cues.mask), cues), given, cues)
+
+    def complete(self, codes: Tensor, given: Tensor, cues: Cues) -> Tensor:
+        """Like `forward`, with what is composed decoded from `codes`, standardised: (track, batch, time, code)."""
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
-        codes = self.codes(latents, kept, cues)  # (track, batch, time, code)
         logits = self.codec.decoder(self.codec.mean + self.codec.spread * codes)
         composed = notes_from_logits(logits, self.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))

@@ -45,10 +45,6 @@ class PhraseStatistics(nn.Module):
         """`measure` in standard deviations of real phrases: (batch, feature)."""
         return FURTHEST * torch.tanh((self.measure(patches) - self.mean) / (FURTHEST * self.std))
 
-    def nothing(self, patches: Tensor) -> Tensor:
-        """What `forward` gives for phrases that are in everything as real ones are on average."""
-        return torch.zeros(patches.shape[1], self.n_features, device=patches.device)
-
     def measure(self, patches: Tensor) -> Tensor:
         """Statistics of phrases.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,14 +37,29 @@ class Stage(ABC):
 
     def _step(self, name: str, loss: Tensor, limit: float | None = None) -> None:
         """One step of the optimiser called `name`; `limit` is the greatest norm of the gradients."""
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        self.processes.average_([p.grad for p in parameters if p.grad is not None])
+        self._apply(self._gradients(loss, (name,)), limit)
+
+    def _gradients(self, loss: Tensor, names: tuple[str, ...]) -> dict[str, list[Tensor]]:
+        """Of what may change of the networks called `names`, averaged over processes."""
+        parameters = {name: self._changing(name) for name in names}
+        values = torch.autograd.grad(loss, list(chain(*parameters.values())), materialize_grads=True)
+        self.processes.average_(values)
+        rest = iter(values)
+        return {name: list(islice(rest, len(some))) for name, some in parameters.items()}
+
+    def _apply(self, gradients: dict[str, list[Tensor]], limit: float | None = None) -> None:
+        """A step of the optimiser of each network; `limit` is the greatest norm of all gradients together."""
         if limit is not None:
-            nn.utils.clip_grad_norm_(parameters, limit)
-        optimizer.step()
+            values = list(chain(*gradients.values()))
+            nn.utils.clip_grads_with_norm_(values, limit, nn.utils.get_total_norm(values))
+        for name, found in gradients.items():
+            for parameter, value in zip(self._changing(name), found, strict=True):
+                parameter.grad = value
+            self.optimizers[name].step()
+            self.optimizers[name].zero_grad(set_to_none=True)
+
+    def _changing(self, name: str) -> list[nn.Parameter]:
+        return [parameter for parameter in self.networks[name].parameters() if parameter.requires_grad]
 
     def _cosine(self, start: float, end: float) -> float:
         """From `start` to `end` over the phrases of the stage."""

@@ -47,6 +47,9 @@ class Batch:
 class Trainer(Stage):
     """Both networks, their optimisers and the average, and how one iteration changes them.
 
+    The discriminator hears real phrases as the codec gives them back: what the codec loses is no fault of what is
+    composed (Zhang and LeCun, 2018, arXiv:1811.04201).
+
     `config` is that of the model to be made: with the styles of the dataset and the sizes of the codec. With
     `parent` the networks start as those of a trained model.
     """
@@ -108,28 +111,30 @@ class Trainer(Stage):
         rng = np.random.default_rng([settings.seed, self.phrases_seen])
         torch.manual_seed(int(rng.integers(2**62)))
         self._schedule()
-        self.discriminator.hears_statistics = self._share_done >= settings.statistics_from
         batch = self._batch(rng)
-        terms = self._warm_up(batch, rng) if self._is_warming_up else self._compete(batch, rng)
+        if self._is_warming_up:
+            terms = self._warm_up(batch, rng)
+        else:
+            if not self.optimizers["discriminator"].state:
+                self._forget_scales()
+            terms = self._compete(batch, rng)
         self.phrases_seen += settings.batch_size
         half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.generator, settings.batch_size, half_life)
         return terms
 
     @property
-    def _share_done(self) -> float:
-        return self.phrases_seen / self.n_phrases
-
-    @property
     def _is_warming_up(self) -> bool:
-        return self._share_done < self.config.train.warm_up
+        return self.phrases_seen < self.config.train.warm_up * self.n_phrases
+
+    def _forget_scales(self) -> None:
+        """Adam's, of the gradients of the warm-up: thousands of times those to come, they would stop learning."""
+        for optimizer in self.optimizers.values():
+            optimizer.state.clear()
 
     def _warm_up(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
         loss, terms = self._reconstruct(batch, rng)
-        gradients = self._gradients(loss, ("generator", "posterior"))
-        values = [value for found in gradients.values() for value in found]
-        nn.utils.clip_grads_with_norm_(values, WARM_UP_LIMIT, nn.utils.get_total_norm(values))
-        self._apply(gradients)
+        self._apply(self._gradients(loss, ("generator", "posterior")), WARM_UP_LIMIT)
         return terms
 
     def _compete(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -137,14 +142,14 @@ class Trainer(Stage):
         gamma = self._cosine(settings.gamma, settings.final_gamma)
         with self._autocast():
             fake = self.generator(self._latents(rng), batch.given, batch.cues)
-            loss, terms = discriminator_loss(
-                batch.judge, batch.real, fake, batch.cues, gamma, settings.penalty_share
-            )
+            with torch.no_grad():
+                real = self.generator.complete(self.codec.standardised(batch.real), batch.real, batch.cues)
+            loss, terms = discriminator_loss(batch.judge, real, fake, batch.cues, gamma, settings.penalty_share)
         self._step("discriminator", loss)
 
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            loss, more = generator_loss(batch.judge, batch.real, fake, batch.cues)
+            loss, more = generator_loss(batch.judge, real, fake, batch.cues)
         gradients = self._gradients(loss, ("generator",))
         terms |= more
         if settings.reconstruction:
@@ -173,25 +178,6 @@ class Trainer(Stage):
                 noise,
                 self.config.train.kl_weight,
             )
-
-    def _gradients(self, loss: Tensor, names: tuple[str, ...]) -> dict[str, list[Tensor]]:
-        """Of all parameters of some networks, averaged over processes."""
-        found = {}
-        parameters = {name: list(self.networks[name].parameters()) for name in names}
-        values = torch.autograd.grad(
-            loss, [p for some in parameters.values() for p in some], materialize_grads=True
-        )
-        self.processes.average_(values)
-        for name, some in parameters.items():
-            found[name], values = list(values[: len(some)]), values[len(some) :]
-        return found
-
-    def _apply(self, gradients: dict[str, list[Tensor]]) -> None:
-        for name, values in gradients.items():
-            for parameter, value in zip(self.networks[name].parameters(), values, strict=True):
-                parameter.grad = value
-            self.optimizers[name].step()
-            self.optimizers[name].zero_grad(set_to_none=True)
 
     def _let_discriminator_learn(self) -> None:
         """All of it, or all but what fine-tuning keeps as it is."""
@@ -277,7 +263,8 @@ class Trainer(Stage):
         rate = self._cosine(settings.learning_rate, settings.final_learning_rate)
         betas = (0.0, self._cosine(settings.beta2, settings.final_beta2))
         if self._is_warming_up:  # reconstructing is a common loss, so with momentum
-            fall = (1 + math.cos(math.pi * self._share_done / settings.warm_up)) / 2
+            share = self.phrases_seen / (settings.warm_up * self.n_phrases)
+            fall = (1 + math.cos(math.pi * share)) / 2
             rate, betas = settings.warm_up_rate * (WARM_UP_END + (1 - WARM_UP_END) * fall), (0.9, 0.99)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:

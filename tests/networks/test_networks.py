@@ -232,6 +232,22 @@ def test_discriminator_hears_every_cue_and_the_notes():
         assert (discriminator(patches, conditions.cues(2, CPU)) != score).tolist() == [True, False]
 
 
+def test_statistics_count_for_nothing_until_their_weights_have_learned():
+    _, discriminator = networks(BAND)
+    rolls, conditions, _ = inputs(BAND, 2, 4)
+    patches, cues = discriminator.grid.fold(rolls), conditions.cues(2, CPU)
+    score = discriminator(patches, cues)
+    discriminator.statistics.mean += 1.0
+    assert torch.equal(discriminator(patches, cues), score)
+    score.sum().backward()
+    with torch.no_grad():
+        for weight in discriminator.parameters():
+            weight += 0.1 * weight.grad
+        learned = discriminator(patches, cues)
+        discriminator.statistics.mean -= 1.0
+        assert not torch.equal(discriminator(patches, cues), learned)
+
+
 def test_penalties_of_gradients_reach_the_discriminators_weights():
     """The gradient by the notes can be differentiated again, and that once more agrees with differences."""
     _, discriminator = networks(WALTZ)

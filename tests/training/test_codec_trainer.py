@@ -106,6 +106,7 @@ def test_the_spread_of_latents_is_that_of_sounding_tracks(dataset, monkeypatch):
     drawn = []
     fold = trainer._fold
     monkeypatch.setattr(trainer, "_fold", lambda rolls: drawn.append(rolls) or fold(rolls))
+    monkeypatch.setattr(trainer, "_match_onsets", lambda phrases: None)
     codec = trainer.finish()
     whole = np.concatenate(drawn)
     means, _ = codec.encoder(codec.grid.fold(torch.from_numpy(whole)))
@@ -115,3 +116,24 @@ def test_the_spread_of_latents_is_that_of_sounding_tracks(dataset, monkeypatch):
     assert (codec.mean[DRUMS] == 0).all()  # never heard: as it was
     assert (codec.spread[DRUMS] == 1).all()
     assert not any(p.requires_grad for p in codec.parameters())
+
+
+def test_as_many_onsets_come_back_as_go_in(dataset, monkeypatch):
+    monkeypatch.setattr(codec_trainer, "WARM_UP", 8)
+    monkeypatch.setattr(codec_trainer, "MOST_SHIFTED", 8.0)
+    trainer = stage(dataset, "codec.n_phrases=2000", "codec.learning_rate=0.02")
+    for _ in range(150):
+        trainer.iterate()
+    indices, shifts = trainer.phrases.draw(np.random.default_rng(0), 200)
+    patches = trainer._fold(trainer.phrases.rolls(indices, shifts))
+
+    def onsets(rolls):
+        return (rolls == 2).sum((0, 2, 3, 4))
+
+    wanted = onsets(trainer.codec.grid.unfold(patches).numpy())
+    before = onsets(trainer._decoded(patches)) / wanted
+    trainer.finish()
+    after = onsets(trainer._decoded(patches)) / wanted
+    assert before[KEYS] < 0.7
+    assert after[KEYS] == pytest.approx(1, abs=0.1)
+    assert after[DRUMS] == 1
