@@ -294,12 +294,11 @@ class _Splicer:
         own = self.piece.spec.tracks[row]
         stays = {v.track for v in self.voices if (r := self.rows.get(v)) is None or not self.is_new[r]}
         goes = {voice.track for voice in self.voices} - stays
-        taken = {
-            (port_of(events), event.channel)
-            for index, events in enumerate(map(add, self.tracks, self.added))
-            for event in events
-            if event.status < 0xF0 and index not in goes
-        }
+        taken: set[tuple[int, int]] = set()  # ports and channels
+        for index, events in enumerate(map(add, self.tracks, self.added)):
+            if index not in goes:
+                port = port_of(events)
+                taken |= {(port, event.channel) for event in events if event.status < 0xF0}
         place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
         self.tracks.append([])
         self.dropped.append(set())

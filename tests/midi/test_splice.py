@@ -10,9 +10,11 @@ from midibytes import meta, meter, name, notes, program, smf, tempo, track
 from midireader import pairs_by_channel, read_file, read_pairs
 
 from musegan.errors import MidiError, MuseganError
+from musegan.midi import splice
 from musegan.midi.quantize import gather, in_range, map_parts, on_grid, to_steps
 from musegan.midi.read import read_score
 from musegan.midi.song import read
+from musegan.midi.tracks import port_of
 from musegan.music.pianoroll import HELD, NOTE, ONSET, clean, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
@@ -241,6 +243,15 @@ def test_a_file_that_uses_all_channels_gets_a_new_port(spliced):
     assert (0, b"\xff\x21\x01") in file.tracks[-1]
     assert read_pairs(file.tracks[-1])[0][0] == 0
     assert read_pairs(file.tracks[-2])[0][0] == 9
+
+
+def test_the_port_of_a_track_is_looked_up_once_for_a_new_track_however_many_events_it_has(spliced, monkeypatch):
+    asked = []
+    monkeypatch.setattr(splice, "port_of", lambda events: asked.append(len(events)) or port_of(events))
+    full = [*PIANO, *[(i, control(7, i % 128)) for i in range(500)]]
+    spliced([(BASS, 1)], (BASS, 12, 4, 40), data=make_file([CONDUCTOR, full, LEAD]))
+    assert len(asked) == 3
+    assert max(asked) > 500
 
 
 def test_a_channel_whose_program_would_be_another_instrument_is_not_used(spliced):
