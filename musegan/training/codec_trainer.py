@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -125,7 +127,7 @@ class CodecTrainer(Stage):
         """
         parts = [self._fold(part) for part in phrases]
         latents = [self.codec.encoder(patches)[0] for patches in parts]
-        wanted = sum(_onsets(patches) for patches in parts)
+        wanted = _onsets(parts)
         decoder = self.codec.decoder
         usual = decoder.usual.clone()
         low = torch.full((len(usual), 1, 1), -MOST_SHIFTED, device=self.device)
@@ -133,7 +135,8 @@ class CodecTrainer(Stage):
         for _ in range(N_HALVINGS):
             middle = (low + high) / 2
             decoder.usual.copy_(usual + middle)
-            are_few = (sum(_onsets(decoder(part) > 0) for part in latents) < wanted)[:, None, None]
+            found = _onsets(decoder(part) > 0 for part in latents)
+            are_few = (found < wanted)[:, None, None]
             low, high = torch.where(are_few, middle, low), torch.where(are_few, high, middle)
 
     def _decoded(self, patches: Tensor) -> NDArray[np.uint8]:
@@ -145,9 +148,11 @@ class CodecTrainer(Stage):
         return self.codec.grid.fold(torch.from_numpy(rolls).to(self.device))
 
 
-def _onsets(patches: Tensor) -> Tensor:
+def _onsets(parts: Iterable[Tensor]) -> Tensor:
     """How many there are in each track: (track,)."""
-    return patches.chunk(2, dim=-1)[1].sum((1, 2, 3, 4), dtype=torch.float32)
+    return torch.stack(
+        [patches.chunk(2, dim=-1)[1].sum((1, 2, 3, 4), dtype=torch.float32) for patches in parts]
+    ).sum(0)
 
 
 def onset_f1(real: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float64]:
