@@ -91,7 +91,7 @@ class TrainConfig:
     final_beta2: float = 0.99
     gamma: float = 1.0  # weight of the R1 and R2 penalties at the start
     final_gamma: float = 1.0
-    warm_up: float = 0.02  # share of training that comes first, in which the generator only learns to reconstruct
+    warm_up: float = 0.2  # share of training that comes first, in which the generator only learns to reconstruct
     warm_up_rate: float = 2e-3  # learning rate of that, falling to a tenth
     reconstruction: float = 0.7  # how strongly it goes on to, as a share of the adversarial gradient; 0 is not
     kl_weight: float = 0.1  # of the divergence of what phrases are reconstructed from from the latents' prior
@@ -101,7 +101,7 @@ class TrainConfig:
     augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
     control_dropout: float = 0.2  # chance that a control is left free
     self_context: float = 0.8  # share of continuations whose given bars are the generator's own
-    self_context_from: float = 0.1  # share of training after which that starts
+    self_context_from: float = 0.25  # share of training after which that starts
     mask_nothing: float = 0.4  # mix of tasks: nothing given,
     mask_start: float = 0.2  # the first 1 ... bars - 1 bars,
     mask_tracks: float = 0.25  # whole tracks,

@@ -66,11 +66,11 @@ def jam(
         )
         with InputPort(input_port, session.hear, with_clock=follow_clock):
             say("waiting for the clock to start" if follow_clock else "counting in; Ctrl-C ends the session")
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            # An exception in the middle of whatever it does could leave a lock that the player waits for.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: session.stop())
             try:
                 session.run(bars)
-            except KeyboardInterrupt:
-                pass
             finally:
                 session.close()
     _write(session, path, shared, as_json)

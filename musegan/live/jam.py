@@ -72,7 +72,7 @@ class Jam:
             self._clock.change(tempo_qpm, time.perf_counter())
 
     def stop(self) -> None:
-        """Let `run` return, from another thread."""
+        """Let `run` return, from another thread or a signal."""
         self._is_stopped = True
 
     def run(self, n_bars: int | None = None) -> None:

@@ -179,7 +179,7 @@ def test_a_model_and_a_codec_to_start_from_are_refused(dataset, tmp_path, codec_
 def test_the_codec_does_not_learn_while_composing(dataset):
     stage = trainer(dataset)
     before = {name: value.clone() for name, value in stage.codec.state_dict().items()}
-    for _ in range(4):  # all but the first against the discriminator
+    for _ in range(4):  # of which the last composes against the discriminator
         stage.iterate()
     assert all(torch.equal(value, before[name]) for name, value in stage.codec.state_dict().items())
 
