@@ -176,6 +176,11 @@ class Codec(nn.Module):
         """What real phrases are encoded as, on the scale that the generator composes on."""
         return (self.encoder(patches)[0] - self.mean) / self.spread
 
+    def logits(self, codes: Tensor) -> Tensor:
+        """What standardised latents are decoded to: ``(track, batch, time, register, plane * step * pitch)``."""
+        decoded: Tensor = self.decoder(self.mean + self.spread * codes)
+        return decoded
+
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:
         """Of the cells of each beat, in nats: ``(track, batch, time)``.
 

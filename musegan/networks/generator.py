@@ -82,7 +82,7 @@ class Generator(nn.Module):
         """Like `forward`, with what is composed decoded from `codes`, standardised: (track, batch, time, code)."""
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
-        logits = self.codec.decoder(self.codec.mean + self.codec.spread * codes)
+        logits = self.codec.logits(codes)
         composed = notes_from_logits(logits, self.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)

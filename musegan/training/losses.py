@@ -87,6 +87,7 @@ def reconstruction_loss(
     generator: Generator,
     posterior: Posterior,
     real: Tensor,
+    song: Tensor,
     given: Tensor,
     cues: Cues,
     noise: Latents,
@@ -105,6 +106,8 @@ def reconstruction_loss(
     posterior : Posterior
     real, given : (track, batch, time, register, patch), float
         The whole phrase, and one whose cells under the mask are given.
+    song : (track, batch, time, code), float
+        `Codec.standardised` of `real`.
     cues : Cues
     noise : Latents
         Standard normal.
@@ -117,11 +120,9 @@ def reconstruction_loss(
         ``notes`` and ``kl``, its parts in nats a phrase.
     """
     codec, cells = generator.codec, generator.grid.cells
-    with torch.no_grad():
-        song = codec.standardised(real)
     latents, divergence = posterior(song, cues, noise)
     codes = generator.codes(latents, given * cells(cues.mask), cues)
-    logits = codec.decoder(codec.mean + codec.spread * codes)
+    logits = codec.logits(codes)
     is_composed = cells((1 - cues.mask) * (cues.play >= 0)).flatten(2)
     notes = (codec.cross_entropy(logits.float(), real.float()) * is_composed).sum((0, 2)).mean()
     kl = divergence.mean()

@@ -39,6 +39,7 @@ class Batch:
     """One batch on the device, ready for either network."""
 
     real: Tensor  # (track, batch, time, register, patch): completed by the song
+    song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
     given: Tensor  # like real: what the generator is given, of the song or of its own making
     cues: Cues
     judge: Judge  # the discriminator, through this batch's augmentation if there is one
@@ -143,7 +144,7 @@ class Trainer(Stage):
         with self._autocast():
             fake = self.generator(self._latents(rng), batch.given, batch.cues)
             with torch.no_grad():
-                real = self.generator.complete(self.codec.standardised(batch.real), batch.real, batch.cues)
+                real = self.generator.complete(batch.song, batch.real, batch.cues)
             loss, terms = discriminator_loss(batch.judge, real, fake, batch.cues, gamma, settings.penalty_share)
         self._step("discriminator", loss)
 
@@ -173,6 +174,7 @@ class Trainer(Stage):
                 self.generator,
                 self.posterior,
                 batch.real,
+                batch.song,
                 batch.given,
                 batch.cues,
                 noise,
@@ -209,8 +211,11 @@ class Trainer(Stage):
             n_windows = int(rng.integers(1, MAX_WINDOWS + 1))
             given = self._with_own_context(given, conditions, is_own, self._latents(rng), n_windows)
         real = self._fold(phrases.rolls)
+        with torch.no_grad(), self._autocast():
+            song = self.codec.standardised(real)
         return Batch(
             real=real,
+            song=song,
             given=real if given is phrases.rolls else self._fold(given),
             cues=conditions.cues(len(model.styles), self.device, self.dtype),
             judge=self._judge(rng),

@@ -80,10 +80,11 @@ def test_only_notes_that_are_to_be_composed_are_reconstructed():
     codec, generator, posterior = networks()
     rolls, cues = phrases(given=1.1)
     real = codec.grid.fold(rolls)
-    _, terms = reconstruction_loss(generator, posterior, real, real, cues, noise(), 0.1)
+    song = codec.standardised(real)
+    _, terms = reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)
     assert terms["notes"] == 0
     rolls, cues = phrases(given=-1)
-    _, everything = reconstruction_loss(generator, posterior, real, real, cues, noise(), 0.1)
+    _, everything = reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)
     assert everything["notes"] > 0
 
 
@@ -92,9 +93,10 @@ def test_its_gradients_are_exact():
     codec, generator, posterior = networks()
     rolls, cues = phrases()
     real = codec.grid.fold(rolls)
+    song = codec.standardised(real).detach()
 
     def loss():
-        return reconstruction_loss(generator, posterior, real, real, cues, noise(), 0.1)[0]
+        return reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)[0]
 
     for network in (generator, posterior):
         weights = list(network.parameters())
