@@ -15,6 +15,7 @@ from musegan.midi.notes import read_notes
 from musegan.midi.parts import describe_parts
 from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
 from musegan.midi.read import read_bytes, read_score
+from musegan.midi.tracks import MusicFile
 from musegan.music.harmony import estimate_key
 from musegan.music.spec import RollSpec
 
@@ -97,6 +98,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         n_bars, mapping = grid.n_bars, grid.mapping
     except MuseganError as error:
         problem = str(error)
+    file = MusicFile(data=read_bytes(path), score=score, name=str(path))
     return {
         "kind": "music file",
         "path": str(path),
@@ -111,7 +113,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "bars": n_bars,
         "problem": problem,
         "usable_bars": sum(stretch.n_bars for stretch in stretches),
-        "parts": list(map(vars, describe_parts(read_bytes(path), score, mapping, spec, str(path)))),
+        "parts": list(map(vars, describe_parts(file, mapping, spec))),
     }
 
 

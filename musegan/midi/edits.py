@@ -32,9 +32,11 @@ def until(track: Track, tick: int, tolerance: int) -> Track:
         if event.tick >= tick or (is_note_on(event) and event.tick >= tick - tolerance):
             continue
         kept.append(event)
-        if event.kind in (NOTE_OFF, NOTE_ON):
+        if (kind := event.status >> 4) in (NOTE_OFF, NOTE_ON):
             line = event.channel, event.body[0]
-            sounding[line] = sounding[line] + 1 if is_note_on(event) else max(sounding[line] - 1, 0)
+            sounding[line] = (
+                sounding[line] + 1 if kind == NOTE_ON and event.body[1] else max(sounding[line] - 1, 0)
+            )
     ends = [note_off(tick, *line) for line, count in sounding.items() for _ in range(count)]
     return merge(kept, ends, tick)
 
@@ -42,6 +44,8 @@ def until(track: Track, tick: int, tolerance: int) -> Track:
 def without_instruments(tracks: list[Track], emptied: set[int]) -> list[Track]:
     """The tracks without the instruments of those that are `emptied`; of these stays what is said nowhere else
     and is not about the instrument, such as a tempo or a lyric."""
+    if not emptied:
+        return tracks
     said = {event for index, track in enumerate(tracks) if index not in emptied for event in track}
     out = []
     for index, track in enumerate(tracks):

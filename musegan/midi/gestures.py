@@ -45,10 +45,11 @@ def remove_gestures(track: Track, channel: int, regions: Sequence[tuple[int, int
 def restore_volume(track: Track, channel: int, tick: int) -> Track:
     """The volume and expression that most notes of a channel have, where they are lower at `tick`: new music
     after a fade-out is to be heard."""
-    onsets = [event.tick for event in track if _is_on(event, channel) and event.kind == NOTE_ON and event.body[1]]
+    own = [event for event in track if _is_on(event, channel)]
+    onsets = [event.tick for event in own if event.kind == NOTE_ON and event.body[1]]
     added = []
     for number in (_VOLUME, _EXPRESSION):
-        changes = [e for e in track if _is_on(e, channel) and e.kind == CONTROL and e.body[0] == number]
+        changes = [event for event in own if event.kind == CONTROL and event.body[0] == number]
         ticks = [event.tick for event in changes]
         places = [bisect_right(ticks, onset) - 1 for onset in onsets]
         heard = sorted(changes[place].body[1] for place in places if place >= 0)

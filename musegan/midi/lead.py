@@ -19,6 +19,7 @@ from musegan.errors import MidiError
 from musegan.midi.notes import GridNotes, find_part
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song, piece_of
+from musegan.midi.tracks import MusicFile
 from musegan.music.harmony import Key, estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.progression import analyse, write_progression
@@ -85,7 +86,8 @@ def find_lead(song: Song, part: str | None = None, on: str | None = None) -> Lea
         line = chosen if is_whole else skyline(chosen, score.ticks_per_beat)
         line = line if on is None else replace(line, program=spec.tracks[row].program)
         only = replace(grid, score=replace(score, parts=(line,)), mapping=(row,), removed=frozenset())
-        alone = replace(song, grid=only.without((), spec), data=b"")
+        file = MusicFile(data=b"", score=only.score, name=song.name)
+        alone = replace(song, grid=only.without((), spec), file=file)
     piece = replace(piece_of(alone.grid, spec), key=harmony[1])
     if not piece.roll.any():
         raise MidiError(f"part {index + 1} of {song.name} has no notes that the model can hear", "no notes")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from musegan.midi.score import Score
-from musegan.midi.tracks import tracks_and_parts
+from musegan.midi.tracks import MusicFile
 from musegan.music.spec import RollSpec
 
 
@@ -25,11 +24,9 @@ class PartInfo:
     track: str | None  # the track of the ensemble that it is taken for; None: of no track
 
 
-def describe_parts(
-    data: bytes, score: Score, mapping: Sequence[int | None], spec: RollSpec, name: str
-) -> list[PartInfo]:
-    """The parts of `score`, which is the file `data`, each taken for the track that `mapping` says."""
-    _, voices = tracks_and_parts(data, score, name)
+def describe_parts(file: MusicFile, mapping: Sequence[int | None], spec: RollSpec) -> list[PartInfo]:
+    """The parts of `file`, each taken for the track that `mapping` says."""
+    _, voices = file.tracks_and_parts
     channels = {part: voice.channel for voice, part in voices.items()}
     return [
         PartInfo(
@@ -43,5 +40,5 @@ def describe_parts(
             highest=int(part.pitch.max()),
             track=None if track is None else spec.track_names[track],
         )
-        for index, (part, track) in enumerate(zip(score.parts, mapping, strict=True))
+        for index, (part, track) in enumerate(zip(file.score.parts, mapping, strict=True))
     ]

@@ -97,12 +97,16 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
                 repairs.add("illegal events skipped")
                 position += 1
                 continue
-            begin, end = _extent(track, status, position)
+            if status < 0xF0:
+                begin, end = position, position + _N_DATA_BYTES[status >> 4]
+            else:
+                begin, end = _extent(track, status, position)
             if end > len(track):
                 raise IndexError
             if status < 0xF0:
                 running = status  # kept over meta events too, which many writers rely on
-                yield tick, status, _clip(track[begin:end], repairs)
+                body = track[begin:end]
+                yield tick, status, body if body.isascii() else _clip(body, repairs)
             elif status == 0xFF and track[position] == _END_OF_TRACK:
                 break
             elif status == 0xFF:
@@ -120,9 +124,7 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _extent(track: bytes, status: int, position: int) -> tuple[int, int]:
-    """Where the data bytes of an event begin and end, its status byte read."""
-    if status < 0xF0:
-        return position, position + _N_DATA_BYTES[status >> 4]
+    """Where the data bytes of an event of no channel begin and end, its status byte read."""
     if status in (0xF0, 0xF7, 0xFF):
         length, begin = _variable_length(track, position + (status == 0xFF))
         return begin, begin + length
@@ -130,8 +132,6 @@ def _extent(track: bytes, status: int, position: int) -> tuple[int, int]:
 
 
 def _clip(body: bytes, repairs: set[str]) -> bytes:
-    if body.isascii():
-        return body
     repairs.add("data bytes clipped")
     return bytes(min(byte, 0x7F) for byte in body)
 

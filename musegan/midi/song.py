@@ -15,6 +15,7 @@ from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
+from musegan.midi.tracks import MusicFile
 from musegan.music.harmony import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
@@ -41,13 +42,17 @@ class Song:
 
     piece: Piece  # bar 1 of the file is bar 1; without a key signature its key is an estimate
     grid: GridNotes  # how the file was understood: parts, the track of each, bar lines
-    name: str  # for messages
-    data: bytes = field(repr=False)  # the file itself
+    file: MusicFile = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Of the file, for messages."""
+        return self.file.name
 
     @property
     def parts(self) -> list[PartInfo]:
         """The parts of the file, in the order of their numbers, and the track that each is taken for."""
-        return describe_parts(self.data, self.grid.score, self.grid.mapping, self.piece.spec, self.name)
+        return describe_parts(self.file, self.grid.mapping, self.piece.spec)
 
     def until(self, n_bars: int) -> Song:
         """The first `n_bars` bars: what follows is left out when it is written, also of parts that fit no track.
@@ -115,7 +120,7 @@ class Song:
         MuseganError
             A file exists and `force` is off; nothing is written then.
         """
-        data = splice(self.data, self.grid, piece, self.name, humanize=humanize, chords=chords)
+        data = splice(self.file, self.grid, piece, humanize=humanize, chords=chords)
         return write_file(data, Path(path), stems=stems, force=force)
 
 
@@ -151,7 +156,8 @@ def read(
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
     _check_size(grid, spec, name)
-    return Song(piece=piece_of(grid, spec), grid=grid, name=name, data=data)
+    file = MusicFile(data=data, score=grid.score, name=name)
+    return Song(piece=piece_of(grid, spec), grid=grid, file=file)
 
 
 def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:

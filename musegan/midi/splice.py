@@ -28,12 +28,12 @@ from musegan.midi.ticks import Ruler, between, joined
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
+    MusicFile,
     Note,
     Track,
     Voice,
     find_voices,
     is_note_on,
-    is_split,
     merge,
     meta,
     name_of,
@@ -42,7 +42,6 @@ from musegan.midi.tracks import (
     note_on,
     port_of,
     to_bytes,
-    tracks_and_parts,
 )
 from musegan.midi.write import chord_track
 from musegan.music.pianoroll import HELD, ONSET
@@ -56,21 +55,19 @@ Place = tuple[int, int]
 
 
 def splice(
-    data: bytes, grid: GridNotes, piece: Piece, name: str, *, humanize: float = 1.0, chords: bool = False
+    file: MusicFile, grid: GridNotes, piece: Piece, *, humanize: float = 1.0, chords: bool = False
 ) -> bytes:
     """Write the composed cells of a piece into a copy of the file that it was made from.
 
     Parameters
     ----------
-    data : bytes
-        The user's file. What is not MIDI (or is MIDI of type 2) is written as MIDI with the same notes.
+    file : MusicFile
+        The user's. What is not MIDI (or is MIDI of type 2) is written as MIDI with the same notes.
     grid : GridNotes
         `read_notes` of that file.
     piece : Piece
         ``given : (track, bar), bool`` tells kept cells from composed ones; bars after those of the file are new.
         With another tempo than `grid` all tempos of the file change in proportion.
-    name : str
-        Of the file, for messages.
     humanize : float
         For the composed notes: 0 is flat and on the grid of the file, 1 has the feel of the corpus.
     chords : bool
@@ -88,13 +85,13 @@ def splice(
         `piece` has no ``given`` or fewer bars than the file.
     """
     if piece.given is None or piece.n_bars < grid.n_bars:
-        raise MidiError(f"the piece is not made from {name}: it keeps nothing or has fewer than its bars")
-    tracks, parts = tracks_and_parts(data, grid.score, name)
+        raise MidiError(f"the piece is not made from {file.name}: it keeps nothing or has fewer than its bars")
+    tracks, parts = file.tracks_and_parts
     if grid.is_cut:
         line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
         half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
         tracks = [until(track, line, half) for track in tracks]
-    splicer = _Splicer(tracks, parts, grid, piece, is_split(data, name))
+    splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
     result = splicer.run(humanize)
     if chords:
         result.append(splicer.chord_track())

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, starmap
 from operator import itemgetter
 from typing import NamedTuple
@@ -101,14 +102,6 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
     return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
-def is_split(data: bytes, name: str) -> bool:
-    """Whether `read_tracks` gives a track a channel, as the file has them all in one."""
-    if not _is_midi(data):
-        return False
-    data, _ = repair.unwrap(data, name)
-    return repair.header(data)[:2] == (0, 1)
-
-
 def _is_midi(data: bytes) -> bool:
     return b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b"
 
@@ -197,7 +190,7 @@ def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event]
 
     At one tick come first new note-offs and the events of `early`, then what was there, then what else is added.
     """
-    rows = [(event.tick, 1, event) for event in track if not is_end(event)]
+    rows = [(event.tick, 1, event) for event in track if event.status != META or not is_end(event)]
     rows += [(event.tick, 0 if event.status >> 4 == NOTE_OFF else 2, event) for event in added]
     rows += [(event.tick, 0, event) for event in early]
     rows.sort(key=itemgetter(0, 1))
@@ -256,10 +249,9 @@ def find_voices(tracks: list[Track], is_mended: bool = False) -> dict[Voice, lis
 def _lacking_note_offs(track: Track) -> set[tuple[int, int]]:
     """Channel and pitch where more notes begin than end."""
     surplus: defaultdict[tuple[int, int], int] = defaultdict(int)
-    for event in track:
-        if event.kind in (NOTE_OFF, NOTE_ON):
-            begins = event.kind == NOTE_ON and event.body[1] > 0
-            surplus[event.channel, event.body[0]] += 1 if begins else -1
+    for _, status, body in track:
+        if (kind := status >> 4) in (NOTE_OFF, NOTE_ON):
+            surplus[status & 0xF, body[0]] += 1 if kind == NOTE_ON and body[1] else -1
     return {line for line, count in surplus.items() if count > 0}
 
 
@@ -279,14 +271,33 @@ def match_parts(voices: dict[Voice, list[Note]], score: Score) -> dict[Voice, in
     return found if len(found) == len(score.parts) else None
 
 
-def tracks_and_parts(data: bytes, score: Score, name: str) -> tuple[list[Track], dict[Voice, int]]:
-    """The tracks of a file and the part of its `score` that each voice is; made from the score where the file is
-    not MIDI or does not say the same as the score."""
-    parts = None
-    if _is_midi(data):
-        tracks = read_tracks(data, name)
-        parts = match_parts(find_voices(tracks), score)
-    if parts is None:
-        tracks = from_score(score)
-        parts = {voice: voice.track - 1 for voice in find_voices(tracks)}
-    return tracks, parts
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MusicFile:
+    """The bytes of a music file, what was understood of them, and its tracks, read when first asked for."""
+
+    data: bytes
+    score: Score
+    name: str  # for messages
+
+    @cached_property
+    def tracks_and_parts(self) -> tuple[list[Track], dict[Voice, int]]:
+        """The tracks, not to be changed, and the part of the score that each voice is.
+
+        They are made from the score where the file is not MIDI or does not say the same.
+        """
+        parts = None
+        if _is_midi(self.data):
+            tracks = read_tracks(self.data, self.name)
+            parts = match_parts(find_voices(tracks), self.score)
+        if parts is None:
+            tracks = from_score(self.score)
+            parts = {voice: voice.track - 1 for voice in find_voices(tracks)}
+        return tracks, parts
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the tracks are one a channel, as the file has them all in one."""
+        if not _is_midi(self.data):
+            return False
+        data, _ = repair.unwrap(self.data, self.name)
+        return repair.header(data)[:2] == (0, 1)
