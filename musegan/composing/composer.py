@@ -16,9 +16,10 @@ from musegan.composing.directions import nudge_of
 from musegan.composing.drafting import as_dense, factors_of, sounding
 from musegan.composing.forms import (
     DRUM_FILL,
-    NEW_DRUMS,
     bars_before_changes,
+    bars_of_form,
     changed_cells,
+    common_cells,
     line_likeness,
     seam_likeness,
 )
@@ -258,13 +259,24 @@ class Composer(TrainedModel):
         return key, roll
 
     def _asked(
-        self, n_bars: int, tracks: Sequence[str] | None, wishes: Wishes, arrangement: Arrangement, phrase: int
+        self,
+        n_bars: int,
+        tracks: Sequence[str] | None,
+        wishes: Wishes,
+        arrangement: Arrangement,
+        phrase: int,
+        form: str = "",
     ) -> tuple[Controls, Key | None]:
-        """Controls of a piece from nothing and its key; None where it is heard in what is composed."""
+        """Controls of a piece from nothing and its key; None where it is heard in what is composed.
+
+        Sections of a `form`, each of `phrase` bars, follow one another in a song as their letters do.
+        """
+        bars = bars_of_form(form, phrase) if form else np.arange(n_bars)
         key = key_wished(self, wishes)
         rows = prior_rows(self, replace(wishes, key=key))
         rng = np.random.default_rng(wishes.seed)
-        controls = clearest_in_key(draw_controls(self, rng, 1, n_bars, rows) for _ in range(_EXCERPTS))
+        excerpts = (draw_controls(self, rng, 1, int(bars.max()) + 1, rows) for _ in range(_EXCERPTS))
+        controls = clearest_in_key(excerpts).bars(bars)
         controls = replace(controls, play=arrange(controls.play, self.spec, arrangement, phrase))
         controls = restrict(self, controls, tracks, wishes)
         if key is None and self.config.model.transpose == "key":
@@ -276,7 +288,8 @@ class Composer(TrainedModel):
     ) -> NDArray[np.uint8]:
         """Compose section by section; a letter that returns keeps its notes but for a share of its cells.
 
-        Another letter keeps some bars of the drums of the section before it, as songs do.
+        Another letter keeps some bars of the drums of the section before it, and of other tracks where the chords
+        are the same, as songs do.
         """
         size = n_bars // len(form)
         given, mask = self._nothing(n_bars)
@@ -295,9 +308,9 @@ class Composer(TrainedModel):
                 order[begin:end] = order[first : first + size]
             elif index:
                 before = begin - size
-                same = controls.play[0, :, begin:end] != REST
-                same[~is_drum] = False
-                same[is_drum] &= ~changed_cells(rng, int(is_drum.sum()), size, NEW_DRUMS)
+                chords = controls.bars(order).chords_of_bars()[0]
+                same = common_cells(rng, is_drum, np.all(chords[begin:end] == chords[before:begin], axis=-1))
+                same &= controls.play[0, :, begin:end] != REST
                 same &= given[0, :, before:begin].any((-1, -2))
             if index:
                 given[:, :, begin:end] = given[:, :, before : before + size] * same[None, ..., None, None]

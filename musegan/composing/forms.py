@@ -14,7 +14,8 @@ from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
 DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
-NEW_DRUMS = 0.4  # of a section that is another: bars whose drums are not those of the section before
+_NEW_DRUMS = 0.4  # of a section that is another: bars whose drums are not those of the section before
+_NEW_OTHERS = 0.4  # the same of the other tracks, where the chords are those of the section before
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 
@@ -30,6 +31,16 @@ def check_form(form: str, n_bars: int) -> None:
         )
 
 
+def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
+    """The bar of each bar of a form when every letter is there once, in the order in which they come: (bar,).
+
+    >>> bars_of_form("AABA", 2)
+    array([0, 1, 0, 1, 2, 3, 0, 1])
+    """
+    places = [list(dict.fromkeys(form)).index(letter) for letter in form]
+    return (np.array(places)[:, None] * size + np.arange(size)).reshape(-1)
+
+
 def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
@@ -40,6 +51,24 @@ def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: f
     changed = np.zeros(rank.size, bool)
     changed[np.argsort(rank, axis=None)[: round(share * rank.size)]] = True
     return changed.reshape(rank.shape)
+
+
+def common_cells(
+    rng: np.random.Generator, is_drum: NDArray[np.bool_], same_chords: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Cells that a section has in common with another one before it, as songs have them: (track, bar).
+
+    Parameters
+    ----------
+    is_drum : (track,), bool
+    same_chords : (bar,), bool
+        Bars with the chords of the section before. Only there the tracks with pitches have something in common.
+    """
+    n_bars = len(same_chords)
+    common = np.empty((len(is_drum), n_bars), bool)
+    common[is_drum] = ~changed_cells(rng, int(is_drum.sum()), n_bars, _NEW_DRUMS)
+    common[~is_drum] = ~changed_cells(rng, int((~is_drum).sum()), n_bars, _NEW_OTHERS) & same_chords
+    return common
 
 
 def bars_before_changes(form: str, size: int) -> list[int]:

@@ -88,7 +88,7 @@ class Model(Composer):
         if not 0 <= repeat_change <= 1:
             raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
         size = n_bars // len(form) if form else self.config.model.phrase_bars
-        controls, key = self._asked(n_bars, tracks, wishes, arrangement, size)
+        controls, key = self._asked(n_bars, tracks, wishes, arrangement, size, form)
         given, mask = self._nothing(n_bars)
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat_change)

@@ -67,6 +67,10 @@ class Controls:
             bass=np.take_along_axis(self.bass, beats, axis=1),
         )
 
+    def chords_of_bars(self) -> NDArray[np.int16]:
+        """The chords by bar: (batch, bar, beat), int16, values as in `tones`."""
+        return self.tones.reshape(len(self.tones), self.n_bars, -1)
+
     def join(self, other: Controls) -> Controls:
         """These controls and then, in time, those of `other`, in the key, register, groove and style of these."""
         return replace(

@@ -3,7 +3,14 @@
 import numpy as np
 from songs import TRIO
 
-from musegan.composing.forms import bars_before_changes, changed_cells, closed, seam_likeness
+from musegan.composing.forms import (
+    bars_before_changes,
+    bars_of_form,
+    changed_cells,
+    closed,
+    common_cells,
+    seam_likeness,
+)
 from musegan.music.harmony import Key
 
 DRUMS, KEYS, BASS = range(3)
@@ -26,6 +33,20 @@ def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
     assert changed[:, :3].sum() == 0
     assert changed_cells(np.random.default_rng(0), 5, 4, 0.5)[:, 3].all()
     assert not changed_cells(np.random.default_rng(0), 5, 4, 0).any()
+
+
+def test_another_section_has_drums_in_common_and_the_rest_only_where_its_chords_are_the_same():
+    is_drum, same_chords = np.array(TRIO.is_drum), np.array([True, False, True, True, False, True])
+    common = common_cells(np.random.default_rng(0), is_drum, same_chords)
+    assert common[DRUMS].sum() == 4  # 2 of 6 bars are new, the last one first
+    assert not common[:, -1].any()
+    assert not common[KEYS:, ~same_chords].any()
+    assert common[KEYS:].any()
+    assert not common_cells(np.random.default_rng(0), is_drum, np.zeros(6, bool))[KEYS:].any()
+
+
+def test_the_bars_of_a_form_are_those_of_its_letters_in_their_order():
+    assert bars_of_form("BBAC", 2).tolist() == [0, 1, 0, 1, 2, 3, 4, 5]
 
 
 def test_fills_lead_from_section_to_another():
