@@ -158,7 +158,7 @@ class Server:
         except WebSocketDisconnect:
             pass
         finally:
-            self.desk.listeners.discard(listen)
+            self.desk.leave(listen)
             sending.cancel()
 
     def _receive(self, text: str, events: asyncio.Queue[dict[str, Any]], loop: asyncio.AbstractEventLoop) -> None:

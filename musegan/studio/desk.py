@@ -57,6 +57,7 @@ class Desk:
         self.variations: list[State] = []
         self.listeners: set[Listener] = set()
         self.revision = 0
+        self._sketched: dict[str, Any] | None = None  # the message whose answer was a sketch, so far
         self._songs: dict[Source, Song] = {}
         self._view: dict[str, Any] | None = None
         self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
@@ -75,6 +76,11 @@ class Desk:
         if self.stand.is_playing and kind in _NOT_IN_A_JAM:
             raise ConfigError("the band is playing along; stop it first")
         return self._worker.submit(message)
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a listener, which may have gone while it turned a knob."""
+        self.listeners.discard(listener)
+        self._worker.submit({"type": "settle"})
 
     def hello(self) -> dict[str, Any]:
         return hello(self.model)
@@ -140,11 +146,13 @@ class Desk:
         with self._lock:
             self.revision += 1
             self._view = None
+        self._sketched = None
         self.critic.forget_others(self.project.state.piece)
 
     def _push(self, state: State, message: dict[str, Any]) -> None:
         self.project.push(state, message.get("gesture"))
         self._changed()
+        self._sketched = message if message.get("sketch") else None
 
     def _do_compose(self, message: dict[str, Any]) -> None:
         self._push(self._composed(self._asking(message)), message)
@@ -163,6 +171,11 @@ class Desk:
         if "tempo" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
+
+    def _do_settle(self, message: dict[str, Any]) -> None:
+        """Answer the last turn of a knob with the music itself, where there is only a sketch of it."""
+        if self._sketched is not None:
+            self._do_wishes({**self._sketched, "sketch": False})
 
     def _composed(self, state: State, *, sketch: bool = False) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""

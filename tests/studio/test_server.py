@@ -167,6 +167,28 @@ def test_a_load_of_knobs_ends_with_the_last_one(fresh):
     assert fresh.send("undo")["asked"]["temperature"] == 1.0  # and all are one step
 
 
+def test_a_knob_that_turns_as_the_page_goes_away_is_answered_with_the_music_itself(fresh):
+    websockets = pytest.importorskip("websockets.sync.client")
+    changes = {"best_of": 8}
+    fresh.send("compose", changes={"seed": 5})
+    final = fresh.send("wishes", changes=changes)["piece"]["notes"]
+    fresh.send("undo")
+    assert fresh.send("wishes", changes=changes, sketch=True)["piece"]["notes"] != final
+    fresh.send("undo")
+    url = f"ws://127.0.0.1:{fresh.port}/api/socket?token={fresh.token}"
+    with websockets.connect(url, origin=fresh.base) as page:
+        page.send(json.dumps({"type": "wishes", "changes": changes, "sketch": True, "gesture": "turn"}))
+    for _ in range(100):
+        if fresh.get("state")["piece"]["notes"] == final:
+            break
+        time.sleep(0.1)
+    assert fresh.get("state")["piece"]["notes"] == final
+    assert fresh.send("undo")["asked"]["best_of"] == 1  # one step, as it is one turn
+    fresh.send("redo")
+    before = fresh.get("state")["revision"]
+    assert fresh.send("settle")["revision"] == before  # there is nothing to settle
+
+
 def test_exports_are_what_the_command_line_writes(fresh, model_path, tmp_path):
     changes = {"seed": 6, "n_bars": 5, "tempo": 88, "density": {"bass": 2}, "rests": {"drums": [1]}}
     fresh.send("compose", changes=changes)
