@@ -1,8 +1,8 @@
 """Model files and checkpoints, both safetensors: no pickle anywhere.
 
-A model is one file: the averaged generator, the discriminator (it ranks drafts), the feel of the corpus, a
-prior of controls, and its whole description as JSON in the metadata. A checkpoint is everything that training
-needs to go on exactly.
+A model is one file: the averaged generator, the discriminator (it ranks drafts), the feel and the habits of the
+corpus, a prior of controls, and its whole description as JSON in the metadata. A checkpoint is everything that
+training needs to go on exactly.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from musegan.composing.habits import HABITS
 from musegan.composing.trained import TrainedModel, count_styles
 from musegan.config import CodecConfig, Config
 from musegan.corpus.dataset import Dataset
@@ -29,13 +30,14 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 5"
+FORMAT = "musegan model 6"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
     "musegan model 2": "made before phrases were judged as a whole; train it anew",
     "musegan model 3": "made before phrases were judged by their statistics too; train it anew",
     "musegan model 4": "made before the generator had blocks of each track's own; train it anew",
+    "musegan model 5": "made before tracks had habits and bars could be the same; train it anew",
 }
 DEFAULT_MODEL = "band"
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file
@@ -49,7 +51,7 @@ def save_model(model: TrainedModel, path: Path) -> None:
         for kind, net in model.networks.items()
         for name, value in net.state_dict().items()
     }
-    tensors["feel"] = torch.from_numpy(model.feel)
+    tensors |= {name: torch.from_numpy(getattr(model, name)) for name in ("feel", "habits")}
     for item in fields(Controls):
         tensors[f"prior.{item.name}"] = torch.from_numpy(getattr(model.prior, item.name))
     description = {
@@ -79,6 +81,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
             config=config,
             **networks,
             feel=tensors.pop("feel").numpy(),
+            habits=tensors.pop("habits").numpy(),
             prior=prior,
             facts=description["facts"],
         )
@@ -143,13 +146,15 @@ def _check_shapes(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
 
 
 def _check_values(model: TrainedModel) -> None:
-    """Raise `ValueError` where weights, feel or prior cannot be composed with."""
+    """Raise `ValueError` where weights, feel, habits or prior cannot be composed with."""
     for kind, network in model.networks.items():
         for name, value in network.state_dict().items():
             if not torch.isfinite(value).all():
                 raise ValueError(f"{kind}.{name} holds values that are not numbers")
     if model.feel.shape != (model.spec.n_tracks, model.spec.steps_per_bar, 4):
         raise ValueError(f"feel has shape {model.feel.shape}")
+    if model.habits.shape != (len(HABITS), model.spec.n_tracks):
+        raise ValueError(f"habits have shape {model.habits.shape}")
     lengths = {len(getattr(model.prior, item.name)) for item in fields(Controls)}
     if len(lengths) != 1 or 0 in lengths or model.prior.play.shape[1:2] != (model.spec.n_tracks,):
         raise ValueError("its prior of controls does not fit")

@@ -30,6 +30,7 @@ class TrainedModel:
     generator: Generator
     discriminator: Discriminator
     feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
+    habits: NDArray[np.float32]  # (habit, track), see musegan.composing.habits
     prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musegan.composing.habits import with_habits
 from musegan.composing.trained import TrainedModel
 from musegan.networks import Latents
 from musegan.networks.controls import Conditions, Controls
@@ -134,6 +135,7 @@ def _draft(
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
         part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
+        part = with_habits(part, part_conditions.mask, model.habits)
         if scored:
             scores.append(score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]

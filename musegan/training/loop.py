@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,7 +110,9 @@ def train(
         can_resume = can_resume and (run / CHECKPOINT).is_file()
         yield from loop.run(can_resume, partial(_sample, trainer, sampler, prior, run))
         if processes.is_main:
-            save_model(trainer.as_model(prior), run / "model.safetensors")
+            habits = loop.facts["habits"]  # of the last samples
+            habits = None if habits is None else np.array(habits, np.float32)
+            save_model(trainer.as_model(prior, habits), run / "model.safetensors")
 
 
 @dataclass(kw_only=True)
@@ -128,7 +131,7 @@ class _Loop:
     ) -> None:
         self.stage, self.checkpoint, self.stop = stage, checkpoint, stop
         self.measure_every, self.save_every = measure_every, save_every
-        self.facts: dict[str, Any] = {"best_score": math.inf, "waited": 0, "is_finished": False}
+        self.facts: dict[str, Any] = {"best_score": math.inf, "waited": 0, "is_finished": False, "habits": None}
 
     @property
     def is_finished(self) -> bool:
@@ -140,7 +143,7 @@ class _Loop:
         is_main = stage.processes.is_main
         if resume:
             saved = stage.load(checkpoint)
-            self.facts = {name: saved[name] for name in self.facts}
+            self.facts |= {name: saved[name] for name in self.facts if name in saved}
         pending: list[dict[str, Tensor]] = []
         last_save = last_line = time.monotonic()
         while not self.is_finished and not stage.processes.any(self.stop()):
@@ -189,6 +192,7 @@ def _sample(trainer: Trainer, sampler: Sampler, prior: Controls, run: Path, fact
     """Samples and their measures; keeps the last model and the best one."""
     model = trainer.as_model(prior)
     samples = sampler.take(model, trainer.phrases_seen)
+    facts["habits"] = model.habits.tolist()
     save_model(model, run / "model.safetensors")
     if samples.measures["score"] < facts["best_score"]:
         facts["best_score"] = samples.measures["score"]

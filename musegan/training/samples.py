@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.habits import measure_habits, with_habits
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
+from musegan.music.note_table import keep_notes
 from musegan.training.monitor import Reference, warnings
 from musegan.training.phrases import held_out
 
@@ -35,11 +37,14 @@ class Sampler:
         self.folder, self.spec = folder, dataset.spec
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
         real = held_out(dataset, config, 2 * self.n_samples)
+        self.rolls = keep_notes(real.rolls, dataset.spec)
         self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
     def take(self, model: TrainedModel, phrases_seen: int) -> Samples:
-        """Compose, write samples, and measure them."""
+        """Compose, write samples, and measure them. `model` has no habits yet, and gets those that it needs."""
         rolls = self.phrases(model)
+        model.habits = measure_habits(rolls, self.rolls, self.spec)
+        rolls = with_habits(rolls, np.zeros(rolls.shape[:3], bool), model.habits)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
         return Samples(measures=measures, warnings=warnings(measures))
