@@ -1,9 +1,10 @@
 """What a track hardly ever does, it does not do.
 
-Most tracks of real songs play one note at a time or chords, and have many notes of a single step or none at all. A
-network leaves a few of such notes everywhere. So in a track that has only a few they go: of notes at once one is
-left, and a note of a single step becomes longer. How many are few is measured when a model is trained, such that
-as many phrases are free of them as in real music.
+In real music bars come back note for note, and most tracks play one note at a time or chords, and have many notes
+of a single step or none. A network that makes every cell anew nearly repeats, and leaves a few notes at once and a
+few short ones everywhere. So where the faults are few they go: a bar that hardly differs from another one becomes
+the same, of notes at once one is left, and a note of a single step becomes longer. How many are few is measured
+when a model is trained, such that as much of what it composes is free of them as of real music.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from numpy.typing import NDArray
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
-HABITS = ("several notes at once", "notes of a single step")
+HABITS = ("bars repeat", "one note at a time", "no notes of a single step")
 LENGTH = 3  # steps that a note of a single step becomes at most
 
 Rolls = NDArray[np.uint8]
 """(batch, track, bar, step, pitch)"""
+Bars = NDArray[np.uint8]
+"""(row, bar, step, pitch): one track of pieces"""
 Lines = NDArray[np.uint8]
-"""(row, step, pitch): tracks of pieces, bars end to end"""
+"""(row, step, pitch): the same, bars end to end"""
 
 
 def no_habits(spec: RollSpec) -> NDArray[np.float32]:
-    """Thresholds that change nothing: (habit, track), float32."""
+    """Limits that change nothing: (habit, track), float32."""
     return np.full((len(HABITS), spec.n_tracks), -1, np.float32)
 
 
 def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
-    """Up to which share of faults, in a phrase of a track, they are to go.
-
-    Then as many composed phrases as real ones are free of them. Drums have no such habits.
+    """Up to which share of faults they are to go: then as many bars and phrases are free of them as real ones.
 
     Parameters
     ----------
@@ -43,22 +44,31 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.f
     Returns
     -------
     (habit, track), float32
-        By `HABITS` and in the order of the ensemble; -1 where nothing is to change.
+        By `HABITS` and in the order of the ensemble: the share of onsets in which a bar differs from another one,
+        of sounding steps with several notes, of notes that last a single step. -1 where nothing is to change, as
+        in all but the first of drums.
     """
     limits = no_habits(spec)
-    for track in np.flatnonzero(~np.array(spec.is_drum)):
-        lines, wanted = _lines(composed[:, track]).copy(), _lines(real[:, track])
-        for habit, (share, mend) in enumerate(_FAULTS):
-            ours, theirs = (shares[~np.isnan(shares)] for shares in (share(lines), share(wanted)))
-            if len(ours) and len(theirs) and np.mean(ours == 0) < np.mean(theirs == 0):
-                limits[habit, track] = np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf")
-            few = share(lines) <= limits[habit, track]
-            lines[few] = mend(lines[few])
+    for track, is_drum in enumerate(spec.is_drum):
+        bars, theirs = composed[:, track], real[:, track]
+        limits[0, track] = _limit(_nearest(bars), _nearest(theirs))
+        lines = _lines(_repeated(bars, np.zeros(bars.shape[:2], bool), limits[0, track]))
+        for habit, (share, mend) in enumerate(() if is_drum else _FAULTS, start=1):
+            limits[habit, track] = _limit(share(lines), share(_lines(theirs)))
+            lines = _mended(lines, share, mend, limits[habit, track])
     return limits
 
 
+def _limit(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """The share of faults up to which as many of `ours` are to be free of them as of `theirs` are; -1 for none."""
+    ours, theirs = (shares[~np.isnan(shares)] for shares in (ours, theirs))
+    if not len(ours) or not len(theirs) or np.mean(ours == 0) >= np.mean(theirs == 0):
+        return -1.0
+    return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
+
+
 def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float32]) -> Rolls:
-    """Phrases without the faults of which a track has only a few.
+    """Phrases without the faults of which there are few.
 
     Parameters
     ----------
@@ -68,25 +78,70 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float3
     limits : (habit, track), float32
         See `measure_habits`.
     """
-    out = rolls
+    out = rolls.copy()
     for track in np.flatnonzero((limits >= 0).any(0)):
-        lines = _lines(rolls[:, track])
-        for (share, mend), limit in zip(_FAULTS, limits[:, track], strict=True):
-            ours = share(lines)
-            few = (ours > 0) & (ours <= limit)
-            if few.any():
-                lines = lines.copy()
-                lines[few] = mend(lines[few])
-                kept = mask[:, track, :, None, None]
-                out = out.copy() if out is rolls else out
-                lines = _lines(np.where(kept, rolls[:, track], lines.reshape(rolls[:, track].shape)))
-                out[:, track] = lines.reshape(rolls[:, track].shape)
+        bars, given = rolls[:, track], mask[:, track]
+        lines = _lines(_repeated(bars, given, limits[0, track]))
+        for (share, mend), limit in zip(_FAULTS, limits[1:, track], strict=True):
+            lines = _mended(lines, share, mend, limit)
+        out[:, track] = np.where(given[..., None, None], bars, _heard(lines).reshape(bars.shape))
     return out
 
 
-def _lines(rolls: NDArray[np.uint8]) -> Lines:
-    """``(batch, bar, step, pitch)`` -> ``(batch, bar * step, pitch)``."""
-    return rolls.reshape(len(rolls), -1, rolls.shape[-1])
+def _mended(lines: Lines, share: Any, mend: Any, limit: float) -> Lines:
+    """`lines`, those mended that have faults, but few."""
+    if limit < 0:
+        return lines
+    shares = share(lines)
+    few = (shares > 0) & (shares <= limit)
+    out = lines.copy()
+    out[few] = mend(lines[few])
+    return out
+
+
+def _differences(bars: Bars) -> NDArray[np.float32]:
+    """Share of their onsets in which two bars differ: (row, bar, bar); infinite from silence and from itself."""
+    onsets = (bars == ONSET).reshape(*bars.shape[:2], -1).astype(np.float32)
+    common = onsets @ onsets.transpose(0, 2, 1)
+    counts = onsets.sum(-1)
+    total = counts[:, :, None] + counts[:, None]
+    different = 1 - 2 * common / np.maximum(total, 1)
+    is_silent = (counts == 0)[:, :, None] | (counts == 0)[:, None]
+    return np.where(is_silent | np.eye(bars.shape[1], dtype=bool), np.inf, different).astype(np.float32)
+
+
+def _nearest(bars: Bars) -> NDArray[np.float64]:
+    """How little a bar differs from those before it: one for each bar with notes but the first ones."""
+    different = _differences(bars)
+    nearest = [different[:, bar, :bar].min(1) for bar in range(1, bars.shape[1])]
+    sounds = (bars[:, 1:] == ONSET).any((2, 3)).T
+    return np.minimum(np.array(nearest).reshape(sounds.shape)[sounds], 1).astype(np.float64)
+
+
+def _repeated(bars: Bars, given: NDArray[np.bool_], limit: float) -> Bars:
+    """Bars that hardly differ from a given one, or from one before that repeats no other, become the same."""
+    if limit < 0:
+        return bars
+    different, out, is_source = _differences(bars), bars.copy(), given.copy()
+    for bar in range(bars.shape[1]):
+        from_sources = np.where(is_source, different[:, bar], np.inf)
+        few = (from_sources.min(1) <= limit) & ~given[:, bar]
+        out[few, bar] = bars[few, from_sources[few].argmin(1)]
+        is_source[:, bar] |= ~few
+    return out
+
+
+def _lines(bars: Bars) -> Lines:
+    return bars.reshape(len(bars), -1, bars.shape[-1])
+
+
+def _heard(lines: Lines) -> Lines:
+    """Without held cells that no onset leads to, unless sound does from the first step on."""
+    steps = np.arange(lines.shape[1])[:, None]
+    silent, started = (
+        np.maximum.accumulate(np.where(cells, steps, -1), axis=1) for cells in (lines == 0, lines == ONSET)
+    )
+    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8)
 
 
 def _at_once(lines: Lines) -> NDArray[np.float64]:
@@ -138,4 +193,4 @@ def _share(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
 
 
 _FAULTS: tuple[Any, ...] = ((_at_once, _one_at_a_time), (_short, _longer))
-"""How each of `HABITS` is measured, and mended."""
+"""How the faults against each of `HABITS` but the first are counted, and mended."""

@@ -16,7 +16,6 @@ from musegan.networks.codec import Codec
 from musegan.networks.controls import Cues, n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
-from musegan.networks.repeats import ALIKE, ALIKE_DRUMS, with_repeats
 
 LOGIT_LIMIT = 6.0  # logits are softly clamped, so that a silent track keeps a gradient
 LOGIT_SCALE = 2.5  # the decoder's logits are divided by this first: it is surer of its notes than slopes can be
@@ -56,10 +55,6 @@ class Generator(nn.Module):
         pitched = [0.0 if is_drum else 1.0 for is_drum in spec.is_drum]
         self.pitched: Tensor
         self.register_buffer("pitched", torch.tensor(pitched), persistent=False)
-        self.ease = TrackLinear(n_tracks, config.track_width, 1, gain=0)
-        alike = [ALIKE_DRUMS if is_drum else ALIKE for is_drum in spec.is_drum]
-        self.alike: Tensor
-        self.register_buffer("alike", torch.tensor(alike), persistent=False)
 
     @property
     def codec(self) -> Codec:
@@ -81,22 +76,15 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        streams = self._streams(latents, given * self.grid.cells(cues.mask), cues)
-        by_bar = streams.unflatten(2, (-1, self.grid.spec.beats_per_bar)).mean(3)
-        return self.complete(self._codes(streams), given, cues, self.ease(by_bar).squeeze(-1))
+        return self.complete(self.codes(latents, given * self.grid.cells(cues.mask), cues), given, cues)
 
-    def complete(self, codes: Tensor, given: Tensor, cues: Cues, ease: Tensor | None = None) -> Tensor:
-        """Like `forward`, with what is composed decoded from `codes`, standardised: (track, batch, time, code).
-
-        Bars are the same as others that they are like, as `with_repeats` has it with `ease`; not without.
-        """
+    def complete(self, codes: Tensor, given: Tensor, cues: Cues) -> Tensor:
+        """Like `forward`, with what is composed decoded from `codes`, standardised: (track, batch, time, code)."""
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
         logits = self.codec.logits(codes)
         composed = notes_from_logits(logits, self.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
-        if ease is not None:
-            completed = with_repeats(completed, cues.mask, ease, self.alike, self.grid.spec.beats_per_bar)
         heard = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
         return torch.cat([sounds * heard, starts], dim=-1)
@@ -106,13 +94,6 @@ class Generator(nn.Module):
 
         `given` is silent where nothing is given.
         """
-        return self._codes(self._streams(latents, given, cues))
-
-    def _codes(self, streams: Tensor) -> Tensor:
-        return CODE_LIMIT * torch.tanh(self.read_out(streams) / CODE_LIMIT)
-
-    def _streams(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
-        """What the trunk of each track makes of every beat: ``(track, batch, time, width)``."""
         beats_per_bar = self.grid.spec.beats_per_bar
         with torch.no_grad():
             context = side_by_side(self.codec.encoder.features(given))
@@ -126,7 +107,8 @@ class Generator(nn.Module):
         private = self._private(latents, style)
         scale, shift = self.private_scale(private).chunk(2, dim=-1)
         streams = activate(self.streams(streams * (1 + scale) + shift, private))
-        return activate(self.private_mix(streams))
+        streams = activate(self.private_mix(streams))  # (track, batch, time, width)
+        return CODE_LIMIT * torch.tanh(self.read_out(streams) / CODE_LIMIT)
 
     def _private(self, latents: Latents, style: Tensor) -> Tensor:
         """What modulates the trunk of each track: ``(track, batch, time, style)``."""

@@ -15,8 +15,6 @@ from musegan.networks.patches import OCTAVE
 from musegan.networks.summaries import Summaries
 
 N_COUNTS = 12  # of each track, besides shares of steps and pitch classes
-APART = (1, 2)  # bars that are looked at for being the same
-EXACT = 8  # power of a likeness, which leaves little but exact repeats
 FEW = 2.0  # added to what is divided by, so that ratios are not steep where a phrase has few notes
 FURTHEST = 4.0  # standard deviations of real phrases
 LEAST_SPREAD = 0.05
@@ -31,8 +29,7 @@ class PhraseStatistics(nn.Module):
         spec = self.grid.spec
         per_track = N_COUNTS + self.grid.patch_steps + OCTAVE
         n_drum_pitches = sum(spec.is_drum) * self.grid.padded_pitches
-        n_between = len(self.first) + spec.n_tracks * len(APART)
-        self.n_features = spec.n_tracks * per_track + n_drum_pitches + n_between
+        self.n_features = spec.n_tracks * per_track + n_drum_pitches + len(self.first)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(self.n_features))
@@ -63,8 +60,7 @@ class PhraseStatistics(nn.Module):
             length of notes; the share of them that last longer than a step; pitch classes a bar; onset places, and
             notes, that neighbouring bars have in common; the share of bars with notes; the shares of notes at each
             step of the beat and of each pitch class. For drums: the share of each pitch. For each pair of tracks:
-            the onset places that they have in common. For each track: how many bars one and two bars apart are
-            the same.
+            the onset places that they have in common.
         """
         beats_per_bar, n_steps = self.grid.spec.beats_per_bar, self.grid.patch_steps
         sounds, starts = patches.unflatten(-1, (2, n_steps, OCTAVE)).unbind(4)
@@ -100,8 +96,7 @@ class PhraseStatistics(nn.Module):
         drums = [row for row, is_drum in enumerate(self.grid.spec.is_drum) if is_drum]
         kit = (by_pitch / (n_notes + FEW))[drums].transpose(0, 1).flatten(1)
         together = _likeness(places[self.first], places[self.second]).squeeze(-1).T
-        same = torch.cat([_same(bars[:, :, apart:], bars[:, :, :-apart]) for apart in APART], dim=0).T
-        return torch.cat([torch.cat(by_track, dim=-1).transpose(0, 1).flatten(1), kit, together, same], dim=-1)
+        return torch.cat([torch.cat(by_track, dim=-1).transpose(0, 1).flatten(1), kit, together], dim=-1)
 
 
 def _total(x: Tensor, dims: tuple[int, ...]) -> Tensor:
@@ -118,14 +113,3 @@ def _likeness(a: Tensor, b: Tensor) -> Tensor:
     """What is common to both of what is in any, over all but the first two axes: (..., 1)."""
     common = _all(a * b)
     return common / (_all(a.square()) + _all(b.square()) - common + FEW)
-
-
-def _same(a: Tensor, b: Tensor) -> Tensor:
-    """Share of bars that are the same, softly: a high power of how like they are.
-
-    ``(track, batch, bar, ...)`` -> (track, batch).
-    """
-    cells = tuple(range(3, a.dim()))
-    common = _total(a * b, cells)
-    union = _total(a.square(), cells) + _total(b.square(), cells) - common
-    return ((common + FEW) / (union + FEW)).pow(EXACT).sum(-1) / max(a.shape[2], 1)

@@ -51,7 +51,7 @@ def test_few_is_as_many_as_real_music_lacks():
     composed, real = pieces(ALONE, FEW, MANY, MANY), pieces(ALONE, ALONE, MANY, MANY)
     limits = measure_habits(composed, real, TRIO)
     expected = no_habits(TRIO)
-    expected[0, BASS] = 2 / 16
+    expected[1, BASS] = 2 / 16
     assert limits == pytest.approx(expected)
     mended = with_habits(composed, np.zeros((4, 3, 2), bool), limits)
     assert (mended == pieces(ALONE, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
@@ -60,19 +60,80 @@ def test_few_is_as_many_as_real_music_lacks():
     assert (measure_habits(pieces([]), real, TRIO) == no_habits(TRIO)).all()
 
 
+def limits_of(repeat=-1.0, at_once=-1.0, short=-1.0):
+    return np.repeat(np.array([[repeat], [at_once], [short]], np.float32), 3, axis=1)
+
+
 def test_given_bars_count_and_stay():
-    limits = np.full_like(no_habits(TRIO), 0.2)
     given = NOTHING.copy()
     given[0, BASS, 0] = True
-    assert (with_habits(pieces(FEW), given, limits) == pieces(FEW)).all()
+    assert (with_habits(pieces(FEW), given, limits_of(at_once=0.2)) == pieces(FEW)).all()
     twice = pieces([*FEW, (BASS, 1, 0, 8, 27)])  # ten of sixteen
-    assert (with_habits(twice, NOTHING, limits) == twice).all()
+    assert (with_habits(twice, NOTHING, limits_of(at_once=0.2)) == twice).all()
     short = [*ALONE, (KEYS, 0, 0, 4, 30), (KEYS, 0, 6, 4, 30), (KEYS, 1, 0, 1, 30)]
-    assert (with_habits(pieces(short), NOTHING, limits) == pieces(short)).all()  # one note of three
-    limits[1] = 0.4
-    assert (with_habits(pieces(short), NOTHING, limits) == pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])).all()
+    assert (with_habits(pieces(short), NOTHING, limits_of(short=0.3)) == pieces(short)).all()  # one note of three
+    longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
+    assert (with_habits(pieces(short), NOTHING, limits_of(short=0.4)) == longer).all()
 
 
-def test_drums_have_no_such_habits():
-    hits = pieces([(DRUMS, 0, 0, 1, 12), (DRUMS, 0, 0, 1, 18)], [(DRUMS, 0, 0, 1, 12)])
-    assert (measure_habits(hits[:1], hits[1:], TRIO) == no_habits(TRIO)).all()
+A = [(0, 3), (3, 5), (6, 3)]  # step and pitch of hits
+ALIKE, OTHER = [(0, 3), (3, 5), (6, 3), (9, 5)], [(0, 3), (4, 7), (7, 7)]
+
+
+def drums(*bars):
+    """One piece as long as there are bars."""
+    out = np.zeros((1, *TRIO.shape(len(bars))), np.uint8)
+    for bar, hits in enumerate(bars):
+        for step, pitch in hits:
+            out[0, DRUMS, bar, step, pitch] = 2
+    return out
+
+
+def repeated(*bars, given=(), limit=0.15):
+    piece = drums(*bars)
+    mask = np.zeros(piece.shape[:3], bool)
+    mask[:, DRUMS, list(given)] = True
+    return with_habits(piece, mask, limits_of(limit))
+
+
+def test_a_bar_that_hardly_differs_from_one_before_becomes_it():
+    """`A` and `ALIKE` have six of seven onsets in common, two by two."""
+    assert (repeated(A, ALIKE, OTHER) == drums(A, A, OTHER)).all()
+    assert (repeated(A, ALIKE, OTHER, limit=0.14) == drums(A, ALIKE, OTHER)).all()
+    assert (repeated([], [], A, limit=1) == drums([], [], A)).all()  # nothing is like silence
+    assert (repeated(A, ALIKE, OTHER, limit=-1) == drums(A, ALIKE, OTHER)).all()
+
+
+def test_only_a_bar_that_repeats_no_other_is_repeated():
+    """The third bar has all but one of the second's five onsets, and of the first three in seven."""
+    third = [*ALIKE[1:], (11, 5)]
+    assert (repeated(A, ALIKE, third, limit=0.25) == drums(A, A, third)).all()
+    assert (repeated(OTHER, ALIKE, third, limit=0.25) == drums(OTHER, ALIKE, ALIKE)).all()
+
+
+def test_given_bars_are_repeated_also_by_those_before():
+    assert (repeated(A, ALIKE, given=[1]) == drums(ALIKE, ALIKE)).all()
+    assert (repeated(A, ALIKE, given=[0, 1]) == drums(A, ALIKE)).all()
+
+
+def test_what_a_repeated_bar_held_from_before_goes_where_nothing_leads_to_it():
+    roll = np.zeros((1, *TRIO.shape(4)), np.uint8)
+    line = roll[0, BASS].reshape(-1, TRIO.n_pitches)
+    size = TRIO.steps_per_bar
+    line[size - 4 : size + 4, 20] = 1
+    line[size - 4, 20] = 2  # into the second bar
+    for bar in (1, 3):
+        line[bar * size + 6 : bar * size + 9, 22] = 2
+    expected = roll.copy()
+    assert (with_habits(roll, np.zeros((1, 3, 4), bool), limits_of(0.1)) == expected).all()
+
+
+def test_as_many_bars_repeat_as_real_ones():
+    """Of four composed bars that could, one does exactly; of four real ones three."""
+    other = [(2, 9), (5, 9), (8, 9)]
+    composed = np.concatenate([drums(A, A, other), drums(A, ALIKE, OTHER)])
+    real = np.concatenate([drums(A, A, A), drums(A, A, OTHER)])
+    limits = measure_habits(composed, real, TRIO)
+    assert limits[0, DRUMS] == pytest.approx(2 / 3)  # the third nearest: `OTHER` has one of three onsets of `A`
+    assert (limits[1:, DRUMS] == -1).all()
+    assert (limits[:, [KEYS, BASS]] == -1).all()
