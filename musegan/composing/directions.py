@@ -25,7 +25,7 @@ from musegan.music.spec import RollSpec
 STEPS = (-2, -1, 0, 1, 2)
 N_KNOBS = 5
 _STEP = 0.5  # of the usual length of a latent
-_N_DIRECTIONS = 8
+_N_DIRECTIONS = 12
 _BATCH = 32
 
 NAMES = {
@@ -85,7 +85,8 @@ def find_knobs(model: TrainedModel, *, n_pieces: int = 64, seed: int = 0) -> dic
     -------
     dict
         For each knob, what it ``moves``, its ``direction`` of the latents for one step, and the measure's mean at
-        the steps -2 ... 2 as ``effect``, on other pieces than it was chosen on. Ready for JSON.
+        the steps -2 ... 2 as ``effect``, on other pieces than it was chosen on: it must move them that way too,
+        but for one step. Ready for JSON.
     """
     directions = sefa(model) * _STEP * np.sqrt(model.config.model.latent_dim)
     knobs: dict[str, Any] = {}
@@ -94,14 +95,16 @@ def find_knobs(model: TrainedModel, *, n_pieces: int = 64, seed: int = 0) -> dic
         knob, moves = NAMES[name]
         if knob in knobs or number in used or len(knobs) == N_KNOBS:
             continue
-        used.add(number)
         direction = sign * directions[number]
         fresh = [_measured(model, direction * step, n_pieces, seed + 1)[name] for step in STEPS]
-        knobs[knob] = {
-            "moves": moves,
-            "direction": [round(float(value), 5) for value in direction],
-            "effect": [round(float(average(values, 0)), 4) for values in fresh],
-        }
+        effect = [round(float(average(values, 0)), 4) for values in fresh]
+        if effect[0] < effect[-1] and (np.diff(effect) > 0).sum() >= len(STEPS) - 2:
+            used.add(number)
+            knobs[knob] = {
+                "moves": moves,
+                "direction": [round(float(value), 5) for value in direction],
+                "effect": effect,
+            }
     return knobs
 
 

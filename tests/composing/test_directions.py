@@ -51,6 +51,7 @@ def test_knobs_are_kept_in_the_file_and_turn_what_is_composed(model, tmp_path):
     found = find_knobs(model, n_pieces=6)
     for knob in found.values():
         assert len(knob["effect"]) == len(STEPS)
+        assert (np.diff(knob["effect"]) > 0).sum() >= 3
         assert len(knob["direction"]) == model.config.model.latent_dim
     assert find_knobs(model, n_pieces=6) == found
     direction = [3.0] * model.config.model.latent_dim

@@ -111,6 +111,13 @@ def test_a_prior_without_entries(model_path, tmp_path, name):
         load_model_file(path, CPU)
 
 
+def test_habits_of_another_ensemble(model_path, tmp_path):
+    fewer = load_file(model_path)["habits"][:, :2].contiguous()
+    path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {"habits": fewer})
+    with pytest.raises(ModelError, match="habits have shape"):
+        load_model_file(path, CPU)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
 def test_model_files_have_the_permissions_that_the_user_wants(model_path, tmp_path):
     before = os.umask(0o027)

@@ -1,0 +1,34 @@
+"""What training composes to look at itself."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from songs import let_play
+
+from musegan.composing.habits import measure_habits, no_habits, with_habits
+from musegan.config import Config
+from musegan.networks import Codec
+from musegan.training.processes import Processes
+from musegan.training.samples import Sampler
+from musegan.training.trainer import Trainer
+
+
+def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
+    config = Config().with_settings(
+        ["model.width=8", "model.track_width=8", "codec.width=8", "codec.octave_width=4", "train.n_samples=16"]
+    )
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, styles=tuple(dataset.styles)))
+    torch.manual_seed(0)
+    codec = let_play(Codec(dataset.spec, config.codec))
+    model = Trainer(dataset, config, Processes(torch.device("cpu")), codec).as_model()
+    sampler = Sampler(dataset, config, tmp_path)
+    assert (model.habits == no_habits(dataset.spec)).all()
+    raw = sampler.phrases(model)
+    samples = sampler.take(model, 8)
+    assert (model.habits == measure_habits(raw, sampler.rolls, dataset.spec)).all()
+    assert (model.habits > 0).any()
+    composed = sampler.phrases(model)
+    assert (composed == with_habits(raw, np.zeros(raw.shape[:3], bool), model.habits)).all()
+    assert (composed != raw).any()
+    assert samples.measures == sampler.real.measure(composed)
