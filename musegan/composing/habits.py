@@ -79,12 +79,12 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float3
         See `measure_habits`.
     """
     out = rolls.copy()
-    for track in np.flatnonzero((limits >= 0).any(0)):
+    for track in np.flatnonzero((limits >= 0).any(0) & ~mask.all((0, 2))):
         bars, given = rolls[:, track], mask[:, track]
         lines = _lines(_repeated(bars, given, limits[0, track]))
         for (share, mend), limit in zip(_FAULTS, limits[1:, track], strict=True):
             lines = _mended(lines, share, mend, limit)
-        out[:, track] = np.where(given[..., None, None], bars, _heard(lines).reshape(bars.shape))
+        out[:, track] = np.where(given[..., None, None], bars, lines.reshape(bars.shape))
     return out
 
 
@@ -128,18 +128,21 @@ def _repeated(bars: Bars, given: NDArray[np.bool_], limit: float) -> Bars:
         few = (from_sources.min(1) <= limit) & ~given[:, bar]
         out[few, bar] = bars[few, from_sources[few].argmin(1)]
         is_source[:, bar] |= ~few
+    changed = np.flatnonzero((out != bars).any((1, 2, 3)))
+    out[changed] = _heard(_lines(out[changed])).reshape(out[changed].shape)
     return out
 
 
 def _lines(bars: Bars) -> Lines:
-    return bars.reshape(len(bars), -1, bars.shape[-1])
+    return bars.reshape(len(bars), bars.shape[1] * bars.shape[2], bars.shape[3])
 
 
 def _heard(lines: Lines) -> Lines:
     """Without held cells that no onset leads to, unless sound does from the first step on."""
-    steps = np.arange(lines.shape[1])[:, None]
+    steps = np.arange(lines.shape[1], dtype=np.int16)[:, None]
     silent, started = (
-        np.maximum.accumulate(np.where(cells, steps, -1), axis=1) for cells in (lines == 0, lines == ONSET)
+        np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1)
+        for cells in (lines == 0, lines == ONSET)
     )
     return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8)
 
@@ -153,8 +156,8 @@ def _at_once(lines: Lines) -> NDArray[np.float64]:
 def _one_at_a_time(lines: Lines) -> Lines:
     """Notes end where others start. Of notes that start at once the longest is left, the lowest of several."""
     n_steps = lines.shape[1]
-    onsets, steps = lines == ONSET, np.arange(n_steps)[None, :, None]
-    breaks = np.where(lines == HELD, n_steps, steps)[:, ::-1]
+    onsets, steps = lines == ONSET, np.arange(n_steps, dtype=np.int16)[None, :, None]
+    breaks = np.where(lines == HELD, np.int16(n_steps), steps)[:, ::-1]
     ends = np.minimum.accumulate(breaks, axis=1)[:, ::-1]  # the first step from here on that is not held
     after = np.concatenate([ends[:, 1:], np.full_like(ends[:, :1], n_steps)], axis=1)
     chosen = np.where(onsets, after - steps, 0).argmax(-1)  # (row, step)
