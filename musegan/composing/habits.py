@@ -9,7 +9,7 @@ when a model is trained, such that as much of what it composes is free of them a
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ Bars = NDArray[np.uint8]
 """(row, bar, step, pitch): one track of pieces"""
 Lines = NDArray[np.uint8]
 """(row, step, pitch): the same, bars end to end"""
+Share = Callable[[Lines], NDArray[np.float64]]
+"""The share of faults in each row, nan where there could be none"""
+Mend = Callable[[Lines], Lines]
 
 
 def no_habits(spec: RollSpec) -> NDArray[np.float32]:
@@ -88,7 +91,7 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float3
     return out
 
 
-def _mended(lines: Lines, share: Any, mend: Any, limit: float) -> Lines:
+def _mended(lines: Lines, share: Share, mend: Mend, limit: float) -> Lines:
     """`lines`, those mended that have faults, but few."""
     if limit < 0:
         return lines
@@ -195,5 +198,5 @@ def _share(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-_FAULTS: tuple[Any, ...] = ((_at_once, _one_at_a_time), (_short, _longer))
+_FAULTS: tuple[tuple[Share, Mend], ...] = ((_at_once, _one_at_a_time), (_short, _longer))
 """How the faults against each of `HABITS` but the first are counted, and mended."""
