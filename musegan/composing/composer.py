@@ -308,7 +308,7 @@ class Composer(TrainedModel):
                 order[begin:end] = order[first : first + size]
             elif index:
                 before = begin - size
-                chords = controls.bars(order).chords_of_bars()[0]
+                chords = controls.chords_of_bars()[0, order]
                 same = common_cells(rng, is_drum, np.all(chords[begin:end] == chords[before:begin], axis=-1))
                 same &= controls.play[0, :, begin:end] != REST
                 same &= given[0, :, before:begin].any((-1, -2))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.metrics import share
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
@@ -56,9 +57,9 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.f
         bars, theirs = composed[:, track], real[:, track]
         limits[0, track] = _limit(_nearest(bars), _nearest(theirs))
         lines = _lines(_repeated(bars, np.zeros(bars.shape[:2], bool), limits[0, track]))
-        for habit, (share, mend) in enumerate(() if is_drum else _FAULTS, start=1):
-            limits[habit, track] = _limit(share(lines), share(_lines(theirs)))
-            lines = _mended(lines, share, mend, limits[habit, track])
+        for habit, (faults, mend) in enumerate(() if is_drum else _FAULTS, start=1):
+            limits[habit, track] = _limit(faults(lines), faults(_lines(theirs)))
+            lines = _mended(lines, faults, mend, limits[habit, track])
     return limits
 
 
@@ -85,17 +86,17 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float3
     for track in np.flatnonzero((limits >= 0).any(0) & ~mask.all((0, 2))):
         bars, given = rolls[:, track], mask[:, track]
         lines = _lines(_repeated(bars, given, limits[0, track]))
-        for (share, mend), limit in zip(_FAULTS, limits[1:, track], strict=True):
-            lines = _mended(lines, share, mend, limit)
+        for (faults, mend), limit in zip(_FAULTS, limits[1:, track], strict=True):
+            lines = _mended(lines, faults, mend, limit)
         out[:, track] = np.where(given[..., None, None], bars, lines.reshape(bars.shape))
     return out
 
 
-def _mended(lines: Lines, share: Share, mend: Mend, limit: float) -> Lines:
+def _mended(lines: Lines, faults: Share, mend: Mend, limit: float) -> Lines:
     """`lines`, those mended that have faults, but few."""
     if limit < 0:
         return lines
-    shares = share(lines)
+    shares = faults(lines)
     few = (shares > 0) & (shares <= limit)
     out = lines.copy()
     out[few] = mend(lines[few])
@@ -153,7 +154,7 @@ def _heard(lines: Lines) -> Lines:
 def _at_once(lines: Lines) -> NDArray[np.float64]:
     """Share of the sounding steps at which several notes sound: (row,), nan where none does."""
     counts = (lines > 0).sum(-1)
-    return _share((counts > 1).sum(1), (counts > 0).sum(1))
+    return share((counts > 1).sum(1), (counts > 0).sum(1))
 
 
 def _one_at_a_time(lines: Lines) -> Lines:
@@ -179,7 +180,7 @@ def _single_steps(lines: Lines) -> NDArray[np.bool_]:
 
 def _short(lines: Lines) -> NDArray[np.float64]:
     """Share of the notes that last a single step: (row,), nan where there is none."""
-    return _share(_single_steps(lines).sum((1, 2)), (lines == ONSET).sum((1, 2)))
+    return share(_single_steps(lines).sum((1, 2)), (lines == ONSET).sum((1, 2)))
 
 
 def _longer(lines: Lines) -> Lines:
@@ -192,10 +193,6 @@ def _longer(lines: Lines) -> Lines:
         going = np.concatenate([np.zeros_like(going[:, :1]), going[:, :-1]], axis=1) & has_room
         out[going] = HELD
     return out
-
-
-def _share(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
 _FAULTS: tuple[tuple[Share, Mend], ...] = ((_at_once, _one_at_a_time), (_short, _longer))
