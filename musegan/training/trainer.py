@@ -26,12 +26,13 @@ from musegan.training import ema
 from musegan.training.augmentation import Augmentation
 from musegan.training.losses import Judge, discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.masks import is_continuation, sample_masks
-from musegan.training.phrases import PhraseSource
+from musegan.training.phrases import Ahead, Phrases, PhraseSource
 from musegan.training.processes import Processes
 from musegan.training.stage import Stage, adam
 
 WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
 WARM_UP_LIMIT = 1e4  # norm of its gradients, in nats a phrase
+N_AHEAD = 4  # batches of phrases that are read while a GPU works on others
 MAX_WINDOWS = 4  # windows composed one after another for a context of the generator's own making
 
 
@@ -101,6 +102,7 @@ class Trainer(Stage):
         )
         self.dtype = torch.bfloat16 if uses_half else torch.float32
         self.phrases = PhraseSource.of(dataset, "train", config.model)
+        self.starts = Ahead(self._start, settings.batch_size, 0 if self.device.type == "cpu" else N_AHEAD)
         if parent is None:
             rolls = self.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
             self.discriminator.statistics.fit(self._fold(part) for part in rolls)
@@ -110,10 +112,10 @@ class Trainer(Stage):
     def iterate(self) -> dict[str, Tensor]:
         """One step of the generator in the warm-up; then one of the discriminator and one of the generator."""
         settings = self.config.train
-        rng = np.random.default_rng([settings.seed, self.phrases_seen])
-        torch.manual_seed(int(rng.integers(2**62)))
+        rng, seed, phrases = self.starts(self.phrases_seen)
+        torch.manual_seed(seed)
         self._schedule()
-        batch = self._batch(rng)
+        batch = self._batch(rng, phrases)
         if self._is_warming_up:
             terms = self._warm_up(batch, rng)
         else:
@@ -124,6 +126,12 @@ class Trainer(Stage):
         half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.generator, settings.batch_size, half_life)
         return terms
+
+    def _start(self, phrases_seen: int) -> tuple[np.random.Generator, int, Phrases]:
+        """What an iteration begins with: its random numbers, the seed of torch's, and this process's phrases."""
+        rng = np.random.default_rng([self.config.train.seed, phrases_seen])
+        seed = int(rng.integers(2**62))
+        return rng, seed, self.phrases.at(*self.phrases.draw(rng, self.config.train.batch_size), self.share)
 
     @property
     def _is_warming_up(self) -> bool:
@@ -199,10 +207,9 @@ class Trainer(Stage):
         latents = sample_latents(rng, model.latent, size, n_tracks, model.phrase_bars, model.latent_dim, vary=vary)
         return latents.pieces(self.share).to(self.device)
 
-    def _batch(self, rng: np.random.Generator) -> Batch:
+    def _batch(self, rng: np.random.Generator, phrases: Phrases) -> Batch:
         """This process's share of a batch. What is random is drawn for the whole batch, in every process."""
         settings, model, share, size = self.config.train, self.config.model, self.share, self.batch_size
-        phrases = self.phrases.at(*self.phrases.draw(rng, size), share)
         masks = sample_masks(rng, size, self.dataset.spec.n_tracks, model.phrase_bars, settings)
         drop = {name: (rng.random(size) < settings.control_dropout)[share] for name in DROPPED}
         conditions = Conditions(mask=masks[share], controls=phrases.controls.dropped(drop))

@@ -1,0 +1,42 @@
+"""The same music and the same training on a GPU, where there is one."""
+
+import numpy as np
+import pytest
+import torch
+
+from musegan.composing.model_file import load_model_file
+from musegan.composing.windows import compose
+from musegan.config import preset
+from musegan.training.loop import train
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+TINY = preset("tiny").with_settings(["train.n_phrases=48", "train.sample_every=24", "train.n_samples=6"])
+CUDA = torch.device("cuda")
+
+
+def test_a_gpu_composes_what_a_cpu_composes(model_path, dataset):
+    rolls = []
+    for device in ("cpu", "cuda"):
+        model = load_model_file(model_path, torch.device(device))
+        nothing = np.zeros((4, *dataset.spec.shape(10)), np.uint8)
+        rolls.append(compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=3))
+    assert rolls[0].any()
+    assert np.mean(rolls[0] != rolls[1]) < 1e-4  # logits near 0 may fall on either side
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_on_a_gpu_stops_resumes_and_gives_a_model_for_a_cpu(dataset, tmp_path, precision):
+    config, seen = TINY.with_settings([f"train.precision={precision}"]), []
+    steps = train(dataset, tmp_path, config, device=CUDA, stop=lambda: len(seen) > 2)
+    for step in steps:  # stops in the second stage
+        seen.append(step)
+    more = list(train(dataset, tmp_path, config, device=CUDA, resume=True))
+    assert seen[-1].phrases_seen < 48
+    assert more[-1].phrases_seen == 48
+    assert np.isfinite(list(more[-1].terms.values())).all()
+    model = load_model_file(tmp_path / "model.safetensors", torch.device("cpu"))
+    nothing = np.zeros((1, *dataset.spec.shape(4)), np.uint8)
+    assert compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=1).shape == nothing.shape
