@@ -171,6 +171,8 @@ class Codec(nn.Module):
         self.spread: Tensor  # their standard deviation
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
+        self.pitched: Tensor
+        self.register_buffer("pitched", 1 - torch.tensor(spec.is_drum, dtype=torch.float32), persistent=False)
 
     def standardised(self, patches: Tensor) -> Tensor:
         """What real phrases are encoded as, on the scale that the generator composes on."""
@@ -190,8 +192,7 @@ class Codec(nn.Module):
         held_logits, start_logits = logits.chunk(2, dim=-1)
         of_starts = binary_cross_entropy_with_logits(start_logits, starts, reduction="none")
         of_held = binary_cross_entropy_with_logits(held_logits, sounds - starts, reduction="none") * (1 - starts)
-        pitched = starts.new_tensor([not is_drum for is_drum in self.grid.spec.is_drum])
-        return of_starts.sum((-1, -2)) + of_held.sum((-1, -2)) * pitched[:, None, None]
+        return of_starts.sum((-1, -2)) + of_held.sum((-1, -2)) * self.pitched[:, None, None]
 
 
 def codec_loss(

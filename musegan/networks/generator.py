@@ -52,9 +52,6 @@ class Generator(nn.Module):
         self.streams = Trunk(config.track_width, config.n_track_blocks, spec.beats_per_bar, n_style, n_tracks)
         self.private_mix = TrackLinear(n_tracks, config.track_width, config.track_width, gain=GAIN)
         self.read_out = TrackLinear(n_tracks, config.track_width, codec.config.latent_dim)
-        pitched = [0.0 if is_drum else 1.0 for is_drum in spec.is_drum]
-        self.pitched: Tensor
-        self.register_buffer("pitched", torch.tensor(pitched), persistent=False)
 
     @property
     def codec(self) -> Codec:
@@ -83,7 +80,7 @@ class Generator(nn.Module):
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
         logits = self.codec.logits(codes)
-        composed = notes_from_logits(logits, self.pitched)  # (track, batch, time, register, patch)
+        composed = notes_from_logits(logits, self.codec.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)

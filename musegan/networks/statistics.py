@@ -25,10 +25,15 @@ class PhraseStatistics(nn.Module):
 
     def __init__(self, summaries: Summaries) -> None:
         super().__init__()
-        self.grid, self.first, self.second = summaries.grid, summaries.first, summaries.second
-        spec = self.grid.spec
+        self.grid, spec = summaries.grid, summaries.grid.spec
+        self.drums: Tensor
+        self.first: Tensor
+        self.second: Tensor
+        self.register_buffer("drums", torch.tensor(spec.is_drum).nonzero().squeeze(1), persistent=False)
+        self.register_buffer("first", summaries.first, persistent=False)
+        self.register_buffer("second", summaries.second, persistent=False)
         per_track = N_COUNTS + self.grid.patch_steps + OCTAVE
-        n_drum_pitches = sum(spec.is_drum) * self.grid.padded_pitches
+        n_drum_pitches = len(self.drums) * self.grid.padded_pitches
         self.n_features = spec.n_tracks * per_track + n_drum_pitches + len(self.first)
         self.mean: Tensor
         self.std: Tensor
@@ -93,8 +98,7 @@ class PhraseStatistics(nn.Module):
             _total(starts, (2, 3, 5)) / (n_notes + FEW),
             classes,
         ]
-        drums = [row for row, is_drum in enumerate(self.grid.spec.is_drum) if is_drum]
-        kit = (by_pitch / (n_notes + FEW))[drums].transpose(0, 1).flatten(1)
+        kit = (by_pitch / (n_notes + FEW))[self.drums].transpose(0, 1).flatten(1)
         together = _likeness(places[self.first], places[self.second]).squeeze(-1).T
         return torch.cat([torch.cat(by_track, dim=-1).transpose(0, 1).flatten(1), kit, together], dim=-1)
 

@@ -22,7 +22,7 @@ WHOLE = slice(None)
 
 
 def discriminator_loss(
-    judge: Judge, real: Tensor, fake: Tensor, cues: Cues, gamma: float, penalty_share: float = 1.0
+    judge: Judge, real: Tensor, fake: Tensor, cues: Cues, gamma: float | Tensor, penalty_share: float = 1.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the discriminator and what to watch of it.
 
@@ -34,7 +34,7 @@ def discriminator_loss(
     real, fake : (track, batch, time, register, patch), float
         Pairs that share their cues.
     cues : Cues
-    gamma : float
+    gamma : float or (), float
         Weight of the penalties, which sum over all cells of a phrase.
     penalty_share : float
         Share of the pairs that the penalties are the mean of: every so many, at least the first. They need a
@@ -49,14 +49,14 @@ def discriminator_loss(
     batch_size = real.shape[1]
     # Every so many, so that the shares of several processes are penalised as one batch would be.
     stride = round(1 / max(penalty_share, 1 / batch_size))
-    is_penalised = torch.arange(batch_size, device=real.device) % stride == 0
-    steep, rest = (torch.nonzero(which).squeeze(1) for which in (is_penalised, ~is_penalised))
+    steep, *others = (torch.arange(i, batch_size, stride, device=real.device) for i in range(stride))
     pair = [phrases.detach()[:, steep].requires_grad_() for phrases in (real, fake)]
     scores = [judge(phrases, cues, steep) for phrases in pair]
     gradients = torch.autograd.grad(scores[0].sum() + scores[1].sum(), pair, create_graph=True)
     r1, r2 = (_sum_of_squares(gradient) / len(steep) for gradient in gradients)
     gaps = scores[0] - scores[1]
-    if len(rest):
+    if others:
+        rest = torch.cat(others)
         more = [judge(phrases.detach()[:, rest], cues, rest) for phrases in (real, fake)]
         gaps = torch.cat([gaps, more[0] - more[1]])
     adversarial = softplus(-gaps).mean()

@@ -17,6 +17,11 @@ from musegan.composing.model_file import load_weights, read_description, save_te
 from musegan.errors import ModelError
 from musegan.training.processes import Processes
 
+Gradients = dict[str, list[Tensor]]
+"""By the name of a network, of those of its parameters that learn."""
+Terms = dict[str, Tensor]
+"""Parts of losses and what else is watched: (), float, each."""
+
 
 class Stage(ABC):
     """A stage of training. All randomness of an iteration follows from the seed and the number of phrases seen."""
@@ -32,14 +37,14 @@ class Stage(ABC):
         self.optimizers: dict[str, torch.optim.Adam] = {}
 
     @abstractmethod
-    def iterate(self) -> dict[str, Tensor]:
+    def iterate(self) -> Terms:
         """One iteration; what to watch of it."""
 
     def _step(self, name: str, loss: Tensor, limit: float | None = None) -> None:
         """One step of the optimiser called `name`; `limit` is the greatest norm of the gradients."""
         self._apply(self._gradients(loss, (name,)), limit)
 
-    def _gradients(self, loss: Tensor, names: tuple[str, ...]) -> dict[str, list[Tensor]]:
+    def _gradients(self, loss: Tensor, names: tuple[str, ...]) -> Gradients:
         """Of what may change of the networks called `names`, averaged over processes."""
         parameters = {name: self._changing(name) for name in names}
         values = torch.autograd.grad(loss, list(chain(*parameters.values())), materialize_grads=True)
@@ -47,7 +52,7 @@ class Stage(ABC):
         rest = iter(values)
         return {name: list(islice(rest, len(some))) for name, some in parameters.items()}
 
-    def _apply(self, gradients: dict[str, list[Tensor]], limit: float | None = None) -> None:
+    def _apply(self, gradients: Gradients, limit: float | None = None) -> None:
         """A step of the optimiser of each network; `limit` is the greatest norm of all gradients together."""
         if limit is not None:
             values = list(chain(*gradients.values()))

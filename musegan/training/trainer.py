@@ -20,23 +20,23 @@ from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose_window
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior, sample_latents
-from musegan.networks.controls import DROPPED, Conditions, Controls, Cues
+from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
+from musegan.networks.controls import Conditions, Controls, Cues
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
-from musegan.training.losses import Judge, discriminator_loss, generator_loss, reconstruction_loss
-from musegan.training.masks import is_continuation, sample_masks
-from musegan.training.phrases import Ahead, Phrases, PhraseSource
+from musegan.training.draws import Draw, Draws, OwnContext
+from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
+from musegan.training.phrases import Ahead
 from musegan.training.processes import Processes
-from musegan.training.stage import Stage, adam
+from musegan.training.replay import Replay, refill
+from musegan.training.stage import Gradients, Stage, Terms, adam
 
 WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
 WARM_UP_LIMIT = 1e4  # norm of its gradients, in nats a phrase
-N_AHEAD = 4  # batches of phrases that are read while a GPU works on others
-MAX_WINDOWS = 4  # windows composed one after another for a context of the generator's own making
+N_AHEAD = 6  # iterations whose draws are made while a GPU works on others
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """One batch on the device, ready for either network."""
 
@@ -44,7 +44,9 @@ class Batch:
     song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
     given: Tensor  # like real: what the generator is given, of the song or of its own making
     cues: Cues
-    judge: Judge  # the discriminator, through this batch's augmentation if there is one
+    latents: Latents
+    noise: Latents  # for the posterior
+    change: Augmentation | None  # what the discriminator sees phrases through
 
 
 class Trainer(Stage):
@@ -101,10 +103,17 @@ class Trainer(Stage):
             settings.precision == "auto" and _has_bfloat16(self.device)
         )
         self.dtype = torch.bfloat16 if uses_half else torch.float32
-        self.phrases = PhraseSource.of(dataset, "train", config.model)
-        self.starts = Ahead(self._start, settings.batch_size, 0 if self.device.type == "cpu" else N_AHEAD)
+        is_gpu = self.device.type == "cuda"
+        draws = Draws(dataset, config, self.share)
+        self.draws = Ahead(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
+        self.batch: Batch | None = None
+        self.gamma = torch.zeros((), device=self.device)
+        is_replayed = is_gpu and processes.count == 1
+        self.warm_up = Replay(self._warm_up, is_replayed)
+        self.oppose = Replay(self._oppose, is_replayed)
+        self.please = Replay(self._please, is_replayed)
         if parent is None:
-            rolls = self.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
+            rolls = draws.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
             self.discriminator.statistics.fit(self._fold(part) for part in rolls)
 
     # -- one iteration ------------------------------------------------------------------------------------
@@ -112,26 +121,23 @@ class Trainer(Stage):
     def iterate(self) -> dict[str, Tensor]:
         """One step of the generator in the warm-up; then one of the discriminator and one of the generator."""
         settings = self.config.train
-        rng, seed, phrases = self.starts(self.phrases_seen)
-        torch.manual_seed(seed)
         self._schedule()
-        batch = self._batch(rng, phrases)
+        self._take(self._on_device(self.draws(self.phrases_seen)))
         if self._is_warming_up:
-            terms = self._warm_up(batch, rng)
+            gradients, terms = self.warm_up()
+            self._apply(gradients, WARM_UP_LIMIT)
         else:
             if not self.optimizers["discriminator"].state:
                 self._forget_scales()
-            terms = self._compete(batch, rng)
+            gradients, terms = self.oppose()
+            self._apply(gradients)
+            gradients, more = self.please()
+            self._apply(gradients)
+            terms = {**terms, **more}
         self.phrases_seen += settings.batch_size
         half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.generator, settings.batch_size, half_life)
-        return terms
-
-    def _start(self, phrases_seen: int) -> tuple[np.random.Generator, int, Phrases]:
-        """What an iteration begins with: its random numbers, the seed of torch's, and this process's phrases."""
-        rng = np.random.default_rng([self.config.train.seed, phrases_seen])
-        seed = int(rng.integers(2**62))
-        return rng, seed, self.phrases.at(*self.phrases.draw(rng, self.config.train.batch_size), self.share)
+        return {name: term.clone() for name, term in terms.items()}  # the next iteration may overwrite them
 
     @property
     def _is_warming_up(self) -> bool:
@@ -142,42 +148,48 @@ class Trainer(Stage):
         for optimizer in self.optimizers.values():
             optimizer.state.clear()
 
-    def _warm_up(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        loss, terms = self._reconstruct(batch, rng)
-        self._apply(self._gradients(loss, ("generator", "posterior")), WARM_UP_LIMIT)
-        return terms
+    def _warm_up(self) -> tuple[Gradients, Terms]:
+        """Of the generator and the posterior, for reconstructing alone."""
+        loss, terms = self._reconstruct()
+        return self._gradients(loss, ("generator", "posterior")), terms
 
-    def _compete(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        settings = self.config.train
-        gamma = self._cosine(settings.gamma, settings.final_gamma)
+    def _oppose(self) -> tuple[Gradients, Terms]:
+        """Of the discriminator. The pair that it is told to tell apart is kept for `_please`."""
+        batch = self.batch
+        assert batch is not None
         with self._autocast():
-            fake = self.generator(self._latents(rng), batch.given, batch.cues)
+            fake = self.generator(batch.latents, batch.given, batch.cues)
             with torch.no_grad():
                 real = self.generator.complete(batch.song, batch.real, batch.cues)
-            loss, terms = discriminator_loss(batch.judge, real, fake, batch.cues, gamma, settings.penalty_share)
-        self._step("discriminator", loss)
+            share = self.config.train.penalty_share
+            loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
+        self.pair = real, fake
+        return self._gradients(loss, ("discriminator",)), terms
 
+    def _please(self) -> tuple[Gradients, Terms]:
+        """Of the generator against the discriminator, and of reconstructing at its share."""
+        batch, (real, fake), settings = self.batch, self.pair, self.config.train
+        assert batch is not None
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            loss, more = generator_loss(batch.judge, real, fake, batch.cues)
+            loss, terms = generator_loss(self._judge, real, fake, batch.cues)
         gradients = self._gradients(loss, ("generator",))
-        terms |= more
+        self._let_discriminator_learn()
         if settings.reconstruction:
-            loss, more = self._reconstruct(batch, rng)
+            loss, more = self._reconstruct()
             exact = self._gradients(loss, ("generator", "posterior"))
             share = settings.reconstruction * _norm(gradients["generator"]) / _norm(exact["generator"])
             torch._foreach_add_(gradients["generator"], torch._foreach_mul(exact["generator"], share))
             gradients["posterior"] = exact["posterior"]
             terms |= more
-        self._apply(gradients)
-        self._let_discriminator_learn()
         with torch.no_grad():
             density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
         names = self.dataset.spec.track_names
-        return {**terms, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
+        return gradients, {**terms, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
 
-    def _reconstruct(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        noise = self._latents(rng, vary=False)
+    def _reconstruct(self) -> tuple[Tensor, Terms]:
+        batch = self.batch
+        assert batch is not None
         with self._autocast():
             return reconstruction_loss(
                 self.generator,
@@ -186,9 +198,17 @@ class Trainer(Stage):
                 batch.song,
                 batch.given,
                 batch.cues,
-                noise,
+                batch.noise,
                 self.config.train.kl_weight,
             )
+
+    def _judge(self, patches: Tensor, cues: Cues, part: slice | Tensor) -> Tensor:
+        """The discriminator, through this batch's augmentation if there is one."""
+        assert self.batch is not None
+        change = self.batch.change
+        seen = patches if change is None else change.pieces(part)(patches)
+        scores: Tensor = self.discriminator(seen, cues.pieces(part))
+        return scores
 
     def _let_discriminator_learn(self) -> None:
         """All of it, or all but what fine-tuning keeps as it is."""
@@ -200,79 +220,53 @@ class Trainer(Stage):
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
-    def _latents(self, rng: np.random.Generator, vary: bool = True) -> Latents:
-        """Latents of this process's share of the batch."""
-        model = self.config.model
-        n_tracks, size = self.dataset.spec.n_tracks, self.config.train.batch_size
-        latents = sample_latents(rng, model.latent, size, n_tracks, model.phrase_bars, model.latent_dim, vary=vary)
-        return latents.pieces(self.share).to(self.device)
+    def _take(self, batch: Batch) -> None:
+        """Make this the batch that everything works on, in place where work is replayed."""
+        if self.batch is None or not self.please.is_recorded:
+            self.batch = batch
+        else:
+            refill(self.batch, batch)
 
-    def _batch(self, rng: np.random.Generator, phrases: Phrases) -> Batch:
-        """This process's share of a batch. What is random is drawn for the whole batch, in every process."""
-        settings, model, share, size = self.config.train, self.config.model, self.share, self.batch_size
-        masks = sample_masks(rng, size, self.dataset.spec.n_tracks, model.phrase_bars, settings)
-        drop = {name: (rng.random(size) < settings.control_dropout)[share] for name in DROPPED}
-        conditions = Conditions(mask=masks[share], controls=phrases.controls.dropped(drop))
-        given = phrases.rolls
-        if self.phrases_seen >= settings.self_context_from * settings.n_phrases:
-            is_own = rng.random(size)[share] < settings.self_context
-            n_windows = int(rng.integers(1, MAX_WINDOWS + 1))
-            given = self._with_own_context(given, conditions, is_own, self._latents(rng), n_windows)
-        real = self._fold(phrases.rolls)
+    def _on_device(self, draw: Draw) -> Batch:
+        real = self._fold(draw.rolls)
         with torch.no_grad(), self._autocast():
             song = self.codec.standardised(real)
         return Batch(
             real=real,
             song=song,
-            given=real if given is phrases.rolls else self._fold(given),
-            cues=conditions.cues(len(model.styles), self.device, self.dtype),
-            judge=self._judge(rng),
+            given=real if draw.own is None else self._fold(self._with_own_context(draw, draw.own)),
+            cues=draw.conditions.cues(len(self.config.model.styles), self.device, self.dtype),
+            latents=draw.latents.to(self.device),
+            noise=draw.noise.to(self.device),
+            change=None if draw.change is None else draw.change.to(self.device, self.dtype),
         )
-
-    def _judge(self, rng: np.random.Generator) -> Judge:
-        settings, model = self.config.train, self.config.model
-        if not settings.augment:
-            return lambda patches, cues, part: self.discriminator(patches, cues.pieces(part))
-        grid = self.generator.grid
-        drawn = Augmentation.draw(rng, grid, settings.batch_size, model.phrase_bars, settings.augment)
-        change = drawn.pieces(self.share).to(self.device, self.dtype)
-        return lambda patches, cues, part: self.discriminator(change.pieces(part)(patches), cues.pieces(part))
 
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
 
-    def _with_own_context(
-        self,
-        rolls: NDArray[np.uint8],
-        conditions: Conditions,
-        is_own: NDArray[np.bool_],
-        latents: Latents,
-        n_windows: int,
-    ) -> NDArray[np.uint8]:
+    def _with_own_context(self, draw: Draw, own: OwnContext) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self
-        Forcing, Huang et al., 2025), also after `n_windows` windows of which each continues the one before.
+        Forcing, Huang et al., 2025), also after windows of which each continues the one before.
         """
-        masks = conditions.mask
-        index = np.flatnonzero(is_own & is_continuation(masks))
-        if not len(index):
-            return rolls
-        n_given = masks[index, 0].sum(-1)
-        n_bars = masks.shape[2]
+        masks = draw.conditions.mask[own.index]
+        n_given, n_bars = masks[:, 0].sum(-1), masks.shape[2]
         source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
-        before = conditions.controls.pieces(index).bars(source.argsort(-1))
-        model, latents = self.as_model(), latents.pieces(index)
-        own, mask = np.zeros_like(rolls[index]), np.zeros_like(masks[index])
-        for _ in range(n_windows):
-            composed = compose_window(model, latents, own, Conditions(mask=mask, controls=before))
-            own, mask = np.take_along_axis(composed, source[:, None, :, None, None], axis=2), masks[index]
-        given = rolls.copy()
-        given[index] = own
+        before = draw.conditions.controls.pieces(own.index).bars(source.argsort(-1))
+        model = self.as_model()
+        bars, mask = np.zeros_like(draw.rolls[own.index]), np.zeros_like(masks)
+        for _ in range(own.n_windows):
+            composed = compose_window(model, own.latents, bars, Conditions(mask=mask, controls=before))
+            bars = composed[np.arange(len(bars))[:, None], :, source].swapaxes(1, 2)
+            mask = masks
+        given = draw.rolls.copy()
+        given[own.index] = bars
         return given
 
     def _schedule(self) -> None:
         settings = self.config.train
+        self.gamma.fill_(self._cosine(settings.gamma, settings.final_gamma))
         rate = self._cosine(settings.learning_rate, settings.final_learning_rate)
         betas = (0.0, self._cosine(settings.beta2, settings.final_beta2))
         if self._is_warming_up:  # reconstructing is a common loss, so with momentum

@@ -1,13 +1,19 @@
 """The same music and the same training on a GPU, where there is one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from songs import let_play
 
 from musegan.composing.model_file import load_model_file
 from musegan.composing.windows import compose
 from musegan.config import preset
+from musegan.networks import Codec
 from musegan.training.loop import train
+from musegan.training.processes import Processes
+from musegan.training.trainer import Trainer
 
 pytestmark = [
     pytest.mark.gpu,
@@ -40,3 +46,19 @@ def test_training_on_a_gpu_stops_resumes_and_gives_a_model_for_a_cpu(dataset, tm
     model = load_model_file(tmp_path / "model.safetensors", torch.device("cpu"))
     nothing = np.zeros((1, *dataset.spec.shape(4)), np.uint8)
     assert compose(model, nothing, np.zeros(nothing.shape[:3], bool), seed=1).shape == nothing.shape
+
+
+def test_replayed_iterations_are_those_that_python_makes(dataset):
+    config = preset("tiny").with_settings(["train.precision=float32", "train.n_phrases=100", "train.warm_up=0.3"])
+    config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
+    found = []
+    for is_recorded in (False, True):
+        torch.manual_seed(0)
+        codec = let_play(Codec(dataset.spec, config.codec))
+        stage = Trainer(dataset, config, Processes(CUDA), codec)
+        for work in (stage.warm_up, stage.oppose, stage.please):
+            work.is_recorded = is_recorded
+        terms = [stage.iterate() for _ in range(16)]  # 8 of each kind, of which 5 are replayed
+        found.append([[float(value) for value in some.values()] for some in terms])
+    for called, replayed in zip(*found, strict=True):
+        assert replayed == pytest.approx(called, rel=0.05, abs=0.01)
