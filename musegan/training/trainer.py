@@ -8,7 +8,7 @@ All randomness of an iteration follows from the seed and the number of phrases s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -222,8 +222,10 @@ class Trainer(Stage):
 
     def _take(self, batch: Batch) -> None:
         """Make this the batch that everything works on, in place where work is replayed."""
-        if self.batch is None or not self.please.is_recorded:
+        if not self.please.is_recorded:
             self.batch = batch
+        elif self.batch is None:  # what is given may be the real phrases themselves
+            self.batch = replace(batch, given=batch.given.clone())
         else:
             refill(self.batch, batch)
 
