@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
@@ -15,6 +16,7 @@ OWN_NAME = "musegan"
 
 _SILENCE = (64, 120, 123)  # controllers: sustain off, all sound off, all notes off
 _LAST_WORDS = 0.05  # seconds for what ends all notes to be sent
+_BETWEEN_LOOKS = 0.001  # seconds between looks at what has come in
 _MISUSE = "{} ports cannot be opened here ({}); name one that there is: {}"
 
 
@@ -48,20 +50,32 @@ class OutputPort:
 
 
 class InputPort:
-    """A port that is listened to."""
+    """A port that is listened to.
+
+    Messages are fetched: a system's thread that called Python would wait for the interpreter while the interpreter
+    waits for that thread to end, and closing the port while somebody plays would hang.
+    """
 
     def __init__(self, name: str | None, hear: Callable[[Sequence[int]], None], *, with_clock: bool) -> None:
         """Open the port called `name`, or one of our own. `hear` is called with the bytes of every message, in a
         thread of its own; clock messages come only `with_clock`. Raises as `list_inputs`."""
-        self._device = _open("MidiIn", name)
+        self._device, self._hear = _open("MidiIn", name), hear
         self._device.ignore_types(sysex=True, timing=not with_clock, active_sense=True)
-        self._device.set_callback(lambda event, _: hear(event[0]))
+        self._is_closing = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="listening", daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while not self._is_closing.wait(_BETWEEN_LOOKS):
+            while event := self._device.get_message():
+                self._hear(event[0])
 
     def __enter__(self) -> InputPort:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._device.cancel_callback()
+        self._is_closing.set()
+        self._thread.join()
         self._device.close_port()
         self._device.delete()
 

@@ -248,10 +248,15 @@ def test_jam_through_jack_until_ctrl_c(jack, model_path, tmp_path):
             time.sleep(0.1)
             hands.send_message((0x80, pitch, 0))
         process.send_signal(signal.SIGINT)
+        for _ in range(60):  # on and on, while the port is being closed
+            hands.send_message((0x90, 48, 70))
+            time.sleep(0.01)
         out, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
+        ears.cancel_callback()
+        time.sleep(0.1)  # for a call that has begun
         ears.close_port()
     assert process.returncode == 0, err
     assert_nothing_hangs(sent)
