@@ -2,10 +2,11 @@
 
     python benchmarks/train.py DATASET [--stage gan] [--preset cpu] [--device auto] [--set train.batch_size=32]
 
-An iteration of the stage `gan` is a step of the discriminator with R1 and R2 and a step of the generator, one of
-`codec` a step of the codec, data and all. Its floating-point operations are those of its matrix products and
-convolutions, both passes and the double backward, counted as they run. The matrix rate is that of one large square
-product of the dtype that training uses. The stage `gan` has an untrained codec: speed does not depend on weights.
+An iteration of the stage `gan` is one after the warm-up: a step of the discriminator with R1 and R2 and one of the
+generator. One of `codec` is a step of the codec. Both with their data. The floating-point operations are those of
+matrix products and convolutions, both passes and the double backward, counted as they run. The matrix rate is that
+of one large square product of the dtype that training uses. The stage `gan` has an untrained codec: speed does not
+depend on weights.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def wait(device: torch.device) -> None:
 
 def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
     """Mean seconds of a call, after a few to warm up."""
-    for _ in range(3):
+    for _ in range(5):
         call()
     wait(device)
     begin = time.perf_counter()
@@ -64,11 +65,12 @@ def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
 
 
 def make_stage(name: str, dataset: Dataset, config: Config, device: torch.device) -> tuple[Stage, torch.dtype]:
-    """The stage of training called `name`, and the dtype of its products."""
+    """The stage of training called `name`, `gan` after its warm-up, and the dtype of its products."""
     processes = Processes(device)
     if name == "codec":
         return CodecTrainer(dataset, config, processes), torch.float32
     trainer = Trainer(dataset, config, processes, Codec(dataset.spec, config.codec))
+    trainer.phrases_seen = config.train.n_phrases // 2
     return trainer, trainer.dtype
 
 

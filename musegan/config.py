@@ -243,12 +243,18 @@ def _check_range(section: object, name: str, low: float, high: float) -> None:
         )
 
 
-# For a GPU.
+# For a GPU: ten minutes or so, twice that with a codec of its own.
 _BASE = Config(
-    model=ModelConfig(latent_dim=128, style_dim=256, width=512, track_width=128, n_blocks=8),
-    codec=CodecConfig(width=256, octave_width=64, latent_dim=32, n_voices=16, n_phrases=1_000_000),
+    model=ModelConfig(width=384, track_width=96, n_blocks=6),
+    codec=CodecConfig(n_phrases=800_000, measure_every=100_000),
     train=TrainConfig(
-        n_phrases=1_000_000, batch_size=128, learning_rate=2e-4, final_learning_rate=5e-5, n_samples=2048
+        n_phrases=800_000,
+        batch_size=256,
+        warm_up=0.15,
+        warm_up_rate=1e-3,
+        ema_half_life=80_000,
+        ema_ramp=0.1,
+        sample_every=80_000,
     ),
 )
 
@@ -263,9 +269,18 @@ PRESETS: dict[str, Config] = {
     "cpu": Config(),
     "base": _BASE,
     "large": Config(
-        model=replace(_BASE.model, width=768, n_blocks=12),
+        model=replace(_BASE.model, latent_dim=128, style_dim=128, width=512, track_width=128, n_blocks=8),
         codec=_BASE.codec,
-        train=replace(_BASE.train, n_phrases=5_000_000, batch_size=256),
+        train=replace(
+            _BASE.train,
+            n_phrases=2_500_000,
+            batch_size=512,
+            learning_rate=3e-4,
+            final_learning_rate=5e-5,
+            warm_up_rate=5e-4,
+            ema_half_life=250_000,
+            sample_every=250_000,
+        ),
     ),
     # From a trained model on a few songs: slow changes, an average that keeps much of the start.
     "finetune": Config(
