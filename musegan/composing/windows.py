@@ -181,14 +181,13 @@ def compose_window(
     temperature: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Compose what is not given of one phrase, in one pass; arguments and result as in `compose`."""
-    device, grid = model.device, model.generator.grid
-    patches = model.generator(
+    device = model.device
+    composed = model.generator.compose(
         latents.scaled(temperature).to(device),
-        grid.fold(torch.from_numpy(given).to(device)),
+        torch.from_numpy(given).to(device),
         conditions.cues(len(model.config.model.styles), device),
     )
-    composed = grid.unfold(patches).cpu().numpy()
-    return np.where(conditions.mask[..., None, None], given, composed)
+    return composed.cpu().numpy()
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ step inhibit each other, as much as the track's music does: a bass that lies bet
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -110,15 +111,21 @@ class CodecDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``(track, batch, time, latent)`` -> ``(track, batch, time, register, plane * step * pitch)``."""
+        return self._patches(torch.stack(list(self._tracks(latents))))
+
+    def signs(self, latents: Tensor) -> Tensor:
+        """Like `forward`: which logits are above 0, bool. Nothing but their signs is ever moved about."""
+        return self._patches(torch.stack([logits > 0 for logits in self._tracks(latents)]))
+
+    def _tracks(self, latents: Tensor) -> Iterator[Tensor]:
+        """The logits of each track: ``(batch, time, pitch, plane * step)``."""
         x = self.enter(latents) + self.track
         for block in self.blocks:
             x = block(x)
         x = activate(self.norm(x))
-        tracks = []
         for index, is_drum in enumerate(self.grid.spec.is_drum):
             logits = self.usual[index] + (self.drums if is_drum else self.pitched)(x[index])
-            tracks.append(logits if is_drum else self._inhibited(logits, self.inhibition[index]))
-        return self._patches(torch.stack(tracks))
+            yield logits if is_drum else self._inhibited(logits, self.inhibition[index])
 
     def _inhibited(self, logits: Tensor, strength: Tensor) -> Tensor:
         """Each pitch less ``strength * log(1 + sum of exp)`` of the other pitches of its step and plane."""
@@ -182,6 +189,10 @@ class Codec(nn.Module):
         """What standardised latents are decoded to: ``(track, batch, time, register, plane * step * pitch)``."""
         decoded: Tensor = self.decoder(self.mean + self.spread * codes)
         return decoded
+
+    def signs(self, codes: Tensor) -> Tensor:
+        """Which of `logits` are above 0, bool."""
+        return self.decoder.signs(self.mean + self.spread * codes)
 
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:
         """Of the cells of each beat, in nats: ``(track, batch, time)``.

@@ -42,7 +42,7 @@ class PatchGrid:
         return planes
 
     def unfold(self, patches: Tensor) -> Tensor:
-        """The inverse of `fold`, for patches of exact zeros and ones; padding pitches are cut off."""
+        """The inverse of `fold`, for patches of exact zeros and ones of any dtype; padding pitches are cut off."""
         track, batch, time, register, _ = patches.shape
         sounds, starts = patches.to(torch.uint8).split(self.plane_size, dim=-1)
         values = sounds * HELD + starts * (ONSET - HELD)
@@ -59,13 +59,14 @@ class PatchGrid:
 
         Parameters
         ----------
-        patches : (track, batch, time, register, plane * step * pitch), float
+        patches : (track, batch, time, register, plane * step * pitch), float or bool
 
         Returns
         -------
         (track, batch, time, register, step * pitch), bool
         """
-        planes = (patches > 0.5).unflatten(-1, (2, self.patch_steps, self.patch_pitches))
+        is_on = patches > 0.5 if patches.is_floating_point() else patches
+        planes = is_on.unflatten(-1, (2, self.patch_steps, self.patch_pitches))
         # Time and step first; a cell's state follows from the one before: on = starts or (goes on and on before).
         # Such maps compose, so doubling their span reaches any length in a few passes over the whole.
         goes_on, starts = (plane.permute(2, 4, 0, 1, 3, 5).flatten(0, 1) for plane in planes.unbind(4))

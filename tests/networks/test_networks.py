@@ -62,6 +62,16 @@ def test_any_number_of_bars_and_given_cells_come_back(spec, n_bars):
     assert len(set(score.tolist())) == 3
 
 
+@pytest.mark.parametrize("spec", [BAND, WALTZ])
+def test_composing_is_completing_without_gradients(spec):
+    generator, _ = networks(spec)
+    rolls, conditions, latents = inputs(spec, 3, 5)
+    conditions.controls.play[1] = -1  # one piece in which nobody plays
+    composed = generator.compose(latents, rolls, conditions.cues(2, CPU))
+    assert composed.any()
+    assert torch.equal(composed, completed(generator, rolls, conditions, latents))
+
+
 def test_folding_puts_each_cell_where_it_belongs():
     grid = PatchGrid(WALTZ)
     roll = torch.zeros(2, 2, 5, 18, 31, dtype=torch.uint8)
