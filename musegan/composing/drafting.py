@@ -79,28 +79,32 @@ def as_dense(
         Cells that are given, and do not count.
     """
     wished = (factors > 0) & (factors != 1)
-    before = -np.log2(np.where(wished, factors, 1))  # octaves that take the wish back
-    rolls = draft(_moved(controls, before))
-    last = _notes(rolls, mask)
-    goal = last - before
-    moved = best = np.zeros_like(before)
-    least = np.full(len(before), np.inf)
+    best = -np.log2(np.where(wished, factors, 1))  # octaves that take the wish back; then, by track, the best ones
+    heard = _notes(draft(_moved(controls, best)), mask)
+    goal = heard - best
+    stride = slope = np.ones_like(best)
+    nearest = np.zeros_like(best)
+    least, rolls = np.full(len(best), np.inf), np.zeros((1,) * 5, np.uint8)
     for _ in range(_ROUNDS):
+        missing = np.where(wished, goal - heard, 0)
+        moved = np.clip(best + stride * missing / slope, -_FURTHEST, _FURTHEST)
         drafts = draft(_moved(controls, moved))
         found = _notes(drafts, mask)
-        missing = np.where(wished, goal - found, 0)
-        error = np.abs(missing).sum(1)
-        nearer = error < least
-        best = np.where(nearer[:, None], moved, best)
-        rolls = np.where(nearer[:, None, None, None, None], drafts, rolls)
-        least = np.minimum(error, least)
-        if np.abs(missing).max() < _NEAR:
+        error = np.abs(np.where(wished, goal - found, 0))
+        whole = error.sum(1)
+        is_nearest = whole < least
+        nearest = np.where(is_nearest[:, None], moved, nearest)
+        rolls = np.where(is_nearest[:, None, None, None, None], drafts, rolls)
+        least = np.minimum(whole, least)
+        if error.max() < _NEAR:
             break
-        way = moved - before
-        slope = np.divide(found - last, way, out=np.ones_like(way), where=way != 0)
-        before, last = moved, found
-        moved = np.clip(moved + missing / np.clip(slope, _LEAST_SLOPE, 1), -_FURTHEST, _FURTHEST)
-    return _moved(controls, best), rolls
+        # Each track by itself: on from where it came nearer, else half as far.
+        nearer, way = error < np.abs(missing), moved - best
+        rise = np.divide(found - heard, way, out=np.ones_like(way), where=way != 0)
+        slope = np.where(nearer, np.clip(rise, _LEAST_SLOPE, 1), slope)
+        stride = np.where(nearer, 1, stride / 2)
+        best, heard = np.where(nearer, moved, best), np.where(nearer, found, heard)
+    return _moved(controls, nearest), rolls
 
 
 def _notes(rolls: Rolls, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
