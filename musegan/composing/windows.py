@@ -30,7 +30,8 @@ def draw_controls(
     """Controls like those of real songs, drawn from the model's prior.
 
     Each piece follows one section of a real song: its key, its densities, and who plays when, from a phrase
-    in which enough tracks play; a piece longer than the section goes on through others.
+    in which enough tracks play. A piece that is longer begins the section again: its chords, its players and its
+    style are of one song.
 
     Parameters
     ----------
@@ -45,12 +46,7 @@ def draw_controls(
         heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(prior.n_bars - phrase + 1)]
         firsts.append(int(rng.choice(np.flatnonzero(np.array(heard) >= min(enough, max(heard))))))
     controls = prior.pieces(drawn)
-    size = min(n_bars, prior.n_bars - max(firsts))
-    drawn_controls = controls.bars(np.array(firsts)[:, None] + np.arange(size))
-    while drawn_controls.n_bars < n_bars:
-        more = prior.pieces(rng.choice(len(prior.key), batch_size)) if rows is None else controls
-        drawn_controls = drawn_controls.join(more)
-    return drawn_controls.bars(np.arange(n_bars))
+    return controls.bars((np.array(firsts)[:, None] + np.arange(n_bars)) % prior.n_bars)
 
 
 def compose(
@@ -156,16 +152,19 @@ def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, s
     Yields
     ------
     window, new : slice of bars
-        Compose `window`, keep its bars `new`. After known bars the window begins with half a phrase of
-        them; a gap of half a phrase or less gets context on both sides.
+        Compose `window`, keep its bars `new`. After given bars the window begins with half a phrase of them,
+        after bars that it composed itself with a quarter: the less of them, the less adds up. A gap of half a
+        phrase or less gets context on both sides.
     """
-    is_known = is_known.copy()
+    is_given, is_known = is_known, is_known.copy()
     n_bars, half = len(is_known), phrase // 2
     while not is_known.all():
         first = int(is_known.argmin())
         following = np.flatnonzero(is_known[first:])
         gap = int(following[0]) if len(following) else n_bars - first
-        before = (phrase - gap) // 2 if len(following) and gap <= half else half
+        before = half if first and is_given[first - 1] else -(-phrase // 4)
+        if len(following) and gap <= half:
+            before = (phrase - gap) // 2
         start = max(0, min(first - before, n_bars - phrase))
         new = slice(first, min(first + gap, start + phrase))
         yield slice(start, start + phrase), new
