@@ -1,199 +1,143 @@
 """What a track hardly ever does, it does not do.
 
-In real music bars come back note for note, and most tracks play one note at a time or chords, and have many notes
-of a single step or none. A network that makes every cell anew nearly repeats, and leaves a few notes at once and a
-few short ones everywhere. So where the faults are few they go: a bar that hardly differs from another one becomes
-the same, of notes at once one is left, and a note of a single step becomes longer. How many are few is measured
-when a model is trained, such that as much of what it composes is free of them as of real music.
+In real music bars come back note for note, rhythms place for place and each drum hit for hit, and most tracks play
+one note at a time or chords, whose notes end at once, and have many notes of a single step or none. A network that
+makes every cell anew nearly repeats, and leaves a little of everything everywhere. So it is mended: a bar that
+hardly differs from another one becomes the same, or gets its rhythm, and faults go from the bars with the fewest.
+How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
+as real music.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.faults import FAULTS, Bars, Fault, count_by_bar, heard, lines_of
+from musegan.composing.likeness import LIKENESSES, alike, nearest
 from musegan.metrics import share
-from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
-HABITS = ("bars repeat", "one note at a time", "no notes of a single step")
-LENGTH = 3  # steps that a note of a single step becomes at most
+N_QUANTILES = 33
 
 Rolls = NDArray[np.uint8]
 """(batch, track, bar, step, pitch)"""
-Bars = NDArray[np.uint8]
-"""(row, bar, step, pitch): one track of pieces"""
-Lines = NDArray[np.uint8]
-"""(row, step, pitch): the same, bars end to end"""
-Share = Callable[[Lines], NDArray[np.float64]]
-"""The share of faults in each row, nan where there could be none"""
-Mend = Callable[[Lines], Lines]
+Shares = NDArray[np.float64]
 
 
-def no_habits(spec: RollSpec) -> NDArray[np.float32]:
-    """Limits that change nothing: (habit, track), float32."""
-    return np.full((len(HABITS), spec.n_tracks), -1, np.float32)
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """What is done to what the networks compose, by track."""
+
+    alike: NDArray[np.float32]  # (likeness, track): up to which difference, by `LIKENESSES`; -1 is never
+    faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
+
+    @classmethod
+    def none(cls, spec: RollSpec) -> Habits:
+        """Nothing is changed."""
+        same = np.linspace(0, 1, N_QUANTILES, dtype=np.float32)
+        return cls(
+            alike=np.full((len(LIKENESSES), spec.n_tracks), -1, np.float32),
+            faults=np.tile(same, (len(FAULTS), spec.n_tracks, 2, 1)),
+        )
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Any]) -> Habits:
+        """From arrays or lists by name."""
+        return cls(**{item.name: np.array(parts[item.name], np.float32) for item in fields(cls)})
+
+    @property
+    def parts(self) -> dict[str, NDArray[np.float32]]:
+        """By name, as they are saved."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
-    """Up to which share of faults they are to go: then as many bars and phrases are free of them as real ones.
+def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
+    """What is to be changed in what a model composes: then it has as much of it as real music.
 
     Parameters
     ----------
     composed, real : (batch, track, bar, step, pitch), uint8
         Phrases, the composed ones as the networks give them.
-
-    Returns
-    -------
-    (habit, track), float32
-        By `HABITS` and in the order of the ensemble: the share of onsets in which a bar differs from another one,
-        of sounding steps with several notes, of notes that last a single step. -1 where nothing is to change, as
-        in all but the first of drums.
     """
-    limits = no_habits(spec)
+    habits = Habits.none(spec)
     for track, is_drum in enumerate(spec.is_drum):
         bars, theirs = composed[:, track], real[:, track]
-        limits[0, track] = _limit(_nearest(bars), _nearest(theirs))
-        lines = _lines(_repeated(bars, np.zeros(bars.shape[:2], bool), limits[0, track]))
-        for habit, (faults, mend) in enumerate(() if is_drum else _FAULTS, start=1):
-            limits[habit, track] = _limit(faults(lines), faults(_lines(theirs)))
-            lines = _mended(lines, faults, mend, limits[habit, track])
-    return limits
+        given = np.zeros(bars.shape[:2], bool)
+        for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
+            if likeness.is_for(is_drum):
+                limits[track] = _limit(nearest(bars, likeness), nearest(theirs, likeness))
+                bars = alike(bars, given, likeness, limits[track])
+        for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
+            if is_drum:
+                break
+            found = [_shares(fault, some) for some in (bars, theirs)]
+            if all(map(len, found)):
+                quantiles[track] = [np.quantile(some, np.linspace(0, 1, N_QUANTILES)) for some in found]
+            bars = _mended(bars, given, fault, quantiles[track])
+    return habits
 
 
-def _limit(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """The share of faults up to which as many of `ours` are to be free of them as of `theirs` are; -1 for none."""
-    ours, theirs = (shares[~np.isnan(shares)] for shares in (ours, theirs))
-    if not len(ours) or not len(theirs) or np.mean(ours == 0) >= np.mean(theirs == 0):
-        return -1.0
-    return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
-
-
-def with_habits(rolls: Rolls, mask: NDArray[np.bool_], limits: NDArray[np.float32]) -> Rolls:
-    """Phrases without the faults of which there are few.
+def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits) -> Rolls:
+    """Phrases that repeat exactly, and without the faults of which there are few.
 
     Parameters
     ----------
     rolls : (batch, track, bar, step, pitch), uint8
     mask : (batch, track, bar), bool
         True is given: such bars count, and stay.
-    limits : (habit, track), float32
-        See `measure_habits`.
     """
     out = rolls.copy()
-    for track in np.flatnonzero((limits >= 0).any(0) & ~mask.all((0, 2))):
-        bars, given = rolls[:, track], mask[:, track]
-        lines = _lines(_repeated(bars, given, limits[0, track]))
-        for (faults, mend), limit in zip(_FAULTS, limits[1:, track], strict=True):
-            lines = _mended(lines, faults, mend, limit)
-        out[:, track] = np.where(given[..., None, None], bars, lines.reshape(bars.shape))
+    for track in np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))):
+        given, pitches = mask[:, track], np.flatnonzero(rolls[:, track].any((0, 1, 2)))  # most are silent
+        before = bars = rolls[:, track][..., pitches]
+        for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
+            bars = alike(bars, given, likeness, limits[track])
+        for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
+            bars = _mended(bars, given, fault, quantiles[track])
+        out[:, track][..., pitches] = np.where(given[..., None, None], before, bars)
     return out
 
 
-def _mended(lines: Lines, faults: Share, mend: Mend, limit: float) -> Lines:
-    """`lines`, those mended that have faults, but few."""
-    if limit < 0:
-        return lines
-    shares = faults(lines)
-    few = (shares > 0) & (shares <= limit)
-    out = lines.copy()
-    out[few] = mend(lines[few])
-    return out
+def _limit(ours: Shares, theirs: Shares) -> float:
+    """The difference up to which as many of `ours` are to be 0 as of `theirs` are; -1 for none."""
+    if not len(ours) or not len(theirs) or np.mean(ours == 0) >= np.mean(theirs == 0):
+        return -1.0
+    return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
 
 
-def _differences(bars: Bars) -> NDArray[np.float32]:
-    """Share of their onsets in which two bars differ: (row, bar, bar); infinite from silence and from itself."""
-    onsets = (bars == ONSET).reshape(*bars.shape[:2], -1).astype(np.float32)
-    common = onsets @ onsets.transpose(0, 2, 1)
-    counts = onsets.sum(-1)
-    total = counts[:, :, None] + counts[:, None]
-    different = 1 - 2 * common / np.maximum(total, 1)
-    is_silent = (counts == 0)[:, :, None] | (counts == 0)[:, None]
-    return np.where(is_silent | np.eye(bars.shape[1], dtype=bool), np.inf, different).astype(np.float32)
+def _shares(fault: Fault, bars: Bars) -> Shares:
+    """The shares of faults of the rows in which there could be some: (row,)."""
+    faults, total = (counts.sum(1) for counts in count_by_bar(fault, bars))
+    return share(faults, total)[total > 0]
 
 
-def _nearest(bars: Bars) -> NDArray[np.float64]:
-    """How little a bar differs from those before it: one for each bar with notes but the first ones."""
-    different = _differences(bars)
-    nearest = [different[:, bar, :bar].min(1) for bar in range(1, bars.shape[1])]
-    sounds = (bars[:, 1:] == ONSET).any((2, 3)).T
-    return np.minimum(np.array(nearest).reshape(sounds.shape)[sounds], 1).astype(np.float64)
+def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArray[np.float32]) -> Bars:
+    """Rows with as many faults as those of real music that have more faults than as many others.
 
-
-def _repeated(bars: Bars, given: NDArray[np.bool_], limit: float) -> Bars:
-    """Bars that hardly differ from a given one, or from one before that repeats no other, become the same."""
-    if limit < 0:
+    Bars are mended that have the smallest shares of them, such that what is left is nearest to that.
+    """
+    if (quantiles[0] == quantiles[1]).all():
         return bars
-    different, out, is_source = _differences(bars), bars.copy(), given.copy()
-    for bar in range(bars.shape[1]):
-        from_sources = np.where(is_source, different[:, bar], np.inf)
-        few = (from_sources.min(1) <= limit) & ~given[:, bar]
-        out[few, bar] = bars[few, from_sources[few].argmin(1)]
-        is_source[:, bar] |= ~few
-    changed = np.flatnonzero((out != bars).any((1, 2, 3)))
-    out[changed] = _heard(_lines(out[changed])).reshape(out[changed].shape)
+    faults, total = count_by_bar(fault, bars)
+    n_faults, n_total = faults.sum(1, keepdims=True), np.maximum(total.sum(1, keepdims=True), 1)
+    wanted = np.interp(n_faults / n_total, *quantiles)
+    rows = np.flatnonzero((wanted < n_faults / n_total)[:, 0])
+    if not len(rows):
+        return bars
+    can_go = np.where(given, 0, faults)[rows]
+    order = np.argsort(np.where(can_go, can_go / np.maximum(total[rows], 1), np.inf), axis=1)
+    gone = np.cumsum(np.take_along_axis(can_go, order, 1), axis=1)
+    left = (n_faults[rows] - np.pad(gone, ((0, 0), (1, 0)))) / n_total[rows]
+    n_bars = np.abs(left - wanted[rows]).argmin(1)
+    is_mended = np.zeros(order.shape, bool)
+    np.put_along_axis(is_mended, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
+    before, out = bars[rows], bars.copy()
+    mended = fault.mend(lines_of(before)).reshape(before.shape)
+    both = np.where(is_mended[..., None, None], mended, before)
+    out[rows] = heard(lines_of(both)).reshape(before.shape)
     return out
-
-
-def _lines(bars: Bars) -> Lines:
-    return bars.reshape(len(bars), bars.shape[1] * bars.shape[2], bars.shape[3])
-
-
-def _heard(lines: Lines) -> Lines:
-    """Without held cells that no onset leads to, unless sound does from the first step on."""
-    steps = np.arange(lines.shape[1], dtype=np.int16)[:, None]
-    silent, started = (
-        np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1)
-        for cells in (lines == 0, lines == ONSET)
-    )
-    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8)
-
-
-def _at_once(lines: Lines) -> NDArray[np.float64]:
-    """Share of the sounding steps at which several notes sound: (row,), nan where none does."""
-    counts = (lines > 0).sum(-1)
-    return share((counts > 1).sum(1), (counts > 0).sum(1))
-
-
-def _one_at_a_time(lines: Lines) -> Lines:
-    """Notes end where others start. Of notes that start at once the longest is left, the lowest of several."""
-    n_steps = lines.shape[1]
-    onsets, steps = lines == ONSET, np.arange(n_steps, dtype=np.int16)[None, :, None]
-    breaks = np.where(lines == HELD, np.int16(n_steps), steps)[:, ::-1]
-    ends = np.minimum.accumulate(breaks, axis=1)[:, ::-1]  # the first step from here on that is not held
-    after = np.concatenate([ends[:, 1:], np.full_like(ends[:, :1], n_steps)], axis=1)
-    chosen = np.where(onsets, after - steps, 0).argmax(-1)  # (row, step)
-    last = np.maximum.accumulate(np.where(onsets.any(-1), steps[..., 0], -1), axis=1)
-    playing = np.take_along_axis(chosen, np.maximum(last, 0), axis=1)
-    is_left = (np.arange(lines.shape[2]) == playing[..., None]) | (last < 0)[..., None]
-    return np.where(is_left, lines, 0).astype(np.uint8)
-
-
-def _single_steps(lines: Lines) -> NDArray[np.bool_]:
-    """Onsets of notes of a single step: like `lines`."""
-    onsets = lines == ONSET
-    onsets[:, :-1] &= lines[:, 1:] != HELD
-    return onsets
-
-
-def _short(lines: Lines) -> NDArray[np.float64]:
-    """Share of the notes that last a single step: (row,), nan where there is none."""
-    return share(_single_steps(lines).sum((1, 2)), (lines == ONSET).sum((1, 2)))
-
-
-def _longer(lines: Lines) -> Lines:
-    """Notes of a single step last longer, until another one starts or `LENGTH`; where they cannot, they go."""
-    out, going = lines.copy(), _single_steps(lines)
-    has_room = (lines == 0) & ~(lines == ONSET).any(-1, keepdims=True)
-    out[:, :-1][going[:, :-1] & ~has_room[:, 1:]] = 0
-    out[:, -1][going[:, -1]] = 0
-    for _ in range(1, LENGTH):
-        going = np.concatenate([np.zeros_like(going[:, :1]), going[:, :-1]], axis=1) & has_room
-        out[going] = HELD
-    return out
-
-
-_FAULTS: tuple[tuple[Share, Mend], ...] = ((_at_once, _one_at_a_time), (_short, _longer))
-"""How the faults against each of `HABITS` but the first are counted, and mended."""

@@ -14,13 +14,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from musegan.composing.habits import HABITS
+from musegan.composing.habits import Habits
 from musegan.composing.trained import TrainedModel, count_styles
 from musegan.config import CodecConfig, Config
 from musegan.corpus.dataset import Dataset
@@ -30,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 6"
+FORMAT = "musegan model 7"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -38,6 +39,7 @@ OLD_FORMATS = {
     "musegan model 3": "made before phrases were judged by their statistics too; train it anew",
     "musegan model 4": "made before the generator had blocks of each track's own; train it anew",
     "musegan model 5": "made before tracks had habits and bars could be the same; train it anew",
+    "musegan model 6": "made before bars could have the same rhythm; train it anew",
 }
 DEFAULT_MODEL = "band"
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file
@@ -51,7 +53,8 @@ def save_model(model: TrainedModel, path: Path) -> None:
         for kind, net in model.networks.items()
         for name, value in net.state_dict().items()
     }
-    tensors |= {name: torch.from_numpy(getattr(model, name)) for name in ("feel", "habits")}
+    tensors["feel"] = torch.from_numpy(model.feel)
+    tensors |= {f"habits.{name}": torch.from_numpy(values) for name, values in model.habits.parts.items()}
     for item in fields(Controls):
         tensors[f"prior.{item.name}"] = torch.from_numpy(getattr(model.prior, item.name))
     description = {
@@ -81,7 +84,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
             config=config,
             **networks,
             feel=tensors.pop("feel").numpy(),
-            habits=tensors.pop("habits").numpy(),
+            habits=Habits.of({item.name: tensors.pop(f"habits.{item.name}").numpy() for item in fields(Habits)}),
             prior=prior,
             facts=description["facts"],
         )
@@ -153,8 +156,10 @@ def _check_values(model: TrainedModel) -> None:
                 raise ValueError(f"{kind}.{name} holds values that are not numbers")
     if model.feel.shape != (model.spec.n_tracks, model.spec.steps_per_bar, 4):
         raise ValueError(f"feel has shape {model.feel.shape}")
-    if model.habits.shape != (len(HABITS), model.spec.n_tracks):
-        raise ValueError(f"habits have shape {model.habits.shape}")
+    for name, values in Habits.none(model.spec).parts.items():
+        found = model.habits.parts[name]
+        if found.shape != values.shape or np.isnan(found).any():
+            raise ValueError(f"habits.{name} have shape {found.shape}, or values that are not numbers")
     lengths = {len(getattr(model.prior, item.name)) for item in fields(Controls)}
     if len(lengths) != 1 or 0 in lengths or model.prior.play.shape[1:2] != (model.spec.n_tracks,):
         raise ValueError("its prior of controls does not fit")

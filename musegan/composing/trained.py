@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from musegan.composing.habits import Habits
 from musegan.config import Config
 from musegan.music.harmony import Key
 from musegan.music.spec import RollSpec
@@ -30,7 +31,7 @@ class TrainedModel:
     generator: Generator
     discriminator: Discriminator
     feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
-    habits: NDArray[np.float32]  # (habit, track), see musegan.composing.habits
+    habits: Habits
     prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date
 

@@ -20,7 +20,7 @@ from musegan.music.spec import RollSpec
 
 
 def join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:
-    """First bars of the parts that were composed later than the bar before: with windows of 4 bars 4, 7, 10, ..."""
+    """First bars of the parts that were composed later than the bar before: with phrases of 4 bars 4, 7 ..."""
     parts = windows(np.zeros(n_bars, bool), min(phrase_bars, n_bars))
     return np.array([new.start for _, new in parts][1:], np.int64)
 

@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from musegan.composing.habits import Habits
 from musegan.composing.model_file import load_codec, load_model_file, save_codec, save_model
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
@@ -111,7 +111,7 @@ def train(
         yield from loop.run(can_resume, partial(_sample, trainer, sampler, prior, run))
         if processes.is_main:
             habits = loop.facts["habits"]  # of the last samples
-            habits = None if habits is None else np.array(habits, np.float32)
+            habits = None if habits is None else Habits.of(habits)
             save_model(trainer.as_model(prior, habits), run / "model.safetensors")
 
 
@@ -192,7 +192,7 @@ def _sample(trainer: Trainer, sampler: Sampler, prior: Controls, run: Path, fact
     """Samples and their measures; keeps the last model and the best one."""
     model = trainer.as_model(prior)
     samples = sampler.take(model, trainer.phrases_seen)
-    facts["habits"] = model.habits.tolist()
+    facts["habits"] = {name: values.tolist() for name, values in model.habits.parts.items()}
     save_model(model, run / "model.safetensors")
     if samples.measures["score"] < facts["best_score"]:
         facts["best_score"] = samples.measures["score"]

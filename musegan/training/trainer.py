@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from musegan.composing.habits import no_habits
+from musegan.composing.habits import Habits
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose_window
 from musegan.config import Config
@@ -279,7 +279,7 @@ class Trainer(Stage):
             for group in optimizer.param_groups:
                 group["lr"], group["betas"] = rate, betas
 
-    def as_model(self, prior: Controls | None = None, habits: NDArray[np.float32] | None = None) -> TrainedModel:
+    def as_model(self, prior: Controls | None = None, habits: Habits | None = None) -> TrainedModel:
         """The averaged generator as a model; without habits it composes what the networks give."""
         dataset = self.dataset
         return TrainedModel(
@@ -289,7 +289,7 @@ class Trainer(Stage):
             generator=self.average,
             discriminator=self.discriminator,
             feel=dataset.feel,
-            habits=no_habits(dataset.spec) if habits is None else habits,
+            habits=habits or Habits.none(dataset.spec),
             prior=prior or Controls.free(1, dataset.spec, self.config.model.phrase_bars),
             facts={"phrases_seen": self.phrases_seen, "songs": dataset.n_songs, "bars": dataset.n_bars},
         )

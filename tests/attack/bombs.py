@@ -73,7 +73,7 @@ def archives(folder: Path) -> Iterator[tuple[str, Path]]:
     writers: dict[str, Callable[[Path], None]] = {
         "large.zip": lambda path: _zip(path, {"a.mid": slow, **{f"{i}.xml": bytes(16 << 20) for i in range(100)}}),
         "steps-out.zip": lambda path: _zip(path, {"../../a.mid": song, "/etc/b.mid": song, "c\\..\\d.mid": song}),
-        "many.zip": lambda path: _zip(path, {f"{i}.mid": b"MThd" for i in range(20_000)}),
+        "many.zip": lambda path: _zip(path, {f"{i}.mid": b"MThd" for i in range(200_000)}),
         "inside.zip": lambda path: _zip(path, {"b.zip": _zipped({"a.mid": song}), "a.mid": song}),
         "cut.zip": lambda path: path.write_bytes(_zipped({"a.mid": song, "b.mid": song})[:-90]) and None,
         "no.zip": lambda path: path.write_bytes(b"PK\3\4" + os.urandom(500)) and None,

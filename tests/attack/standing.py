@@ -178,7 +178,7 @@ def archived(attack: Attack) -> None:
     before = set(attack.folder.iterdir())
     for name, path in bombs.archives(folder):
         arguments = ["prepare", str(path), "-o", "archive.npz", "--workers", "1", "--force"]
-        attack.run("archives: prepare", name, arguments, seconds=30)
+        attack.run("archives: prepare", name, arguments, seconds=40)
         path.unlink()
     left = {path.name for path in set(attack.folder.iterdir()) - before} - {"archive.npz", "archive.npz.log"}
     if left:

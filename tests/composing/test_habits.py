@@ -1,11 +1,15 @@
-"""Faults that a track hardly ever has, by hand: lines of eight steps and four pitches."""
+"""What real music has exactly, by hand: lines of eight steps and four pitches, and bars of a band."""
 
 import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.habits import _longer, _one_at_a_time, measure_habits, no_habits, with_habits
+from musegan.composing.faults import FAULTS
+from musegan.composing.habits import Habits, measure_habits, with_habits
+from musegan.composing.likeness import LIKENESSES
 
+AT_ONCE, RAGGED, SHORT = range(len(FAULTS))
+NOTES, RHYTHM, HITS = range(len(LIKENESSES))
 DRUMS, KEYS, BASS = range(3)
 
 
@@ -19,13 +23,24 @@ def test_one_note_at_a_time():
     """A note ends the one before; of two that start at once the longer one is left, and else the lower one."""
     before = line("....x...", "..x---x.", "x---x-x.", "........")
     after = line("........", "..x-....", "x-..x-x.", "........")
-    assert (_one_at_a_time(before) == after).all()
+    assert (FAULTS[AT_ONCE].mend(before) == after).all()
 
 
 def test_notes_of_a_single_step_become_longer_or_go():
     before = line("x.......", "...x....", "....x--.", ".......x")
     after = line("x--.....", "........", "....x--.", "........")
-    assert (_longer(before) == after).all()
+    assert (FAULTS[SHORT].mend(before) == after).all()
+
+
+def test_notes_of_a_chord_end_at_once_or_where_their_pitch_starts_again():
+    before = line("x-......", "x---.x..", "x-.x....", "........")
+    after = line("x---....", "x---.x..", "x--x....", "........")
+    assert (FAULTS[RAGGED].mend(before) == after).all()
+    ragged, chords = FAULTS[RAGGED].count(
+        np.concatenate([before, line("x-......", "x-..x...", "....x-..", "........")])
+    )
+    assert ragged.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0]]
+    assert chords.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 0]]
 
 
 def pieces(*rolls):
@@ -46,34 +61,68 @@ MANY = [*ALONE, (BASS, 0, 0, 8, 27)]  # eight of sixteen
 NOTHING = np.zeros((1, 3, 2), bool)
 
 
-def test_few_is_as_many_as_real_music_lacks():
-    """Of four composed phrases one is free of several notes at once, and of four real ones two."""
-    composed, real = pieces(ALONE, FEW, MANY, MANY), pieces(ALONE, ALONE, MANY, MANY)
-    limits = measure_habits(composed, real, TRIO)
-    expected = no_habits(TRIO)
-    expected[1, BASS] = 2 / 16
-    assert limits == pytest.approx(expected)
-    mended = with_habits(composed, np.zeros((4, 3, 2), bool), limits)
+def habits_of(alike=(), faults=()):
+    """``alike`` are limits, and ``faults`` the share that is left of more, both for all tracks."""
+    habits = Habits.none(TRIO)
+    for likeness, limit in dict(alike).items():
+        habits.alike[likeness] = limit
+    for fault, wanted in dict(faults).items():
+        habits.faults[fault, :, 1] = wanted
+    return habits
+
+
+def test_as_many_faults_as_real_music_has():
+    """Of four composed phrases one is free of several notes at once, of four real ones two."""
+    all_at_once = [*MANY, (BASS, 1, 0, 8, 27)]
+    composed, real = pieces(ALONE, FEW, MANY, MANY), pieces(ALONE, ALONE, FEW, all_at_once)
+    habits = measure_habits(composed, real, TRIO)
+    quantiles = habits.faults[AT_ONCE, BASS]
+    assert quantiles[:, [0, 16, 32]] == pytest.approx(np.array([[0, 5 / 16, 1 / 2], [0, 1 / 16, 1]]))
+    mended = with_habits(composed, np.zeros((4, 3, 2), bool), habits)
     assert (mended == pieces(ALONE, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
     assert (composed == pieces(ALONE, FEW, MANY, MANY)).all()
-    assert (measure_habits(real, composed, TRIO) == no_habits(TRIO)).all()  # there are not too many
-    assert (measure_habits(pieces([]), real, TRIO) == no_habits(TRIO)).all()
+    for other in (measure_habits(pieces([]), real, TRIO), measure_habits(real, pieces([]), TRIO)):
+        assert (other.faults == Habits.none(TRIO).faults).all()
 
 
-def limits_of(repeat=-1.0, at_once=-1.0, short=-1.0):
-    return np.repeat(np.array([[repeat], [at_once], [short]], np.float32), 3, axis=1)
+def test_faults_go_from_the_bars_with_the_fewest_until_as_many_are_left():
+    """Of eight steps of the first bar four have two notes, of the second two; a quarter of all is wanted."""
+    both = [*ALONE, (BASS, 0, 0, 4, 27), (BASS, 1, 4, 2, 27)]
+    mended = pieces([ALONE[0], both[2], (BASS, 1, 0, 4, 22), both[3]])
+    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.25})) == mended).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.36})) == pieces(both)).all()
+    given = NOTHING.copy()
+    given[0, BASS, 1] = True  # counts, and stays
+    less = with_habits(pieces(both), given, habits_of(faults={AT_ONCE: 0.1}))
+    assert (less == pieces([*ALONE, both[3]])).all()
 
 
-def test_given_bars_count_and_stay():
+def test_given_bars_stay_and_short_notes_count():
     given = NOTHING.copy()
     given[0, BASS, 0] = True
-    assert (with_habits(pieces(FEW), given, limits_of(at_once=0.2)) == pieces(FEW)).all()
-    twice = pieces([*FEW, (BASS, 1, 0, 8, 27)])  # ten of sixteen
-    assert (with_habits(twice, NOTHING, limits_of(at_once=0.2)) == twice).all()
+    assert (with_habits(pieces(FEW), given, habits_of(faults={AT_ONCE: 0})) == pieces(FEW)).all()
     short = [*ALONE, (KEYS, 0, 0, 4, 30), (KEYS, 0, 6, 4, 30), (KEYS, 1, 0, 1, 30)]
-    assert (with_habits(pieces(short), NOTHING, limits_of(short=0.3)) == pieces(short)).all()  # one note of three
+    one_of_three = habits_of(faults={SHORT: 0.3})
+    assert (with_habits(pieces(short), NOTHING, one_of_three) == pieces(short)).all()
     longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
-    assert (with_habits(pieces(short), NOTHING, limits_of(short=0.4)) == longer).all()
+    assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1})) == longer).all()
+
+
+def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():
+    """Three of four places are the same: two notes move to the nearest ones, with their length but no further than
+    the next, and one that is nearest to none goes."""
+    first = [(KEYS, 0, 0, 2, 30), (KEYS, 0, 4, 2, 31), (KEYS, 0, 8, 4, 32), (KEYS, 0, 12, 2, 33)]
+    second = [(KEYS, 1, 0, 2, 25), (KEYS, 1, 4, 2, 26), (KEYS, 1, 8, 2, 27), (KEYS, 1, 11, 5, 28)]
+    became = [*second[:3], (KEYS, 1, 12, 4, 28)]
+    composed = pieces([*first, *second])
+    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.25})) == pieces([*first, *became])).all()
+    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.24})) == composed).all()
+    more = pieces([*first, *second[:2], (KEYS, 1, 6, 1, 20), *second[2:]])
+    assert (with_habits(more, NOTHING, habits_of({RHYTHM: 0.4})) == pieces([*first, *became])).all()
+    given = NOTHING.copy()
+    given[0, KEYS, 1] = True
+    backwards = with_habits(composed, given, habits_of({RHYTHM: 0.25}))
+    assert (backwards == pieces([*first[:3], (KEYS, 0, 11, 2, 33), *second])).all()
 
 
 A = [(0, 3), (3, 5), (6, 3)]  # step and pitch of hits
@@ -93,7 +142,7 @@ def repeated(*bars, given=(), limit=0.15):
     piece = drums(*bars)
     mask = np.zeros(piece.shape[:3], bool)
     mask[:, DRUMS, list(given)] = True
-    return with_habits(piece, mask, limits_of(limit))
+    return with_habits(piece, mask, habits_of({NOTES: limit}))
 
 
 def test_a_bar_that_hardly_differs_from_one_before_becomes_it():
@@ -125,7 +174,15 @@ def test_what_a_repeated_bar_held_from_before_goes_where_nothing_leads_to_it():
     for bar in (1, 3):
         line[bar * size + 6 : bar * size + 9, 22] = 2
     expected = roll.copy()
-    assert (with_habits(roll, np.zeros((1, 3, 4), bool), limits_of(0.1)) == expected).all()
+    assert (with_habits(roll, np.zeros((1, 3, 4), bool), habits_of({NOTES: 0.1})) == expected).all()
+
+
+def test_each_drum_repeats_by_itself():
+    """The drum at 5 hits once more in the second bar than in the first, the one at 3 is the same."""
+    bars = ([(0, 3), (4, 5), (8, 5), (12, 5)], [(0, 3), (4, 5), (8, 5), (12, 5), (14, 5)])
+    alike = with_habits(drums(*bars), np.zeros((1, 3, 2), bool), habits_of({HITS: 0.15}))
+    assert (alike == drums(bars[0], bars[0])).all()
+    assert (with_habits(drums(*bars), np.zeros((1, 3, 2), bool), habits_of({HITS: 0.14})) == drums(*bars)).all()
 
 
 def test_as_many_bars_repeat_as_real_ones():
@@ -133,7 +190,8 @@ def test_as_many_bars_repeat_as_real_ones():
     other = [(2, 9), (5, 9), (8, 9)]
     composed = np.concatenate([drums(A, A, other), drums(A, ALIKE, OTHER)])
     real = np.concatenate([drums(A, A, A), drums(A, A, OTHER)])
-    limits = measure_habits(composed, real, TRIO)
-    assert limits[0, DRUMS] == pytest.approx(2 / 3)  # the third nearest: `OTHER` has one of three onsets of `A`
-    assert (limits[1:, DRUMS] == -1).all()
-    assert (limits[:, [KEYS, BASS]] == -1).all()
+    habits = measure_habits(composed, real, TRIO)
+    assert habits.alike[NOTES, DRUMS] == pytest.approx(2 / 3)  # the third nearest: `OTHER` has one of three of `A`
+    assert habits.alike[RHYTHM, DRUMS] == -1
+    assert (habits.alike[:, [KEYS, BASS]] == -1).all()
+    assert (habits.faults == Habits.none(TRIO).faults).all()

@@ -111,11 +111,13 @@ def test_a_prior_without_entries(model_path, tmp_path, name):
         load_model_file(path, CPU)
 
 
-def test_habits_of_another_ensemble(model_path, tmp_path):
-    fewer = load_file(model_path)["habits"][:, :2].contiguous()
-    path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {"habits": fewer})
-    with pytest.raises(ModelError, match="habits have shape"):
-        load_model_file(path, CPU)
+@pytest.mark.parametrize("name", ["alike", "faults"])
+def test_habits_of_another_ensemble(model_path, tmp_path, name):
+    habits = load_file(model_path)[f"habits.{name}"]
+    for number, values in enumerate((habits[:, :2].contiguous(), torch.full_like(habits, torch.nan))):
+        path = changed(model_path, tmp_path / f"{number}.safetensors", lambda d: None, {f"habits.{name}": values})
+        with pytest.raises(ModelError, match=f"habits.{name} have shape"):
+            load_model_file(path, CPU)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")

@@ -1,0 +1,140 @@
+"""What is wrong in what a track plays, counted by bar and mended: arrays of notes, nothing of the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.music.pianoroll import HELD, ONSET
+
+LENGTH = 3  # steps that a note of a single step becomes at most
+
+Bars = NDArray[np.uint8]
+"""(row, bar, step, pitch): one track of pieces"""
+Lines = NDArray[np.uint8]
+"""(row, step, pitch): the same, bars end to end"""
+Counts = NDArray[np.int64]
+"""(row, step) or (row, bar)"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that most tracks either never do or do all the time."""
+
+    count: Callable[[Lines], tuple[Counts, Counts]]  # at each step: the faults, and of how many
+    mend: Callable[[Lines], Lines]
+
+
+def lines_of(bars: Bars) -> Lines:
+    """Bars end to end."""
+    return bars.reshape(len(bars), bars.shape[1] * bars.shape[2], bars.shape[3])
+
+
+def count_by_bar(fault: Fault, bars: Bars) -> tuple[Counts, Counts]:
+    """The faults in each bar, and of how many: (row, bar) each."""
+    faults, total = (counts.reshape(bars.shape[:3]).sum(2) for counts in fault.count(lines_of(bars)))
+    return faults, total
+
+
+def heard(lines: Lines) -> Lines:
+    """Without held cells that no onset leads to, unless sound does from the first step on."""
+    steps = np.arange(lines.shape[1], dtype=np.int16)[:, None]
+    silent, started = (
+        np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1)
+        for cells in (lines == 0, lines == ONSET)
+    )
+    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8)
+
+
+def ends_of(lines: Lines) -> NDArray[np.int16]:
+    """Of a note that starts in a cell the step after its last one: like `lines`."""
+    n_steps = lines.shape[1]
+    steps = np.arange(n_steps, dtype=np.int16)[None, :, None]
+    breaks = np.where(lines == HELD, np.int16(n_steps), steps)[:, ::-1]
+    ends = np.minimum.accumulate(breaks, axis=1)[:, ::-1]  # the first step from here on that is not held
+    return np.concatenate([ends[:, 1:], np.full_like(ends[:, :1], n_steps)], axis=1)
+
+
+def _at_once(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the sounding steps those at which several notes sound."""
+    sounding = np.count_nonzero(lines, axis=-1)
+    return (sounding > 1).astype(np.int64), (sounding > 0).astype(np.int64)
+
+
+def _one_at_a_time(lines: Lines) -> Lines:
+    """Notes end where others start. Of notes that start at once the longest is left, the lowest of several."""
+    onsets, steps = lines == ONSET, np.arange(lines.shape[1], dtype=np.int16)[None, :, None]
+    chosen = np.where(onsets, ends_of(lines) - steps, 0).argmax(-1)  # (row, step)
+    last = np.maximum.accumulate(np.where(onsets.any(-1), steps[..., 0], -1), axis=1)
+    playing = np.take_along_axis(chosen, np.maximum(last, 0), axis=1)
+    is_left = (np.arange(lines.shape[2]) == playing[..., None]) | (last < 0)[..., None]
+    return np.where(is_left, lines, 0).astype(np.uint8)
+
+
+def _chord_ends(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.int16]]:
+    """Where several notes start at once, and the first and the last step after one of them: (row, step) each."""
+    onsets, ends = lines == ONSET, ends_of(lines)
+    is_chord = np.count_nonzero(onsets, axis=-1) > 1
+    return (
+        is_chord,
+        np.where(onsets, ends, np.int16(lines.shape[1])).min(-1),
+        np.where(onsets, ends, np.int16(0)).max(-1),
+    )
+
+
+def _ragged(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the chords those whose notes do not end at once."""
+    is_chord, first, last = _chord_ends(lines)
+    return (is_chord & (first < last)).astype(np.int64), is_chord.astype(np.int64)
+
+
+def _ending_at_once(lines: Lines) -> Lines:
+    """Notes of a chord last as long as the longest of them, or until their pitch starts again."""
+    is_chord, _, last = _chord_ends(lines)
+    ends, out = ends_of(lines), lines.copy()
+    row, step, pitch = np.nonzero((lines == ONSET) & is_chord[..., None])
+    place, until = ends[row, step, pitch].astype(np.int64), last[row, step]
+    while True:
+        going = np.flatnonzero(place < until)
+        going = going[out[row[going], place[going], pitch[going]] == 0]
+        if not len(going):
+            return out
+        row, place, pitch, until = row[going], place[going], pitch[going], until[going]
+        out[row, place, pitch] = HELD
+        place = place + 1
+
+
+def _single_steps(lines: Lines) -> NDArray[np.bool_]:
+    """Onsets of notes of a single step: like `lines`."""
+    onsets = lines == ONSET
+    onsets[:, :-1] &= lines[:, 1:] != HELD
+    return onsets
+
+
+def _short(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the notes those that last a single step."""
+    return np.count_nonzero(_single_steps(lines), axis=-1), np.count_nonzero(lines == ONSET, axis=-1)
+
+
+def _longer(lines: Lines) -> Lines:
+    """Notes of a single step last longer, until another one starts or `LENGTH`; where they cannot, they go."""
+    out, going = lines.copy(), _single_steps(lines)
+    has_room = (lines == 0) & ~(lines == ONSET).any(-1, keepdims=True)
+    out[:, :-1][going[:, :-1] & ~has_room[:, 1:]] = 0
+    out[:, -1][going[:, -1]] = 0
+    for _ in range(1, LENGTH):
+        going = np.concatenate([np.zeros_like(going[:, :1]), going[:, :-1]], axis=1) & has_room
+        out[going] = HELD
+    return out
+
+
+FAULTS = (
+    Fault(_at_once, _one_at_a_time),
+    Fault(_ragged, _ending_at_once),
+    Fault(_short, _longer),
+)
+"""Of pitched tracks: notes at once, chords whose notes do not end at once, notes of a single step; mended in this
+order."""
