@@ -117,9 +117,9 @@ def _shares(fault: Fault, bars: Bars) -> Shares:
 
 
 def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArray[np.float32]) -> Bars:
-    """Rows with as many faults as those of real music that have more faults than as many others.
+    """Rows that have as many faults as the real one of the same rank, if they have more.
 
-    Bars are mended that have the smallest shares of them, such that what is left is nearest to that.
+    Bars are mended in the order of their shares of faults, until what is left is nearest to that.
     """
     if (quantiles[0] == quantiles[1]).all():
         return bars
