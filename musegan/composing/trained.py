@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 
 from musegan.composing.habits import Habits
 from musegan.config import Config
-from musegan.music.harmony import Key
+from musegan.music.harmony import Key, key_scores
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
 from musegan.networks.controls import Controls
@@ -44,6 +45,12 @@ class TrainedModel:
     def offered_styles(self) -> dict[str, int]:
         """The styles that can be followed: those of enough sections of real songs, and of how many."""
         return count_styles(self.config.model.styles, self.prior.style)
+
+    @cached_property
+    def keys_of_prior(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The key of each section of the prior, as `key_scores` counts them, and whether its chords are in it."""
+        keys, sounding = key_scores(self.prior.key).argmax(-1), self.prior.chord_classes()
+        return keys, (key_scores(sounding).argmax(-1) == keys) | ~sounding.any(-1)
 
     @property
     def device(self) -> torch.device:

@@ -48,8 +48,7 @@ def prior_rows(model: TrainedModel, wishes: Wishes) -> NDArray[np.int64]:
 
     Where no section is all of this, the chords do not count, then not the mode either.
     """
-    prior = model.prior
-    keys = key_scores(prior.key).argmax(-1)
+    prior, (keys, fits) = model.prior, model.keys_of_prior
     wanted = np.ones(len(keys), bool)
     if wishes.style is not None:
         offered = model.offered_styles
@@ -58,8 +57,6 @@ def prior_rows(model: TrainedModel, wishes: Wishes) -> NDArray[np.int64]:
         wanted &= prior.style == model.config.model.styles.index(wishes.style)
     if wishes.key is not None:
         wanted = _narrowed(wanted, (keys >= 12) == wishes.key.is_minor)
-    sounding = _chord_classes(prior)
-    fits = (key_scores(sounding).argmax(-1) == keys) | ~sounding.any(-1)
     return np.flatnonzero(_narrowed(wanted, fits))
 
 
@@ -70,7 +67,7 @@ def clearest_in_key(excerpts: Iterable[Controls]) -> Controls:
     """
     best, most = None, -np.inf
     for controls in excerpts:
-        scores = key_scores(_chord_classes(controls)[0])
+        scores = key_scores(controls.chord_classes()[0])
         own = int(key_scores(controls.key[0]).argmax())
         ahead = scores[own] - np.delete(scores, own).max()
         if best is None or ahead > most:
@@ -79,12 +76,6 @@ def clearest_in_key(excerpts: Iterable[Controls]) -> Controls:
             break
     assert best is not None
     return best
-
-
-def _chord_classes(controls: Controls) -> NDArray[np.int64]:
-    """How often each pitch class is in the chords, the lowest notes twice: (piece, 12)."""
-    tones, bass = unpack_tones(controls.tones), controls.bass[..., None] == np.arange(12)
-    return tones.sum(1) + bass.sum(1)
 
 
 def _narrowed(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:

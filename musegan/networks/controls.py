@@ -71,15 +71,10 @@ class Controls:
         """The chords by bar: (batch, bar, beat), int16, values as in `tones`."""
         return self.tones.reshape(len(self.tones), self.n_bars, -1)
 
-    def join(self, other: Controls) -> Controls:
-        """These controls and then, in time, those of `other`, in the key, register, groove and style of these."""
-        return replace(
-            self,
-            play=np.concatenate([self.play, other.play], axis=2),
-            density=np.concatenate([self.density, other.density], axis=2),
-            tones=np.concatenate([self.tones, other.tones], axis=1),
-            bass=np.concatenate([self.bass, other.bass], axis=1),
-        )
+    def chord_classes(self) -> NDArray[np.int64]:
+        """How often each pitch class is in the chords, the lowest notes twice: (batch, 12)."""
+        tones, bass = unpack_tones(self.tones), self.bass[..., None] == np.arange(12)
+        return tones.sum(1) + bass.sum(1)
 
     def pieces(self, index: slice | NDArray[np.int64]) -> Controls:
         """The controls of some pieces of the batch."""

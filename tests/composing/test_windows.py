@@ -88,6 +88,13 @@ def test_prior_gives_phrases_with_enough_tracks(model):
     assert np.allclose(controls.key.sum(1), 1, atol=1e-5)
 
 
+def test_a_piece_that_is_longer_than_its_section_begins_it_again(model):
+    controls, size = draw_controls(model, np.random.default_rng(0), 50, 40), model.prior.n_bars
+    assert 4 < size < 40
+    for values in (controls.play, controls.density):
+        np.testing.assert_array_equal(values[:, :, size:], values[:, :, : 40 - size])
+
+
 @pytest.mark.parametrize("n_bars", [1, 7, 20, 37])
 def test_controls_are_as_long_as_the_piece(model, n_bars):
     assert model.prior.n_bars == 8

@@ -1,10 +1,11 @@
-"""Controls measured by hand, cut, joined, dropped, and as the networks read them."""
+"""Controls measured by hand, cut, counted, dropped, and as the networks read them."""
 
 from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
+from songs import TRIO
 
 from musegan.music.harmony import PITCH_CLASS_NAMES
 from musegan.music.spec import RollSpec, TrackSpec
@@ -106,16 +107,11 @@ def test_bars_of_each_piece_in_its_own_order():
     assert cut.tones.tolist() == [[9, 10, 3, 4, 3, 4], [101, 102, 105, 106, 107, 108]]
 
 
-def test_join_goes_on_in_time_and_keeps_what_holds_for_the_piece():
-    first, second = numbered(n_bars=2), numbered(n_bars=3).bars(np.array([2, 1, 0]))
-    second = Controls(**{**vars(second), "register": second.register + 7, "style": second.style + 1})
-    joined = first.join(second)
-    assert joined.n_bars == 5
-    assert joined.density[0, 1].tolist() == [10, 11, 12, 11, 10]
-    assert joined.tones[1].tolist() == [101, 102, 103, 104, 105, 106, 103, 104, 101, 102]
-    assert joined.bass.shape == (2, 10)
-    assert joined.register.tolist() == first.register.tolist()
-    assert joined.style.tolist() == [0, 1]
+def test_chord_classes_count_the_lowest_note_twice():
+    """C major over E for a beat, no chord, and what is free."""
+    controls = Controls.free(1, TRIO, 1)
+    controls.tones[0, :2], controls.bass[0, 0] = (1 | 1 << 4 | 1 << 7, 0), 4
+    assert controls.chord_classes().tolist() == [[1, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0]]
 
 
 def test_pieces_of_a_batch():
