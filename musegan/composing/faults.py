@@ -39,14 +39,15 @@ def count_by_bar(fault: Fault, bars: Bars) -> tuple[Counts, Counts]:
     return faults, total
 
 
-def heard(lines: Lines) -> Lines:
+def heard(bars: Bars) -> Bars:
     """Without held cells that no onset leads to, unless sound does from the first step on."""
+    lines = lines_of(bars)
     steps = np.arange(lines.shape[1], dtype=np.int16)[:, None]
     silent, started = (
         np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1)
         for cells in (lines == 0, lines == ONSET)
     )
-    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8)
+    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8).reshape(bars.shape)
 
 
 def ends_of(lines: Lines) -> NDArray[np.int16]:

@@ -138,6 +138,5 @@ def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArr
     np.put_along_axis(is_mended, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
     before, out = bars[rows], bars.copy()
     mended = fault.mend(lines_of(before)).reshape(before.shape)
-    both = np.where(is_mended[..., None, None], mended, before)
-    out[rows] = heard(lines_of(both)).reshape(before.shape)
+    out[rows] = heard(np.where(is_mended[..., None, None], mended, before))
     return out

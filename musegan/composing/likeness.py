@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, ends_of, heard, lines_of
+from musegan.composing.faults import Bars, ends_of, heard
 from musegan.music.pianoroll import HELD, ONSET
 
 
@@ -49,7 +49,7 @@ def alike(bars: Bars, given: NDArray[np.bool_], likeness: Likeness, limit: float
         is_source[:, bar] = True
         is_source[few, bar] = False
     changed = np.flatnonzero((out != rows).any((1, 2, 3)))
-    out[changed] = heard(lines_of(out[changed])).reshape(out[changed].shape)
+    out[changed] = heard(out[changed])
     return likeness.bars(out, bars.shape)
 
 

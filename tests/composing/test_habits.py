@@ -109,8 +109,8 @@ def test_given_bars_stay_and_short_notes_count():
 
 
 def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():
-    """Three of four places are the same: two notes move to the nearest ones, with their length but no further than
-    the next, and one that is nearest to none goes."""
+    """Three of four places are the same: the fourth note moves to the nearest one, with its length but no further
+    than the bar, and a note that is nearest to none goes."""
     first = [(KEYS, 0, 0, 2, 30), (KEYS, 0, 4, 2, 31), (KEYS, 0, 8, 4, 32), (KEYS, 0, 12, 2, 33)]
     second = [(KEYS, 1, 0, 2, 25), (KEYS, 1, 4, 2, 26), (KEYS, 1, 8, 2, 27), (KEYS, 1, 11, 5, 28)]
     became = [*second[:3], (KEYS, 1, 12, 4, 28)]
