@@ -133,7 +133,7 @@ class Composer(TrainedModel):
     ) -> Filling:
         """What `fill` is asked for, as the networks are told."""
         self.spec.require_same(piece.spec, "the model", "the piece")
-        material = np.where(mask[..., None, None], piece.roll, 0).astype(np.uint8)
+        material = piece.roll * mask[..., None, None]
         key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
         shift = self.semitones(key)
         context = transpose(material, shift, self.spec)[None]

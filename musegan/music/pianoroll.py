@@ -200,15 +200,14 @@ def map_pitches(roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSp
     Same shape and dtype as `roll`, a new array.
     """
     out = roll.copy()
-    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
-    source = roll[..., pitched, :, :, :]
-    moved = np.zeros_like(source)
     order = np.argsort(target, kind="stable")
     order = order[(target[order] >= 0) & (target[order] < spec.n_pitches)]
     goals, firsts = np.unique(target[order], return_index=True)
-    if len(goals):
-        moved[..., goals] = np.maximum.reduceat(source[..., order], firsts, axis=-1)
-    out[..., pitched, :, :, :] = moved
+    for track in np.flatnonzero(~np.array(spec.is_drum)):  # one by one: a long piece is large
+        line, moved = roll[..., track, :, :, :], out[..., track, :, :, :]
+        moved[...] = 0
+        if len(goals):
+            moved[..., goals] = np.maximum.reduceat(line[..., order], firsts, axis=-1)
     return out
 
 
