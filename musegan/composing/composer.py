@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.directions import nudge_of
-from musegan.composing.drafting import as_dense, factors_of, sounding
+from musegan.composing.drafting import as_dense, draw, factors_of, sounding, stacked
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
@@ -25,7 +23,7 @@ from musegan.composing.forms import (
 )
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls, moved
+from musegan.composing.windows import compose, draw_controls
 from musegan.composing.wishes import (
     Wishes,
     clearest_in_key,
@@ -48,8 +46,6 @@ MAX_BARS = 512
 _EXCERPTS = 8  # of real songs that are looked at for one whose chords say its key
 _KEY_DRAFTS = 4  # of a piece that is heard in another key, at most
 _LOOP_DRAFTS = 24  # of the last bars of a loop, at most
-
-Batch = TypeVar("Batch", Controls, Latents)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +70,9 @@ class Composer(TrainedModel):
     ) -> list[Piece]:
         """Compose pieces from nothing, one for each of `wishes`, in one pass of the networks.
 
-        They are those that `generate` makes, but for cells at the edge of sounding: sums are rounded otherwise in
-        a batch. The same list gives the same pieces. Each is one draft, whatever ``best_of`` says.
+        They are those that `generate` makes, but for cells at the edge of sounding, as sums are rounded otherwise
+        in a batch, and those that are asked for again, whose context is less. The same list gives the same
+        pieces. Each is one draft, whatever ``best_of`` says.
         """
         check_bars(n_bars)
         phrase = self.config.model.phrase_bars
@@ -114,14 +111,9 @@ class Composer(TrainedModel):
         wishes: Sequence[Wishes],
     ) -> NDArray[np.uint8]:
         n_bars = mask.shape[2]
-        latents = [
-            moved(self.draw_latents(np.random.default_rng(own.seed), 1, n_bars), nudge_of(self, own.knobs)).scaled(
-                own.temperature
-            )
-            for own in wishes
-        ]
-        once = partial(compose, self, given, mask, latents=_stacked(latents))
-        return self._as_asked(once, mask, _stacked(controls), wishes)
+        latents = [draw(self, own, n_bars).scaled(own.temperature) for own in wishes]
+        once = partial(compose, self, given, mask, latents=stacked(latents))
+        return self._as_asked(once, mask, stacked(controls), wishes)
 
     def _filling(
         self,
@@ -349,16 +341,6 @@ class Composer(TrainedModel):
 def numbered_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:
     """First bar and name of each phrase of `size` bars of a piece."""
     return tuple((first, f"phrase {index + 1}") for index, first in enumerate(range(0, n_bars, size)))
-
-
-def _stacked(parts: Sequence[Batch]) -> Batch:
-    """One batch of several."""
-
-    def join(values: list[Any]) -> Any:
-        return torch.cat(values) if isinstance(values[0], torch.Tensor) else np.concatenate(values)
-
-    names = [item.name for item in fields(parts[0])]
-    return type(parts[0])(**{name: join([getattr(part, name) for part in parts]) for name in names})
 
 
 def check_bars(n_bars: int) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose
+from musegan.composing.windows import compose, moved
 from musegan.composing.wishes import Wishes, usual_density
 from musegan.music.pianoroll import ONSET
+from musegan.networks import Latents
 from musegan.networks.controls import PLAY, Controls
 
 Rolls = NDArray[np.uint8]
 Draft = Callable[[Controls], Rolls]
+Batch = TypeVar("Batch", Controls, Latents)
 
 _TRIES = 4  # of cells that stay silent
 _ROUNDS = 4  # of density
@@ -30,22 +34,34 @@ def sounding(
 ) -> Rolls:
     """`rolls` with other notes in the cells that are asked to play and are silent, where the networks find some.
 
-    Each piece by itself: other latents, and at least the usual density, a few times.
+    Other latents, and at least the usual density, a few times, for all pieces at once that have such cells.
     """
-    for index, own in enumerate(wishes):
-        asked = controls.pieces(slice(index, index + 1))
-        roll = rolls[index : index + 1]
-        for attempt in range(_TRIES):
-            silent = (asked.play == PLAY) & ~mask[index : index + 1] & ~roll.any((3, 4))
-            if not silent.any():
-                break
-            if attempt == 0:
-                asked = replace(asked, density=_denser(model, asked.density, silent))
-            latents = model.draw_latents(np.random.default_rng([own.seed, 5, attempt]), 1, silent.shape[2])
-            nudge = nudge_of(model, own.knobs)
-            roll = compose(model, roll, ~silent, controls=asked, latents=latents, nudge=nudge)
-        rolls[index] = roll[0]
+    for attempt in range(_TRIES):
+        silent = (controls.play == PLAY) & ~mask & ~rolls.any((3, 4))
+        rows = np.flatnonzero(silent.any((1, 2)))
+        if not len(rows):
+            break
+        if attempt == 0:
+            controls = replace(controls, density=_denser(model, controls.density, silent))
+        latents = stacked([draw(model, wishes[row], silent.shape[2], 5, attempt) for row in rows])
+        rolls[rows] = compose(model, rolls[rows], ~silent[rows], controls=controls.pieces(rows), latents=latents)
     return rolls
+
+
+def draw(model: TrainedModel, wishes: Wishes, n_bars: int, *more: int) -> Latents:
+    """Latents of one piece, its knobs included; others for other numbers `more`."""
+    latents = model.draw_latents(np.random.default_rng([wishes.seed, *more]), 1, n_bars)
+    return moved(latents, nudge_of(model, wishes.knobs))
+
+
+def stacked(parts: Sequence[Batch]) -> Batch:
+    """One batch of several."""
+
+    def join(values: list[Any]) -> Any:
+        return torch.cat(values) if isinstance(values[0], torch.Tensor) else np.concatenate(values)
+
+    names = [item.name for item in fields(parts[0])]
+    return type(parts[0])(**{name: join([getattr(part, name) for part in parts]) for name in names})
 
 
 def _denser(model: TrainedModel, density: NDArray[np.float32], silent: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musegan.composing import drafting
-from musegan.composing.drafting import as_dense, factors_of, sounding
+from musegan.composing.drafting import as_dense, factors_of, sounding, stacked
 from musegan.composing.wishes import Wishes
 from musegan.networks.controls import PLAY, REST, Controls
 
@@ -24,8 +24,8 @@ def asked(model, monkeypatch):
     """Networks that leave the keys silent at first, and the bass always; what they are asked for, in turn."""
     calls = []
 
-    def compose(model, given, mask, *, controls, latents, nudge):
-        calls.append((mask, controls.density, latents.track, nudge))
+    def compose(model, given, mask, *, controls, latents):
+        calls.append((mask, controls.density, latents.track, latents.song))
         out = given.copy()
         if len(calls) > 1:
             out[0, KEYS][~mask[0, KEYS], 0, 5] = 2
@@ -60,8 +60,23 @@ def test_cells_are_asked_again_with_the_knobs(model, controls, asked, monkeypatc
     direction = np.arange(model.config.model.latent_dim) / 10
     monkeypatch.setitem(model.facts, "knobs", {"busier": {"direction": direction.tolist()}})
     wishes = [Wishes(seed=4, knobs={"busier": -2})]
-    sounding(model, heard(model), np.zeros((1, 3, 3), bool), controls, wishes)
-    assert all(np.allclose(nudge, -2 * direction) for *_, nudge in asked)
+    mask = np.zeros((1, 3, 3), bool)
+    sounding(model, heard(model), mask, controls, wishes)
+    with_knobs = [song for *_, song in asked]
+    asked.clear()
+    sounding(model, heard(model), mask, controls, [Wishes(seed=4)])
+    assert with_knobs
+    for moved, (*_, song) in zip(with_knobs, asked, strict=True):
+        assert np.allclose(moved - song, -2 * direction, atol=1e-5)
+
+
+def test_only_pieces_with_silent_cells_are_asked_again(model, controls, asked):
+    rolls = np.concatenate([heard(model), heard(model)])
+    rolls[1, :, :, 0, 7] = 2  # everyone plays
+    both = stacked([controls, controls])
+    found = sounding(model, rolls.copy(), np.zeros((2, 3, 3), bool), both, [Wishes(seed=4), Wishes(seed=5)])
+    assert (found[1] == rolls[1]).all()
+    assert all(len(mask) == 1 for mask, *_ in asked)
 
 
 def test_what_is_given_may_be_silent(model, controls, asked):
