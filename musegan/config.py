@@ -99,6 +99,7 @@ class TrainConfig:
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
     augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
+    controls: float = 0.4  # weight of the loss on densities, registers, textures and grooves that were asked for
     control_dropout: float = 0.2  # chance that a control is left free
     self_context: float = 0.8  # share of continuations whose given bars are the generator's own
     self_context_from: float = 0.25  # share of training after which that starts
@@ -120,7 +121,7 @@ class TrainConfig:
             _check_range(self, name, 1, 10**12)
         for name in ("learning_rate", "final_learning_rate", "warm_up_rate", "save_every"):
             _check_range(self, name, 1e-12, 1e6)
-        for name in ("reconstruction", "gamma", "final_gamma", "ema_half_life"):
+        for name in ("controls", "reconstruction", "gamma", "final_gamma", "ema_half_life"):
             _check_range(self, name, 0, 1e9)
         for name in (
             "warm_up",

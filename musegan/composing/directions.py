@@ -133,7 +133,7 @@ def _measured(
     parts = []
     for first in range(0, n_pieces, _BATCH):
         size = min(_BATCH, n_pieces - first)
-        controls = draw_controls(model, rng, size, n_bars)
+        controls = draw_controls(model, rng, size, n_bars).loosened()
         latents = model.draw_latents(rng, size, n_bars)
         nothing = np.zeros((size, *spec.shape(n_bars)), np.uint8)
         parts.append(

@@ -23,7 +23,7 @@ Draft = Callable[[Controls], Rolls]
 Batch = TypeVar("Batch", Controls, Latents)
 
 _TRIES = 4  # of cells that stay silent
-_ROUNDS = 4  # of density
+_ROUNDS = 6  # of density
 _NEAR = 0.08  # octaves of notes, about 6 %
 _FURTHEST = 5.0  # octaves that the density asked of the networks may lie from the one that is wished for
 _LEAST_SLOPE = 0.2  # octaves of notes that an octave of density is taken to bring
@@ -43,7 +43,7 @@ def sounding(
             break
         if attempt == 0:
             controls = replace(controls, density=_denser(model, controls.density, silent))
-        latents = stacked([draw(model, wishes[row], silent.shape[2], 5, attempt) for row in rows])
+        latents = stacked([draw(model, wishes[row], silent.shape[2], 5, attempt) for row in rows.tolist()])
         rolls[rows] = compose(model, rolls[rows], ~silent[rows], controls=controls.pieces(rows), latents=latents)
     return rolls
 
@@ -95,32 +95,42 @@ def as_dense(
         Cells that are given, and do not count.
     """
     wished = (factors > 0) & (factors != 1)
-    best = -np.log2(np.where(wished, factors, 1))  # octaves that take the wish back; then, by track, the best ones
-    heard = _notes(draft(_moved(controls, best)), mask)
-    goal = heard - best
-    stride = slope = np.ones_like(best)
-    nearest = np.zeros_like(best)
-    least, rolls = np.full(len(best), np.inf), np.zeros((1,) * 5, np.uint8)
+    octaves = -np.log2(np.where(wished, factors, 1))  # these take the wish back
+    heard = _notes(draft(_moved(controls, octaves)), mask)
+    goal = np.where(wished, heard - octaves, heard)
+    tried, found = [octaves], [heard]
+    nearest, least, rolls = octaves, np.full(len(octaves), np.inf), np.zeros((1,) * 5, np.uint8)
     for _ in range(_ROUNDS):
-        missing = np.where(wished, goal - heard, 0)
-        moved = np.clip(best + stride * missing / slope, -_FURTHEST, _FURTHEST)
-        drafts = draft(_moved(controls, moved))
-        found = _notes(drafts, mask)
-        error = np.abs(np.where(wished, goal - found, 0))
+        octaves = np.where(wished, _next(np.array(tried), np.array(found), goal), 0)
+        drafts = draft(_moved(controls, octaves))
+        tried.append(octaves)
+        found.append(_notes(drafts, mask))
+        error = np.abs(np.where(wished, goal - found[-1], 0))
         whole = error.sum(1)
         is_nearest = whole < least
-        nearest = np.where(is_nearest[:, None], moved, nearest)
+        nearest = np.where(is_nearest[:, None], octaves, nearest)
         rolls = np.where(is_nearest[:, None, None, None, None], drafts, rolls)
         least = np.minimum(whole, least)
         if error.max() < _NEAR:
             break
-        # Each track by itself: on from where it came nearer, else half as far.
-        nearer, way = error < np.abs(missing), moved - best
-        rise = np.divide(found - heard, way, out=np.ones_like(way), where=way != 0)
-        slope = np.where(nearer, np.clip(rise, _LEAST_SLOPE, 1), slope)
-        stride = np.where(nearer, 1, stride / 2)
-        best, heard = np.where(nearer, moved, best), np.where(nearer, found, heard)
     return _moved(controls, nearest), rolls
+
+
+def _next(
+    tried: NDArray[np.float64], found: NDArray[np.float64], goal: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The octaves that should bring `goal`, (piece, track), by regression over rounds, (round, piece, track).
+
+    What came near to the goal weighs most: the more is asked for, the less it brings.
+    """
+    weights = 1 / (_NEAR + np.abs(found - goal))
+    mean_tried, mean_found = (np.average(values, axis=0, weights=weights) for values in (tried, found))
+    away = tried - mean_tried
+    variance = (weights * away**2).sum(0)
+    products = (weights * away * (found - mean_found)).sum(0)
+    slope = np.divide(products, variance, out=np.ones_like(goal), where=variance > 0)
+    wanted = mean_tried + (goal - mean_found) / np.clip(slope, _LEAST_SLOPE, 1)
+    return np.clip(wanted, -_FURTHEST, _FURTHEST)
 
 
 def _notes(rolls: Rolls, mask: NDArray[np.bool_]) -> NDArray[np.float64]:

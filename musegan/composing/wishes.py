@@ -16,7 +16,15 @@ from musegan.music.harmony import Key, estimate_key, key_scores
 from musegan.music.pianoroll import ONSET, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import PLAY, REST, Controls, measure_controls, measure_groove, measure_register
+from musegan.networks.controls import (
+    PLAY,
+    REST,
+    Controls,
+    measure_controls,
+    measure_groove,
+    measure_register,
+    measure_texture,
+)
 
 _CLEARLY = 0.1  # of correlation, by which the key of an excerpt is ahead of all others
 # Of 4,145 songs: 2,757 in major and 1,388 in minor keys, percent by tonic from C up, as `estimate_key` hears them.
@@ -92,9 +100,11 @@ def restrict(
     """Controls with what the user says of tracks, of who plays and rests, and of density.
 
     A track that would be silent throughout and is asked for notes plays where it is `composed`, ``(track, bar)``;
-    everywhere when that is left out.
+    everywhere when that is left out. Where a knob is turned, the style says how the tracks play.
     """
-    play, density = controls.play.copy(), controls.density.copy()
+    if any((wishes.knobs or {}).values()):
+        controls = controls.loosened()
+    play, density, texture = controls.play.copy(), controls.density.copy(), controls.texture.copy()
     may_play = np.ones(play.shape[1:], bool) if composed is None else composed
     if tracks is not None:
         is_asked = np.isin(np.arange(model.spec.n_tracks), [model.spec.track_index(name) for name in tracks])
@@ -107,6 +117,8 @@ def restrict(
             play[:, row, may_play[row]] = REST
         elif not np.any(play[:, row] > 0):
             play[:, row, may_play[row]] = PLAY
+        if factor != 1:
+            texture[:, row] = np.nan  # more notes have another one
         density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], usual_density(model, row))
     for asked, value, verb in ((wishes.plays, PLAY, "play"), (wishes.rests, REST, "rest")):
         for name, bars in (asked or {}).items():
@@ -115,8 +127,8 @@ def restrict(
                 raise ConfigError(f"{name} cannot {verb} in bar {outside[0]}: the piece has {play.shape[2]} bars")
             play[:, model.spec.track_index(name), list(bars)] = value
     density[(play == PLAY) & (density == 0)] = np.nan  # asked to play where the song that is followed rests
-    density[play == REST] = 0
-    return replace(controls, play=play, density=density)
+    density[(play == REST) & ~np.isnan(density)] = 0
+    return replace(controls, play=play, density=density, texture=texture)
 
 
 def usual_density(model: TrainedModel, row: int) -> float:
@@ -170,11 +182,13 @@ def controls_for(
     wishes: Wishes,
     manner: Controls | None = None,
 ) -> Controls:
-    """Controls of a task on given material: its key, groove, chords, densities and registers, its tracks.
+    """Controls of a task on given material: its key, groove and chords, and of its tracks who plays
+    and how.
 
     A track plays where it is composed unless what is given of it is silent. A bar in which nothing pitched is
     given has the chords of the bar a phrase before it. Where nothing is given at all, the controls are those of a
-    real song. With a `manner`, tracks play when, as densely and as high as in it.
+    real song. With a `manner`, tracks play when and how densely, how high and in which
+    texture as in it.
 
     Parameters
     ----------
@@ -196,13 +210,18 @@ def controls_for(
     play = np.where(mask, np.where(sounds, PLAY, REST), usual)
     onsets = context == ONSET
     shares = sounding_shares(context[0], spec)
-    groove, register = measure_groove(onsets, spec), measure_register(onsets, spec)
+    groove, register, texture = (
+        measure_groove(onsets, spec),
+        measure_register(onsets, spec),
+        measure_texture(context, spec),
+    )
     tones, bass = _chords_of(context, mask, drawn, spec, model.config.model.phrase_bars)
     controls = replace(
         drawn,
         play=play[None].astype(np.int8),
         density=_densities(onsets[0].sum((2, 3)), mask & sounds, mask, drawn.density[0])[None],
         register=np.where(np.isnan(register), drawn.register, register),
+        texture=np.where(np.isnan(texture), drawn.texture, texture),
         key=shares[None] if shares.any() else drawn.key,
         tones=tones,
         bass=bass,

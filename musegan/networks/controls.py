@@ -19,6 +19,10 @@ from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 PLAY, FREE, REST = 1, 0, -1
+TEXTURE_GAINS = (1.0, 1.0, 2.0, 4.0, 4.0)  # on which textures are spread alike
+N_TEXTURES = len(TEXTURE_GAINS)
+LEAST_VARIANCE = 0.02  # square octaves, added to that of pitches: its root is not steep where there is none
+GROOVE_GAIN = 4.0  # of the roots of shares, which are spread alike whether shares are large or small
 MIDDLE_PITCH = 60  # MIDI number that registers are told from
 
 
@@ -29,6 +33,7 @@ class Controls:
     play: NDArray[np.int8]  # (batch, track, bar): 1 plays, -1 rests, 0 free
     density: NDArray[np.float32]  # (batch, track, bar): onsets in the bar; nan is free
     register: NDArray[np.float32]  # (batch, track): mean MIDI number of the notes; nan is free
+    texture: NDArray[np.float32]  # (batch, track, texture): see `measure_texture`; nan is free
     key: NDArray[np.float32]  # (batch, 12): share of each pitch class, C = 0, sums to 1; all 0 is free
     tones: NDArray[np.int16]  # (batch, beat): pitch classes of the chord, bit 0 is C; 0 no chord, -1 free
     bass: NDArray[np.int8]  # (batch, beat): pitch class of the chord's lowest note; -1 free
@@ -43,6 +48,7 @@ class Controls:
             play=np.zeros((batch_size, n_tracks, n_bars), np.int8),
             density=np.full((batch_size, n_tracks, n_bars), np.nan, np.float32),
             register=np.full((batch_size, n_tracks), np.nan, np.float32),
+            texture=np.full((batch_size, n_tracks, N_TEXTURES), np.nan, np.float32),
             key=np.zeros((batch_size, 12), np.float32),
             tones=np.full((batch_size, n_beats), -1, np.int16),
             bass=np.full((batch_size, n_beats), -1, np.int8),
@@ -80,6 +86,13 @@ class Controls:
         """The controls of some pieces of the batch."""
         return Controls(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
+    def loosened(self) -> Controls:
+        """A copy that leaves free how the tracks play: how densely, in which texture and groove."""
+        given = np.ones(len(self.play), bool)
+        return self.dropped(
+            {name: given if name in ("density", "texture", "groove") else ~given for name in DROPPED}
+        )
+
     def dropped(self, drop: Mapping[str, NDArray[np.bool_]]) -> Controls:
         """A copy in which the controls are free that ``drop[name] : (batch,)`` marks, for each of `DROPPED`."""
 
@@ -91,6 +104,7 @@ class Controls:
             play=free("play", self.play, FREE),
             density=free("density", self.density, np.nan),
             register=free("register", self.register, np.nan),
+            texture=free("texture", self.texture, np.nan),
             key=free("key", self.key, 0),
             tones=free("chords", self.tones, -1),
             bass=free("chords", self.bass, -1),
@@ -99,7 +113,7 @@ class Controls:
         )
 
 
-DROPPED = ("play", "density", "register", "key", "chords", "groove", "style")
+DROPPED = ("play", "density", "register", "texture", "key", "chords", "groove", "style")
 """What `Controls.dropped` can leave free, each on its own."""
 
 
@@ -121,6 +135,7 @@ def measure_controls(
         play=np.where(rolls.any((3, 4)), PLAY, REST).astype(np.int8),
         density=onsets.sum((3, 4)).astype(np.float32),
         register=measure_register(onsets, spec),
+        texture=measure_texture(rolls, spec),
         key=key.astype(np.float32),
         tones=tones,
         bass=bass,
@@ -138,6 +153,37 @@ def measure_register(onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.fl
     total = np.where(spec.is_drum, 0, counts.sum(-1))
     pitches = counts @ (spec.lowest_pitch + np.arange(spec.n_pitches))
     return np.divide(pitches, total, out=np.full(total.shape, np.nan), where=total > 0).astype(np.float32)
+
+
+def measure_texture(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float32]:
+    """How each track that has notes plays them, else nan: (batch, track, texture), float32.
+
+    Log2 of the notes that start at once, log2 of the steps that a note sounds, the root of the variance of MIDI
+    numbers in square octaves and of `LEAST_VARIANCE`, the shares of notes on beats and half-way between. Drums
+    have no length and no spread. `rolls` is ``(batch, track, bar, step, pitch), uint8``.
+    """
+    onsets = rolls == ONSET
+    by_step = onsets.sum(-1).reshape(*rolls.shape[:2], -1, spec.steps_per_beat)
+    by_pitch = onsets.sum((2, 3)).astype(np.float64)
+    count = by_pitch.sum(-1)
+    pitched = ~np.array(spec.is_drum)
+    pitch = np.arange(spec.n_pitches) / 12
+
+    def mean(values: NDArray) -> NDArray[np.float64]:
+        return np.divide(values, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+    places = np.count_nonzero(by_step, axis=(2, 3))
+    sounding = np.count_nonzero(rolls, axis=(2, 3, 4))
+    found = [
+        -np.log2(mean(places)),
+        np.where(pitched, np.log2(mean(sounding)), np.nan),
+        np.where(
+            pitched, np.sqrt(mean(by_pitch @ pitch**2) - mean(by_pitch @ pitch) ** 2 + LEAST_VARIANCE), np.nan
+        ),
+        mean(by_step[..., 0].sum(-1)),
+        mean(by_step[..., spec.steps_per_beat // 2].sum(-1)),
+    ]
+    return np.stack(found, axis=-1).astype(np.float32)
 
 
 def measure_groove(onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.float32]:
@@ -170,7 +216,25 @@ class Conditions:
         mask, play = (torch.from_numpy(values).to(device, dtype) for values in (self.mask, self.controls.play))
         tones = torch.from_numpy(unpack_tones(self.controls.tones)).to(device, dtype)
         features = torch.from_numpy(encode(self, n_styles)).to(device)
-        return Cues(mask=mask, play=play, tones=tones, features=features)
+        density, register, groove, texture = (
+            torch.from_numpy(values).to(device)
+            for values in (
+                self.controls.density,
+                self.controls.register,
+                self.controls.groove,
+                self.controls.texture * np.array(TEXTURE_GAINS, np.float32),
+            )
+        )
+        return Cues(
+            mask=mask,
+            play=play,
+            tones=tones,
+            density=density,
+            register=register,
+            groove=groove,
+            texture=texture,
+            features=features,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +244,10 @@ class Cues:
     mask: Tensor  # (batch, track, bar): 1 is given
     play: Tensor  # (batch, track, bar): 1 plays, -1 rests, 0 free
     tones: Tensor  # (batch, beat, 12): 1 for the pitch classes of the chord; all 0 is free
+    density: Tensor  # this and the next two as in `Controls`, float32
+    register: Tensor
+    groove: Tensor
+    texture: Tensor  # (batch, track, texture): times `TEXTURE_GAINS`; nan is free
     features: Tensor  # (batch, beat, feature), see `encode`
 
     def pieces(self, index: slice | Tensor) -> Cues:
@@ -189,7 +257,7 @@ class Cues:
 
 def n_features(spec: RollSpec, n_styles: int) -> int:
     """Length of a row of `encode`."""
-    return 6 * spec.n_tracks + 12 + 25 + 1 + spec.steps_per_beat + n_styles
+    return (7 + N_TEXTURES) * spec.n_tracks + 12 + 25 + 1 + spec.steps_per_beat + n_styles
 
 
 def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
@@ -198,8 +266,9 @@ def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
     Returns
     -------
     (batch, beat, feature), float32
-        mask, play, "density is set", log density, "register is set", register (each per track), key (12, centred),
-        "chord is set", chord tones (12), bass (12), "groove is set", groove, style (one-hot).
+        mask, play, "density is set", log density, "register is set", register, "texture is set" (each per
+        track), textures (track by track), key (12, centred), "chord is set", chord tones (12), bass (12), "groove
+        is set", groove, style (one-hot).
     """
     mask, controls = conditions.mask, conditions.controls
     n_pieces, n_beats = controls.tones.shape
@@ -217,15 +286,17 @@ def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
         by_bar(mask),
         by_bar(controls.play),
         by_bar(~np.isnan(density)),
-        by_bar(np.log2(1 + np.nan_to_num(density)) / 4),
+        by_bar(np.log2(1 + np.nan_to_num(density))),
         whole(~np.isnan(register)),
         whole(np.nan_to_num((register - MIDDLE_PITCH) / 12)),
+        whole(~np.isnan(controls.texture[..., 0])),
+        whole(np.nan_to_num(controls.texture * np.array(TEXTURE_GAINS, np.float32)).reshape(n_pieces, -1)),
         whole(np.where(has_key, 6 * controls.key - 0.5, 0)),
         controls.tones[..., None] >= 0,
         unpack_tones(controls.tones),
         np.arange(12) == controls.bass[..., None],
         whole(np.asarray(has_groove)),
-        whole(2 * controls.groove),
+        whole(GROOVE_GAIN * np.sqrt(controls.groove)),
         whole(np.eye(n_styles + 1)[controls.style][:, :n_styles]),
     ]
     return np.concatenate(parts, axis=2, dtype=np.float32)

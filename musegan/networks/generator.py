@@ -73,13 +73,16 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        return self.complete(self.codes(latents, given * self.grid.cells(cues.mask), cues), given, cues)
+        return self.complete(self.logits(latents, given, cues), given, cues)
 
-    def complete(self, codes: Tensor, given: Tensor, cues: Cues) -> Tensor:
-        """Like `forward`, with what is composed decoded from `codes`, standardised: (track, batch, time, code)."""
+    def logits(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
+        """Like `forward`, of all cells and before they are notes: the planes held and onset."""
+        return self.codec.logits(self.codes(latents, given * self.grid.cells(cues.mask), cues))
+
+    def complete(self, logits: Tensor, given: Tensor, cues: Cues) -> Tensor:
+        """Like `forward`, with what is composed read from `logits`."""
         is_given = self.grid.cells(cues.mask)
         kept = given * is_given
-        logits = self.codec.logits(codes)
         composed = notes_from_logits(logits, self.codec.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
         heard = self.grid.heard(completed.detach()) | (is_given > 0)

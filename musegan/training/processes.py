@@ -58,6 +58,14 @@ class Processes:
         for tensor, part in zip(tensors, whole.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over all processes, such that gradients through it, averaged, are those of the whole batch."""
+        if self.count == 1:
+            return values
+        mean = values.detach().clone()
+        self.average_([mean])
+        return self.count * (values - values.detach() + mean)
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is up in any process."""
         value = torch.tensor([float(flag)], device=self.device)

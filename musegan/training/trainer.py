@@ -24,6 +24,7 @@ from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
 from musegan.networks.controls import Conditions, Controls, Cues
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
+from musegan.training.control_loss import control_loss
 from musegan.training.draws import Draw, Draws, OwnContext
 from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.phrases import Ahead
@@ -154,25 +155,28 @@ class Trainer(Stage):
         return self._gradients(loss, ("generator", "posterior")), terms
 
     def _oppose(self) -> tuple[Gradients, Terms]:
-        """Of the discriminator. The pair that it is told to tell apart is kept for `_please`."""
+        """Of the discriminator. The pair that it is told to tell apart, and its logits, are kept for `_please`."""
         batch = self.batch
         assert batch is not None
         with self._autocast():
-            fake = self.generator(batch.latents, batch.given, batch.cues)
+            logits = self.generator.logits(batch.latents, batch.given, batch.cues)
+            fake = self.generator.complete(logits, batch.given, batch.cues)
             with torch.no_grad():
-                real = self.generator.complete(batch.song, batch.real, batch.cues)
+                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.cues)
             share = self.config.train.penalty_share
             loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
-        self.pair = real, fake
+        self.pair, self.logits = (real, fake), logits
         return self._gradients(loss, ("discriminator",)), terms
 
     def _please(self) -> tuple[Gradients, Terms]:
-        """Of the generator against the discriminator, and of reconstructing at its share."""
+        """Of the generator against the discriminator, for its controls, and of reconstructing at its share."""
         batch, (real, fake), settings = self.batch, self.pair, self.config.train
         assert batch is not None
         self.discriminator.requires_grad_(False)
         with self._autocast():
             loss, terms = generator_loss(self._judge, real, fake, batch.cues)
+        asked, more = control_loss(fake, self.logits, self.generator.grid, batch.cues, self.processes.total)
+        loss, terms = loss + settings.controls * asked, terms | more
         gradients = self._gradients(loss, ("generator",))
         self._let_discriminator_learn()
         if settings.reconstruction:

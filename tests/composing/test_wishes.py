@@ -249,3 +249,26 @@ def test_sections_whose_chords_are_in_another_key_are_not_followed(model):
     chosen = replace(model, prior=replace(prior, tones=tones, bass=bass, key=key))
     assert prior_rows(chosen, Wishes()).tolist() == [1, 4, 6]
     assert prior_rows(chosen, Wishes(key=Key(2))).tolist() == [1, 4, 6]
+
+
+def test_a_knob_leaves_free_how_the_tracks_play(model):
+    controls = draw_controls(model, np.random.default_rng(0), 1, 4)
+    controls.play[0, KEYS] = REST
+    turned = restrict(model, controls, None, Wishes(knobs={"busier": 1}, density={"bass": 2.0}))
+    assert np.isnan(turned.density[0, [DRUMS, KEYS]]).all()
+    assert (turned.density[0, BASS] == 2 * usual_density(model, BASS)).all()
+    assert np.isnan(turned.texture).all()
+    assert not turned.groove.any()
+    assert (turned.play == controls.play).all()
+    assert (turned.tones == controls.tones).all()
+    as_it_is = restrict(model, controls, None, Wishes(knobs={"busier": 0}))
+    assert not as_it_is.density[0, KEYS].any()
+    assert np.array_equal(as_it_is.texture, controls.texture, equal_nan=True)
+
+
+def test_more_notes_have_another_texture(model):
+    controls = draw_controls(model, np.random.default_rng(0), 1, 4)
+    controls.texture[:] = 1
+    wished = restrict(model, controls, None, Wishes(density={"bass": 2.0, "keys": 1.0}))
+    assert np.isnan(wished.texture[0, BASS]).all()
+    assert (wished.texture[0, [DRUMS, KEYS]] == 1).all()

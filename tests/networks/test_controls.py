@@ -50,6 +50,15 @@ def test_measured_by_hand():
     assert controls.density[0].tolist() == [[3, 0, 0, 1, 0], [3, 0, 0, 0, 1], [0, 0, 1, 0, 0]]
     assert np.isnan(controls.register[0, 0])  # drums have no register
     assert controls.register[0, 1:].tolist() == [48 + (0 + 4 + 7 + 29) / 4, 51]
+    # drums: 4 notes at 3 places, 3 on beats; a: 4 at 2 places, 26 cells, 3 on a beat, 1 half-way; b: one note
+    log = np.log2
+    spread = np.sqrt((10**2 + 6**2 + 3**2 + 19**2) / 4 / 144 + 0.02)
+    wanted = [
+        [log(4 / 3), np.nan, np.nan, 0.75, 0],
+        [1, log(26 / 4), spread, 0.75, 0.25],
+        [0, 0, np.sqrt(0.02), 0, 0],
+    ]
+    assert controls.texture[0] == pytest.approx(np.array(wanted), nan_ok=True, abs=1e-6)
     # places: drums at steps 0, 0 (two at once) and 3; a at 0 (three at once) and 2; b at 1
     assert (6 * controls.groove[0]).tolist() == pytest.approx([3, 1, 1, 1])
     chord = BITS["C"] | BITS["E"] | BITS["G"]
@@ -83,6 +92,7 @@ def numbered(batch=2, n_bars=N_BARS):
         play=(by_track % 2).astype(np.int8),
         density=by_track.astype(np.float32),
         register=60 + np.arange(batch * 3, dtype=np.float32).reshape(batch, 3),
+        texture=np.arange(batch * 15, dtype=np.float32).reshape(batch, 3, 5),
         key=key,
         tones=(1 + beat).astype(np.int16),
         bass=(beat % 12).astype(np.int8),
@@ -121,24 +131,28 @@ def test_pieces_of_a_batch():
 
 
 def test_dropping_frees_each_control_on_its_own():
-    free = Controls.free(7, SPEC, N_BARS)
-    asked = numbered(batch=7)
-    drop = {name: np.arange(7) == number for number, name in enumerate(DROPPED)}
+    free = Controls.free(len(DROPPED), SPEC, N_BARS)
+    asked = numbered(batch=len(DROPPED))
+    drop = {name: np.arange(len(DROPPED)) == number for number, name in enumerate(DROPPED)}
     dropped = asked.dropped(drop)
     names = {name: [name] for name in DROPPED} | {"chords": ["tones", "bass"]}
     for piece, name in enumerate(DROPPED):
         for item in fields(Controls):
             source = free if item.name in names[name] else asked
             found, wanted = (getattr(c, item.name)[piece] for c in (dropped, source))
-            assert np.array_equal(found, wanted, equal_nan=item.name in ("density", "register")), (name, item.name)
+            assert np.array_equal(found, wanted, equal_nan=item.name in ("density", "register", "texture")), (
+                name,
+                item.name,
+            )
             assert getattr(dropped, item.name).dtype == getattr(asked, item.name).dtype
 
 
 def places():
     """Where each feature lies: name -> slice."""
     sizes = {
-        "mask": 3, "play": 3, "has density": 3, "density": 3, "has register": 3, "register": 3, "key": 12,
-        "has chord": 1, "tones": 12, "bass": 12, "has groove": 1, "groove": 4, "style": 2,
+        "mask": 3, "play": 3, "has density": 3, "density": 3, "has register": 3, "register": 3,
+        "has texture": 3, "texture": 15, "key": 12, "has chord": 1, "tones": 12, "bass": 12, "has groove": 1,
+        "groove": 4, "style": 2,
     }  # fmt: skip
     ends = np.cumsum(list(sizes.values())).tolist()
     assert ends[-1] == n_features(SPEC, 2)
@@ -160,6 +174,8 @@ def test_features_tell_every_control():
     controls.density[1, 0, 2] = 15
     controls.density[1, 1, 2] = 0
     controls.register[1, 2] = 66
+    controls.texture[1, 1] = [1, 2, 3, 0.5, 0.25]
+    controls.texture[1, 0] = [2, np.nan, np.nan, 1, 0]
     controls.key[1, 7] = 1
     controls.tones[1, 5], controls.bass[1, 5] = BITS["D"] | BITS["A"], 9
     controls.tones[1, 6] = 0  # no chord is asked for
@@ -170,15 +186,17 @@ def test_features_tell_every_control():
     found = {name: features[1, :, place] for name, place in places().items()}
     assert np.argwhere(found["play"]).tolist() == [[6, 2], [7, 2]]
     assert np.argwhere(found["has density"]).tolist() == [[4, 0], [4, 1], [5, 0], [5, 1]]
-    assert found["density"][4].tolist() == [1, 0, 0]  # log2(16) / 4
+    assert found["density"][4].tolist() == [4, 0, 0]  # log2(16)
     assert (found["has register"] == [0, 0, 1]).all()
     assert (found["register"] == [0, 0, 0.5]).all()  # half an octave over C
+    assert (found["has texture"] == [1, 1, 0]).all()
+    assert (found["texture"] == [2, 0, 0, 4, 0, 1, 2, 6, 2, 1, 0, 0, 0, 0, 0]).all()
     assert (found["key"] == np.where(np.arange(12) == 7, 5.5, -0.5)).all()
     assert found["has chord"][:, 0].nonzero()[0].tolist() == [5, 6]
     assert np.argwhere(found["tones"]).tolist() == [[5, 2], [5, 9]]
     assert np.argwhere(found["bass"]).tolist() == [[5, 9]]
     assert (found["has groove"] == 1).all()
-    assert (found["groove"] == [1, 0, 0.5, 0.5]).all()
+    assert (found["groove"] == 4 * np.sqrt(np.float32([0.5, 0, 0.25, 0.25]))).all()
     assert (found["style"] == [0, 1]).all()
 
 

@@ -1,5 +1,5 @@
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ def test_without_threads_nothing_is_made_ahead():
 
 def test_every_tensor_of_a_batch_is_refilled_in_place():
     def cues(value):
-        return Cues(**{name: torch.full((2,), value) for name in ("mask", "play", "tones", "features")})
+        return Cues(**{item.name: torch.full((2,), value) for item in fields(Cues)})
 
     def batch(value):
         one = torch.full((3,), value)

@@ -1,0 +1,148 @@
+"""The loss on what was asked for: densities, registers, textures and grooves of what is composed.
+
+The discriminator hears whether a phrase has what it was drawn for, but a few notes more or less are small beside
+all else that it hears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
+
+from musegan.networks import PatchGrid
+from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, TEXTURE_GAINS, Cues
+
+Total = Callable[[Tensor], Tensor]
+
+WEIGHTS = {"density": 1.0, "register": 1.0, "groove": 15.0, "texture": 1.0}
+FEWEST = 6  # of a batch that a regression is made of
+LEAST_ASKED = 0.02  # variance, added to that of what was asked for
+LEAST_SHARE = 0.004  # of a groove: what is smaller is as good as none
+
+
+def control_loss(
+    notes: Tensor, logits: Tensor, grid: PatchGrid, cues: Cues, total: Total = lambda sums: sums
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """How far what is composed is from the densities, registers, textures and grooves that it was asked for.
+
+    Real phrases have exactly what they tell the networks, so it is 0 for them. Notes are counted as they are;
+    gradients are those of what the logits expect, the sum of their sigmoids. Through straight-through units the
+    many cells that are silent for sure would weigh more than the few that could change.
+
+    Parameters
+    ----------
+    notes, logits : (track, batch, time, register, patch), float
+        `Generator.complete` and what it read.
+    grid : PatchGrid
+    cues : Cues
+    total : callable
+        Sums over this process's share of a batch to those over the whole batch, such as `Processes.total`.
+
+    Returns
+    -------
+    loss : (), float
+    terms : dict of (), float, detached
+        Its parts: ``density``, octaves between the notes of bars and those asked for, ``register``, octaves
+        between mean pitches, ``groove``, between the roots of shares, all as Huber losses; how little the
+        ``texture`` is followed (`_unfollowed`), on the scale that the networks read.
+    """
+    is_composed = (cues.mask == 0) & (cues.play >= 0)
+    held, onset = torch.sigmoid(logits.float()).chunk(2, dim=-1)
+    may_change = grid.cells(is_composed.float())
+    expected = torch.cat([onset + held * (1 - onset), onset], dim=-1) * may_change
+    counted = notes.detach().float() + (expected - expected.detach())
+    counted = counted.unflatten(-1, (2, grid.patch_steps, -1)).transpose(0, 1)
+    sounds, starts = counted.unbind(4)  # each (batch, track, time, register, step, pitch)
+    by_pitch, by_step = starts.sum((2, 4)).flatten(2), starts.sum((3, 5))
+    plays = is_composed.any(2) & (by_pitch.sum(-1) > 0)
+    composes = is_composed.flatten(1).any(1, keepdim=True)
+    terms = {
+        "density": _apart(
+            _densities(by_step, grid), (1 + cues.density).log2(), is_composed, beta=0.5, total=total
+        ),
+        "register": _apart(_registers(by_pitch, grid), cues.register / 12, plays, beta=0.25, total=total),
+        "groove": _apart(
+            _roots(_groove(by_step)),
+            _roots(cues.groove),
+            (cues.groove > 0).any(-1, keepdim=True) & composes,
+            beta=1.0,
+            total=total,
+        ),
+        "texture": _unfollowed(
+            _textures(by_pitch, by_step, sounds.sum((2, 3, 4, 5))).flatten(1),
+            cues.texture.flatten(1),
+            plays.repeat_interleave(cues.texture.shape[2], dim=1),
+            total,
+        ),
+    }
+    loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+    return loss, {name: term.detach() for name, term in terms.items()}
+
+
+def _densities(by_step: Tensor, grid: PatchGrid) -> Tensor:
+    """Log2 of 1 + the notes of each bar, of onsets ``(batch, track, beat, step)``: (batch, track, bar)."""
+    by_bar = by_step.sum(-1).unflatten(2, (-1, grid.spec.beats_per_bar)).sum(3)
+    return (1 + by_bar).log2()
+
+
+def _registers(by_pitch: Tensor, grid: PatchGrid) -> Tensor:
+    """The mean of MIDI numbers, in octaves, of onsets ``(batch, track, pitch)``: (batch, track)."""
+    pitch = torch.arange(by_pitch.shape[2], device=by_pitch.device) + grid.spec.lowest_pitch
+    return (by_pitch * pitch).sum(-1) / (12 * by_pitch.sum(-1).clamp(min=1))
+
+
+def _textures(by_pitch: Tensor, by_step: Tensor, sounding: Tensor) -> Tensor:
+    """Of onsets, (batch, track, pitch) and (batch, track, beat, step), and of sounding cells, (batch, track):
+    (batch, track, texture); see `musegan.networks.controls.measure_texture`."""
+    count, n_steps = by_pitch.sum(-1).clamp(min=1), by_step.shape[-1]
+    pitch = torch.arange(by_pitch.shape[2], device=by_pitch.device) / 12
+    mean = (by_pitch * pitch).sum(-1) / count
+    variance = (by_pitch * (pitch - mean[..., None]).square()).sum(-1) / count
+    found = [
+        -(by_step.clamp(max=1).sum((2, 3)).clamp(min=1) / count).log2(),
+        (sounding.clamp(min=1) / count).log2(),
+        (variance + LEAST_VARIANCE).sqrt(),
+        by_step[..., 0].sum(-1) / count,
+        by_step[..., n_steps // 2].sum(-1) / count,
+    ]
+    return torch.stack([gain * values for gain, values in zip(TEXTURE_GAINS, found, strict=True)], dim=-1)
+
+
+def _groove(by_step: Tensor) -> Tensor:
+    """The shares of the steps, of onsets ``(batch, track, beat, step)``: (batch, step)."""
+    places = by_step.clamp(max=1).sum((1, 2))
+    return places / places.sum(-1, keepdim=True).clamp(min=1)
+
+
+def _roots(shares: Tensor) -> Tensor:
+    return GROOVE_GAIN * (shares + LEAST_SHARE).sqrt()
+
+
+def _unfollowed(found: Tensor, asked: Tensor, counts: Tensor, total: Total) -> Tensor:
+    """How little what is found follows what was asked for: (), 0 where they are the same.
+
+    The first three are ``(batch, ..., column)``. For each column the square of what its slope lacks to 1, by
+    regression over the batch, and of how far the means are apart, in standard deviations of what was asked for;
+    the mean over columns. The differences themselves would be least, as long as little is followed, if everything
+    were average; slopes leave alone what varies besides.
+    """
+    counts = (counts & ~asked.isnan()).flatten(0, -2)
+    found, asked = (torch.where(counts, values.flatten(0, -2), 0) for values in (found, asked))
+    n, *sums = total(torch.stack([v.sum(0) for v in (counts, found, asked, asked.square(), found * asked)]))
+    mean_found, mean_asked, squares, products = (values / n.clamp(min=1) for values in sums)
+    variance = squares - mean_asked.square() + LEAST_ASKED
+    slope = (products - mean_found * mean_asked + LEAST_ASKED) / variance
+    lost = (1 - slope).square() + (mean_found - mean_asked).square() / variance
+    enough = n >= FEWEST
+    return torch.where(enough, lost, 0).sum() / enough.sum().clamp(min=1)
+
+
+def _apart(found: Tensor, asked: Tensor, counts: Tensor, beta: float, total: Total) -> Tensor:
+    """Mean Huber loss where it counts and something is asked for, which is nan elsewhere; all of one shape."""
+    counts = (counts & ~asked.isnan()).expand_as(asked)
+    lost = smooth_l1_loss(found, asked.nan_to_num(), reduction="none", beta=beta)
+    lost, n = total(torch.stack([torch.where(counts, lost, 0).sum(), counts.sum()]))
+    return lost / n.clamp(min=1)
