@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,19 +18,29 @@ import numpy as np
 import pytest
 
 
+def free_port() -> int:
+    """A port that no test beside this one takes while a server is killed and started again."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    for port in range(20_000 + 500 * worker, 20_500 + 500 * worker):  # the system itself gives out higher ones
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
 class Studio:
     """A server in its own process, started again on the same port and project as often as wanted."""
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder, self.model = folder, model
-        self.port: str | None = None
+        self.port = free_port()
         self.process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "musegan", "studio", *arguments, "--no-browser", "--device", "cpu"]
         command += ["--model", str(self.model), "--project", str(self.folder)]
-        command += ["--port", self.port] if self.port else []
+        command += ["--port", str(self.port)]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
@@ -36,7 +48,6 @@ class Studio:
         assert line.startswith("studio at http://127.0.0.1:"), line
         self.address = line.split()[2]
         self.base, _, self.token = self.address.partition("/?token=")
-        self.port = self.base.rpartition(":")[2]
         for _ in range(100):
             try:
                 self.get("hello")

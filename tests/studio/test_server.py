@@ -64,7 +64,7 @@ def test_only_who_has_the_token_is_answered(studio):
     ],
 )
 def test_foreign_hosts_and_origins_are_refused(studio, headers):
-    headers = {name: value.replace("PORT", studio.port) for name, value in headers.items()}
+    headers = {name: value.replace("PORT", str(studio.port)) for name, value in headers.items()}
     assert refused(studio, headers=headers)[0] == 403
     assert refused(studio, "/", headers=headers)[0] == 403
 
@@ -89,11 +89,11 @@ def test_the_server_listens_on_this_machine_alone(studio):
     if name.startswith("127."):
         pytest.skip("this machine has no other address")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection((name, int(studio.port)), timeout=5)
+        socket.create_connection((name, studio.port), timeout=5)
 
 
 def test_large_uploads_are_refused_before_they_are_read(studio):
-    connection = http.client.HTTPConnection("127.0.0.1", int(studio.port), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=20)
     headers = {"Authorization": f"Bearer {studio.token}", "Content-Length": str(200 << 20)}
     connection.putrequest("POST", "/api/open")
     for name, value in headers.items():
@@ -104,7 +104,7 @@ def test_large_uploads_are_refused_before_they_are_read(studio):
 
 
 def test_an_upload_without_a_length_ends_at_the_limit(studio):
-    connection = http.client.HTTPConnection("127.0.0.1", int(studio.port), timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=30)
     chunks = (b"\0" * (1 << 20) for _ in range(40))
     with contextlib.closing(connection), contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.request("POST", "/api/open", chunks, {"Authorization": f"Bearer {studio.token}"})
