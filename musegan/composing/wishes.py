@@ -182,13 +182,11 @@ def controls_for(
     wishes: Wishes,
     manner: Controls | None = None,
 ) -> Controls:
-    """Controls of a task on given material: its key, groove and chords, and of its tracks who plays
-    and how.
+    """Controls of a task on given material: its key, groove and chords, and who of its tracks plays and how.
 
     A track plays where it is composed unless what is given of it is silent. A bar in which nothing pitched is
     given has the chords of the bar a phrase before it. Where nothing is given at all, the controls are those of a
-    real song. With a `manner`, tracks play when and how densely, how high and in which
-    texture as in it.
+    real song. With a `manner`, tracks play when and how densely, how high and in which texture as in it.
 
     Parameters
     ----------

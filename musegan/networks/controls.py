@@ -60,6 +60,11 @@ class Controls:
     def n_bars(self) -> int:
         return self.play.shape[2]
 
+    @property
+    def scaled_texture(self) -> NDArray[np.float32]:
+        """`texture` on the scale that the networks read: times `TEXTURE_GAINS`."""
+        return self.texture * np.array(TEXTURE_GAINS, np.float32)
+
     def bars(self, bars: NDArray[np.int64]) -> Controls:
         """The controls of some bars: ``(bar,)``, or ``(batch, bar)`` for other bars in every piece."""
         bars = np.broadcast_to(bars, (len(self.play), bars.shape[-1]))
@@ -216,23 +221,18 @@ class Conditions:
         mask, play = (torch.from_numpy(values).to(device, dtype) for values in (self.mask, self.controls.play))
         tones = torch.from_numpy(unpack_tones(self.controls.tones)).to(device, dtype)
         features = torch.from_numpy(encode(self, n_styles)).to(device)
-        density, register, groove, texture = (
-            torch.from_numpy(values).to(device)
-            for values in (
-                self.controls.density,
-                self.controls.register,
-                self.controls.groove,
-                self.controls.texture * np.array(TEXTURE_GAINS, np.float32),
-            )
-        )
+
+        def tensor(values: NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(values).to(device)
+
         return Cues(
             mask=mask,
             play=play,
             tones=tones,
-            density=density,
-            register=register,
-            groove=groove,
-            texture=texture,
+            density=tensor(self.controls.density),
+            register=tensor(self.controls.register),
+            groove=tensor(self.controls.groove),
+            texture=tensor(self.controls.scaled_texture),
             features=features,
         )
 
@@ -290,7 +290,7 @@ def encode(conditions: Conditions, n_styles: int) -> NDArray[np.float32]:
         whole(~np.isnan(register)),
         whole(np.nan_to_num((register - MIDDLE_PITCH) / 12)),
         whole(~np.isnan(controls.texture[..., 0])),
-        whole(np.nan_to_num(controls.texture * np.array(TEXTURE_GAINS, np.float32)).reshape(n_pieces, -1)),
+        whole(np.nan_to_num(controls.scaled_texture).reshape(n_pieces, -1)),
         whole(np.where(has_key, 6 * controls.key - 0.5, 0)),
         controls.tones[..., None] >= 0,
         unpack_tones(controls.tones),
