@@ -41,14 +41,18 @@ def alike(bars: Bars, given: NDArray[np.bool_], likeness: Likeness, limit: float
         return bars
     rows = likeness.rows(bars)
     given = np.repeat(given, len(rows) // max(len(bars), 1), axis=0)
-    different, out, is_source = _differences(likeness.cells(rows)), rows.copy(), given.copy()
+    different = _differences(likeness.cells(rows))
+    near = np.flatnonzero((different <= limit).any((1, 2)))  # most have no two such bars
+    if not len(near):
+        return bars
+    out, is_source = rows.copy(), given.copy()
     for bar in range(rows.shape[1]):
-        from_sources = np.where(is_source, different[:, bar], np.inf)
-        few = np.flatnonzero((from_sources.min(1) <= limit) & ~given[:, bar])
-        out[few, bar] = likeness.become(rows[few, bar], rows[few, from_sources[few].argmin(1)])
-        is_source[:, bar] = True
-        is_source[few, bar] = False
-    changed = np.flatnonzero((out != rows).any((1, 2, 3)))
+        from_sources = np.where(is_source[near], different[near, bar], np.inf)
+        is_like = (from_sources.min(1) <= limit) & ~given[near, bar]
+        few = near[is_like]
+        out[few, bar] = likeness.become(rows[few, bar], rows[few, from_sources[is_like].argmin(1)])
+        is_source[near, bar] = ~is_like
+    changed = near[(out[near] != rows[near]).any((1, 2, 3))]
     out[changed] = heard(out[changed])
     return likeness.bars(out, bars.shape)
 

@@ -105,6 +105,7 @@ def restrict(
     if any((wishes.knobs or {}).values()):
         controls = controls.loosened()
     play, density, texture = controls.play.copy(), controls.density.copy(), controls.texture.copy()
+    elsewhere = _elsewhere(model, density)
     may_play = np.ones(play.shape[1:], bool) if composed is None else composed
     if tracks is not None:
         is_asked = np.isin(np.arange(model.spec.n_tracks), [model.spec.track_index(name) for name in tracks])
@@ -119,16 +120,27 @@ def restrict(
             play[:, row, may_play[row]] = PLAY
         if factor != 1:
             texture[:, row] = np.nan  # more notes have another one
-        density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], usual_density(model, row))
+        density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], elsewhere[:, row])
     for asked, value, verb in ((wishes.plays, PLAY, "play"), (wishes.rests, REST, "rest")):
         for name, bars in (asked or {}).items():
             outside = [bar + 1 for bar in bars if not 0 <= bar < play.shape[2]]
             if outside:
                 raise ConfigError(f"{name} cannot {verb} in bar {outside[0]}: the piece has {play.shape[2]} bars")
             play[:, model.spec.track_index(name), list(bars)] = value
-    density[(play == PLAY) & (density == 0)] = np.nan  # asked to play where the song that is followed rests
+    density = np.where((play == PLAY) & (density == 0), elsewhere, density)
     density[(play == REST) & ~np.isnan(density)] = 0
     return replace(controls, play=play, density=density, texture=texture)
+
+
+def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean density of the bars of a track in which it has notes, the usual one if there are none:
+    (batch, track, 1) of ``density : (batch, track, bar)``; nan for a track that no song has."""
+    usual = np.array([[usual_density(model, row)] for row in range(model.spec.n_tracks)], np.float32)
+    usual[usual == 0] = np.nan
+    has_notes = density > 0
+    n_bars = has_notes.sum(2, keepdims=True)
+    total = np.where(has_notes, density, 0).sum(2, keepdims=True)
+    return np.where(n_bars > 0, total / np.maximum(n_bars, 1), usual)
 
 
 def usual_density(model: TrainedModel, row: int) -> float:
