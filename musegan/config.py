@@ -100,6 +100,7 @@ class TrainConfig:
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
     augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
     controls: float = 0.4  # weight of the loss on densities, registers, textures and grooves that were asked for
+    mend: bool = False  # judge phrases as habits leave them, on the CPU: for a last stretch
     control_dropout: float = 0.2  # chance that a control is left free
     self_context: float = 0.8  # share of continuations whose given bars are the generator's own
     self_context_from: float = 0.25  # share of training after which that starts

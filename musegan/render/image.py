@@ -269,7 +269,8 @@ def _draw_grid_lines(axes: Axes, steps_per_beat: int, beats_per_bar: int, n_bars
     lines[..., 0], lines[..., 1] = beats[:, None] * steps_per_beat, (-0.5, n_rows - 0.5)
     alpha = np.where(beats % beats_per_bar == 0, 0.35, 0.10)
     axes.add_collection(
-        LineCollection(list(lines), colors=_INK, alpha=alpha, linewidths=0.7, zorder=1, clip_on=False), autolim=False
+        LineCollection(list(lines), colors=_INK, alpha=alpha, linewidths=0.7, zorder=1, clip_on=False),
+        autolim=False,
     )
 
 

@@ -22,7 +22,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from musegan.composing.habits import Habits
 from musegan.composing.model_file import load_codec, load_model_file, save_codec, save_model
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
@@ -110,9 +109,7 @@ def train(
         can_resume = can_resume and (run / CHECKPOINT).is_file()
         yield from loop.run(can_resume, partial(_sample, trainer, sampler, prior, run))
         if processes.is_main:
-            habits = loop.facts["habits"]  # of the last samples
-            habits = None if habits is None else Habits.of(habits)
-            save_model(trainer.as_model(prior, habits), run / "model.safetensors")
+            save_model(trainer.as_model(prior, trainer.habits), run / "model.safetensors")
 
 
 @dataclass(kw_only=True)
@@ -131,7 +128,7 @@ class _Loop:
     ) -> None:
         self.stage, self.checkpoint, self.stop = stage, checkpoint, stop
         self.measure_every, self.save_every = measure_every, save_every
-        self.facts: dict[str, Any] = {"best_score": math.inf, "waited": 0, "is_finished": False, "habits": None}
+        self.facts: dict[str, Any] = {"best_score": math.inf, "waited": 0, "is_finished": False}
 
     @property
     def is_finished(self) -> bool:
@@ -192,7 +189,7 @@ def _sample(trainer: Trainer, sampler: Sampler, prior: Controls, run: Path, fact
     """Samples and their measures; keeps the last model and the best one."""
     model = trainer.as_model(prior)
     samples = sampler.take(model, trainer.phrases_seen)
-    facts["habits"] = {name: values.tolist() for name, values in model.habits.parts.items()}
+    trainer.habits = model.habits
     save_model(model, run / "model.safetensors")
     if samples.measures["score"] < facts["best_score"]:
         facts["best_score"] = samples.measures["score"]

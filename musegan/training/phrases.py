@@ -14,6 +14,7 @@ from musegan.config import Config, ModelConfig, Transpose
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
 from musegan.music.harmony import canonical_shifts
+from musegan.music.note_table import keep_notes
 from musegan.networks.controls import Controls, measure_controls
 
 N_SCALE = 1024  # phrases that a scale is measured on
@@ -161,3 +162,10 @@ def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
 
 def _has_phrases(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> bool:
     return len(dataset.windows(n_bars, split, min(config.min_tracks, dataset.spec.n_tracks))) > 0
+
+
+def habitual(dataset: Dataset, config: Config) -> NDArray[np.uint8]:
+    """Training phrases that habits are measured on: ``(phrase, track, bar, step, pitch), uint8``."""
+    rng = np.random.default_rng([config.train.seed, 3])
+    rolls = PhraseSource.of(dataset, "train", config.model).sample(rng, 2 * config.train.n_samples).rolls
+    return keep_notes(rolls, dataset.spec)

@@ -13,9 +13,8 @@ from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
-from musegan.music.note_table import keep_notes
 from musegan.training.monitor import Reference, warnings
-from musegan.training.phrases import PhraseSource, held_out
+from musegan.training.phrases import habitual, held_out
 
 N_FILES = 4  # samples written as MIDI
 N_PICTURES = 20  # samples in the picture
@@ -36,11 +35,8 @@ class Sampler:
     def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
         self.folder, self.spec = folder, dataset.spec
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
-        n_phrases = 2 * self.n_samples
-        real = held_out(dataset, config, n_phrases)
-        trained_on = PhraseSource.of(dataset, "train", config.model)
-        rolls = trained_on.sample(np.random.default_rng([config.train.seed, 3]), n_phrases).rolls
-        self.habitual = keep_notes(rolls, dataset.spec)  # what habits are measured on
+        real = held_out(dataset, config, 2 * self.n_samples)
+        self.habitual = habitual(dataset, config)
         self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
     def take(self, model: TrainedModel, phrases_seen: int) -> Samples:

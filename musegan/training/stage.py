@@ -73,7 +73,7 @@ class Stage(ABC):
 
     @property
     def _format(self) -> str:
-        return f"musegan {self.name} checkpoint 3"
+        return f"musegan {self.name} checkpoint 4"
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the next iteration depends on."""
@@ -87,6 +87,18 @@ class Stage(ABC):
                 tensors |= {f"adam.{kind}.{index}.{slot}": value for slot, value in slots.items()}
         return tensors
 
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state` gave. Raises `RuntimeError` when it does not fit."""
+        for kind, network in self.networks.items():
+            load_weights(network, tensors, kind)
+        for kind, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                if name.startswith(f"adam.{kind}."):
+                    index, slot = name.split(".")[2:]
+                    slots.setdefault(int(index), {})[slot] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+
     def save(self, path: Path, facts: dict[str, Any]) -> None:
         """Write a checkpoint with some facts of the loop, all or nothing."""
         save_tensors(self.state(), path, {"format": self._format, "phrases_seen": self.phrases_seen, **facts})
@@ -96,17 +108,9 @@ class Stage(ABC):
         facts = read_description(path, self._format)
         tensors = load_file(path)
         try:
-            for kind, network in self.networks.items():
-                load_weights(network, tensors, kind)
+            self.restore(tensors)
         except RuntimeError as error:
             raise ModelError(f"{path} was made with other settings: {error}") from error
-        for kind, optimizer in self.optimizers.items():
-            slots: dict[int, dict[str, Tensor]] = {}
-            for name, value in tensors.items():
-                if name.startswith(f"adam.{kind}."):
-                    index, slot = name.split(".")[2:]
-                    slots.setdefault(int(index), {})[slot] = value
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         self.phrases_seen = facts["phrases_seen"]
         return facts
 

@@ -20,6 +20,7 @@ from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose_window
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
+from musegan.errors import ConfigError
 from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
 from musegan.networks.controls import Conditions, Controls, Cues
 from musegan.training import ema
@@ -27,7 +28,8 @@ from musegan.training.augmentation import Augmentation
 from musegan.training.control_loss import control_loss
 from musegan.training.draws import Draw, Draws, OwnContext
 from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
-from musegan.training.phrases import Ahead
+from musegan.training.mending import habits_of_codec, mended
+from musegan.training.phrases import Ahead, habitual
 from musegan.training.processes import Processes
 from musegan.training.replay import Replay, refill
 from musegan.training.stage import Gradients, Stage, Terms, adam
@@ -107,9 +109,15 @@ class Trainer(Stage):
         is_gpu = self.device.type == "cuda"
         draws = Draws(dataset, config, self.share)
         self.draws = Ahead(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
+        self.habits = parent.habits if parent is not None else Habits.none(dataset.spec)  # of the last samples
+        self.coded_habits: Habits | None = None
+        if settings.mend:
+            if processes.count > 1:
+                raise ConfigError("train.mend is for a single process", field="mend")
+            self.coded_habits = habits_of_codec(codec, habitual(dataset, config), dataset.spec)
         self.batch: Batch | None = None
         self.gamma = torch.zeros((), device=self.device)
-        is_replayed = is_gpu and processes.count == 1
+        is_replayed = is_gpu and processes.count == 1 and not settings.mend
         self.warm_up = Replay(self._warm_up, is_replayed)
         self.oppose = Replay(self._oppose, is_replayed)
         self.please = Replay(self._please, is_replayed)
@@ -163,6 +171,9 @@ class Trainer(Stage):
             fake = self.generator.complete(logits, batch.given, batch.cues)
             with torch.no_grad():
                 real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.cues)
+            if self.coded_habits is not None:
+                real = mended(real, batch.cues.mask, self.coded_habits, self.generator.grid)
+                fake = mended(fake, batch.cues.mask, self.habits, self.generator.grid)
             share = self.config.train.penalty_share
             loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
         self.pair, self.logits = (real, fake), logits
@@ -282,6 +293,14 @@ class Trainer(Stage):
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"], group["betas"] = rate, betas
+
+    def state(self) -> dict[str, Tensor]:
+        habits = {f"habits.{name}": torch.from_numpy(values) for name, values in self.habits.parts.items()}
+        return super().state() | habits
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        super().restore(tensors)
+        self.habits = Habits.of({name: tensors[f"habits.{name}"].numpy() for name in self.habits.parts})
 
     def as_model(self, prior: Controls | None = None, habits: Habits | None = None) -> TrainedModel:
         """The averaged generator as a model; without habits it composes what the networks give."""
