@@ -129,6 +129,7 @@ class Composer(TrainedModel):
         key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
         shift = self.semitones(key)
         context = transpose(material, shift, self.spec)[None]
+        del material  # of a long piece as large as all else
         manner = None if like is None else manner_of(self, like, piece.n_bars, shift)
         controls = controls_for(self, context, mask, must_play, key, wishes, manner)
         controls = with_progression(self, controls, wishes, shift)

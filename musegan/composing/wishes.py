@@ -223,7 +223,7 @@ def controls_for(
     groove, register, texture = (
         measure_groove(onsets, spec),
         measure_register(onsets, spec),
-        measure_texture(context, spec),
+        measure_texture(context, onsets, spec),
     )
     tones, bass = _chords_of(context, mask, drawn, spec, model.config.model.phrase_bars)
     controls = replace(

@@ -140,7 +140,7 @@ def measure_controls(
         play=np.where(rolls.any((3, 4)), PLAY, REST).astype(np.int8),
         density=onsets.sum((3, 4)).astype(np.float32),
         register=measure_register(onsets, spec),
-        texture=measure_texture(rolls, spec),
+        texture=measure_texture(rolls, onsets, spec),
         key=key.astype(np.float32),
         tones=tones,
         bass=bass,
@@ -160,14 +160,13 @@ def measure_register(onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.fl
     return np.divide(pitches, total, out=np.full(total.shape, np.nan), where=total > 0).astype(np.float32)
 
 
-def measure_texture(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float32]:
+def measure_texture(rolls: NDArray[np.uint8], onsets: NDArray[np.bool_], spec: RollSpec) -> NDArray[np.float32]:
     """How each track that has notes plays them, else nan: (batch, track, texture), float32.
 
     Log2 of the notes that start at once, log2 of the steps that a note sounds, the root of the variance of MIDI
     numbers in square octaves and of `LEAST_VARIANCE`, the shares of notes on beats and half-way between. Drums
-    have no length and no spread. `rolls` is ``(batch, track, bar, step, pitch), uint8``.
+    have no length and no spread. `rolls` is ``(batch, track, bar, step, pitch), uint8``, `onsets` its onsets.
     """
-    onsets = rolls == ONSET
     by_step = onsets.sum(-1).reshape(*rolls.shape[:2], -1, spec.steps_per_beat)
     by_pitch = onsets.sum((2, 3)).astype(np.float64)
     count = by_pitch.sum(-1)
@@ -178,7 +177,7 @@ def measure_texture(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.floa
         return np.divide(values, count, out=np.full(count.shape, np.nan), where=count > 0)
 
     places = np.count_nonzero(by_step, axis=(2, 3))
-    sounding = np.count_nonzero(rolls, axis=(2, 3, 4))
+    sounding = np.array([[np.count_nonzero(track) for track in piece] for piece in rolls])  # copies nothing
     found = [
         -np.log2(mean(places)),
         np.where(pitched, np.log2(mean(sounding)), np.nan),
