@@ -17,6 +17,8 @@ from musegan.music.pianoroll import ONSET, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 from musegan.networks.controls import (
+    LENGTH,
+    ON_BEAT,
     PLAY,
     REST,
     Controls,
@@ -26,6 +28,8 @@ from musegan.networks.controls import (
     measure_texture,
 )
 
+_CALM_LENGTH = 0.6  # octaves by which notes are to be longer at temperature 0
+_CALM_ON_BEAT = 0.1  # share of the notes that is to be on beats besides
 _CLEARLY = 0.1  # of correlation, by which the key of an excerpt is ahead of all others
 # Of 4,145 songs: 2,757 in major and 1,388 in minor keys, percent by tonic from C up, as `estimate_key` hears them.
 _MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
@@ -37,7 +41,7 @@ class Wishes:
     """What the user asks for besides the task. Everything can be left out."""
 
     seed: int = 0
-    temperature: float = 1.0  # scale of the latents
+    temperature: float = 1.0  # scale of the latents; below 1 longer notes too, more of them on beats
     best_of: int = 1  # drafts, of which the best is kept
     key: Key | None = None  # of the piece; estimated from given material when there is some
     snap: bool = False  # move the notes outside the key's scale to it
@@ -129,7 +133,16 @@ def restrict(
             play[:, model.spec.track_index(name), list(bars)] = value
     density = np.where((play == PLAY) & (density == 0), elsewhere, density)
     density[(play == REST) & ~np.isnan(density)] = 0
-    return replace(controls, play=play, density=density, texture=texture)
+    return replace(controls, play=play, density=density, texture=_calmer(texture, 1 - wishes.temperature))
+
+
+def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
+    """Textures, ``(batch, track, texture)``, of longer notes, more of them on beats, the larger `calm` is."""
+    calm = max(calm, -1.0)
+    texture = texture.copy()
+    texture[..., LENGTH] += _CALM_LENGTH * calm
+    texture[..., ON_BEAT] = np.clip(texture[..., ON_BEAT] + _CALM_ON_BEAT * calm, 0, 1)
+    return texture
 
 
 def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:

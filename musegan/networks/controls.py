@@ -21,6 +21,7 @@ from musegan.music.spec import RollSpec
 PLAY, FREE, REST = 1, 0, -1
 TEXTURE_GAINS = (1.0, 1.0, 2.0, 4.0, 4.0)  # on which textures are spread alike
 N_TEXTURES = len(TEXTURE_GAINS)
+LENGTH, ON_BEAT = 1, 3  # where they are in a texture
 LEAST_VARIANCE = 0.02  # square octaves, added to that of pitches: its root is not steep where there is none
 GROOVE_GAIN = 4.0  # of the roots of shares, which are spread alike whether shares are large or small
 MIDDLE_PITCH = 60  # MIDI number that registers are told from

@@ -21,7 +21,7 @@ from musegan.errors import ConfigError
 from musegan.music.harmony import PITCH_CLASS_NAMES, Key, key_scores
 from musegan.music.pianoroll import transpose
 from musegan.music.piece import Piece
-from musegan.networks.controls import PLAY, REST, Controls
+from musegan.networks.controls import LENGTH, ON_BEAT, PLAY, REST, Controls
 
 DRUMS, KEYS, BASS = 0, 1, 2
 BITS = {name: 1 << number for number, name in enumerate(PITCH_CLASS_NAMES)}
@@ -131,6 +131,20 @@ def test_density_is_a_multiple_of_what_the_song_has_or_else_of_the_usual(model):
     assert usual == pytest.approx(found[found > 0].mean())
     assert wished.density[0, KEYS].tolist() == pytest.approx([usual] * 3)  # asked to play; it rests throughout
     assert controls.density[0, DRUMS].tolist() == [4, 0, 6]  # a copy
+
+
+def test_below_temperature_1_notes_are_to_be_longer_and_more_of_them_on_beats(model):
+    controls = Controls.free(1, model.spec, 3)
+    controls.texture[0, :2, LENGTH], controls.texture[0, :2, ON_BEAT] = [2.0, 3.0], [0.5, 0.97]
+
+    def asked(temperature):
+        return restrict(model, controls, None, Wishes(temperature=temperature)).texture[0]
+
+    assert asked(1.0)[:2, [LENGTH, ON_BEAT]].tolist() == controls.texture[0, :2, [LENGTH, ON_BEAT]].T.tolist()
+    assert asked(0.5)[:2, LENGTH].tolist() == pytest.approx([2.3, 3.3])
+    assert asked(0.5)[:2, ON_BEAT].tolist() == pytest.approx([0.55, 1.0])
+    assert asked(2.0)[:2, LENGTH].tolist() == asked(3.0)[:2, LENGTH].tolist() == pytest.approx([1.4, 2.4])
+    assert np.isnan(asked(0.5)[2]).all()
 
 
 def test_only_some_tracks(model):
