@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.directions import nudge_of
-from musegan.composing.drafting import as_dense, draw, factors_of, sounding, stacked
+from musegan.composing.drafting import as_dense, draw, factors_of, sketched, sounding, stacked
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
@@ -23,7 +23,7 @@ from musegan.composing.forms import (
 )
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls
+from musegan.composing.windows import compose, draw_controls, moved
 from musegan.composing.wishes import (
     Wishes,
     clearest_in_key,
@@ -185,19 +185,24 @@ class Composer(TrainedModel):
         wishes: Wishes,
         latents: Latents | None = None,
     ) -> NDArray[np.uint8]:
+        nudge = nudge_of(self, wishes.knobs)
+        if wishes.sketch:
+            own = draw(self, wishes, mask.shape[2]) if latents is None else moved(latents, nudge)
+            with composing_threads():
+                sketch = sketched(
+                    self, given, mask, controls=controls, latents=own, temperature=wishes.temperature
+                )
+            return sketch[0]
         once = partial(
             compose,
             self,
             given,
             mask,
             latents=latents,
-            nudge=nudge_of(self, wishes.knobs),
+            nudge=nudge,
             seed=wishes.seed,
             temperature=wishes.temperature,
         )
-        if wishes.sketch:
-            with composing_threads():
-                return once(controls=controls)[0]
         return self._as_asked(once, mask, controls, [wishes], wishes.best_of)[0]
 
     def _as_asked(

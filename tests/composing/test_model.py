@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import musegan
+from musegan.composing import windows
 from musegan.composing.forms import seam_likeness
 from musegan.composing.model import load_model
+from musegan.composing.windows import compose_window
 from musegan.composing.wishes import Wishes, draw_key
 from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.music.harmony import Key
@@ -243,18 +245,33 @@ def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
         model.generate_many(wishes, 0)
 
 
-def test_a_sketch_is_one_draft_as_it_comes(model, song, asked):
+def test_a_sketch_is_one_draft_of_all_phrases_at_once(model, song, asked, monkeypatch):
+    passes = []
+
+    def counted(model, latents, given, *rest):
+        passes.append(len(given))
+        return compose_window(model, latents, given, *rest)
+
+    monkeypatch.setattr(windows, "compose_window", counted)
     own = Wishes(seed=4, best_of=3, key=Key.parse("D"), density={"keys": 2.0}, sketch=True)
     piece = model.generate(8, loop=True, wishes=own)
-    assert (len(asked), piece.key) == (1, own.key)
+    assert (passes, piece.key) == ([2], own.key)
+    assert piece.roll[:, :4].any()
+    assert piece.roll[:, 4:].any()
     assert (piece.roll == model.generate(8, loop=True, wishes=own).roll).all()
     mask = np.zeros(song.roll.shape[:2], bool)
     mask[0] = True
-    sketched = model.fill(song, mask, wishes=own)
-    assert len(asked) == 3
-    assert (sketched.roll[0] == song.roll[0]).all()
+    sketch = model.fill(song, mask, wishes=own)
+    assert passes == [2, 2, 2]  # bars 1-4 and 3-6
+    assert (sketch.roll[0] == song.roll[0]).all()
+    mask[:, :4] = True
+    sketch = model.fill(song, mask, wishes=own)
+    assert passes[3:] == [1]
+    assert (sketch.roll[mask] == song.roll[mask]).all()
+    assert not asked
     model.fill(song, mask, wishes=replace(own, sketch=False))
-    assert len(asked) > 4
+    assert len(asked) > 1
+    assert set(passes[4:]) == {1}
 
 
 def test_each_of_many_pieces_has_its_own_knobs(model, song, monkeypatch):
