@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, moved
-from musegan.composing.wishes import Wishes, usual_density
+from musegan.composing.wishes import Wishes, usual_densities
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
 from musegan.networks.controls import PLAY, Controls
@@ -63,6 +63,8 @@ def sketched(
     firsts = [*range(0, n_bars - size, size), n_bars - size]
     phrases = [phrase for phrase in np.add.outer(firsts, np.arange(size)) if not mask[:, :, phrase].all()]
     rolls = np.where(mask[..., None, None], given, 0).astype(np.uint8)
+    if not phrases:
+        return rolls
     composed = compose(
         model,
         np.concatenate([rolls[:, :, phrase] for phrase in phrases]),
@@ -93,8 +95,7 @@ def stacked(parts: Sequence[Batch]) -> Batch:
 
 
 def _denser(model: TrainedModel, density: NDArray[np.float32], silent: NDArray[np.bool_]) -> NDArray[np.float32]:
-    usual = np.array([usual_density(model, row) for row in range(model.spec.n_tracks)])[:, None]
-    return np.where(silent, np.fmax(density, usual), density).astype(np.float32)
+    return np.where(silent, np.fmax(density, usual_densities(model)[:, None]), density).astype(np.float32)
 
 
 def factors_of(model: TrainedModel, wishes: Sequence[Wishes]) -> NDArray[np.float64]:

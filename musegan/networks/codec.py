@@ -190,9 +190,13 @@ class Codec(nn.Module):
         decoded: Tensor = self.decoder(self.mean + self.spread * codes)
         return decoded
 
-    def signs(self, codes: Tensor) -> Tensor:
-        """Which of `logits` are above 0, bool."""
-        return self.decoder.signs(self.mean + self.spread * codes)
+    def notes(self, codes: Tensor) -> Tensor:
+        """Like `logits`, read as notes: bool, the planes sounds and starts. Drums sound only where they start."""
+        notes = self.decoder.signs(self.mean + self.spread * codes)
+        sounds, starts = notes.chunk(2, dim=-1)
+        sounds &= self.pitched.view(-1, 1, 1, 1, 1) > 0
+        sounds |= starts
+        return notes
 
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:
         """Of the cells of each beat, in nats: ``(track, batch, time)``.

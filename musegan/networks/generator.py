@@ -105,10 +105,7 @@ class Generator(nn.Module):
         """
         grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
         kept = grid.fold(rolls, torch.bool) & is_given
-        notes = self.codec.signs(self.codes(latents, kept.to(cues.features.dtype), cues))
-        sounds, starts = notes.chunk(2, dim=-1)
-        sounds &= self.codec.pitched.view(-1, 1, 1, 1, 1) > 0
-        sounds |= starts
+        notes = self.codec.notes(self.codes(latents, kept.to(cues.features.dtype), cues))
         completed = (notes & ~is_given & grid.cells(cues.play >= 0)) | kept
         sounds = completed.chunk(2, dim=-1)[0]
         sounds &= grid.heard(completed) | is_given

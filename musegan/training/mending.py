@@ -40,8 +40,8 @@ def habits_of_codec(codec: Codec, phrases: Rolls, spec: RollSpec) -> Habits:
     grid, back = codec.grid, []
     for part in np.array_split(phrases, -(-len(phrases) // CHUNK)):
         patches = grid.fold(torch.from_numpy(part).to(codec.mean.device))
-        held, starts = codec.signs(codec.standardised(patches)).chunk(2, dim=-1)
-        sounds = held & (codec.pitched.view(-1, 1, 1, 1, 1) > 0) | starts
-        notes = torch.cat([sounds, starts], dim=-1)
-        back.append(grid.unfold(torch.cat([sounds & grid.heard(notes), starts], dim=-1)).cpu().numpy())
+        notes = codec.notes(codec.standardised(patches))
+        sounds = notes.chunk(2, dim=-1)[0]
+        sounds &= grid.heard(notes)
+        back.append(grid.unfold(notes).cpu().numpy())
     return measure_habits(np.concatenate(back), phrases, spec)

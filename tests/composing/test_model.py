@@ -11,7 +11,7 @@ from musegan.composing.windows import compose_window
 from musegan.composing.wishes import Wishes, draw_key
 from musegan.errors import ConfigError, ModelError, MuseganError
 from musegan.music.harmony import Key
-from musegan.music.pianoroll import clean, transpose
+from musegan.music.pianoroll import ONSET, clean, transpose
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +272,12 @@ def test_a_sketch_is_one_draft_of_all_phrases_at_once(model, song, asked, monkey
     model.fill(song, mask, wishes=replace(own, sketch=False))
     assert len(asked) > 1
     assert set(passes[4:]) == {1}
+
+
+def test_a_sketch_of_a_section_that_returns_unchanged_composes_nothing_anew(model):
+    starts = model.generate(8, form="AA", repeat_change=0, wishes=Wishes(seed=4, sketch=True)).roll == ONSET
+    assert starts.any()
+    assert (starts[:, :4] == starts[:, 4:]).all()
 
 
 def test_each_of_many_pieces_has_its_own_knobs(model, song, monkeypatch):

@@ -82,13 +82,12 @@ class Forgetful:
 
     def __init__(self, spec):
         self.grid, self.mean = PatchGrid(spec), torch.zeros(1)
-        self.pitched = 1 - torch.tensor(spec.is_drum, dtype=torch.float32)
         self.other = self.grid.fold(torch.from_numpy(same_bars(spec, different=True)))
 
     def standardised(self, patches):
         return self.other.expand_as(patches)
 
-    def signs(self, codes):
+    def notes(self, codes):
         return codes > 0
 
 
