@@ -57,7 +57,6 @@ class Filling:
     wishes: Wishes
     key: Key  # of what is given, or wished for
     shift: int  # semitones from the piece to what the networks know
-    context: NDArray[np.uint8]  # (1, track, bar, step, pitch): what is given, moved there
     controls: Controls  # of one piece
 
 
@@ -98,9 +97,11 @@ class Composer(TrainedModel):
 
         The windows go over the bars that are new in any of the pieces, so the result depends on all of them.
         """
-        plans = [self._filling(*each, must_play) for each in zip(pieces, masks, wishes, strict=True)]
-        context = np.concatenate([plan.context for plan in plans])
-        rolls = self._compose_many(context, np.stack(masks), [plan.controls for plan in plans], wishes)
+        plans, contexts = zip(
+            *(self._filling(*each, must_play) for each in zip(pieces, masks, wishes, strict=True)), strict=True
+        )
+        controls = [plan.controls for plan in plans]
+        rolls = self._compose_many(np.concatenate(contexts), np.stack(masks), controls, wishes)
         return [self._filled(plan, roll) for plan, roll in zip(plans, rolls, strict=True)]
 
     def _compose_many(
@@ -122,29 +123,31 @@ class Composer(TrainedModel):
         wishes: Wishes,
         must_play: Sequence[int] = (),
         like: Piece | None = None,
-    ) -> Filling:
-        """What `fill` is asked for, as the networks are told."""
+    ) -> tuple[Filling, NDArray[np.uint8]]:
+        """What `fill` is asked for, and what is given as the networks know it, (1, track, bar, step, pitch)."""
         self.spec.require_same(piece.spec, "the model", "the piece")
         material = piece.roll * mask[..., None, None]
         key = key_wished(self, wishes) or estimate_key(sounding_shares(material, self.spec))
         shift = self.semitones(key)
-        context = transpose(material, shift, self.spec)[None]
-        del material  # of a long piece as large as all else
+        context = transpose(material, shift, self.spec, out=material)[None]
         manner = None if like is None else manner_of(self, like, piece.n_bars, shift)
         controls = controls_for(self, context, mask, must_play, key, wishes, manner)
         controls = with_progression(self, controls, wishes, shift)
-        return Filling(
-            piece=piece, mask=mask, wishes=wishes, key=key, shift=shift, context=context, controls=controls
-        )
+        plan = Filling(piece=piece, mask=mask, wishes=wishes, key=key, shift=shift, controls=controls)
+        return plan, context
 
-    def _filled(self, plan: Filling, composed: NDArray[np.uint8]) -> Piece:
-        """The piece with the composed cells, ``composed : (track, bar, step, pitch)`` as the networks know it."""
-        composed = transpose(composed, -plan.shift, self.spec)
+    def _filled(self, plan: Filling, composed: NDArray[np.uint8], bars: slice = slice(None)) -> Piece:
+        """The piece with the composed cells of some bars, ``composed : (track, bar, step, pitch)`` as the networks
+        know it, which is changed."""
+        composed = transpose(composed, -plan.shift, self.spec, out=composed)
         if plan.wishes.snap:
             composed = snap_to_scale(composed, plan.key.pitch_classes, self.spec)
+        composed = clean(composed, self.spec, out=composed)
+        roll = plan.piece.roll.copy()
+        np.copyto(roll[:, bars], composed, where=~plan.mask[:, bars, None, None])
         return replace(
             plan.piece,
-            roll=np.where(plan.mask[..., None, None], plan.piece.roll, clean(composed, self.spec)),
+            roll=roll,
             given=plan.mask,
             key=plan.key,
             feel=self.feel,

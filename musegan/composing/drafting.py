@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, moved
+from musegan.composing.windows import compose, moved, near_unknown
 from musegan.composing.wishes import Wishes, usual_densities
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
@@ -44,7 +44,15 @@ def sounding(
         if attempt == 0:
             controls = replace(controls, density=_denser(model, controls.density, silent))
         latents = stacked([draw(model, wishes[row], silent.shape[2], 5, attempt) for row in rows.tolist()])
-        rolls[rows] = compose(model, rolls[rows], ~silent[rows], controls=controls.pieces(rows), latents=latents)
+        near = near_unknown(~silent[rows].any((0, 1)), model.config.model.phrase_bars)
+        some = rows if len(rows) < len(rolls) else slice(None)  # all without copying them
+        rolls[some, :, near] = compose(
+            model,
+            rolls[some, :, near],
+            ~silent[some, :, near],
+            controls=controls.pieces(rows).bars(np.arange(near.start, near.stop)),
+            latents=latents.bars(near),
+        )
     return rolls
 
 

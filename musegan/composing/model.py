@@ -20,6 +20,7 @@ from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
+from musegan.composing.windows import near_unknown
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
 from musegan.music.harmony import estimate_key, note_name
@@ -194,6 +195,7 @@ class Model(Composer):
             raise ConfigError(f"interpolating takes 2 or more pieces, not {count}")
         shares = np.linspace(0, 1, count)
         if isinstance(a, Piece) and isinstance(b, Piece):
+            check_bars(min(a.n_bars, b.n_bars))
             return [self._between(a, b, share, wishes) for share in shares]
         if isinstance(a, Piece) or isinstance(b, Piece):
             raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
@@ -261,8 +263,12 @@ class Model(Composer):
             Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
             wished for.
         """
-        plan = self._filling(piece, mask, wishes or Wishes(), must_play, like)
-        return self._filled(plan, self._compose_cells(plan.context, mask[None], plan.controls, plan.wishes))
+        plan, context = self._filling(piece, mask, wishes or Wishes(), must_play, like)
+        bars = near_unknown(np.all(mask, axis=0), self.config.model.phrase_bars)
+        near = plan.controls.bars(np.arange(bars.start, bars.stop))
+        composed = self._compose_cells(context[:, :, bars], mask[None, :, bars], near, plan.wishes)
+        del context  # of a long piece as large as all else
+        return self._filled(plan, composed, bars)
 
     def explain(
         self, piece: Piece, *, replacement: Replacement = "new", n_draws: int = 4, seed: int = 0

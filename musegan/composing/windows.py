@@ -171,6 +171,15 @@ def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, s
         is_known[new] = True
 
 
+def near_unknown(is_known: NDArray[np.bool_], phrase: int) -> slice:
+    """The bars that `windows` may lie over, of ``is_known : (bar,)``; at least one phrase, or all bars."""
+    unknown = np.flatnonzero(~is_known)
+    if not len(unknown):
+        return slice(0, min(phrase, len(is_known)))
+    stop = min(int(unknown[-1]) + phrase, len(is_known))
+    return slice(max(min(int(unknown[0]) - phrase, stop - phrase), 0), stop)
+
+
 @torch.inference_mode()
 def compose_window(
     model: TrainedModel,

@@ -134,14 +134,17 @@ def harmony_plan(
         Pitch class of its lowest note, -1 where nothing sounds.
     """
     per_slot = beats_per_chord(spec)
-    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
     n_slots = rolls.shape[2] * spec.beats_per_bar // per_slot
-    heard = (rolls[:, pitched] > 0).reshape(len(rolls), len(pitched), n_slots, -1, spec.n_pitches)
     classes = chroma_matrix(spec)
-    sounding = heard.sum((1, 3)) @ classes
+    counts = np.zeros((len(rolls), n_slots, spec.n_pitches), np.int64)
+    steps = np.zeros((len(rolls), n_slots, rolls.shape[2] * spec.steps_per_bar // n_slots, spec.n_pitches), bool)
+    for track in np.flatnonzero(~np.array(spec.is_drum)):  # one by one: a long piece is large
+        heard = (rolls[:, track] > 0).reshape(steps.shape)
+        counts += heard.sum(2)
+        steps |= heard
+    sounding = counts @ classes
     total = sounding.sum(-1, keepdims=True)
     shares = np.divide(sounding, total, out=np.zeros_like(sounding), where=total > 0)
-    steps = heard.any(1)  # (batch, slot, step, pitch)
     lowest = classes[steps.argmax(-1)] * steps.any(-1, keepdims=True)
     bass = np.where(total[..., 0] > 0, lowest.sum(2).argmax(-1), -1)
     fit = _fit(shares, bass)

@@ -7,6 +7,8 @@ survive. Notes on the grid are a structured array of `NOTE`: times in steps from
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -151,27 +153,36 @@ def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -
     return sort_notes(notes)
 
 
-def clean(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.uint8]:
+def clean(roll: NDArray[np.uint8], spec: RollSpec, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """The roll with every held cell removed that no onset leads to (drums keep onsets only).
 
-    Ties into the first step are such cells too: a piece starts at its start.
+    Ties into the first step are such cells too: a piece starts at its start. The result goes to `out`, which may
+    be `roll` itself, or a new array.
     """
-    return notes_to_roll(roll_to_notes(roll, spec), spec, roll.shape[1])
+    out = np.empty_like(roll) if out is None else out
+    for index, track in enumerate(spec.tracks):  # one by one: a long piece is large
+        own, line = replace(spec, tracks=(track,)), slice(index, index + 1)
+        out[line] = notes_to_roll(roll_to_notes(roll[line], own), own, roll.shape[1])
+    return out
 
 
-def transpose(roll: NDArray[np.uint8], semitones: int, spec: RollSpec) -> NDArray[np.uint8]:
+def transpose(
+    roll: NDArray[np.uint8], semitones: int, spec: RollSpec, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Shift the pitched tracks by `semitones`; drums stay. Pitches that would leave the range are folded
     back by octaves, so nothing is lost unless it meets another note.
 
     Parameters
     ----------
     roll : (..., track, bar, step, pitch), uint8
+    out : like roll, optional
+        Where the result goes, which may be `roll` itself; a new array when left out.
 
     Returns
     -------
-    Same shape and dtype, a new array.
+    Same shape and dtype.
     """
-    return map_pitches(roll, fold_octaves(np.arange(spec.n_pitches) + semitones, spec.n_pitches), spec)
+    return map_pitches(roll, fold_octaves(np.arange(spec.n_pitches) + semitones, spec.n_pitches), spec, out)
 
 
 def fold_octaves(index: NDArray[np.int64], n_pitches: int) -> NDArray[np.int64]:
@@ -186,7 +197,9 @@ def fold_octaves(index: NDArray[np.int64], n_pitches: int) -> NDArray[np.int64]:
     return folded
 
 
-def map_pitches(roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSpec) -> NDArray[np.uint8]:
+def map_pitches(
+    roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSpec, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Move every pitch of the pitched tracks to another; notes that meet there become one.
 
     Parameters
@@ -194,20 +207,22 @@ def map_pitches(roll: NDArray[np.uint8], target: NDArray[np.int64], spec: RollSp
     roll : (..., track, bar, step, pitch), uint8
     target : (pitch,), int64
         New pitch index of each; those outside the range are dropped.
+    out : like roll, optional
+        Where the result goes, which may be `roll` itself; a new array when left out.
 
     Returns
     -------
-    Same shape and dtype as `roll`, a new array.
+    Same shape and dtype as `roll`.
     """
-    out = roll.copy()
+    out = roll.copy() if out is None else out
     order = np.argsort(target, kind="stable")
     order = order[(target[order] >= 0) & (target[order] < spec.n_pitches)]
     goals, firsts = np.unique(target[order], return_index=True)
     for track in np.flatnonzero(~np.array(spec.is_drum)):  # one by one: a long piece is large
-        line, moved = roll[..., track, :, :, :], out[..., track, :, :, :]
-        moved[...] = 0
+        moved = np.zeros_like(roll[..., track, :, :, :])
         if len(goals):
-            moved[..., goals] = np.maximum.reduceat(line[..., order], firsts, axis=-1)
+            moved[..., goals] = np.maximum.reduceat(roll[..., track, :, :, :][..., order], firsts, axis=-1)
+        out[..., track, :, :, :] = moved
     return out
 
 
@@ -238,7 +253,7 @@ def sounding_shares(roll: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float
 
     `roll` is ``(track, bar, step, pitch), uint8``.
     """
-    pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
-    cells = np.count_nonzero(roll[pitched], axis=(0, 1, 2))
+    pitched = (line for line, is_drum in zip(roll, spec.is_drum, strict=True) if not is_drum)
+    cells = sum((np.count_nonzero(line, axis=(0, 1)) for line in pitched), np.zeros(spec.n_pitches))
     shares = cells @ chroma_matrix(spec)
     return (shares / max(shares.sum(), 1)).astype(np.float32)

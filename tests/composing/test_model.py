@@ -201,6 +201,9 @@ def test_interpolate_between_seeds_and_pieces(model, song):
     assert (between[-1].roll == other.roll).all()
     with pytest.raises(ConfigError, match="two seeds or between two pieces"):
         model.interpolate(song, 2)
+    long = replace(song, roll=np.zeros(model.spec.shape(513), np.uint8))
+    with pytest.raises(MuseganError, match="513 bars cannot"):
+        model.interpolate(long, long)
 
 
 def test_a_key_of_the_users_material_is_estimated_and_kept(model, song):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from musegan.composing.windows import compose, draw_controls, windows
+from musegan.composing.windows import compose, draw_controls, near_unknown, windows
 from musegan.networks.controls import REST
 
 
@@ -114,3 +114,24 @@ def test_controls_of_one_section_follow_it_and_come_again(model):
     assert any(bars[1] == (bars[0][first:] + bars[0] * 4)[:30] for first in starts)
     for name in ("key", "register", "groove", "style"):
         assert np.array_equal(getattr(controls, name), getattr(prior, name), equal_nan=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bars_near_what_is_unknown_are_those_that_windows_go_over(seed):
+    rng = np.random.default_rng(seed)
+    known = np.ones(40, bool)
+    known[rng.integers(8, 32, rng.integers(1, 5))] = False
+    near = near_unknown(known, 4)
+    there = [(w.start - near.start, w.stop - near.start, new.start - near.start) for w, new in windows(known, 4)]
+    assert there == [(w.start, w.stop, new.start) for w, new in windows(known[near], 4)]
+    unknown = np.flatnonzero(~known)
+    assert (near.start, near.stop) == (unknown[0] - 4, unknown[-1] + 4)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [("..", (0, 2)), (".####", (0, 4)), ("######.", (2, 7)), ("###", (0, 3)), ("#####", (0, 4))],
+)
+def test_near_the_ends_of_a_piece_a_phrase_is_near(known, expected):
+    near = near_unknown(np.array([c == "#" for c in known]), 4)
+    assert (near.start, near.stop) == expected

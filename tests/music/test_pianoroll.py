@@ -137,6 +137,8 @@ def test_any_roll_becomes_clean_once(roll):
     once = clean(roll, ODD)
     assert np.array_equal(clean(once, ODD), once)
     assert np.array_equal(once == ONSET, roll == ONSET)
+    assert np.array_equal(clean(roll, ODD, out=roll), once)
+    assert np.array_equal(roll, once)
 
 
 def test_transposition_by_hand():
@@ -145,6 +147,9 @@ def test_transposition_by_hand():
     assert picture(up, 1) == ["...|O..", "...|...", "...|...", "O-.|...", "...|..."]
     assert np.array_equal(up[0], roll[0])
     assert np.array_equal(transpose(up, -1, TINY), roll)
+    down = up.copy()
+    assert transpose(down, -1, TINY, out=down) is down
+    assert np.array_equal(down, roll)
 
 
 @pytest.mark.parametrize("semitones", [-11, -1, 0, 5, 12])
