@@ -66,6 +66,7 @@ def track_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
         "UPC": metrics.pitch_classes_used(rolls, spec),
         "QN": metrics.qualified_notes(rolls, spec),
         "one-step notes": metrics.one_step_notes(rolls, spec),
+        "stepwise motion": metrics.stepwise_motion(rolls, spec),
         "loose cells": metrics.loose_cells(rolls, spec) if phrases.loose is None else phrases.loose,
         "DP": metrics.drum_pattern(rolls, spec),
         "scale consistency": metrics.scale_consistency(rolls, spec),

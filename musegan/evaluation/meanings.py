@@ -24,6 +24,7 @@ _BY_NAME = {
     "UPC": "Different pitch classes in a bar that is not silent: low is plain, high is chromatic.",
     "QN": "Share of notes as long as a thirty-second note or longer: low means fragments.",
     "one-step notes": "Share of notes that last one step of the grid: fragments.",
+    "stepwise motion": "Share of the moves of the top line by one or two semitones: low means leaps.",
     "loose cells": "Share of sounding steps that no beginning of a note leads to: fragments, 0 in real music.",
     "DP": "Share of drum hits on sixteenths: low means hits at random places.",
     "scale consistency": "Share of the notes of a bar within the scale that fits it best.",

@@ -14,8 +14,8 @@ Measures
 --------
 `empty_bars` EB, `pitches_used` UP, `pitch_classes_used` UPC, `qualified_notes` QN, `polyphony_rate` PR,
 `drum_pattern` DP, `tonal_distance` TD, `scale_consistency`, `pitch_entropy`, `pitch_class_entropy`,
-`notes_per_bar`, `ties`, and the fragment alarms `loose_cells` and `one_step_notes`. How much bars are like each
-other is in `musegan.metrics.repetition`.
+`notes_per_bar`, `stepwise_motion`, `ties`, and the fragment alarms `loose_cells` and `one_step_notes`. How much
+bars are like each other is in `musegan.metrics.repetition`.
 
 Examples
 --------
@@ -244,6 +244,25 @@ def pitch_entropy(rolls: Rolls) -> Values:
 def pitch_class_entropy(rolls: Rolls, spec: RollSpec) -> Values:
     """Entropy in bits of the pitch classes of the notes of the bar (MusPy); nan without notes and for drums."""
     return np.where(_pitched(spec), entropy(note_classes(rolls, spec)), np.nan)
+
+
+def stepwise_motion(rolls: Rolls, spec: RollSpec) -> Values:
+    """Share of the moves of the top line to another pitch that go by one or two semitones; nan for drums and where
+    it does not move.
+
+    The top line is the highest note at each step at which some start. A move belongs to the bar that it leaves.
+    Melodies of all cultures go mostly by small intervals (Huron, Sweet Anticipation, 2006).
+    """
+    _check(rolls, spec)
+    *lead, n_bars, n_steps, n_pitches = rolls.shape
+    onsets = (rolls == ONSET).reshape(-1, n_bars * n_steps, n_pitches)
+    line, time = np.nonzero(onsets.any(-1))
+    top = n_pitches - 1 - onsets[line, time, ::-1].argmax(-1)
+    leaves = (line * n_bars + time // n_steps)[:-1]
+    move = np.where(np.diff(line) == 0, np.abs(np.diff(top)), 0)
+    size = int(np.prod((*lead, n_bars)))
+    counts = [np.bincount(leaves[which], minlength=size) for which in ((move == 1) | (move == 2), move > 0)]
+    return np.where(_pitched(spec), share(*counts).reshape(*lead, n_bars), np.nan)
 
 
 def ties(rolls: Rolls) -> Values:

@@ -9,6 +9,7 @@ from musegan.config import ModelConfig
 from musegan.networks.codec import Codec
 from musegan.networks.controls import Cues, n_features
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
+from musegan.networks.motion import Motion
 from musegan.networks.statistics import PhraseStatistics
 from musegan.networks.summaries import Summaries
 
@@ -23,10 +24,10 @@ CODEC_GAIN = 0.5  # of the codec's features beside the summaries
 class Discriminator(nn.Module):
     """Scores phrases; higher is more like real music.
 
-    Besides the patches it hears `Summaries` of them, which are hard to learn and matter to listeners, and what the
-    codec's encoder hears. The codec is frozen and no part of this module's weights. A phrase is judged bar by bar,
-    and as a whole by the means and the spreads of its summaries and by `PhraseStatistics`: a bar cannot tell how a
-    song goes on.
+    Besides the patches it hears `Summaries` of them and the `Motion` of their lines, which are hard to learn and
+    matter to listeners, and what the codec's encoder hears. The codec is frozen and no part of this module's
+    weights. A phrase is judged bar by bar, and as a whole by the means and the spreads of its summaries and by
+    `PhraseStatistics`: a bar cannot tell how a song goes on.
     """
 
     def __init__(self, codec: Codec, config: ModelConfig) -> None:
@@ -36,8 +37,9 @@ class Discriminator(nn.Module):
         spec, width, n_controls = grid.spec, config.width, n_features(grid.spec, len(config.styles))
         self.fold = TrackLinear(spec.n_tracks, grid.patch_size, OCTAVE_WIDTH, gain=GAIN)
         self.enter = linear(spec.n_tracks * grid.n_registers * OCTAVE_WIDTH, width)
-        self.summaries = Summaries(grid)
-        n_heard = self.summaries.n_features + spec.n_tracks * codec.config.width
+        self.summaries, self.motion = Summaries(grid), Motion(grid)
+        n_summed = self.summaries.n_features + self.motion.n_features
+        n_heard = n_summed + spec.n_tracks * codec.config.width
         self.heard_in = linear(n_heard, width)
         self.sum_up = linear(n_heard, SUMMARY_WIDTH, gain=GAIN)
         self.control_in = linear(n_controls, width)
@@ -46,8 +48,8 @@ class Discriminator(nn.Module):
         self.leave = linear(width, HEAD_CHANNELS, gain=GAIN)
         self.hidden = linear((HEAD_CHANNELS + SUMMARY_WIDTH) * spec.beats_per_bar, HEAD_WIDTH, gain=GAIN)
         self.score = linear(HEAD_WIDTH, 1)
-        self.statistics = PhraseStatistics(self.summaries)
-        n_whole = 2 * self.summaries.n_features + n_controls + self.statistics.n_features
+        self.statistics = PhraseStatistics(self.summaries, self.motion)
+        n_whole = 2 * n_summed + n_controls + self.statistics.n_features
         self.whole_in = linear(n_whole, WHOLE_WIDTH, gain=GAIN)
         with torch.no_grad():  # statistics are steep where a phrase has few notes: their part grows from nothing
             self.whole_in.weight[:, -self.statistics.n_features :] = 0
@@ -75,7 +77,8 @@ class Discriminator(nn.Module):
         (batch,), float
         """
         codec_hears = side_by_side(self.codec.encoder.features(patches))  # (batch, time, feature)
-        sums = self.summaries(patches, cues.tones)
+        moves = self.motion(patches)
+        sums = torch.cat([self.summaries(patches, cues.tones), side_by_side(moves)], dim=-1)
         heard = torch.cat([sums, CODEC_GAIN * codec_hears], dim=-1)
         x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))  # (batch, time, width)
         x = x + self.heard_in(heard) + self.control_in(cues.features)
@@ -85,6 +88,6 @@ class Discriminator(nn.Module):
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
         spreads = (sums.var(1) + 1e-3).sqrt()
-        whole = [sums.mean(1), spreads, cues.features.mean(1), self.statistics(patches)]
+        whole = [sums.mean(1), spreads, cues.features.mean(1), self.statistics(patches, moves)]
         as_whole = self.whole_hidden(activate(self.whole_in(torch.cat(whole, dim=-1))))
         return (by_bar + self.whole_score(activate(as_whole))).squeeze(-1)

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from musegan.networks.motion import FEW, REACHES, Motion
 from musegan.networks.patches import OCTAVE
 from musegan.networks.summaries import Summaries
 
 N_COUNTS = 12  # of each track, besides shares of steps and pitch classes
-FEW = 2.0  # added to what is divided by, so that ratios are not steep where a phrase has few notes
 FURTHEST = 4.0  # standard deviations of real phrases
 LEAST_SPREAD = 0.05
 
@@ -23,8 +23,9 @@ LEAST_SPREAD = 0.05
 class PhraseStatistics(nn.Module):
     """Ratios over phrases, softly clamped, on the scale of real ones; nothing is learned by gradients here."""
 
-    def __init__(self, summaries: Summaries) -> None:
+    def __init__(self, summaries: Summaries, motion: Motion) -> None:
         super().__init__()
+        self.motion = motion
         self.grid, spec = summaries.grid, summaries.grid.spec
         self.drums: Tensor
         self.first: Tensor
@@ -34,7 +35,8 @@ class PhraseStatistics(nn.Module):
         self.register_buffer("second", summaries.second, persistent=False)
         per_track = N_COUNTS + self.grid.patch_steps + OCTAVE
         n_drum_pitches = len(self.drums) * self.grid.padded_pitches
-        self.n_features = spec.n_tracks * per_track + n_drum_pitches + len(self.first)
+        n_moves = len(motion.pitched) * len(REACHES)
+        self.n_features = spec.n_tracks * per_track + n_drum_pitches + len(self.first) + n_moves
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(self.n_features))
@@ -43,19 +45,21 @@ class PhraseStatistics(nn.Module):
     @torch.no_grad()
     def fit(self, phrases: Iterable[Tensor]) -> None:
         """Measure the scale on real phrases, batches of ``(track, batch, time, register, patch)``."""
-        found = torch.cat([self.measure(patches) for patches in phrases])
+        found = torch.cat([self.measure(patches, self.motion(patches)) for patches in phrases])
         self.mean, self.std = found.mean(0), found.std(0).clamp(min=LEAST_SPREAD)
 
-    def forward(self, patches: Tensor) -> Tensor:
+    def forward(self, patches: Tensor, moves: Tensor) -> Tensor:
         """`measure` in standard deviations of real phrases: (batch, feature)."""
-        return FURTHEST * torch.tanh((self.measure(patches) - self.mean) / (FURTHEST * self.std))
+        return FURTHEST * torch.tanh((self.measure(patches, moves) - self.mean) / (FURTHEST * self.std))
 
-    def measure(self, patches: Tensor) -> Tensor:
+    def measure(self, patches: Tensor, moves: Tensor) -> Tensor:
         """Statistics of phrases.
 
         Parameters
         ----------
         patches : (track, batch, time, register, patch), float
+        moves : (pitched track, batch, time, 1 + reach), float
+            What `Motion` makes of them.
 
         Returns
         -------
@@ -65,7 +69,8 @@ class PhraseStatistics(nn.Module):
             length of notes; the share of them that last longer than a step; pitch classes a bar; onset places, and
             notes, that neighbouring bars have in common; the share of bars with notes; the shares of notes at each
             step of the beat and of each pitch class. For drums: the share of each pitch. For each pair of tracks:
-            the onset places that they have in common.
+            the onset places that they have in common. For each pitched track: the shares of the moves of its top
+            line that stay within each of `REACHES`.
         """
         beats_per_bar, n_steps = self.grid.spec.beats_per_bar, self.grid.patch_steps
         sounds, starts = patches.unflatten(-1, (2, n_steps, OCTAVE)).unbind(4)
@@ -100,7 +105,8 @@ class PhraseStatistics(nn.Module):
         ]
         kit = (by_pitch / (n_notes + FEW))[self.drums].transpose(0, 1).flatten(1)
         together = _likeness(places[self.first], places[self.second]).squeeze(-1).T
-        return torch.cat([torch.cat(by_track, dim=-1).transpose(0, 1).flatten(1), kit, together], dim=-1)
+        alone = torch.cat(by_track, dim=-1).transpose(0, 1).flatten(1)
+        return torch.cat([alone, kit, together, self.motion.shares(moves)], dim=-1)
 
 
 def _total(x: Tensor, dims: tuple[int, ...]) -> Tensor:

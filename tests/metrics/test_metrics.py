@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import product
+from itertools import pairwise, product
 from math import log2
 
 import numpy as np
@@ -236,6 +236,13 @@ def test_one_step_notes() -> None:
     same(metrics.one_step_notes(SONG, SPEC), [nan] * 3, [1 / 5, 1, nan], [0, 1 / 2, nan])
 
 
+def test_stepwise_motion() -> None:
+    same(metrics.stepwise_motion(SONG, SPEC), [nan] * 3, [0 / 3, nan, nan], [0 / 1, nan, nan])
+    roll = draw(keys="70 ........|....o-oo\n68 o-..o-o.|....o...\n67 ..o-..o.|o.......\n65 ........|..o.....")
+    # 68 67 68 68 in the first bar, and on to 67; then 65, 70, over 68, and twice again.
+    same(metrics.stepwise_motion(roll, SPEC)[KEYS], [3 / 3, 1 / 2])
+
+
 def test_as_one_bar() -> None:
     whole = metrics.as_one_bar(SONG)
     assert whole.shape == (3, 1, 24, 14)
@@ -259,6 +266,7 @@ MEASURES = {
     "SC": lambda rolls: metrics.scale_consistency(rolls, SPEC),
     "PE": lambda rolls: metrics.pitch_entropy(rolls),
     "PCE": lambda rolls: metrics.pitch_class_entropy(rolls, SPEC),
+    "stepwise": lambda rolls: metrics.stepwise_motion(rolls, SPEC),
     "loose": lambda rolls: metrics.loose_cells(rolls, SPEC),
     "one-step": lambda rolls: metrics.one_step_notes(rolls, SPEC),
 }
@@ -352,6 +360,8 @@ def slow_measures(roll: np.ndarray, track: int, bar: int) -> dict[str, float]:
         return -sum(n / total * log2(n / total) for n in counts.values()) if total else nan
 
     pitched = track != DRUMS
+    tops = sorted({(n[1], n[2]): n[3] for n in slow_notes(roll) if n[0] == track}.items())  # notes go upwards
+    moves = [abs(a[1] - b[1]) for a, b in pairwise(tops) if a[0][0] == bar and a[1] != b[1]]
     return {
         "EB": float(not cells),
         "notes": len(notes),
@@ -364,6 +374,7 @@ def slow_measures(roll: np.ndarray, track: int, bar: int) -> dict[str, float]:
         "SC": max(inside) / len(notes) if pitched and notes else nan,
         "PE": entropy(pitches),
         "PCE": entropy(classes) if pitched else nan,
+        "stepwise": sum(move <= 2 for move in moves) / len(moves) if pitched and moves else nan,
         "loose": loose / len(cells) if cells else nan,
     }
 
