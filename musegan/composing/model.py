@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
-from musegan.composing.composer import Composer, check_bars, numbered_sections
+from musegan.composing.composer import MAX_BARS, Composer, check_bars, numbered_sections
 from musegan.composing.explaining import Explanation, Replacement, explain
 from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
@@ -22,7 +22,7 @@ from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
 from musegan.composing.windows import near_unknown
 from musegan.composing.wishes import Wishes
-from musegan.errors import ConfigError
+from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import estimate_key, note_name
 from musegan.music.pianoroll import clean, sounding_shares
 from musegan.music.piece import Piece
@@ -262,7 +262,17 @@ class Model(Composer):
         Piece
             Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
             wished for.
+
+        Raises
+        ------
+        MuseganError
+            There is something to compose in more than 512 bars.
         """
+        n_new = np.count_nonzero(~np.all(mask, axis=0))
+        if n_new > MAX_BARS:
+            raise MuseganError(
+                f"{n_new} bars would be composed and {MAX_BARS} can be at once; name some, or cut the piece"
+            )
         plan, context = self._filling(piece, mask, wishes or Wishes(), must_play, like)
         bars = near_unknown(np.all(mask, axis=0), self.config.model.phrase_bars)
         near = plan.controls.bars(np.arange(bars.start, bars.stop))

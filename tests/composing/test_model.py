@@ -206,6 +206,15 @@ def test_interpolate_between_seeds_and_pieces(model, song):
         model.interpolate(long, long)
 
 
+def test_more_bars_than_can_be_composed_at_once_are_refused_and_few_of_them_are_not(model, song):
+    long = replace(song, roll=np.tile(song.roll, (1, -(-520 // song.n_bars), 1, 1))[:, :520])
+    with pytest.raises(MuseganError, match="520 bars would be composed and 512 can"):
+        model.accompany(long, ["keys"])
+    filled = model.infill(long, [3, 515])
+    assert (filled.roll[:, 4:515] == long.roll[:, 4:515]).all()
+    assert filled.given[:, [3, 515]].sum() == 0
+
+
 def test_a_key_of_the_users_material_is_estimated_and_kept(model, song):
     assert model.accompany(song, ["keys"]).key is not None
     assert model.accompany(song, ["keys"], wishes=Wishes(key=Key(6))).key == Key(6)
