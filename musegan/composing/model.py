@@ -268,13 +268,14 @@ class Model(Composer):
         MuseganError
             There is something to compose in more than 512 bars.
         """
-        n_new = np.count_nonzero(~np.all(mask, axis=0))
+        is_known: NDArray[np.bool_] = np.all(mask, axis=0)
+        n_new = np.count_nonzero(~is_known)
         if n_new > MAX_BARS:
             raise MuseganError(
                 f"{n_new} bars would be composed and {MAX_BARS} can be at once; name some, or cut the piece"
             )
         plan, context = self._filling(piece, mask, wishes or Wishes(), must_play, like)
-        bars = near_unknown(np.all(mask, axis=0), self.config.model.phrase_bars)
+        bars = near_unknown(is_known, self.config.model.phrase_bars)
         near = plan.controls.bars(np.arange(bars.start, bars.stop))
         composed = self._compose_cells(context[:, :, bars], mask[None, :, bars], near, plan.wishes)
         del context  # of a long piece as large as all else

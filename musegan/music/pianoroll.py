@@ -214,14 +214,16 @@ def map_pitches(
     -------
     Same shape and dtype as `roll`.
     """
-    out = roll.copy() if out is None else out
+    out = np.empty_like(roll) if out is None else out
     order = np.argsort(target, kind="stable")
     order = order[(target[order] >= 0) & (target[order] < spec.n_pitches)]
     goals, firsts = np.unique(target[order], return_index=True)
-    for track in np.flatnonzero(~np.array(spec.is_drum)):  # one by one: a long piece is large
-        moved = np.zeros_like(roll[..., track, :, :, :])
-        if len(goals):
-            moved[..., goals] = np.maximum.reduceat(roll[..., track, :, :, :][..., order], firsts, axis=-1)
+    for track, is_drum in enumerate(spec.is_drum):  # one by one: a long piece is large
+        line = moved = roll[..., track, :, :, :]
+        if not is_drum:
+            moved = np.zeros_like(line)
+            if len(goals):
+                moved[..., goals] = np.maximum.reduceat(line[..., order], firsts, axis=-1)
         out[..., track, :, :, :] = moved
     return out
 

@@ -42,7 +42,7 @@ class Motion(nn.Module):
         (pitched track, batch, time, 1 + reach), float
             The steps of the beat at which notes start and after which others follow, and at how many of these the
             highest note is within each of `REACHES` of the highest at the next such step. All are sums of
-            products, so gradients say of every cell what a note there would change.
+            products, so gradients say of cells from the line upwards what a note there would change.
         """
         starts = patches[self.pitched].chunk(2, dim=-1)[1].unflatten(-1, (self.grid.patch_steps, OCTAVE))
         starts = starts.transpose(3, 4).flatten(4).flatten(2, 3)  # (track, batch, step, pitch)

@@ -150,6 +150,7 @@ def test_transposition_by_hand():
     down = up.copy()
     assert transpose(down, -1, TINY, out=down) is down
     assert np.array_equal(down, roll)
+    assert np.array_equal(transpose(up, -1, TINY, out=np.full_like(up, ONSET)), roll)
 
 
 @pytest.mark.parametrize("semitones", [-11, -1, 0, 5, 12])
