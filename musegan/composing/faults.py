@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from musegan.music.pianoroll import HELD, ONSET
 
+OCTAVE = 12  # semitones
 LENGTH = 3  # steps that a note of a single step becomes at most
 
 Bars = NDArray[np.uint8]
@@ -37,6 +38,27 @@ def count_by_bar(fault: Fault, bars: Bars) -> tuple[Counts, Counts]:
     """The faults in each bar, and of how many: (row, bar) each."""
     faults, total = (counts.reshape(bars.shape[:3]).sum(2) for counts in fault.count(lines_of(bars)))
     return faults, total
+
+
+def chosen_bars(faults: Counts, total: Counts, wanted: NDArray[np.float64], n_faults: Counts) -> NDArray[np.bool_]:
+    """The bars to be mended, (row, bar): those with the smallest shares of faults first, until what is left is
+    nearest to the share that is wanted.
+
+    Parameters
+    ----------
+    faults, total : (row, bar), int64
+        The faults that would go, and of how many.
+    wanted : (row, 1), float64
+    n_faults : (row, 1), int64
+        All faults of the row.
+    """
+    order = np.argsort(np.where(faults > 0, faults / np.maximum(total, 1), np.inf), axis=1)
+    gone = np.cumsum(np.take_along_axis(faults, order, 1), axis=1)
+    left = (n_faults - np.pad(gone, ((0, 0), (1, 0)))) / np.maximum(total.sum(1, keepdims=True), 1)
+    n_bars = np.abs(left - wanted).argmin(1)
+    chosen = np.zeros(order.shape, bool)
+    np.put_along_axis(chosen, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
+    return chosen
 
 
 def heard(bars: Bars) -> Bars:
@@ -131,6 +153,35 @@ def _longer(lines: Lines) -> Lines:
         out[going] = HELD
     return out
 
+
+def _octaves_off(lines: Lines) -> NDArray[np.int64]:
+    """How many octaves above where it would be nearest to the median of the row each pitch is: (row, pitch)."""
+    n_pitches = lines.shape[2]
+    counts = np.count_nonzero(lines == ONSET, axis=1).cumsum(1)
+    median = (2 * counts >= counts[:, -1:]).argmax(1)
+    distance = np.arange(n_pitches) - median[:, None]
+    octaves = np.where(np.abs(distance) > OCTAVE // 2, np.rint(distance / OCTAVE), 0).astype(np.int64)
+    there = np.arange(n_pitches) - OCTAVE * octaves
+    return np.where((there >= 0) & (there < n_pitches), octaves, 0)
+
+
+def _far(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the notes those that are nearer to the median of the row in another octave."""
+    onsets, is_off = lines == ONSET, _octaves_off(lines) != 0
+    return np.count_nonzero(onsets & is_off[:, None], axis=-1), np.count_nonzero(onsets, axis=-1)
+
+
+def _folded(lines: Lines) -> Lines:
+    """Notes are in the octave around the median of the row; two of one pitch become one."""
+    off, out = _octaves_off(lines), np.zeros_like(lines)
+    for octaves in np.unique(off):
+        here = np.where((off == octaves)[:, None], lines, 0)
+        out = np.maximum(out, np.roll(here, -OCTAVE * octaves, axis=2))
+    return out
+
+
+FAR = Fault(_far, _folded)
+"""Of pitched tracks, all pitches of which are known: notes in another octave than most."""
 
 FAULTS = (
     Fault(_at_once, _one_at_a_time),

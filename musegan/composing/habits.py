@@ -1,9 +1,10 @@
 """What a track hardly ever does, it does not do.
 
-In real music bars come back note for note, rhythms place for place and each drum hit for hit, and most tracks play
-one note at a time or chords, whose notes end at once, and have many notes of a single step or none. A network that
-makes every cell anew nearly repeats, and leaves a little of everything everywhere. So it is mended: a bar that
-hardly differs from another one becomes the same, or gets its rhythm, and faults go from the bars with the fewest.
+In real music bars come back note for note, rhythms place for place and each drum hit for hit. Most tracks play one
+note at a time or chords, whose notes end at once, have many notes of a single step or none, stay within an octave
+or do not, and go by step more than they leap. A network that makes every cell anew nearly repeats, and leaves a
+little of everything everywhere. So it is mended: lines leap less, a bar that hardly differs from another one
+becomes the same, or gets its rhythm, and faults go from the bars with the fewest.
 How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
 as real music.
 """
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import FAULTS, Bars, Fault, count_by_bar, heard, lines_of
+from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_bars, count_by_bar, heard, lines_of
 from musegan.composing.likeness import LIKENESSES, alike, nearest
+from musegan.composing.lines import by_step, count_leaps
 from musegan.metrics import share
 from musegan.music.spec import RollSpec
 
@@ -35,6 +37,8 @@ class Habits:
 
     alike: NDArray[np.float32]  # (likeness, track): up to which difference, by `LIKENESSES`; -1 is never
     faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
+    far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
+    leaps: NDArray[np.float32]  # (track, 2, quantile): of the moves of the top line, likewise
 
     @classmethod
     def none(cls, spec: RollSpec) -> Habits:
@@ -43,6 +47,8 @@ class Habits:
         return cls(
             alike=np.full((len(LIKENESSES), spec.n_tracks), -1, np.float32),
             faults=np.tile(same, (len(FAULTS), spec.n_tracks, 2, 1)),
+            far=np.tile(same, (spec.n_tracks, 2, 1)),
+            leaps=np.tile(same, (spec.n_tracks, 2, 1)),
         )
 
     @classmethod
@@ -64,10 +70,16 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
     composed, real : (batch, track, bar, step, pitch), uint8
         Phrases, the composed ones as the networks give them.
     """
-    habits = Habits.none(spec)
-    for track, is_drum in enumerate(spec.is_drum):
+    habits, composed = Habits.none(spec), composed.copy()
+    nothing = np.zeros(composed.shape[:3], bool)
+    for track in map(int, np.flatnonzero(~np.array(spec.is_drum))):
         bars, theirs = composed[:, track], real[:, track]
-        given = np.zeros(bars.shape[:2], bool)
+        habits.far[track] = _quantiles(count_by_bar(FAR, bars), count_by_bar(FAR, theirs))
+        composed[:, track] = _mended(bars, nothing[:, track], FAR, habits.far[track])
+        habits.leaps[track] = _quantiles(count_leaps(composed[:, track]), count_leaps(theirs))
+    composed = by_step(composed, nothing, habits.leaps, spec)
+    for track, is_drum in enumerate(spec.is_drum):
+        bars, theirs, given = composed[:, track], real[:, track], nothing[:, track]
         for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
             if likeness.is_for(is_drum):
                 limits[track] = _limit(nearest(bars, likeness), nearest(theirs, likeness))
@@ -75,15 +87,15 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             if is_drum:
                 break
-            found = [_shares(fault, some) for some in (bars, theirs)]
-            if all(map(len, found)):
-                quantiles[track] = [np.quantile(some, np.linspace(0, 1, N_QUANTILES)) for some in found]
+            quantiles[track] = _quantiles(*(count_by_bar(fault, some) for some in (bars, theirs)))
             bars = _mended(bars, given, fault, quantiles[track])
     return habits
 
 
-def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits) -> Rolls:
-    """Phrases that repeat exactly, and without the faults of which there are few.
+def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: RollSpec) -> Rolls:
+    """Phrases whose lines go by step, that repeat exactly, and without the faults of which there are few.
+
+    Given bars stay bit for bit.
 
     Parameters
     ----------
@@ -91,16 +103,19 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits) -> Rolls:
     mask : (batch, track, bar), bool
         True is given: such bars count, and stay.
     """
-    out = rolls.copy()
-    for track in np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))):
-        given, pitches = mask[:, track], np.flatnonzero(rolls[:, track].any((0, 1, 2)))  # most are silent
-        before = bars = rolls[:, track][..., pitches]
+    tracks, out = np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))), rolls.copy()
+    for track in tracks:
+        out[:, track] = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
+    out = by_step(out, mask, habits.leaps, spec)
+    for track in tracks:
+        given, pitches = mask[:, track], np.flatnonzero(out[:, track].any((0, 1, 2)))  # most are silent
+        bars = out[:, track][..., pitches]
         for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
             bars = alike(bars, given, likeness, limits[track])
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             bars = _mended(bars, given, fault, quantiles[track])
-        out[:, track][..., pitches] = np.where(given[..., None, None], before, bars)
-    return out
+        out[:, track][..., pitches] = bars
+    return np.where(mask[..., None, None], rolls, out)
 
 
 def _limit(ours: Shares, theirs: Shares) -> float:
@@ -110,10 +125,16 @@ def _limit(ours: Shares, theirs: Shares) -> float:
     return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
 
 
-def _shares(fault: Fault, bars: Bars) -> Shares:
-    """The shares of faults of the rows in which there could be some: (row,)."""
-    faults, total = (counts.sum(1) for counts in count_by_bar(fault, bars))
-    return share(faults, total)[total > 0]
+def _quantiles(*counted: tuple[Counts, Counts]) -> NDArray[np.float32]:
+    """Of the shares of faults of rows in which there could be some, of composed rows and of real ones, which are
+    ``(row, bar)`` each, faults and of how many: (2, quantile). No change where either are none."""
+    places, found = np.linspace(0, 1, N_QUANTILES), []
+    for faults, total in counted:
+        shares = share(faults.sum(1), total.sum(1))
+        found.append(shares[~np.isnan(shares)])
+    if not all(map(len, found)):
+        return np.stack([places, places]).astype(np.float32)
+    return np.stack([np.quantile(shares, places) for shares in found]).astype(np.float32)
 
 
 def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArray[np.float32]) -> Bars:
@@ -130,12 +151,7 @@ def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArr
     if not len(rows):
         return bars
     can_go = np.where(given, 0, faults)[rows]
-    order = np.argsort(np.where(can_go, can_go / np.maximum(total[rows], 1), np.inf), axis=1)
-    gone = np.cumsum(np.take_along_axis(can_go, order, 1), axis=1)
-    left = (n_faults[rows] - np.pad(gone, ((0, 0), (1, 0)))) / n_total[rows]
-    n_bars = np.abs(left - wanted[rows]).argmin(1)
-    is_mended = np.zeros(order.shape, bool)
-    np.put_along_axis(is_mended, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
+    is_mended = chosen_bars(can_go, total[rows], wanted[rows], n_faults[rows])
     before, out = bars[rows], bars.copy()
     mended = fault.mend(lines_of(before)).reshape(before.shape)
     out[rows] = heard(np.where(is_mended[..., None, None], mended, before))

@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 9"
+FORMAT = "musegan model 10"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -42,6 +42,7 @@ OLD_FORMATS = {
     "musegan model 6": "made before bars could have the same rhythm; train it anew",
     "musegan model 7": "made before textures were told to the networks; train it anew",
     "musegan model 8": "made before the discriminator heard how lines move; train it anew",
+    "musegan model 9": "made before lines went by step as real ones do; train it anew",
 }
 DEFAULT_MODEL = "band"
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file

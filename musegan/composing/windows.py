@@ -131,7 +131,7 @@ def _draft(
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
         part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
-        part = with_habits(part, part_conditions.mask, model.habits)
+        part = with_habits(part, part_conditions.mask, model.habits, model.spec)
         if scored:
             scores.append(score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]

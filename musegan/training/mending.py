@@ -27,7 +27,7 @@ def mended(notes: Tensor, mask: Tensor, habits: Habits, grid: PatchGrid) -> Tens
         1 is given: such bars stay.
     """
     rolls = grid.unfold(notes.detach()).cpu().numpy()
-    changed = torch.from_numpy(with_habits(rolls, mask.cpu().float().numpy() > 0, habits))
+    changed = torch.from_numpy(with_habits(rolls, mask.cpu().float().numpy() > 0, habits, grid.spec))
     return notes + (grid.fold(changed.to(notes.device), notes.dtype) - notes).detach()
 
 

@@ -43,7 +43,7 @@ class Sampler:
         """Compose, write samples, and measure them. `model` has no habits yet, and gets those that it needs."""
         rolls = self.phrases(model)
         model.habits = measure_habits(rolls, self.habitual, self.spec)
-        rolls = with_habits(rolls, np.zeros(rolls.shape[:3], bool), model.habits)
+        rolls = with_habits(rolls, np.zeros(rolls.shape[:3], bool), model.habits, self.spec)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
         return Samples(measures=measures, warnings=warnings(measures))

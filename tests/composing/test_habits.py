@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAULTS
+from musegan.composing.faults import FAR, FAULTS
 from musegan.composing.habits import Habits, measure_habits, with_habits
 from musegan.composing.likeness import LIKENESSES
 
@@ -78,7 +78,7 @@ def test_as_many_faults_as_real_music_has():
     habits = measure_habits(composed, real, TRIO)
     quantiles = habits.faults[AT_ONCE, BASS]
     assert quantiles[:, [0, 16, 32]] == pytest.approx(np.array([[0, 5 / 16, 1 / 2], [0, 1 / 16, 1]]))
-    mended = with_habits(composed, np.zeros((4, 3, 2), bool), habits)
+    mended = with_habits(composed, np.zeros((4, 3, 2), bool), habits, TRIO)
     assert (mended == pieces(ALONE, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
     assert (composed == pieces(ALONE, FEW, MANY, MANY)).all()
     for other in (measure_habits(pieces([]), real, TRIO), measure_habits(real, pieces([]), TRIO)):
@@ -89,23 +89,23 @@ def test_faults_go_from_the_bars_with_the_fewest_until_as_many_are_left():
     """Of eight steps of the first bar four have two notes, of the second two; a quarter of all is wanted."""
     both = [*ALONE, (BASS, 0, 0, 4, 27), (BASS, 1, 4, 2, 27)]
     mended = pieces([ALONE[0], both[2], (BASS, 1, 0, 4, 22), both[3]])
-    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.25})) == mended).all()
-    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.36})) == pieces(both)).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.25}), TRIO) == mended).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.36}), TRIO) == pieces(both)).all()
     given = NOTHING.copy()
     given[0, BASS, 1] = True  # counts, and stays
-    less = with_habits(pieces(both), given, habits_of(faults={AT_ONCE: 0.1}))
+    less = with_habits(pieces(both), given, habits_of(faults={AT_ONCE: 0.1}), TRIO)
     assert (less == pieces([*ALONE, both[3]])).all()
 
 
 def test_given_bars_stay_and_short_notes_count():
     given = NOTHING.copy()
     given[0, BASS, 0] = True
-    assert (with_habits(pieces(FEW), given, habits_of(faults={AT_ONCE: 0})) == pieces(FEW)).all()
+    assert (with_habits(pieces(FEW), given, habits_of(faults={AT_ONCE: 0}), TRIO) == pieces(FEW)).all()
     short = [*ALONE, (KEYS, 0, 0, 4, 30), (KEYS, 0, 6, 4, 30), (KEYS, 1, 0, 1, 30)]
     one_of_three = habits_of(faults={SHORT: 0.3})
-    assert (with_habits(pieces(short), NOTHING, one_of_three) == pieces(short)).all()
+    assert (with_habits(pieces(short), NOTHING, one_of_three, TRIO) == pieces(short)).all()
     longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
-    assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1})) == longer).all()
+    assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1}), TRIO) == longer).all()
 
 
 def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():
@@ -115,13 +115,13 @@ def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():
     second = [(KEYS, 1, 0, 2, 25), (KEYS, 1, 4, 2, 26), (KEYS, 1, 8, 2, 27), (KEYS, 1, 11, 5, 28)]
     became = [*second[:3], (KEYS, 1, 12, 4, 28)]
     composed = pieces([*first, *second])
-    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.25})) == pieces([*first, *became])).all()
-    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.24})) == composed).all()
+    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.25}), TRIO) == pieces([*first, *became])).all()
+    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.24}), TRIO) == composed).all()
     more = pieces([*first, *second[:2], (KEYS, 1, 6, 1, 20), *second[2:]])
-    assert (with_habits(more, NOTHING, habits_of({RHYTHM: 0.4})) == pieces([*first, *became])).all()
+    assert (with_habits(more, NOTHING, habits_of({RHYTHM: 0.4}), TRIO) == pieces([*first, *became])).all()
     given = NOTHING.copy()
     given[0, KEYS, 1] = True
-    backwards = with_habits(composed, given, habits_of({RHYTHM: 0.25}))
+    backwards = with_habits(composed, given, habits_of({RHYTHM: 0.25}), TRIO)
     assert (backwards == pieces([*first[:3], (KEYS, 0, 11, 2, 33), *second])).all()
 
 
@@ -142,7 +142,7 @@ def repeated(*bars, given=(), limit=0.15):
     piece = drums(*bars)
     mask = np.zeros(piece.shape[:3], bool)
     mask[:, DRUMS, list(given)] = True
-    return with_habits(piece, mask, habits_of({NOTES: limit}))
+    return with_habits(piece, mask, habits_of({NOTES: limit}), TRIO)
 
 
 def test_a_bar_that_hardly_differs_from_one_before_becomes_it():
@@ -174,15 +174,15 @@ def test_what_a_repeated_bar_held_from_before_goes_where_nothing_leads_to_it():
     for bar in (1, 3):
         line[bar * size + 6 : bar * size + 9, 22] = 2
     expected = roll.copy()
-    assert (with_habits(roll, np.zeros((1, 3, 4), bool), habits_of({NOTES: 0.1})) == expected).all()
+    assert (with_habits(roll, np.zeros((1, 3, 4), bool), habits_of({NOTES: 0.1}), TRIO) == expected).all()
 
 
 def test_each_drum_repeats_by_itself():
     """The drum at 5 hits once more in the second bar than in the first, the one at 3 is the same."""
     bars = ([(0, 3), (4, 5), (8, 5), (12, 5)], [(0, 3), (4, 5), (8, 5), (12, 5), (14, 5)])
-    alike = with_habits(drums(*bars), np.zeros((1, 3, 2), bool), habits_of({HITS: 0.15}))
+    alike = with_habits(drums(*bars), NOTHING, habits_of({HITS: 0.15}), TRIO)
     assert (alike == drums(bars[0], bars[0])).all()
-    assert (with_habits(drums(*bars), np.zeros((1, 3, 2), bool), habits_of({HITS: 0.14})) == drums(*bars)).all()
+    assert (with_habits(drums(*bars), NOTHING, habits_of({HITS: 0.14}), TRIO) == drums(*bars)).all()
 
 
 def test_as_many_bars_repeat_as_real_ones():
@@ -195,3 +195,35 @@ def test_as_many_bars_repeat_as_real_ones():
     assert habits.alike[RHYTHM, DRUMS] == -1
     assert (habits.alike[:, [KEYS, BASS]] == -1).all()
     assert (habits.faults == Habits.none(TRIO).faults).all()
+
+
+def test_notes_in_another_octave_than_most_are_folded():
+    """Of nine notes the median is 20; 26 is as near as 14, 27 and 13 are nearer an octave off, 39 two."""
+    lines = np.zeros((1, 12, 40), np.uint8)
+    for step, pitch in enumerate((20, 20, 20, 20, 26, 27, 13, 39, 20)):
+        lines[0, step, pitch] = 2
+    lines[0, 9:11, 27] = lines[0, 10:12, 15] = 1  # 27 is held on, and becomes one with the 15 that is held
+    far, notes = FAR.count(lines)
+    assert far[0].tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0]
+    assert notes[0].tolist() == [1] * 9 + [0] * 3
+    folded = FAR.mend(lines)
+    assert [folded[0, step].nonzero()[0].tolist() for step in range(12)] == [
+        *([20], [20], [20], [20], [26], [15], [25], [15], [20], [15], [15], [15])
+    ]
+    low = np.zeros((1, 4, 40), np.uint8)
+    low[0, [0, 1, 2, 3], [3, 3, 3, 10]] = 2
+    assert (FAR.mend(low) == low).all()  # an octave below 10 there is no pitch
+
+
+def test_octaves_are_as_far_apart_as_real_ones():
+    """Of two composed lines one goes an octave up for a note of four, of real ones none does."""
+    up = [(KEYS, 0, 4 * i, 2, pitch) for i, pitch in enumerate((20, 20, 20, 32))]
+    level = [(KEYS, 0, 4 * i, 2, 20) for i in range(4)]
+    habits = measure_habits(pieces(up, level), pieces(level, level), TRIO)
+    assert habits.far[KEYS][:, [0, 16, 32]] == pytest.approx(np.array([[0, 1 / 8, 1 / 4], [0, 0, 0]]))
+    far = Habits.none(TRIO)
+    far.far[KEYS, 1] = 0
+    assert (with_habits(pieces(up), NOTHING, far, TRIO) == pieces(level)).all()
+    given = NOTHING.copy()
+    given[0, KEYS, 0] = True
+    assert (with_habits(pieces(up), given, far, TRIO) == pieces(up)).all()

@@ -73,7 +73,7 @@ def test_both_of_a_pair_are_mended_each_with_habits_of_its_own(dataset, monkeypa
     real, fake = trainer.pair
     rolls = trainer.generator.grid.unfold(fake.detach()).numpy()
     mask = trainer.batch.cues.mask.float().numpy() > 0
-    assert (with_habits(rolls, mask, trainer.habits) == rolls).all()  # nothing is left to mend
+    assert (with_habits(rolls, mask, trainer.habits, dataset.spec) == rolls).all()  # nothing is left to mend
     assert real.shape == fake.shape
 
 

@@ -33,6 +33,6 @@ def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
     assert same(model.habits, measure_habits(raw, sampler.habitual, dataset.spec))
     assert not same(model.habits, Habits.none(dataset.spec))
     composed = sampler.phrases(model)
-    assert (composed == with_habits(raw, np.zeros(raw.shape[:3], bool), model.habits)).all()
+    assert (composed == with_habits(raw, np.zeros(raw.shape[:3], bool), model.habits, dataset.spec)).all()
     assert (composed != raw).any()
     assert samples.measures == sampler.real.measure(composed)

@@ -1,0 +1,161 @@
+"""Lines that go by step as often as those of real music.
+
+A network that is sure of the chords and of little else leaps from chord tone to chord tone. So notes of the top
+line of a track move to where they are a step from the one before or the one after: on beats and in chords to a
+tone that sounds in that beat, else to any of the scale, which makes passing and neighbour tones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.spec import RollSpec
+
+REACH = 2  # semitones of a step, at most
+IN_SCALE = 0.02  # share of the notes of a piece that a pitch class has at least that is of its scale
+NEAR = (-2, -1, 1, 2)  # semitones from another note
+WORTH = 1000  # of a step, in semitones that a note moves for it
+
+Notes = NDArray[np.int64]
+"""(note,)"""
+
+
+@dataclass(frozen=True)
+class Tops:
+    """The top lines of rows: of notes that start at once the highest, in the order of rows and of time."""
+
+    shape: tuple[int, ...]  # of the bars: row, bar, step, pitch
+    row: Notes
+    step: Notes  # since the start of the row
+    pitch: Notes
+    below: Notes  # the next pitch that starts there, -1 for none
+
+    @classmethod
+    def of(cls, bars: Bars) -> Tops:
+        onsets = lines_of(bars) == ONSET
+        row, step = np.nonzero(onsets.any(-1))
+        starting, note = onsets[row, step], np.arange(len(row))
+        pitch = _highest(starting)
+        starting[note, pitch] = False
+        return cls(bars.shape, row, step, pitch, np.where(starting.any(-1), _highest(starting), -1))
+
+    @property
+    def bar(self) -> Notes:
+        """Of all bars of all rows."""
+        return self.row * self.shape[1] + self.step // self.shape[2]
+
+    def leaps(self, pitch: Notes) -> tuple[Counts, Counts]:
+        """Of the moves of lines of these pitches those by more than a step, and all: (row, bar), where they
+        arrive."""
+        is_move = np.diff(self.row, prepend=-1) == 0
+        is_leap = is_move & (np.abs(np.diff(pitch, prepend=0)) > REACH)
+        n_rows, n_bars = self.shape[:2]
+        leaps, moves = (np.bincount(self.bar[which], minlength=n_rows * n_bars) for which in (is_leap, is_move))
+        return leaps.reshape(n_rows, n_bars), moves.reshape(n_rows, n_bars)
+
+
+def _highest(onsets: NDArray[np.bool_]) -> Notes:
+    return onsets.shape[-1] - 1 - onsets[:, ::-1].argmax(-1)
+
+
+def count_leaps(bars: Bars) -> tuple[Counts, Counts]:
+    """The moves of the top lines by more than a step, and all moves: (row, bar) each."""
+    tops = Tops.of(bars)
+    return tops.leaps(tops.pitch)
+
+
+def by_step(
+    rolls: NDArray[np.uint8], mask: NDArray[np.bool_], quantiles: NDArray[np.float32], spec: RollSpec
+) -> NDArray[np.uint8]:
+    """Pieces whose lines leap as often as those of real ones of the same rank, if they leap more.
+
+    Parameters
+    ----------
+    rolls : (batch, track, bar, step, pitch), uint8
+    mask : (batch, track, bar), bool
+        True is given: such bars count, and stay.
+    quantiles : (track, 2, quantile), float32
+        Shares of leaps, composed and wanted.
+    """
+    is_less = (quantiles[:, 0] != quantiles[:, 1]).any(1)
+    tracks = np.flatnonzero(is_less & ~mask.all((0, 2)) & rolls.any((0, 2, 3, 4)))
+    if not len(tracks):
+        return rolls
+    bars = rolls[:, tracks].reshape(-1, *rolls.shape[2:])
+    given = mask[:, tracks].reshape(len(bars), -1)
+    tops = Tops.of(bars)
+    leaps, moves = tops.leaps(tops.pitch)
+    n_leaps = leaps.sum(1, keepdims=True)
+    shares = n_leaps / np.maximum(moves.sum(1, keepdims=True), 1)
+    pairs = zip(shares.reshape(-1, len(tracks)).T, quantiles[tracks], strict=True)
+    wanted = np.stack([np.interp(found, *of_track) for found, of_track in pairs], axis=1).reshape(-1, 1)
+    ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
+    may_move = (wanted < shares)[tops.row, 0]
+    for step in (tops.step, ends - 1):
+        may_move &= ~given[tops.row, step // spec.steps_per_bar]
+    pitch = _moved(tops, may_move, _places(rolls, bars, tops, ends, spec))
+    won = (leaps - tops.leaps(pitch)[0]).clip(0)
+    chosen = chosen_bars(won, moves, wanted, n_leaps)
+    moved = np.flatnonzero((pitch != tops.pitch) & chosen[tops.row, tops.step // spec.steps_per_bar])
+    out = rolls.copy()
+    out[:, tracks] = _with_pitches(bars, tops, ends, pitch, moved).reshape(-1, *out[:, tracks].shape[1:])
+    return out
+
+
+def _places(rolls: NDArray[np.uint8], bars: Bars, tops: Tops, ends: Notes, spec: RollSpec) -> NDArray[np.bool_]:
+    """Where each note may move to, such that no other one of its track is in its way: (note, pitch)."""
+    band = rolls[:, ~np.array(spec.is_drum)]
+    onsets = (band == ONSET).sum((1, 2, 3))  # (batch, pitch)
+    in_beat = band.any(1).reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).any(2)
+    classes = np.arange(spec.n_pitches) % 12
+    same = classes[:, None] == classes  # (pitch, pitch)
+    scale = onsets @ same >= IN_SCALE * onsets.sum(-1, keepdims=True)
+    tones = in_beat @ same  # (batch, beat, pitch)
+    piece = tops.row // (len(bars) // len(rolls))
+    is_strong = (tops.step % spec.steps_per_beat == 0) | (tops.below >= 0)
+    places = np.where(is_strong[:, None], tones[piece, tops.step // spec.steps_per_beat], scale[piece])
+    places &= np.arange(spec.n_pitches) > tops.below[:, None]
+    sounding = np.pad(lines_of(bars) > 0, ((0, 0), (1, 0), (0, 0))).cumsum(1, dtype=np.int16)
+    return places & (sounding[tops.row, ends] == sounding[tops.row, tops.step])
+
+
+def _moved(tops: Tops, may_move: NDArray[np.bool_], places: NDArray[np.bool_]) -> Notes:
+    """The pitches of lines that go by step where they can: every other note moves, then those between.
+
+    A note moves to the nearest place with the most steps, if it has more of them there; the ends of a line stay.
+    """
+    pitch = tops.pitch.copy()
+    inner = np.flatnonzero(may_move[1:-1] & (tops.row[:-2] == tops.row[2:])) + 1
+    for turn in (1, 0):
+        note = inner[inner % 2 == turn]
+        around = pitch[note - 1], pitch[note + 1]
+        near = np.stack([pitch[note], *(other + offset for other in around for offset in NEAR)], axis=1)
+        inside = near.clip(0, places.shape[1] - 1)
+        before, after = (_is_step(near - other[:, None]) for other in around)
+        worth = WORTH * (before + after) - np.abs(near - near[:, :1])
+        is_place = places[note[:, None], inside] & (near == inside)
+        is_place[:, 0] = True
+        best = np.where(is_place, worth, -WORTH).argmax(1)
+        pitch[note] = near[np.arange(len(note)), best]
+    return pitch
+
+
+def _is_step(semitones: NDArray[np.int64]) -> NDArray[np.int64]:
+    return ((semitones != 0) & (np.abs(semitones) <= REACH)).astype(np.int64)
+
+
+def _with_pitches(bars: Bars, tops: Tops, ends: Notes, pitch: Notes, moved: Notes) -> Bars:
+    """Bars in which the notes that `moved` have these pitches."""
+    lines = lines_of(bars).copy()
+    length = (ends - tops.step)[moved]
+    each = moved.repeat(length)
+    step = tops.step[each] + np.arange(len(each)) - (length.cumsum() - length).repeat(length)
+    lines[tops.row[each], step, tops.pitch[each]] = 0
+    lines[tops.row[each], step, pitch[each]] = HELD
+    lines[tops.row[moved], tops.step[moved], pitch[moved]] = ONSET
+    return lines.reshape(bars.shape)
