@@ -1,8 +1,8 @@
 """Lines that go by step as often as those of real music.
 
 A network that is sure of the chords and of little else leaps from chord tone to chord tone. So notes of the top
-line of a track move to where they are a step from the one before or the one after: on beats and in chords to a
-tone that sounds in that beat, else to any of the scale, which makes passing and neighbour tones.
+line of a track move to where they are a step from the one before or the one after: on beats, over beats and in
+chords to a tone of that beat, else to any of the scale, which makes passing and neighbour tones.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from musegan.music.spec import RollSpec
 
 REACH = 2  # semitones of a step, at most
 IN_SCALE = 0.02  # share of the notes of a piece that a pitch class has at least that is of its scale
+IN_CHORD = 0.5  # beats for which a pitch class sounds in a beat, over all tracks, that is of its chord
 NEAR = (-2, -1, 1, 2)  # semitones from another note
 WORTH = 1000  # of a step, in semitones that a note moves for it
 
@@ -111,14 +112,16 @@ def _places(rolls: NDArray[np.uint8], bars: Bars, tops: Tops, ends: Notes, spec:
     """Where each note may move to, such that no other one of its track is in its way: (note, pitch)."""
     band = rolls[:, ~np.array(spec.is_drum)]
     onsets = (band == ONSET).sum((1, 2, 3))  # (batch, pitch)
-    in_beat = band.any(1).reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).any(2)
+    sounds = (band > 0).sum(1, dtype=np.uint8)
+    in_beat = sounds.reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).sum(2)
     classes = np.arange(spec.n_pitches) % 12
     same = classes[:, None] == classes  # (pitch, pitch)
     scale = onsets @ same >= IN_SCALE * onsets.sum(-1, keepdims=True)
-    tones = in_beat @ same  # (batch, beat, pitch)
+    tones = in_beat @ same >= IN_CHORD * spec.steps_per_beat  # (batch, beat, pitch)
     piece = tops.row // (len(bars) // len(rolls))
-    is_strong = (tops.step % spec.steps_per_beat == 0) | (tops.below >= 0)
-    places = np.where(is_strong[:, None], tones[piece, tops.step // spec.steps_per_beat], scale[piece])
+    beat, since_beat = np.divmod(tops.step, spec.steps_per_beat)
+    is_tone = (since_beat == 0) | (tops.below >= 0) | (since_beat + ends - tops.step > spec.steps_per_beat)
+    places = np.where(is_tone[:, None], tones[piece, beat], scale[piece])
     places &= np.arange(spec.n_pitches) > tops.below[:, None]
     sounding = np.pad(lines_of(bars) > 0, ((0, 0), (1, 0), (0, 0))).cumsum(1, dtype=np.int16)
     return places & (sounding[tops.row, ends] == sounding[tops.row, tops.step])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import draw_controls
+from musegan.composing.windows import draw_controls, near_unknown
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
 from musegan.music.harmony import Key, estimate_key, key_scores
@@ -28,6 +28,7 @@ from musegan.networks.controls import (
     measure_texture,
 )
 
+_NEAR = 512  # bars before and after what is composed to which it listens
 _CALM_LENGTH = 0.6  # octaves by which notes are to be longer at temperature 0
 _CALM_ON_BEAT = 0.1  # share of the notes that is to be on beats besides
 _CLEARLY = 0.1  # of correlation, by which the key of an excerpt is ahead of all others
@@ -210,9 +211,10 @@ def controls_for(
 ) -> Controls:
     """Controls of a task on given material: its key, groove and chords, and who of its tracks plays and how.
 
-    A track plays where it is composed unless what is given of it is silent. A bar in which nothing pitched is
-    given has the chords of the bar a phrase before it. Where nothing is given at all, the controls are those of a
-    real song. With a `manner`, tracks play when and how densely, how high and in which texture as in it.
+    A track plays where it is composed unless what is given of it is silent. How it plays, and the chords, are
+    taken from what is given near by. A bar in which nothing pitched is given has the chords of the bar a phrase
+    before it. Where nothing is given at all, the controls are those of a real song. With a `manner`, tracks play
+    when and how densely, how high and in which texture as in it.
 
     Parameters
     ----------
@@ -232,18 +234,22 @@ def controls_for(
     plays |= np.isin(np.arange(spec.n_tracks), must_play)
     usual = np.where(plays, PLAY, REST)[:, None] if manner is None else manner.play[0]
     play = np.where(mask, np.where(sounds, PLAY, REST), usual)
-    onsets = context == ONSET
-    shares = sounding_shares(context[0], spec)
+    near = near_unknown(np.all(mask, axis=0), _NEAR)
+    heard = context[:, :, near]
+    tones, bass = _chords_of(heard, mask, near, drawn, spec, model.config.model.phrase_bars)
+    onsets = heard == ONSET
     groove, register, texture = (
         measure_groove(onsets, spec),
         measure_register(onsets, spec),
-        measure_texture(context, onsets, spec),
+        measure_texture(heard, onsets, spec),
     )
-    tones, bass = _chords_of(context, mask, drawn, spec, model.config.model.phrase_bars)
+    density = drawn.density[0].copy()
+    density[:, near] = _densities(onsets[0].sum((2, 3)), sounds[:, near], mask[:, near], density[:, near])
+    shares = sounding_shares(context[0], spec)
     controls = replace(
         drawn,
         play=play[None].astype(np.int8),
-        density=_densities(onsets[0].sum((2, 3)), mask & sounds, mask, drawn.density[0])[None],
+        density=density[None],
         register=np.where(np.isnan(register), drawn.register, register),
         texture=np.where(np.isnan(texture), drawn.texture, texture),
         key=shares[None] if shares.any() else drawn.key,
@@ -268,27 +274,36 @@ def manner_of(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> 
 
 
 def _densities(
-    onsets: NDArray[np.int64], heard: NDArray[np.bool_], mask: NDArray[np.bool_], drawn: NDArray[np.float32]
+    onsets: NDArray[np.int64], sounds: NDArray[np.bool_], mask: NDArray[np.bool_], drawn: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Onsets a bar: as given, else the mean of the track's given bars that sound, else as drawn: (track, bar)."""
+    heard = mask & sounds
     n_heard = heard.sum(1, keepdims=True)
     usual = (onsets * heard).sum(1, keepdims=True) / np.maximum(n_heard, 1)
     return np.where(mask, onsets, np.where(n_heard > 0, usual, drawn)).astype(np.float32)
 
 
 def _chords_of(
-    context: NDArray[np.uint8], mask: NDArray[np.bool_], drawn: Controls, spec: RollSpec, phrase_bars: int
+    heard: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    near: slice,
+    drawn: Controls,
+    spec: RollSpec,
+    phrase_bars: int,
 ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
-    """The chords of each beat: those of what is given, of the phrase before, or as drawn; each (1, beat)."""
+    """The chords of each beat, each (1, beat): those of ``heard : (1, track, bar, step, pitch)``, the bars `near`,
+    of the phrase before where nothing is given there, or as drawn."""
     tones, bass = drawn.tones.copy(), drawn.bass.copy()
-    found_tones, found_bass = harmony_plan(context, spec, scale=Key(0).pitch_classes)
+    found = harmony_plan(heard, spec, scale=Key(0).pitch_classes)
     pitched = ~np.array(spec.is_drum)
-    is_given = np.any(context[0][pitched].any((2, 3)) & mask[pitched], axis=0)
-    for bar in range(mask.shape[1]):
-        here = slice(bar * spec.beats_per_bar, (bar + 1) * spec.beats_per_bar)
-        before = slice(here.start - phrase_bars * spec.beats_per_bar, here.stop - phrase_bars * spec.beats_per_bar)
+    is_given = np.any(heard[0][pitched].any((2, 3)) & mask[pitched, near], axis=0)
+    per_bar, back = spec.beats_per_bar, phrase_bars * spec.beats_per_bar
+    for bar in range(len(is_given)):
+        first = (near.start + bar) * per_bar
+        here = slice(first, first + per_bar)
         if is_given[bar]:
-            tones[:, here], bass[:, here] = found_tones[:, here], found_bass[:, here]
+            tones[:, here], bass[:, here] = (plan[:, bar * per_bar : (bar + 1) * per_bar] for plan in found)
         elif bar >= phrase_bars and is_given[: bar - phrase_bars + 1].any():
+            before = slice(first - back, first - back + per_bar)
             tones[:, here], bass[:, here] = tones[:, before], bass[:, before]
     return tones, bass

@@ -34,6 +34,12 @@ def midi_bombs() -> Iterator[tuple[str, bytes]]:
     far = 4095 * 4 * BEAT
     start = midibytes.notes((0, 90, 60))
     yield "a far note", _piece(midibytes.notes((far, far + 90, 60)))
+    ends = [midibytes.notes((0, 90, 60), (far // 2, far // 2 + 90, 60), channel=i) for i in (9, 0, 1, 2, 3)]
+    programs = [[(0, midibytes.program(number, i))] for i, number in enumerate((0, 25, 33, 48))]
+    yield (
+        "the farthest notes",
+        _piece(ends[0], *([*program, *end] for program, end in zip(programs, ends[1:], strict=True))),
+    )
     yield "a far end", midibytes.smf(midibytes.track(start, end=far))
     yield "bars of 32/4", _piece(start, head=[(0, midibytes.meter(32, 4))])
     yield (

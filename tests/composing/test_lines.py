@@ -59,13 +59,21 @@ def test_between_beats_a_note_becomes_a_passing_or_a_neighbour_tone_of_the_scale
     assert (led(*keys(C, A, E), *without_d) == piece(*keys(C, F, E), *without_d)).all()
 
 
-def test_on_a_beat_a_note_moves_to_a_tone_that_sounds_there():
+def test_on_a_beat_a_note_moves_to_a_tone_of_half_of_it():
     notes = [(KEYS, 0, 0, 2, C), (KEYS, 0, 4, 2, A), (KEYS, 0, 8, 2, C), *SCALE]
     led_to = [notes[0], (KEYS, 0, 4, 2, D), *notes[2:]]
-    with_d, with_f = (BASS, 0, 7, 1, D - 12), (BASS, 0, 7, 1, F - 12)
+    with_d, with_f = (BASS, 0, 6, 2, D - 12), (BASS, 0, 6, 2, F - 12)
     assert (led(*notes, with_d) == piece(*led_to, with_d)).all()
     assert (led(*notes, with_f) == piece(*notes, with_f)).all()
-    assert (led(*notes, (BASS, 0, 8, 1, D - 12)) == piece(*notes, (BASS, 0, 8, 1, D - 12))).all()
+    for elsewhere in ((BASS, 0, 7, 1, D - 12), (BASS, 0, 8, 2, D - 12)):  # for a quarter of the beat, and after it
+        assert (led(*notes, elsewhere) == piece(*notes, elsewhere)).all()
+
+
+def test_a_note_that_lasts_over_a_beat_moves_to_a_tone_of_where_it_starts():
+    long = [(KEYS, 0, 0, 2, C), (KEYS, 0, 2, 3, A), (KEYS, 0, 8, 2, C), *SCALE]
+    with_d = (BASS, 0, 2, 2, D - 12)
+    assert (led(*long) == piece(*long)).all()
+    assert (led(*long, with_d) == piece(long[0], (KEYS, 0, 2, 3, D), *long[2:], with_d)).all()
 
 
 def test_the_highest_of_a_chord_moves_to_a_tone_of_it_and_stays_the_highest():
@@ -94,7 +102,7 @@ def test_what_is_given_stays_and_counts():
     # All of five moves leap, one of them between the bars; two can go.
     assert (led(*notes, *later, *scale, mask=mask, wanted=0.9) == piece(*notes, *later, *scale)).all()
     assert (led(*notes, *later, *scale, mask=mask, wanted=0.7) == mended).all()
-    ringing = [(KEYS, 0, 12, 2, C), (KEYS, 0, 14, 4, A), (KEYS, 1, 4, 2, E), *scale]
+    ringing = [(KEYS, 0, 12, 2, C), (KEYS, 0, 14, 4, A), (KEYS, 1, 4, 2, E), (BASS, 0, 14, 2, D - 12), *scale]
     mask = NOTHING.copy()
     mask[0, KEYS, 1] = True
     assert (led(*ringing, mask=mask) == piece(*ringing)).all()

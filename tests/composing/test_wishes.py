@@ -106,6 +106,15 @@ def test_groove_register_density_and_key_are_taken_from_what_is_given(model):
     assert controls.key[0].sum() == pytest.approx(1)
 
 
+def test_what_is_far_away_tells_the_key_but_not_how_to_play(model):
+    context = chords(model, 600, AM_KEYS, *[()] * 594, C_KEYS)
+    controls = controls_for(model, context, given_bars(model, 600, 596), (), Key(0), Wishes(seed=1))
+    assert controls.register[0, KEYS] == (48 + 52 + 55) / 3
+    assert controls.density[0, KEYS, 595:].tolist() == [3] * 5
+    assert by_bar(controls.tones)[599] == [C] * 4
+    assert controls.key[0, [9, 0, 4, 7]].tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 3, 1 / 6])
+
+
 def test_who_plays(model):
     mask = given_bars(model, 4, 2)
     context = chords(model, 4, C_KEYS)  # keys play in bar 1, rest in bar 2; drums and bass are silent
