@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 10"
+FORMAT = "musegan model 11"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -43,19 +43,20 @@ OLD_FORMATS = {
     "musegan model 7": "made before textures were told to the networks; train it anew",
     "musegan model 8": "made before the discriminator heard how lines move; train it anew",
     "musegan model 9": "made before lines went by step as real ones do; train it anew",
+    "musegan model 10": "made before weights were kept as bytes; resume its run, or train it anew",
 }
 DEFAULT_MODEL = "band"
+_SCALE = "scale"  # before the names of weights
 _ROOM = 4  # elements that may be made on the way to networks, for each in the file
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def save_model(model: TrainedModel, path: Path) -> None:
-    """Write a model file, all or nothing. Weights are stored as float16, which is all that composing needs."""
-    tensors = {
-        f"{kind}.{name}": value.half()
-        for kind, net in model.networks.items()
-        for name, value in net.state_dict().items()
-    }
+    """Write a model file, all or nothing. Weights are rounded, to what composing needs: see `_rounded`."""
+    tensors: dict[str, Tensor] = {}
+    for kind, network in model.networks.items():
+        for name, value in network.state_dict().items():
+            tensors |= _rounded(f"{kind}.{name}", value)
     tensors["feel"] = torch.from_numpy(model.feel)
     tensors |= {f"habits.{name}": torch.from_numpy(values) for name, values in model.habits.parts.items()}
     for item in fields(Controls):
@@ -69,6 +70,27 @@ def save_model(model: TrainedModel, path: Path) -> None:
     save_tensors(tensors, path, description)
 
 
+def _rounded(name: str, value: Tensor) -> dict[str, Tensor]:
+    """A weight as it is kept: vectors as float16, else int8 with a scale for each row, the first dimension."""
+    if value.ndim < 2:
+        return {name: value.half()}
+    rows = value.float().flatten(1)
+    scale = (rows.abs().amax(1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    return {name: (rows / scale[:, None]).round().to(torch.int8).view_as(value), f"{_SCALE}.{name}": scale}
+
+
+def _restored(tensors: Mapping[str, Tensor], networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """The inverse of `_rounded`, but for the rounding, for the weights of a file; its other tensors stay."""
+    restored = {name: value for name, value in tensors.items() if name.partition(".")[0] != _SCALE}
+    for name, value in restored.items():
+        if name.partition(".")[0] in networks and value.dtype == torch.int8:
+            scale = tensors[f"{_SCALE}.{name}"]
+            if scale.shape != value.shape[:1]:
+                raise ValueError(f"{_SCALE}.{name} has shape {tuple(scale.shape)}")
+            restored[name] = (value.flatten(1) * scale[:, None]).view_as(value)
+    return restored
+
+
 def load_model_file(path: Path, device: torch.device) -> TrainedModel:
     """Read a model file. Raises `ModelError` when it is missing, damaged or of another format."""
     description = read_description(path)
@@ -78,6 +100,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
             networks = _networks(spec, config)
         _check_shapes(networks, tensors)
+        tensors = _restored(tensors, networks)
         prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
         for name, network in networks.items():
             load_weights(network, tensors, name)

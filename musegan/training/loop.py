@@ -38,7 +38,7 @@ from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
 
 CODEC, CODEC_CHECKPOINT, CHECKPOINT = "codec.safetensors", "codec-checkpoint.safetensors", "checkpoint.safetensors"
-PRIOR_SIZE = 512  # song sections kept in the model for their controls
+PRIOR_SIZE = 4096  # song sections kept in the model for their controls
 LOG_EVERY = 20  # iterations between lines of the log
 WARN_FROM = 0.2  # share of training before which samples are bad without a reason to worry
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.drafting import stacked
 from musegan.config import Config, ModelConfig, Transpose
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
@@ -147,10 +148,15 @@ class Ahead(Generic[_Start]):
 
 
 def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
-    """The controls of `n` random sections of the training songs, `PRIOR_BARS` long or shorter if no song is."""
+    """The controls of `n` random sections of the training songs, or of all, `PRIOR_BARS` long or shorter if no
+    song is."""
     lengths = (n_bars for n_bars in (PRIOR_BARS, 8, 4, 2) if _has_phrases(dataset, "train", config.model, n_bars))
     source = PhraseSource.of(dataset, "train", config.model, next(lengths, 1))
-    return source.sample(np.random.default_rng(config.train.seed), n).controls
+    rng = np.random.default_rng(config.train.seed)
+    indices = rng.permutation(len(source))[:n]
+    _, shifts = source.draw(rng, len(indices))
+    parts = (slice(first, first + CHUNK) for first in range(0, len(indices), CHUNK))
+    return stacked([source.at(indices, shifts, part).controls for part in parts])
 
 
 def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:

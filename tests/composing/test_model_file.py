@@ -94,8 +94,36 @@ print([name for name in ("sympy", "torch._dynamo") if name in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
+def test_weights_come_back_to_a_127th_of_the_largest_of_their_row(tmp_path, model_path):
+    model = load_model_file(model_path, CPU)
+    weight = next(value for value in model.generator.state_dict().values() if value.ndim > 1)
+    weight[0] = 0
+    weight[1] = torch.linspace(-1e-6, 1e-6, weight[1].numel()).view_as(weight[1])
+    save_model(model, tmp_path / "a.safetensors")
+    again = load_model_file(tmp_path / "a.safetensors", CPU)
+    for name, network in model.networks.items():
+        for key, value in network.state_dict().items():
+            back = again.networks[name].state_dict()[key]
+            largest = value.flatten(1).abs().amax(1) if value.ndim > 1 else value.abs()
+            allowed = largest / 127 / 2 * 1.001 if value.ndim > 1 else largest / 1000
+            assert ((back - value).abs().reshape(len(value), -1) <= allowed[:, None]).all()
+
+
+@pytest.mark.parametrize("change", ["missing", "shape"])
+def test_weights_without_the_scales_of_their_rows(model_path, tmp_path, change):
+    tensors = load_file(model_path)
+    name = next(name for name in tensors if name.startswith("scale.generator."))
+    scale = tensors.pop(name)
+    path = tmp_path / "a.safetensors"
+    with safe_open(model_path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(tensors | ({name: scale[1:]} if change == "shape" else {}), path, metadata=metadata)
+    with pytest.raises(ModelError, match="scale"):
+        load_model_file(path, CPU)
+
+
 def test_weights_that_are_not_numbers(model_path, tmp_path):
-    name, value = next((n, v) for n, v in load_file(model_path).items() if n.startswith("generator.") and v.dim())
+    name, value = next((n, v) for n, v in load_file(model_path).items() if n.startswith("scale.generator."))
     broken = value.clone()
     broken.view(-1)[0] = float("nan")
     path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {name: broken})
