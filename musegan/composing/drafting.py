@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose, moved, near_unknown
-from musegan.composing.wishes import Wishes, usual_densities
+from musegan.composing.wishes import Wishes
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
 from musegan.networks.controls import PLAY, Controls
@@ -103,7 +103,7 @@ def stacked(parts: Sequence[Batch]) -> Batch:
 
 
 def _denser(model: TrainedModel, density: NDArray[np.float32], silent: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return np.where(silent, np.fmax(density, usual_densities(model)[:, None]), density).astype(np.float32)
+    return np.where(silent, np.fmax(density, model.usual_densities[:, None]), density).astype(np.float32)
 
 
 def factors_of(model: TrainedModel, wishes: Sequence[Wishes]) -> NDArray[np.float64]:

@@ -52,6 +52,13 @@ class TrainedModel:
         keys, sounding = key_scores(self.prior.key).argmax(-1), self.prior.chord_classes()
         return keys, (key_scores(sounding).argmax(-1) == keys) | ~sounding.any(-1)
 
+    @cached_property
+    def usual_densities(self) -> NDArray[np.float32]:
+        """Mean onsets of each track in the bars of the prior in which it has some, else 0: (track,)."""
+        found = self.prior.density > 0
+        total = np.where(found, self.prior.density, 0).sum((0, 2), dtype=np.float64)
+        return (total / np.maximum(found.sum((0, 2)), 1)).astype(np.float32)
+
     @property
     def device(self) -> torch.device:
         return self.generator.basis.device

@@ -149,19 +149,12 @@ def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
 def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean density of the bars of a track in which it has notes, the usual one if there are none:
     (batch, track, 1) of ``density : (batch, track, bar)``; nan for a track that no song has."""
-    usual = usual_densities(model)[:, None]
+    usual = model.usual_densities[:, None]
     usual[usual == 0] = np.nan
     has_notes = density > 0
     n_bars = has_notes.sum(2, keepdims=True)
     total = np.where(has_notes, density, 0).sum(2, keepdims=True)
     return np.where(n_bars > 0, total / np.maximum(n_bars, 1), usual)
-
-
-def usual_densities(model: TrainedModel) -> NDArray[np.float32]:
-    """Mean onsets of each track in the bars in which it has some, over the model's prior; 0 where it never has."""
-    found = model.prior.density > 0
-    total = np.where(found, model.prior.density, 0).sum((0, 2), dtype=np.float64)
-    return (total / np.maximum(found.sum((0, 2)), 1)).astype(np.float32)
 
 
 def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, semitones: int) -> Controls:

@@ -14,7 +14,6 @@ from musegan.composing.wishes import (
     key_wished,
     prior_rows,
     restrict,
-    usual_densities,
     with_progression,
 )
 from musegan.errors import ConfigError
@@ -136,7 +135,7 @@ def test_density_is_a_multiple_of_what_the_song_has_or_else_of_the_usual(model):
     assert wished.density[0, DRUMS].tolist() == pytest.approx([2, 2.5, 3])  # as in its other bars where it rests
     assert wished.density[0, BASS].tolist() == [1, 1, 0]  # who rests has no notes
     found = model.prior.density[:, KEYS]
-    usual = usual_densities(model)[KEYS]
+    usual = model.usual_densities[KEYS]
     assert usual == pytest.approx(found[found > 0].mean())
     assert wished.density[0, KEYS].tolist() == pytest.approx([usual] * 3)  # asked to play; it rests throughout
     assert controls.density[0, DRUMS].tolist() == [4, 0, 6]  # a copy
@@ -278,7 +277,7 @@ def test_a_knob_leaves_free_how_the_tracks_play(model):
     controls.play[0, KEYS] = REST
     turned = restrict(model, controls, None, Wishes(knobs={"busier": 1}, density={"bass": 2.0}))
     assert np.isnan(turned.density[0, [DRUMS, KEYS]]).all()
-    assert (turned.density[0, BASS] == 2 * usual_densities(model)[BASS]).all()
+    assert (turned.density[0, BASS] == 2 * model.usual_densities[BASS]).all()
     assert np.isnan(turned.texture).all()
     assert not turned.groove.any()
     assert (turned.play == controls.play).all()
