@@ -4,7 +4,8 @@ In real music bars come back note for note, rhythms place for place and each dru
 note at a time or chords, whose notes end at once, have many notes of a single step or none, stay within an octave
 or do not, and go by step more than they leap. A network that makes every cell anew nearly repeats, and leaves a
 little of everything everywhere. So it is mended: lines leap less, a bar that hardly differs from another one
-becomes the same, or gets its rhythm, and faults go from the bars with the fewest.
+becomes the same, or gets its rhythm, and faults go from the bars with the fewest. Before that, notes start on the
+steps of the beat on which real ones do.
 How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
 as real music.
 """
@@ -22,9 +23,13 @@ from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_ba
 from musegan.composing.likeness import LIKENESSES, alike, nearest
 from musegan.composing.lines import by_step, count_leaps
 from musegan.metrics import share
+from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 N_QUANTILES = 33
+PRESSURE = 3.0  # logits for e times as many onsets
+MOST = 2.0  # logits, up or down
+FEW = 0.01  # notes a phrase
 
 Rolls = NDArray[np.uint8]
 """(batch, track, bar, step, pitch)"""
@@ -35,6 +40,7 @@ Shares = NDArray[np.float64]
 class Habits:
     """What is done to what the networks compose, by track."""
 
+    starts: NDArray[np.float32]  # (track, step of the beat): added to the networks' logits of onsets
     alike: NDArray[np.float32]  # (likeness, track): up to which difference, by `LIKENESSES`; -1 is never
     faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
     far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
@@ -45,6 +51,7 @@ class Habits:
         """Nothing is changed."""
         same = np.linspace(0, 1, N_QUANTILES, dtype=np.float32)
         return cls(
+            starts=np.zeros((spec.n_tracks, spec.steps_per_beat), np.float32),
             alike=np.full((len(LIKENESSES), spec.n_tracks), -1, np.float32),
             faults=np.tile(same, (len(FAULTS), spec.n_tracks, 2, 1)),
             far=np.tile(same, (spec.n_tracks, 2, 1)),
@@ -62,8 +69,31 @@ class Habits:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
+def measure_starts(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
+    """What is to be added to the logits of onsets, (track, step of the beat), so that about as many notes start on
+    beats, half-way, on the other sixteenths and elsewhere as in real music.
+
+    Parameters
+    ----------
+    composed, real : (batch, track, bar, step, pitch), uint8
+        Phrases, the composed ones with all other habits.
+    """
+    quarter = 4 * np.arange(spec.steps_per_beat) / spec.steps_per_beat
+    on_sixteenths = np.array([0, 2, 1, 2])[quarter.astype(int)]
+    kinds = np.where(quarter % 1, 3, on_sixteenths)
+    theirs, ours = (_starts_of_kinds(rolls, kinds) for rolls in (real, composed))
+    return np.clip(PRESSURE * np.log(theirs / ours), -MOST, MOST)[:, kinds].astype(np.float32)
+
+
+def _starts_of_kinds(rolls: Rolls, kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Notes a phrase that start on the steps of the beat of each kind, and a few more: (track, kind)."""
+    onsets = np.stack([(bars == ONSET).sum((0, 1, 3)) for bars in rolls.swapaxes(0, 1)])
+    by_step = onsets.reshape(len(onsets), -1, len(kinds)).sum(1)
+    return by_step @ (kinds[:, None] == np.arange(kinds.max() + 1)) / len(rolls) + FEW
+
+
 def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
-    """What is to be changed in what a model composes: then it has as much of it as real music.
+    """What is to be changed in what a model composes, its starts aside: then it has as much of it as real music.
 
     Parameters
     ----------

@@ -194,6 +194,7 @@ def compose_window(
         latents.scaled(temperature).to(device),
         torch.from_numpy(given).to(device),
         conditions.cues(len(model.config.model.styles), device),
+        torch.from_numpy(model.habits.starts).to(device),
     )
     return composed.cpu().numpy()
 

@@ -113,9 +113,16 @@ class CodecDecoder(nn.Module):
         """``(track, batch, time, latent)`` -> ``(track, batch, time, register, plane * step * pitch)``."""
         return self._patches(torch.stack(list(self._tracks(latents))))
 
-    def signs(self, latents: Tensor) -> Tensor:
-        """Like `forward`: which logits are above 0, bool. Nothing but their signs is ever moved about."""
-        return self._patches(torch.stack([logits > 0 for logits in self._tracks(latents)]))
+    def signs(self, latents: Tensor, starts: Tensor | None = None) -> Tensor:
+        """Like `forward`: which logits are above 0, bool. Nothing but their signs is ever moved about.
+
+        ``starts : (track, step of the beat)`` are added to the logits of onsets.
+        """
+        least = torch.zeros(self.grid.spec.n_tracks, 2 * self.grid.patch_steps, device=latents.device)
+        if starts is not None:
+            least[:, self.grid.patch_steps :] -= starts
+        above = (logits > bounds for logits, bounds in zip(self._tracks(latents), least, strict=True))
+        return self._patches(torch.stack(list(above)))
 
     def _tracks(self, latents: Tensor) -> Iterator[Tensor]:
         """The logits of each track: ``(batch, time, pitch, plane * step)``."""
@@ -190,9 +197,12 @@ class Codec(nn.Module):
         decoded: Tensor = self.decoder(self.mean + self.spread * codes)
         return decoded
 
-    def notes(self, codes: Tensor) -> Tensor:
-        """Like `logits`, read as notes: bool, the planes sounds and starts. Drums sound only where they start."""
-        notes = self.decoder.signs(self.mean + self.spread * codes)
+    def notes(self, codes: Tensor, starts: Tensor | None = None) -> Tensor:
+        """Like `logits`, read as notes: bool, the planes sounds and starts. Drums sound only where they start.
+
+        ``starts : (track, step of the beat)`` are added to the logits of onsets.
+        """
+        notes = self.decoder.signs(self.mean + self.spread * codes, starts)
         sounds, starts = notes.chunk(2, dim=-1)
         sounds &= self.pitched.view(-1, 1, 1, 1, 1) > 0
         sounds |= starts

@@ -90,13 +90,15 @@ class Generator(nn.Module):
         return torch.cat([sounds * heard, starts], dim=-1)
 
     @torch.no_grad()
-    def compose(self, latents: Latents, rolls: Tensor, cues: Cues) -> Tensor:
+    def compose(self, latents: Latents, rolls: Tensor, cues: Cues, starts: Tensor | None = None) -> Tensor:
         """Like `forward`, without gradients and with far less to move: notes are bytes, not numbers.
 
         Parameters
         ----------
         rolls : (batch, track, bar, step, pitch), uint8
             What is given; only cells under the mask count.
+        starts : (track, step of the beat), optional
+            Added to the logits of onsets.
 
         Returns
         -------
@@ -105,7 +107,7 @@ class Generator(nn.Module):
         """
         grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
         kept = grid.fold(rolls, torch.bool) & is_given
-        notes = self.codec.notes(self.codes(latents, kept.to(cues.features.dtype), cues))
+        notes = self.codec.notes(self.codes(latents, kept.to(cues.features.dtype), cues), starts)
         completed = (notes & ~is_given & grid.cells(cues.play >= 0)) | kept
         sounds = completed.chunk(2, dim=-1)[0]
         sounds &= grid.heard(completed) | is_given

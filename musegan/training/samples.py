@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.habits import measure_habits, with_habits
+from musegan.composing.habits import Habits, measure_habits, measure_starts, with_habits
 from musegan.composing.trained import TrainedModel
 from musegan.composing.windows import compose
 from musegan.config import Config
@@ -42,11 +42,18 @@ class Sampler:
     def take(self, model: TrainedModel, phrases_seen: int) -> Samples:
         """Compose, write samples, and measure them. `model` has no habits yet, and gets those that it needs."""
         rolls = self.phrases(model)
-        model.habits = measure_habits(rolls, self.habitual, self.spec)
-        rolls = with_habits(rolls, np.zeros(rolls.shape[:3], bool), model.habits, self.spec)
+        mended = self._mended(rolls, measure_habits(rolls, self.habitual, self.spec))
+        starts = measure_starts(mended, self.habitual, self.spec)
+        model.habits = replace(Habits.none(self.spec), starts=starts)
+        rolls = self.phrases(model)
+        model.habits = replace(measure_habits(rolls, self.habitual, self.spec), starts=starts)
+        rolls = self._mended(rolls, model.habits)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
         return Samples(measures=measures, warnings=warnings(measures))
+
+    def _mended(self, rolls: NDArray[np.uint8], habits: Habits) -> NDArray[np.uint8]:
+        return with_habits(rolls, np.zeros(rolls.shape[:3], bool), habits, self.spec)
 
     def phrases(self, model: TrainedModel) -> NDArray[np.uint8]:
         """Phrases from nothing, as a user gets them: ``(batch, track, bar, step, pitch), uint8``."""

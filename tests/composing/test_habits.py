@@ -5,7 +5,7 @@ import pytest
 from songs import TRIO
 
 from musegan.composing.faults import FAR, FAULTS
-from musegan.composing.habits import Habits, measure_habits, with_habits
+from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_starts, with_habits
 from musegan.composing.likeness import LIKENESSES
 
 AT_ONCE, RAGGED, SHORT = range(len(FAULTS))
@@ -83,6 +83,17 @@ def test_as_many_faults_as_real_music_has():
     assert (composed == pieces(ALONE, FEW, MANY, MANY)).all()
     for other in (measure_habits(pieces([]), real, TRIO), measure_habits(real, pieces([]), TRIO)):
         assert (other.faults == Habits.none(TRIO).faults).all()
+
+
+def test_what_is_added_where_notes_start_more_or_less_often():
+    """Half as many notes of the bass start on beats as real ones, twice as many half-way, and no others."""
+    on_beat, half_way, other = (BASS, 0, 4, 1, 20), (BASS, 1, 2, 1, 20), (BASS, 0, 1, 1, 20)
+    composed = pieces(*[[on_beat, half_way]] * 10, *[[half_way]] * 10)
+    real = pieces(*[[on_beat, other]] * 50, *[[on_beat, half_way, (BASS, 1, 7, 1, 20)]] * 50)
+    starts = measure_starts(composed, real, TRIO)
+    twice = PRESSURE * np.log(2)
+    assert starts[BASS] == pytest.approx(np.clip([twice, 9, -twice, 9], -2, 2), abs=0.1)
+    assert (starts[[DRUMS, KEYS]] == 0).all()
 
 
 def test_faults_go_from_the_bars_with_the_fewest_until_as_many_are_left():

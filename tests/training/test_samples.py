@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from songs import let_play
 
-from musegan.composing.habits import Habits, measure_habits, with_habits
+from musegan.composing.habits import Habits, measure_habits, measure_starts, with_habits
 from musegan.config import Config
 from musegan.networks import Codec
 from musegan.training.processes import Processes
@@ -29,10 +29,17 @@ def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
     sampler = Sampler(dataset, config, tmp_path)
     assert same(model.habits, Habits.none(dataset.spec))
     raw = sampler.phrases(model)
+    habits, nothing = measure_habits(raw, sampler.habitual, dataset.spec), np.zeros(raw.shape[:3], bool)
+    starts = measure_starts(with_habits(raw, nothing, habits, dataset.spec), sampler.habitual, dataset.spec)
+    assert starts.any()
+    model.habits = dataclasses.replace(model.habits, starts=starts)
+    raw = sampler.phrases(model)
+    model.habits = Habits.none(dataset.spec)
     samples = sampler.take(model, 8)
-    assert same(model.habits, measure_habits(raw, sampler.habitual, dataset.spec))
+    measured = measure_habits(raw, sampler.habitual, dataset.spec)
+    assert same(model.habits, dataclasses.replace(measured, starts=starts))
     assert not same(model.habits, Habits.none(dataset.spec))
     composed = sampler.phrases(model)
-    assert (composed == with_habits(raw, np.zeros(raw.shape[:3], bool), model.habits, dataset.spec)).all()
+    assert (composed == with_habits(raw, nothing, model.habits, dataset.spec)).all()
     assert (composed != raw).any()
     assert samples.measures == sampler.real.measure(composed)
