@@ -80,11 +80,11 @@ def _rounded(name: str, value: Tensor) -> dict[str, Tensor]:
     return {name: (rows / scale[:, None]).round().to(torch.int8).view_as(value), f"{_SCALE}.{name}": scale}
 
 
-def _restored(tensors: Mapping[str, Tensor], networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """The inverse of `_rounded`, but for the rounding, for the weights of a file; its other tensors stay."""
-    restored = {name: value for name, value in tensors.items() if name.partition(".")[0] != _SCALE}
+def _restored(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    """The weights of one network of a file, the inverse of `_rounded` but for the rounding."""
+    restored = {name: value for name, value in tensors.items() if name.startswith(f"{network}.")}
     for name, value in restored.items():
-        if name.partition(".")[0] in networks and value.dtype == torch.int8:
+        if value.dtype == torch.int8:
             scale = tensors[f"{_SCALE}.{name}"]
             if scale.shape != value.shape[:1]:
                 raise ValueError(f"{_SCALE}.{name} has shape {tuple(scale.shape)}")
@@ -101,10 +101,9 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
             networks = _networks(spec, config)
         _check_shapes(networks, tensors)
-        tensors = _restored(tensors, networks)
         prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
         for name, network in networks.items():
-            load_weights(network, tensors, name)
+            load_weights(network, _restored(tensors, name), name)  # one by one: they take four times the room
             network.to(device).eval().requires_grad_(False)
         model = TrainedModel(
             spec=spec,
