@@ -88,8 +88,8 @@ def measure_starts(composed: Rolls, real: Rolls, spec: RollSpec) -> NDArray[np.f
 def _starts_of_kinds(rolls: Rolls, kinds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Notes a phrase that start on the steps of the beat of each kind, and a few more: (track, kind)."""
     onsets = np.stack([(bars == ONSET).sum((0, 1, 3)) for bars in rolls.swapaxes(0, 1)])
-    by_step = onsets.reshape(len(onsets), -1, len(kinds)).sum(1)
-    return by_step @ (kinds[:, None] == np.arange(kinds.max() + 1)) / len(rolls) + FEW
+    of_steps = onsets.reshape(len(onsets), -1, len(kinds)).sum(1)
+    return of_steps @ (kinds[:, None] == np.arange(kinds.max() + 1)) / len(rolls) + FEW
 
 
 def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
