@@ -149,8 +149,7 @@ def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
 def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean density of the bars of a track in which it has notes, the usual one if there are none:
     (batch, track, 1) of ``density : (batch, track, bar)``; nan for a track that no song has."""
-    usual = model.usual_densities[:, None]
-    usual[usual == 0] = np.nan
+    usual = np.where(model.usual_densities > 0, model.usual_densities, np.nan)[:, None]
     has_notes = density > 0
     n_bars = has_notes.sum(2, keepdims=True)
     total = np.where(has_notes, density, 0).sum(2, keepdims=True)

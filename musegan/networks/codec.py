@@ -203,9 +203,9 @@ class Codec(nn.Module):
         ``starts : (track, step of the beat)`` are added to the logits of onsets.
         """
         notes = self.decoder.signs(self.mean + self.spread * codes, starts)
-        sounds, starts = notes.chunk(2, dim=-1)
+        sounds, onsets = notes.chunk(2, dim=-1)
         sounds &= self.pitched.view(-1, 1, 1, 1, 1) > 0
-        sounds |= starts
+        sounds |= onsets
         return notes
 
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:

@@ -287,6 +287,15 @@ def test_a_knob_leaves_free_how_the_tracks_play(model):
     assert np.array_equal(as_it_is.texture, controls.texture, equal_nan=True)
 
 
+def test_what_is_usual_stays_the_same_for_a_track_that_no_song_has(model):
+    density = model.prior.density.copy()
+    density[:, BASS] = 0
+    lacking = replace(model, prior=replace(model.prior, density=density))
+    controls = drawn(lacking, 2, Wishes(seed=1), Key(0))
+    restrict(lacking, controls, None, Wishes(seed=1, plays={"bass": [0]}))
+    assert lacking.usual_densities[BASS] == 0
+
+
 def test_more_notes_have_another_texture(model):
     controls = draw_controls(model, np.random.default_rng(0), 1, 4)
     controls.texture[:] = 1
