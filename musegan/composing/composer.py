@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.directions import nudge_of
-from musegan.composing.drafting import as_dense, draw, factors_of, sketched, sounding, stacked
+from musegan.composing.drafting import as_dense, draw, factors_of, sketched, sounding, stacked, temperatures_of
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
@@ -43,7 +43,8 @@ from musegan.networks import Latents
 from musegan.networks.controls import REST, Controls
 
 MAX_BARS = 512
-_EXCERPTS = 8  # of real songs that are looked at for one whose chords say its key
+_EXCERPTS, _CLEARLY = 8, 0.1  # of real songs that are looked at for one whose chords say its key, and how clearly
+_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY = 32, 0.3  # the same where the user asks for a key
 _KEY_DRAFTS = 4  # of a piece that is heard in another key, at most
 _LOOP_DRAFTS = 24  # of the last bars of a loop, at most
 
@@ -112,8 +113,8 @@ class Composer(TrainedModel):
         wishes: Sequence[Wishes],
     ) -> NDArray[np.uint8]:
         n_bars = mask.shape[2]
-        latents = [draw(self, own, n_bars).scaled(own.temperature) for own in wishes]
-        once = partial(compose, self, given, mask, latents=stacked(latents))
+        latents = stacked([draw(self, own, n_bars) for own in wishes])
+        once = partial(compose, self, given, mask, latents=latents, temperature=temperatures_of(wishes))
         return self._as_asked(once, mask, stacked(controls), wishes)
 
     def _filling(
@@ -276,8 +277,9 @@ class Composer(TrainedModel):
         key = key_wished(self, wishes)
         rows = prior_rows(self, replace(wishes, key=key))
         rng = np.random.default_rng(wishes.seed)
-        excerpts = (draw_controls(self, rng, 1, int(bars.max()) + 1, rows) for _ in range(_EXCERPTS))
-        controls = clearest_in_key(excerpts).bars(bars)
+        n_excerpts, clearly = (_EXCERPTS, _CLEARLY) if key is None else (_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY)
+        excerpts = (draw_controls(self, rng, 1, int(bars.max()) + 1, rows) for _ in range(n_excerpts))
+        controls = clearest_in_key(excerpts, clearly).bars(bars)
         controls = replace(controls, play=arrange(controls.play, self.spec, arrangement, phrase))
         controls = restrict(self, controls, tracks, wishes)
         if key is None and self.config.model.transpose == "key":

@@ -52,8 +52,14 @@ def sounding(
             ~silent[some, :, near],
             controls=controls.pieces(rows).bars(np.arange(near.start, near.stop)),
             latents=latents.bars(near),
+            temperature=temperatures_of([wishes[row] for row in rows.tolist()]),
         )
     return rolls
+
+
+def temperatures_of(wishes: Sequence[Wishes]) -> NDArray[np.float64]:
+    """The temperature of each piece: (piece,)."""
+    return np.array([own.temperature for own in wishes])
 
 
 def sketched(

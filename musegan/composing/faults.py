@@ -12,6 +12,7 @@ from musegan.music.pianoroll import HELD, ONSET
 
 OCTAVE = 12  # semitones
 LENGTH = 3  # steps that a note of a single step becomes at most
+GAP = 12  # steps of silence between two notes that can be filled at most
 
 Bars = NDArray[np.uint8]
 """(row, bar, step, pitch): one track of pieces"""
@@ -27,6 +28,7 @@ class Fault:
 
     count: Callable[[Lines], tuple[Counts, Counts]]  # at each step: the faults, and of how many
     mend: Callable[[Lines], Lines]
+    is_daring: bool = False  # rarer at a low temperature
 
 
 def lines_of(bars: Bars) -> Lines:
@@ -154,6 +156,35 @@ def _longer(lines: Lines) -> Lines:
     return out
 
 
+def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.bool_]]:
+    """Where sound that ended goes on after `GAP` steps at most, the last step before that sounded, and where
+    something starts that was preceded by no longer silence: (row, step) each."""
+    n_steps = lines.shape[1]
+    sounds, starts = lines.any(-1), (lines == ONSET).any(-1)
+    steps = np.broadcast_to(np.arange(n_steps, dtype=np.int16), sounds.shape)
+    last = np.maximum.accumulate(np.where(sounds, steps, np.int16(-GAP - 2)), axis=1)
+    ahead = np.where(sounds, steps, np.int16(n_steps + GAP + 2))[:, ::-1]
+    following = np.minimum.accumulate(ahead, axis=1)[:, ::-1]
+    is_gap = ~sounds & (following - last <= GAP + 1)
+    before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-GAP - 2)
+    return is_gap, last, starts & (steps - before <= GAP + 1)
+
+
+def _detached(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the starts that follow others soon those before which there is silence, counted where it begins."""
+    is_gap, _, follows = _gaps(lines)
+    begins = is_gap & ~np.pad(is_gap[:, :-1], ((0, 0), (1, 0)))
+    return begins.astype(np.int64), follows.astype(np.int64)
+
+
+def _legato(lines: Lines) -> Lines:
+    """What sounds before a gap goes on through it."""
+    is_gap, last, _ = _gaps(lines)
+    out, (row, step) = lines.copy(), np.nonzero(is_gap)
+    out[row, step] = np.where(lines[row, last[row, step]] > 0, HELD, 0)
+    return out
+
+
 def _octaves_off(lines: Lines) -> NDArray[np.int64]:
     """How many octaves above where it would be nearest to the median of the row each pitch is: (row, pitch)."""
     n_pitches = lines.shape[2]
@@ -186,7 +217,8 @@ FAR = Fault(_far, _folded)
 FAULTS = (
     Fault(_at_once, _one_at_a_time),
     Fault(_ragged, _ending_at_once),
-    Fault(_short, _longer),
+    Fault(_short, _longer, is_daring=True),
+    Fault(_detached, _legato),
 )
-"""Of pitched tracks: notes at once, chords whose notes do not end at once, notes of a single step; mended in this
-order."""
+"""Of pitched tracks: notes at once, chords whose notes do not end at once, notes of a single step, silence between
+notes; mended in this order."""

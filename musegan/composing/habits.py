@@ -122,7 +122,9 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
     return habits
 
 
-def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: RollSpec) -> Rolls:
+def with_habits(
+    rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: RollSpec, temperature: float | Shares = 1.0
+) -> Rolls:
     """Phrases whose lines go by step, that repeat exactly, and without the faults of which there are few.
 
     Given bars stay bit for bit.
@@ -132,6 +134,8 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: Rol
     rolls : (batch, track, bar, step, pitch), uint8
     mask : (batch, track, bar), bool
         True is given: such bars count, and stay.
+    temperature : float, or (batch,), float64
+        Of what is daring, such as short notes, so much is left of what real music has.
     """
     tracks, out = np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))), rolls.copy()
     for track in tracks:
@@ -143,7 +147,7 @@ def with_habits(rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: Rol
         for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
             bars = alike(bars, given, likeness, limits[track])
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
-            bars = _mended(bars, given, fault, quantiles[track])
+            bars = _mended(bars, given, fault, quantiles[track], temperature if fault.is_daring else 1.0)
         out[:, track][..., pitches] = bars
     return np.where(mask[..., None, None], rolls, out)
 
@@ -167,16 +171,22 @@ def _quantiles(*counted: tuple[Counts, Counts]) -> NDArray[np.float32]:
     return np.stack([np.quantile(shares, places) for shares in found]).astype(np.float32)
 
 
-def _mended(bars: Bars, given: NDArray[np.bool_], fault: Fault, quantiles: NDArray[np.float32]) -> Bars:
-    """Rows that have as many faults as the real one of the same rank, if they have more.
+def _mended(
+    bars: Bars,
+    given: NDArray[np.bool_],
+    fault: Fault,
+    quantiles: NDArray[np.float32],
+    factor: float | Shares = 1.0,
+) -> Bars:
+    """Rows that have as many faults as the real one of the same rank, times `factor`, if they have more.
 
     Bars are mended in the order of their shares of faults, until what is left is nearest to that.
     """
-    if (quantiles[0] == quantiles[1]).all():
+    if (quantiles[0] == quantiles[1]).all() and np.min(factor) >= 1:
         return bars
     faults, total = count_by_bar(fault, bars)
     n_faults, n_total = faults.sum(1, keepdims=True), np.maximum(total.sum(1, keepdims=True), 1)
-    wanted = np.interp(n_faults / n_total, *quantiles)
+    wanted = np.interp(n_faults / n_total, *quantiles) * np.reshape(factor, (-1, 1))
     rows = np.flatnonzero((wanted < n_faults / n_total)[:, 0])
     if not len(rows):
         return bars

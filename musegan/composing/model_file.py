@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 12"
+FORMAT = "musegan model 13"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -45,6 +45,7 @@ OLD_FORMATS = {
     "musegan model 9": "made before lines went by step as real ones do; train it anew",
     "musegan model 10": "made before weights were kept as bytes; train it anew",
     "musegan model 11": "made before notes started on the steps where real ones do; train it anew",
+    "musegan model 12": "made before silence between notes was filled as often as in real music; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights

@@ -58,7 +58,7 @@ def compose(
     latents: Latents | None = None,
     seed: int = 0,
     nudge: NDArray[np.float64] | None = None,
-    temperature: float = 1.0,
+    temperature: float | NDArray[np.float64] = 1.0,
     best_of: int = 1,
 ) -> NDArray[np.uint8]:
     """Compose every cell that is not given, in pieces of any length.
@@ -75,8 +75,8 @@ def compose(
         Drawn from `seed` when left out.
     nudge : (latent,), float64, optional
         Added to the latents that a song has throughout.
-    temperature : float
-        Scale of the latents: below 1 nearer to the average piece, 1 as trained.
+    temperature : float, or (batch,), float64
+        Scale of the latents: below 1 nearer to the average piece, with fewer short notes; 1 as trained.
     best_of : int
         Drafts per piece, of which the one is kept that the discriminator prefers. The first draft is the one
         that ``best_of=1`` gives.
@@ -114,7 +114,7 @@ def _draft(
     given: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     controls: Controls,
-    temperature: float,
+    temperature: float | NDArray[np.float64],
     scored: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """One draft of each piece and the discriminator's mean score of its windows (0 unless `scored`)."""
@@ -131,7 +131,7 @@ def _draft(
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
         part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
-        part = with_habits(part, part_conditions.mask, model.habits, model.spec)
+        part = with_habits(part, part_conditions.mask, model.habits, model.spec, temperature)
         if scored:
             scores.append(score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
@@ -186,7 +186,7 @@ def compose_window(
     latents: Latents,
     given: NDArray[np.uint8],
     conditions: Conditions,
-    temperature: float = 1.0,
+    temperature: float | NDArray[np.float64] = 1.0,
 ) -> NDArray[np.uint8]:
     """Compose what is not given of one phrase, in one pass; arguments and result as in `compose`."""
     device = model.device

@@ -54,9 +54,14 @@ class Latents:
             }
         )
 
-    def scaled(self, factor: float) -> Latents:
-        """All latents times `factor`."""
-        return Latents(**{item.name: getattr(self, item.name) * factor for item in fields(self)})
+    def scaled(self, factor: float | NDArray[np.float64]) -> Latents:
+        """All latents times `factor`, one number or one of each piece."""
+        factors = torch.as_tensor(factor, dtype=torch.float32)
+
+        def times(values: torch.Tensor) -> torch.Tensor:
+            return values * factors.reshape(-1, *[1] * (values.ndim - 1))
+
+        return Latents(**{item.name: times(getattr(self, item.name)) for item in fields(self)})
 
     def to(self, device: torch.device) -> Latents:
         return Latents(**{item.name: getattr(self, item.name).to(device) for item in fields(self)})

@@ -21,6 +21,7 @@ from musegan.networks.controls import Controls, measure_controls
 N_SCALE = 1024  # phrases that a scale is measured on
 CHUNK = 64  # phrases at once where nothing is learned
 PRIOR_BARS = 16  # bars of a section in the prior of controls
+LONG_ENOUGH = 0.5  # share of the songs that must have such sections; where fewer have, sections are shorter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +149,14 @@ class Ahead(Generic[_Start]):
 
 
 def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
-    """The controls of `n` random sections of the training songs, or of all, `PRIOR_BARS` long or shorter if no
-    song is."""
-    lengths = (n_bars for n_bars in (PRIOR_BARS, 8, 4, 2) if _has_phrases(dataset, "train", config.model, n_bars))
-    source = PhraseSource.of(dataset, "train", config.model, next(lengths, 1))
+    """The controls of `n` random sections of the training songs, or of all, `PRIOR_BARS` long, or shorter if
+    few songs are so long: these alone may be unlike others."""
+    n_songs = {
+        n_bars: len(np.unique(dataset.song_of(_windows(dataset, "train", config.model, n_bars))))
+        for n_bars in (PRIOR_BARS, 8, 4, 2, 1)
+    }
+    length = next(n_bars for n_bars, count in n_songs.items() if count >= LONG_ENOUGH * n_songs[1])
+    source = PhraseSource.of(dataset, "train", config.model, length)
     rng = np.random.default_rng(config.train.seed)
     indices = rng.permutation(len(source))[:n]
     _, shifts = source.draw(rng, len(indices))
@@ -162,12 +167,12 @@ def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
 def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
     """The same `n` held-out phrases every time; of the training songs when the dataset holds out none."""
     rng = np.random.default_rng([config.train.seed, 2])
-    split = "valid" if _has_phrases(dataset, "valid", config.model, config.model.phrase_bars) else "train"
+    split = "valid" if len(_windows(dataset, "valid", config.model, config.model.phrase_bars)) else "train"
     return PhraseSource.of(dataset, split, config.model).sample(rng, n)
 
 
-def _has_phrases(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> bool:
-    return len(dataset.windows(n_bars, split, min(config.min_tracks, dataset.spec.n_tracks))) > 0
+def _windows(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> NDArray[np.int64]:
+    return dataset.windows(n_bars, split, min(config.min_tracks, dataset.spec.n_tracks))
 
 
 def habitual(dataset: Dataset, config: Config) -> NDArray[np.uint8]:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAR, FAULTS
+from musegan.composing.faults import FAR, FAULTS, GAP
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_starts, with_habits
 from musegan.composing.likeness import LIKENESSES
 
-AT_ONCE, RAGGED, SHORT = range(len(FAULTS))
+AT_ONCE, RAGGED, SHORT, DETACHED = range(len(FAULTS))
 NOTES, RHYTHM, HITS = range(len(LIKENESSES))
 DRUMS, KEYS, BASS = range(3)
 
@@ -41,6 +41,23 @@ def test_notes_of_a_chord_end_at_once_or_where_their_pitch_starts_again():
     )
     assert ragged.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0]]
     assert chords.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 0]]
+
+
+def test_what_sounds_before_a_silence_goes_on_to_the_next_note():
+    """Of two starts that follow soon one does so at once; before the first and after the last it is silent."""
+    before = line(".x-...x.", "..x.....", "........", "......x-")
+    after = line(".x----x.", "..x---..", "........", "......x-")
+    assert (FAULTS[DETACHED].mend(before) == after).all()
+    detached, follow = FAULTS[DETACHED].count(before)
+    assert detached.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0]]  # where the silence begins
+    assert follow.tolist() == [[0, 0, 1, 0, 0, 0, 1, 0]]
+
+
+def test_a_long_silence_is_a_rest():
+    lines = np.zeros((1, 2 * GAP + 4, 2), np.uint8)
+    lines[0, [0, GAP + 1, 2 * GAP + 3], 0] = 2  # `GAP` silent steps, and one more
+    assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == [2, *[1] * GAP, 2, *[0] * (GAP + 1), 2]
+    assert [int(counts.sum()) for counts in FAULTS[DETACHED].count(lines)] == [1, 1]
 
 
 def pieces(*rolls):
@@ -117,6 +134,20 @@ def test_given_bars_stay_and_short_notes_count():
     assert (with_habits(pieces(short), NOTHING, one_of_three, TRIO) == pieces(short)).all()
     longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
     assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1}), TRIO) == longer).all()
+
+
+def test_short_notes_are_rarer_at_a_low_temperature():
+    """Two of four notes are of a single step, as in real music; at 0.5 one of them is left, at 0 none."""
+    longer, short = [(KEYS, 0, 8 * i, 4, 30) for i in range(2)], [(KEYS, 1, 8 * i, 1, 30) for i in range(2)]
+    first = [(KEYS, 0, 4, 1, 30)]
+    same = pieces(*[[longer[0], *first, *short]] * 3)
+    mended = with_habits(same, np.zeros((3, 3, 2), bool), Habits.none(TRIO), TRIO, np.array([1.0, 0.5, 0.0]))
+    grown = [(KEYS, 0, 4, 3, 30)]
+    all_grown = [(KEYS, 1, 8 * i, 3, 30) for i in range(2)]
+    some, all_of_them = [longer[0], *grown, *short], [longer[0], *grown, *all_grown]
+    assert (mended == pieces([longer[0], *first, *short], some, all_of_them)).all()
+    chords = pieces(MANY)
+    assert (with_habits(chords, NOTHING, Habits.none(TRIO), TRIO, 0.0) == chords).all()  # they are not daring
 
 
 def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():

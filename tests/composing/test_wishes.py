@@ -155,6 +155,28 @@ def test_below_temperature_1_notes_are_to_be_longer_and_more_of_them_on_beats(mo
     assert np.isnan(asked(0.5)[2]).all()
 
 
+def test_below_temperature_1_the_chord_before_goes_on_instead_of_one_outside_the_key(model):
+    """D and C with a bass of Bb are outside C major. At 0 neither stays, at 0.5 with some seeds one does."""
+    d_major, other_bass = sum(BITS[name] for name in ("D", "F#", "A")), BITS["C"] | BITS["E"]
+    tones = np.repeat(np.array([d_major, C, d_major, other_bass, F, -1], np.int16), 4)[None]
+    bass = np.repeat(np.array([2, 0, 2, 10, 5, -1], np.int8), 4)[None]
+    c_major = np.array([[5, 0, 2, 0, 3, 2, 0, 4, 0, 2, 0, 1]], np.float32) / 19
+    controls = replace(Controls.free(1, model.spec, 6), key=c_major, tones=tones, bass=bass)
+
+    def asked(temperature, seed=0):
+        told = restrict(model, controls, None, Wishes(temperature=temperature, seed=seed))
+        return by_bar(told.tones), by_bar(told.bass)
+
+    assert asked(1) == asked(1.3) == (by_bar(tones), by_bar(bass))
+    assert asked(0) == ([[C] * 4] * 4 + [[F] * 4, [-1] * 4], [[0] * 4] * 4 + [[5] * 4, [-1] * 4])
+    kinds = {tuple(bar[0] for bar in asked(0.5, seed)[0][:4]) for seed in range(20)}
+    both, neither = (d_major, C, d_major, other_bass), (C, C, C, C)
+    assert kinds == {both, neither, (d_major, C, d_major, d_major), (C, C, C, other_bass)}
+    silent = replace(controls, key=np.zeros_like(c_major))
+    told = restrict(model, silent, None, Wishes(temperature=0))
+    assert by_bar(told.tones) == by_bar(tones)  # no key is known
+
+
 def test_only_some_tracks(model):
     controls = Controls.free(1, model.spec, 3)
     controls.play[0] = [[1, 1, 1], [-1, 1, -1], [-1, -1, -1]]
@@ -234,12 +256,13 @@ def test_the_first_excerpt_whose_chords_say_the_key_is_followed(model):
 
     minor, nothing = excerpt(1, AM, AM, AM, AM), excerpt(2, 0, 0, 0, 0)
     home, also = excerpt(3, C, F, G, C), excerpt(4, F, G, C, C)
-    assert clearest_in_key([minor, nothing, home, also]) is home
-    assert clearest_in_key([minor, nothing, also, home]) is also
-    assert clearest_in_key([minor, nothing]) is nothing  # nothing else is said, at least
-    assert clearest_in_key([minor]) is minor
+    assert clearest_in_key([minor, nothing, home, also], 0.1) is home
+    assert clearest_in_key([minor, nothing, also, home], 0.1) is also
+    assert clearest_in_key([minor, nothing], 0.1) is nothing  # nothing else is said, at least
+    assert clearest_in_key([minor, home, nothing], 0.9) is home  # it is not as clear, and the others are less
+    assert clearest_in_key([minor], 0.1) is minor
     looked_at = iter([home, minor])
-    clearest_in_key(looked_at)
+    clearest_in_key(looked_at, 0.1)
     assert next(looked_at) is minor  # no more are drawn than are needed
 
 

@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from songs import let_play, write_dataset
+from songs import TRIO, let_play, make_song, write_dataset
 from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.composing.model_file import describe_model, load_model_file, save_codec, save_model
 from musegan.config import Config, preset
+from musegan.corpus.dataset import Dataset
+from musegan.corpus.packing import DatasetWriter
 from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
 from musegan.networks import Codec
 from musegan.training.codec_trainer import CodecTrainer
 from musegan.training.loop import train
-from musegan.training.phrases import PhraseSource
+from musegan.training.phrases import PhraseSource, sample_prior
 from musegan.training.processes import Processes
 from musegan.training.trainer import Trainer
 
@@ -365,6 +367,18 @@ def test_phrases_come_in_one_key_and_say_what_they_are(dataset):
     ).all()  # drums stay
     with pytest.raises(DatasetError, match="min_tracks"):
         PhraseSource(dataset, "train", 60)
+
+
+@pytest.mark.parametrize(("n_short", "n_bars"), [(5, 16), (6, 8)])
+def test_sections_of_the_prior_are_as_long_as_half_of_the_songs_allow(tmp_path, n_short, n_bars):
+    """Of ten songs five may be shorter than 16 bars, not six."""
+    seeds = [seed for seed in range(14) if seed % 4 != 3][:10]
+    with DatasetWriter(tmp_path / "songs.npz", TRIO) as writer:
+        for index, seed in enumerate(seeds):
+            writer.add(make_song(seed, 10 if index < n_short else 17))
+    prior = sample_prior(Dataset(tmp_path / "songs.npz"), TINY, 1000)
+    n_sections = 2 * (10 - n_short) if n_bars == 16 else 10 * (10 - n_short) + 3 * n_short
+    assert prior.play.shape == (n_sections, TRIO.n_tracks, n_bars)
 
 
 def test_killed_run_is_saved_by_signal_and_resumes(dataset, tmp_path, codec_path):
