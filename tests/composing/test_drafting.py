@@ -24,8 +24,8 @@ def asked(model, monkeypatch):
     """Networks that leave the keys silent at first, and the bass always; what they are asked for, in turn."""
     calls = []
 
-    def compose(model, given, mask, *, controls, latents):
-        calls.append((mask, controls.density, latents.track, latents.song))
+    def compose(model, given, mask, *, controls, latents, temperature):
+        calls.append((mask, controls.density, latents.track, temperature.tolist(), latents.song))
         out = given.copy()
         if len(calls) > 1:
             out[0, KEYS][~mask[0, KEYS], 0, 5] = 2
@@ -74,9 +74,10 @@ def test_only_pieces_with_silent_cells_are_asked_again(model, controls, asked):
     rolls = np.concatenate([heard(model), heard(model)])
     rolls[1, :, :, 0, 7] = 2  # everyone plays
     both = stacked([controls, controls])
-    found = sounding(model, rolls.copy(), np.zeros((2, 3, 3), bool), both, [Wishes(seed=4), Wishes(seed=5)])
+    wishes = [Wishes(seed=4, temperature=0.3), Wishes(seed=5)]
+    found = sounding(model, rolls.copy(), np.zeros((2, 3, 3), bool), both, wishes)
     assert (found[1] == rolls[1]).all()
-    assert all(len(mask) == 1 for mask, *_ in asked)
+    assert all(len(mask) == 1 and temperature == [0.3] for mask, _, _, temperature, _ in asked)
 
 
 def test_what_is_given_may_be_silent(model, controls, asked):
