@@ -31,7 +31,7 @@ def run(*arguments):
 @pytest.mark.parametrize("command", [a or b for a, b in COMMANDS if (a or b).split()[1] in COMPOSING])
 def test_composing_commands_run_with_the_bundled_model(folder, command):
     arguments = shlex.split(" ".join(command.split()))[1:]
-    if "--model" in arguments:
+    if "--model" in arguments and arguments[arguments.index("--model") + 1] not in ("band", "chorale"):
         arguments[arguments.index("--model") + 1] = "band"
     result = run(*arguments, "--seed", "1", "--device", "cpu")
     assert all((folder / line).stat().st_size > 100 for line in result.stdout.split())
@@ -47,3 +47,23 @@ def test_python_example_runs(folder):
     run("accompany", "mine.mid", "--keep", "piano", "--seed", "0", "-o", "same.mid")
     assert (folder / "out.mid").is_file()
     assert (folder / "band.mid").read_bytes() == (folder / "same.mid").read_bytes()
+
+
+def test_the_bundled_chorale_is_for_four_voices(folder):
+    """One note at a time each, hardly a rest, low voices below high ones, and a score of four parts."""
+    from musegan import load_model
+
+    run("generate", "--model", "chorale", "--bars", "8", "--seed", "1", "-o", "choir.mid")
+    run("render", "choir.mid", "-o", "choir.musicxml")
+    assert re.findall("<part-name>(.*?)<", (folder / "choir.musicxml").read_text(encoding="utf-8")) == [
+        "soprano",
+        "alto",
+        "tenor",
+        "bass",
+    ]
+    roll = load_model("chorale").generate(8).roll
+    sounding = (roll > 0).sum(-1)
+    assert sounding.max() == 1
+    assert (sounding == 0).mean() < 0.1
+    pitches = [float((line > 0).any(-2).argmax(-1).mean()) for line in roll]
+    assert pitches == sorted(pitches, reverse=True)

@@ -33,6 +33,7 @@ from musegan.composing.wishes import (
     manner_of,
     prior_rows,
     restrict,
+    scale_wished,
     with_progression,
 )
 from musegan.errors import MuseganError
@@ -44,7 +45,7 @@ from musegan.networks.controls import REST, Controls
 
 MAX_BARS = 512
 _EXCERPTS, _CLEARLY = 8, 0.1  # of real songs that are looked at for one whose chords say its key, and how clearly
-_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY = 32, 0.3  # the same where the user asks for a key
+_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY = 32, 0.35  # the same where the user asks for a key
 _KEY_DRAFTS = 4  # of a piece that is heard in another key, at most
 _LOOP_DRAFTS = 24  # of the last bars of a loop, at most
 
@@ -141,8 +142,8 @@ class Composer(TrainedModel):
         """The piece with the composed cells of some bars, ``composed : (track, bar, step, pitch)`` as the networks
         know it, which is changed."""
         composed = transpose(composed, -plan.shift, self.spec, out=composed)
-        if plan.wishes.snap:
-            composed = snap_to_scale(composed, plan.key.pitch_classes, self.spec)
+        if scale := scale_wished(plan.wishes, plan.key, self.spec):
+            composed = snap_to_scale(composed, scale, self.spec)
         composed = clean(composed, self.spec, out=composed)
         roll = plan.piece.roll.copy()
         np.copyto(roll[:, bars], composed, where=~plan.mask[:, bars, None, None])
@@ -256,8 +257,8 @@ class Composer(TrainedModel):
             key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
         else:
             roll = transpose(roll, -self.semitones(key), self.spec)
-        if wishes.snap:
-            roll = snap_to_scale(roll, key.pitch_classes, self.spec)
+        if scale := scale_wished(wishes, key, self.spec):
+            roll = snap_to_scale(roll, scale, self.spec)
         return key, roll
 
     def _asked(

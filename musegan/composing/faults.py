@@ -158,16 +158,19 @@ def _longer(lines: Lines) -> Lines:
 
 def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.bool_]]:
     """Where sound that ended goes on after `GAP` steps at most, the last step before that sounded, and where
-    something starts that was preceded by no longer silence: (row, step) each."""
+    something starts that was preceded by no longer silence: (row, step) each. After notes of a single step neither
+    counts."""
     n_steps = lines.shape[1]
-    sounds, starts = lines.any(-1), (lines == ONSET).any(-1)
+    sounds, starts, held = lines.any(-1), (lines == ONSET).any(-1), (lines == HELD).any(-1)
     steps = np.broadcast_to(np.arange(n_steps, dtype=np.int16), sounds.shape)
     last = np.maximum.accumulate(np.where(sounds, steps, np.int16(-GAP - 2)), axis=1)
     ahead = np.where(sounds, steps, np.int16(n_steps + GAP + 2))[:, ::-1]
     following = np.minimum.accumulate(ahead, axis=1)[:, ::-1]
-    is_gap = ~sounds & (following - last <= GAP + 1)
+    was_held = np.take_along_axis(held, np.maximum(last, 0), axis=1)
+    is_gap = ~sounds & (following - last <= GAP + 1) & was_held
     before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-GAP - 2)
-    return is_gap, last, starts & (steps - before <= GAP + 1)
+    follows = starts & (steps - before <= GAP + 1) & np.pad(was_held[:, :-1], ((0, 0), (1, 0)))
+    return is_gap, last, follows
 
 
 def _detached(lines: Lines) -> tuple[Counts, Counts]:
@@ -181,7 +184,7 @@ def _legato(lines: Lines) -> Lines:
     """What sounds before a gap goes on through it."""
     is_gap, last, _ = _gaps(lines)
     out, (row, step) = lines.copy(), np.nonzero(is_gap)
-    out[row, step] = np.where(lines[row, last[row, step]] > 0, HELD, 0)
+    out[row, step] = np.where(lines[row, last[row, step]] == HELD, HELD, 0)
     return out
 
 

@@ -1,11 +1,12 @@
 """What a track hardly ever does, it does not do.
 
-In real music bars come back note for note, rhythms place for place and each drum hit for hit. Most tracks play one
-note at a time or chords, whose notes end at once, have many notes of a single step or none, stay within an octave
-or do not, and go by step more than they leap. A network that makes every cell anew nearly repeats, and leaves a
-little of everything everywhere. So it is mended: lines leap less, a bar that hardly differs from another one
-becomes the same, or gets its rhythm, and faults go from the bars with the fewest. Before that, notes start on the
-steps of the beat on which real ones do.
+In real music bars come back note for note, rhythms place for place and each drum hit for hit. Most tracks play
+one note at a time or chords, whose notes end at once, have many notes of a single step or none, play on without
+silence or do not, stay within an octave or are wide, repeat their notes or move on, and go by step more than they
+leap. A network that makes every cell anew nearly repeats, and leaves a little of everything everywhere. So it is
+mended: chords are opened, lines leap and stay less, a bar that hardly differs from another one becomes the same,
+or gets its rhythm, and faults go from the bars with the fewest. Before that, notes start on the steps of the beat
+on which real ones do.
 How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
 as real music.
 """
@@ -13,7 +14,7 @@ as real music.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_bars, count_by_bar, heard, lines_of
 from musegan.composing.likeness import LIKENESSES, alike, nearest
-from musegan.composing.lines import by_step, count_leaps
+from musegan.composing.lines import by_step, count_moves, leaps, stays
+from musegan.composing.voicing import opened, widths
 from musegan.metrics import share
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -30,6 +32,7 @@ N_QUANTILES = 33
 PRESSURE = 3.0  # logits for e times as many onsets
 MOST = 2.0  # logits, up or down
 FEW = 0.01  # notes a phrase
+MOST_REST, MOST_SEVERAL = 0.05, 0.01  # shares of the steps of a track that sings
 
 Rolls = NDArray[np.uint8]
 """(batch, track, bar, step, pitch)"""
@@ -41,10 +44,13 @@ class Habits:
     """What is done to what the networks compose, by track."""
 
     starts: NDArray[np.float32]  # (track, step of the beat): added to the networks' logits of onsets
+    sings: NDArray[np.float32]  # (track,): 1 where it is read as a line that never rests
     alike: NDArray[np.float32]  # (likeness, track): up to which difference, by `LIKENESSES`; -1 is never
     faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
     far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
+    wide: NDArray[np.float32]  # (track, 2, quantile): of `widths`, likewise
     leaps: NDArray[np.float32]  # (track, 2, quantile): of the moves of the top line, likewise
+    stays: NDArray[np.float32]  # (track, 2, quantile): of the same, those to the same pitch, likewise
 
     @classmethod
     def none(cls, spec: RollSpec) -> Habits:
@@ -52,10 +58,13 @@ class Habits:
         same = np.linspace(0, 1, N_QUANTILES, dtype=np.float32)
         return cls(
             starts=np.zeros((spec.n_tracks, spec.steps_per_beat), np.float32),
+            sings=np.zeros(spec.n_tracks, np.float32),
             alike=np.full((len(LIKENESSES), spec.n_tracks), -1, np.float32),
             faults=np.tile(same, (len(FAULTS), spec.n_tracks, 2, 1)),
             far=np.tile(same, (spec.n_tracks, 2, 1)),
+            wide=np.tile(same, (spec.n_tracks, 2, 1)),
             leaps=np.tile(same, (spec.n_tracks, 2, 1)),
+            stays=np.tile(same, (spec.n_tracks, 2, 1)),
         )
 
     @classmethod
@@ -92,22 +101,41 @@ def _starts_of_kinds(rolls: Rolls, kinds: NDArray[np.int64]) -> NDArray[np.float
     return of_steps @ (kinds[:, None] == np.arange(kinds.max() + 1)) / len(rolls) + FEW
 
 
-def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
+def measure_sings(real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
+    """Which tracks hardly ever rest in bars in which they play, nor have two notes at once: (track,), 0 or 1."""
+    sounding = np.count_nonzero(real, axis=-1)  # (batch, track, bar, step)
+    plays = sounding.any(-1, keepdims=True)
+    rests, several = (
+        share((plays & cells).sum((0, 2, 3)), (plays & np.ones_like(cells)).sum((0, 2, 3)))
+        for cells in (sounding == 0, sounding > 1)
+    )
+    return ((rests < MOST_REST) & (several < MOST_SEVERAL) & ~np.array(spec.is_drum)).astype(np.float32)
+
+
+def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[np.int16] | None = None) -> Habits:
     """What is to be changed in what a model composes, its starts aside: then it has as much of it as real music.
 
     Parameters
     ----------
     composed, real : (batch, track, bar, step, pitch), uint8
         Phrases, the composed ones as the networks give them.
+    told : (batch, beat), int16, optional
+        The chords that the composed ones were asked for.
     """
-    habits, composed = Habits.none(spec), composed.copy()
+    habits, composed = replace(Habits.none(spec), sings=measure_sings(real, spec)), composed.copy()
     nothing = np.zeros(composed.shape[:3], bool)
-    for track in map(int, np.flatnonzero(~np.array(spec.is_drum))):
+    pitched = np.flatnonzero(~np.array(spec.is_drum)).tolist()
+    for track in pitched:
         bars, theirs = composed[:, track], real[:, track]
-        habits.far[track] = _quantiles(count_by_bar(FAR, bars), count_by_bar(FAR, theirs))
-        composed[:, track] = _mended(bars, nothing[:, track], FAR, habits.far[track])
-        habits.leaps[track] = _quantiles(count_leaps(composed[:, track]), count_leaps(theirs))
-    composed = by_step(composed, nothing, habits.leaps, spec)
+        habits.far[track] = _quantiles(_shares(count_by_bar(FAR, bars)), _shares(count_by_bar(FAR, theirs)))
+        bars = _mended(bars, nothing[:, track], FAR, habits.far[track])
+        habits.wide[track] = _quantiles(widths(bars), widths(theirs))
+        composed[:, track] = opened(bars, nothing[:, track], habits.wide[track])
+    for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
+        for track in (track for track in pitched if not habits.sings[track]):
+            lines = composed[:, track], real[:, track]
+            quantiles[track] = _quantiles(*(_shares(count_moves(kind, bars)) for bars in lines))
+        composed = by_step(composed, nothing, kind, quantiles, spec, told)
     for track, is_drum in enumerate(spec.is_drum):
         bars, theirs, given = composed[:, track], real[:, track], nothing[:, track]
         for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
@@ -117,13 +145,18 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec) -> Habits:
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             if is_drum:
                 break
-            quantiles[track] = _quantiles(*(count_by_bar(fault, some) for some in (bars, theirs)))
+            quantiles[track] = _quantiles(*(_shares(count_by_bar(fault, some)) for some in (bars, theirs)))
             bars = _mended(bars, given, fault, quantiles[track])
     return habits
 
 
 def with_habits(
-    rolls: Rolls, mask: NDArray[np.bool_], habits: Habits, spec: RollSpec, temperature: float | Shares = 1.0
+    rolls: Rolls,
+    mask: NDArray[np.bool_],
+    habits: Habits,
+    spec: RollSpec,
+    told: NDArray[np.int16] | None = None,
+    temperature: float | Shares = 1.0,
 ) -> Rolls:
     """Phrases whose lines go by step, that repeat exactly, and without the faults of which there are few.
 
@@ -134,13 +167,17 @@ def with_habits(
     rolls : (batch, track, bar, step, pitch), uint8
     mask : (batch, track, bar), bool
         True is given: such bars count, and stay.
+    told : (batch, beat), int16, optional
+        The chords that were asked for.
     temperature : float, or (batch,), float64
         Of what is daring, such as short notes, so much is left of what real music has.
     """
     tracks, out = np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))), rolls.copy()
     for track in tracks:
-        out[:, track] = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
-    out = by_step(out, mask, habits.leaps, spec)
+        bars = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
+        out[:, track] = opened(bars, mask[:, track], habits.wide[track])
+    out = by_step(out, mask, leaps, habits.leaps, spec, told)
+    out = by_step(out, mask, stays, habits.stays, spec, told)
     for track in tracks:
         given, pitches = mask[:, track], np.flatnonzero(out[:, track].any((0, 1, 2)))  # most are silent
         bars = out[:, track][..., pitches]
@@ -159,16 +196,19 @@ def _limit(ours: Shares, theirs: Shares) -> float:
     return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
 
 
-def _quantiles(*counted: tuple[Counts, Counts]) -> NDArray[np.float32]:
-    """Of the shares of faults of rows in which there could be some, of composed rows and of real ones, which are
-    ``(row, bar)`` each, faults and of how many: (2, quantile). No change where either are none."""
-    places, found = np.linspace(0, 1, N_QUANTILES), []
-    for faults, total in counted:
-        shares = share(faults.sum(1), total.sum(1))
-        found.append(shares[~np.isnan(shares)])
-    if not all(map(len, found)):
+def _shares(counted: tuple[Counts, Counts]) -> Shares:
+    """The shares of faults of rows in which there could be some, of faults and of how many, (row, bar) each."""
+    faults, total = counted
+    shares = share(faults.sum(1), total.sum(1))
+    return shares[~np.isnan(shares)]
+
+
+def _quantiles(ours: Shares, theirs: Shares) -> NDArray[np.float32]:
+    """Of values of composed rows and of real ones: (2, quantile). No change where either are none."""
+    places = np.linspace(0, 1, N_QUANTILES)
+    if not len(ours) or not len(theirs):
         return np.stack([places, places]).astype(np.float32)
-    return np.stack([np.quantile(shares, places) for shares in found]).astype(np.float32)
+    return np.stack([np.quantile(values, places) for values in (ours, theirs)]).astype(np.float32)
 
 
 def _mended(

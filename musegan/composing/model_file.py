@@ -45,7 +45,7 @@ OLD_FORMATS = {
     "musegan model 9": "made before lines went by step as real ones do; train it anew",
     "musegan model 10": "made before weights were kept as bytes; train it anew",
     "musegan model 11": "made before notes started on the steps where real ones do; train it anew",
-    "musegan model 12": "made before silence between notes was filled as often as in real music; train it anew",
+    "musegan model 12": "made before chords were opened and silence filled as in real music; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights

@@ -131,7 +131,8 @@ def _draft(
     for window, new in windows(np.all(known, axis=(0, 1)), phrase):
         part_conditions = conditions.bars(np.arange(window.start, window.stop))
         part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
-        part = with_habits(part, part_conditions.mask, model.habits, model.spec, temperature)
+        told = part_conditions.controls.tones
+        part = with_habits(part, part_conditions.mask, model.habits, model.spec, told, temperature)
         if scored:
             scores.append(score(model, part, part_conditions))
         rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
@@ -195,6 +196,7 @@ def compose_window(
         torch.from_numpy(given).to(device),
         conditions.cues(len(model.config.model.styles), device),
         torch.from_numpy(model.habits.starts).to(device),
+        model.habits.sings > 0,
     )
     return composed.cpu().numpy()
 

@@ -41,7 +41,7 @@ class Wishes:
     """What the user asks for besides the task. Everything can be left out."""
 
     seed: int = 0
-    temperature: float = 1.0  # scale of the latents; below 1 longer notes too, more on beats, chords of the key
+    temperature: float = 1.0  # scale of the latents; below 1 longer notes too, more on beats and of the key
     best_of: int = 1  # drafts, of which the best is kept
     key: Key | None = None  # of the piece; estimated from given material when there is some
     snap: bool = False  # move the notes outside the key's scale to it
@@ -134,24 +134,7 @@ def restrict(
             play[:, model.spec.track_index(name), list(bars)] = value
     density = np.where((play == PLAY) & (density == 0), elsewhere, density)
     density[(play == REST) & ~np.isnan(density)] = 0
-    controls = replace(controls, play=play, density=density, texture=_calmer(texture, 1 - wishes.temperature))
-    return _in_scale(controls, wishes) if wishes.temperature < 1 else controls
-
-
-def _in_scale(controls: Controls, wishes: Wishes) -> Controls:
-    """Controls in which fewer chords have tones outside the key, the lower the temperature is, and none at 0: the
-    chord before goes on instead. Which ones go depends on the seed; the same chord always goes or stays."""
-    stay = np.random.default_rng([wishes.seed, 7]).random(1 << 12) < wishes.temperature
-    tones, bass = controls.tones.copy(), controls.bass.copy()
-    for row, shares in enumerate(controls.key):
-        scale = np.isin(np.arange(12), estimate_key(shares).pitch_classes)
-        is_foreign = np.any(unpack_tones(tones[row]) > scale, axis=-1) | ((bass[row] >= 0) & ~scale[bass[row]])
-        is_left = ~is_foreign | stay[tones[row]]
-        if shares.any() and is_left.any():
-            first = int(is_left.argmax())
-            here = np.maximum.accumulate(np.where(is_left, np.arange(len(is_left)), first))
-            tones[row], bass[row] = tones[row, here], bass[row, here]
-    return replace(controls, tones=tones, bass=bass)
+    return replace(controls, play=play, density=density, texture=_calmer(texture, 1 - wishes.temperature))
 
 
 def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
@@ -191,6 +174,21 @@ def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, se
         tones=np.broadcast_to(np.resize(tones, shape[1]), shape),
         bass=np.broadcast_to(np.resize(bass, shape[1]), shape),
     )
+
+
+def scale_wished(wishes: Wishes, key: Key, spec: RollSpec) -> list[int] | None:
+    """The pitch classes of composed notes, to which others move; None where all may sound.
+
+    Those of the key where notes snap to it. Below temperature 1 those of chords that are asked for besides, and
+    some of the others: the fewer the lower it is. Which ones follows from the seed.
+    """
+    if wishes.snap or wishes.temperature >= 1:
+        return key.pitch_classes if wishes.snap else None
+    stays = np.random.default_rng([wishes.seed, 7]).random(12) < wishes.temperature
+    if wishes.progression is not None:
+        tones, bass = parse_progression(wishes.progression, spec.beats_per_bar)
+        stays |= unpack_tones(tones).any(0) | np.isin(np.arange(12), bass)
+    return [*key.pitch_classes, *np.flatnonzero(stays).tolist()]
 
 
 def draw_key(seed: int, is_minor: bool) -> Key:

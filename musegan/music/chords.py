@@ -104,7 +104,10 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
 
 
 def beats_per_chord(spec: RollSpec) -> int:
-    """Beats of the stretches that harmony is told in: half bars, or bars where the beats are odd."""
+    """Beats of the stretches that harmony is told in: half bars, or bars where the beats are odd, unless the
+    ensemble says otherwise."""
+    if spec.beats_per_chord:
+        return spec.beats_per_chord
     return spec.beats_per_bar // 2 if spec.beats_per_bar % 2 == 0 else spec.beats_per_bar
 
 
@@ -116,9 +119,9 @@ def unpack_tones(tones: NDArray[np.int16]) -> NDArray[np.int64]:
 def harmony_plan(
     rolls: NDArray[np.uint8], spec: RollSpec, scale: Sequence[int] = range(12)
 ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
-    """The chord of every half bar (every bar where the beats are odd), told for each of its beats.
+    """The chord of every stretch of `beats_per_chord`, such as half a bar, told for each of its beats.
 
-    A quick reading for training: each half bar by itself. Where no chord fits, the tones are those that sound.
+    A quick reading for training: each stretch by itself. Where no chord fits, the tones are those that sound.
 
     Parameters
     ----------

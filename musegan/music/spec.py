@@ -49,6 +49,7 @@ class RollSpec:
     beats_per_bar: int = 4  # quarter notes in a bar
     lowest_pitch: int = 24  # MIDI number of pitch index 0
     n_pitches: int = 84  # MIDI numbers lowest_pitch ... lowest_pitch + n_pitches - 1
+    beats_per_chord: int = 0  # of the chords that a model is told; 0: half a bar, or a bar where the beats are odd
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.tracks) <= 64:
@@ -60,6 +61,10 @@ class RollSpec:
             raise ConfigError(f"steps_per_beat is {self.steps_per_beat}; 1 to 96 are possible")
         if not 1 <= self.beats_per_bar <= 32:
             raise ConfigError(f"beats_per_bar is {self.beats_per_bar}; 1 to 32 are possible")
+        if self.beats_per_chord and (self.beats_per_chord < 0 or self.beats_per_bar % self.beats_per_chord):
+            raise ConfigError(
+                f"beats_per_chord is {self.beats_per_chord}; it must divide the {self.beats_per_bar} of a bar"
+            )
         if self.lowest_pitch < 0 or self.n_pitches < 1 or self.lowest_pitch + self.n_pitches > 128:
             raise ConfigError(
                 f"pitches {self.lowest_pitch} to {self.lowest_pitch + self.n_pitches - 1} leave the MIDI range "
@@ -101,6 +106,7 @@ class RollSpec:
             "beats_per_bar",
             "lowest_pitch",
             "n_pitches",
+            "beats_per_chord",
             "track_names",
             "is_drum",
         ):
@@ -146,6 +152,7 @@ CHORALE = RollSpec(
         TrackSpec(name="bass", program=52, part_names=("bass", "b", "b.")),
     ),
     steps_per_beat=4,
+    beats_per_chord=1,
 )
 
 ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from musegan.config import ModelConfig
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.networks.choir import sung
 from musegan.networks.codec import Codec
 from musegan.networks.controls import Cues, n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 
+CERTAIN = 100.0  # logits of what is given
 LOGIT_LIMIT = 6.0  # logits are softly clamped, so that a silent track keeps a gradient
 LOGIT_SCALE = 2.5  # the decoder's logits are divided by this first: it is surer of its notes than slopes can be
 CODE_LIMIT = 3.0  # codes are softly clamped to so many standard deviations of real ones
@@ -90,7 +95,14 @@ class Generator(nn.Module):
         return torch.cat([sounds * heard, starts], dim=-1)
 
     @torch.no_grad()
-    def compose(self, latents: Latents, rolls: Tensor, cues: Cues, starts: Tensor | None = None) -> Tensor:
+    def compose(
+        self,
+        latents: Latents,
+        rolls: Tensor,
+        cues: Cues,
+        starts: Tensor | None = None,
+        sings: NDArray[np.bool_] | None = None,
+    ) -> Tensor:
         """Like `forward`, without gradients and with far less to move: notes are bytes, not numbers.
 
         Parameters
@@ -99,6 +111,8 @@ class Generator(nn.Module):
             What is given; only cells under the mask count.
         starts : (track, step of the beat), optional
             Added to the logits of onsets.
+        sings : (track,), bool, optional
+            Tracks that are read as lines that never rest, see `musegan.networks.choir`.
 
         Returns
         -------
@@ -107,11 +121,46 @@ class Generator(nn.Module):
         """
         grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
         kept = grid.fold(rolls, torch.bool) & is_given
-        notes = self.codec.notes(self.codes(latents, kept.to(cues.features.dtype), cues), starts)
+        codes = self.codes(latents, kept.to(cues.features.dtype), cues)
+        notes = self.codec.notes(codes, starts)
         completed = (notes & ~is_given & grid.cells(cues.play >= 0)) | kept
         sounds = completed.chunk(2, dim=-1)[0]
         sounds &= grid.heard(completed) | is_given
-        return grid.unfold(completed)
+        composed = grid.unfold(completed)
+        if sings is not None and sings.any():
+            self._sing(composed, self.codec.logits(codes), rolls, cues, starts, np.flatnonzero(sings))
+        return composed
+
+    def _sing(
+        self,
+        composed: Tensor,
+        logits: Tensor,
+        rolls: Tensor,
+        cues: Cues,
+        starts: Tensor | None,
+        tracks: NDArray[np.int64],
+    ) -> None:
+        """Put lines that never rest into what is `composed`, in some tracks; other arguments as in `compose`."""
+        grid = self.grid
+        held, onsets = (grid.by_step(plane)[tracks] for plane in logits.float().chunk(2, dim=-1))
+        if starts is not None:
+            onsets += starts.repeat(1, onsets.shape[2] // starts.shape[1])[tracks, None, :, None]
+        known = rolls.transpose(0, 1)[tracks].flatten(2, 3)  # (voice, batch, step, pitch)
+        is_given, plays = (
+            values.transpose(0, 1)[tracks].repeat_interleave(grid.spec.steps_per_bar, dim=2)
+            for values in (cues.mask > 0, cues.play >= 0)
+        )
+        for plane, kind in ((held, HELD), (onsets, ONSET)):
+            plane[is_given] = torch.where(known == kind, CERTAIN, -CERTAIN)[is_given]
+        is_silent = torch.where(is_given, (known == 0).all(-1), ~plays)
+        must_start = torch.nn.functional.pad(is_silent[..., :-1], (1, 0), value=True)
+        outer_first = [len(tracks) - 1, *range(len(tracks) - 1)]
+        share = is_given.float().mean((1, 2)).tolist()
+        order = sorted(outer_first, key=lambda voice: -share[voice])  # who is given most does not give way
+        sounds, begins = sung(held.cpu().numpy(), onsets.cpu().numpy(), must_start.cpu().numpy(), order)
+        lines = torch.from_numpy(sounds * HELD + begins * (ONSET - HELD)).to(composed)
+        lines = torch.where((plays & ~is_given)[..., None], lines, known * is_given[..., None])
+        composed[:, tracks] = lines.unflatten(2, composed.shape[2:4]).transpose(0, 1)
 
     def codes(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
         """The codec's latents that the phrase is composed of, standardised: ``(track, batch, time, code)``.

@@ -52,6 +52,12 @@ class PatchGrid:
         )
         return rolls[..., : self.spec.n_pitches]
 
+    def by_step(self, plane: Tensor) -> Tensor:
+        """A plane of patches, ``(track, batch, time, register, step * pitch)``, as ``(track, batch, step, pitch)``
+        without padding pitches."""
+        cells = plane.unflatten(-1, (self.patch_steps, self.patch_pitches)).transpose(3, 4)
+        return cells.flatten(4).flatten(2, 3)[..., : self.spec.n_pitches]
+
     def heard(self, patches: Tensor) -> Tensor:
         """Which sounding cells belong to a note: an onset leads to them, or they are tied to what came before.
 

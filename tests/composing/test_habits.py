@@ -5,7 +5,7 @@ import pytest
 from songs import TRIO
 
 from musegan.composing.faults import FAR, FAULTS, GAP
-from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_starts, with_habits
+from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
 from musegan.composing.likeness import LIKENESSES
 
 AT_ONCE, RAGGED, SHORT, DETACHED = range(len(FAULTS))
@@ -44,19 +44,21 @@ def test_notes_of_a_chord_end_at_once_or_where_their_pitch_starts_again():
 
 
 def test_what_sounds_before_a_silence_goes_on_to_the_next_note():
-    """Of two starts that follow soon one does so at once; before the first and after the last it is silent."""
-    before = line(".x-...x.", "..x.....", "........", "......x-")
-    after = line(".x----x.", "..x---..", "........", "......x-")
+    """One start follows a silence, and one comes while another note sounds; what is of a single step ends, and
+    before the first note it is silent."""
+    before = line("..x-...x..x", ".x-........", "...........", "...........")
+    after = line("..x----x..x", ".x-........", "...........", "...........")
     assert (FAULTS[DETACHED].mend(before) == after).all()
     detached, follow = FAULTS[DETACHED].count(before)
-    assert detached.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0]]  # where the silence begins
-    assert follow.tolist() == [[0, 0, 1, 0, 0, 0, 1, 0]]
+    assert np.flatnonzero(detached).tolist() == [4]  # where the silence begins
+    assert np.flatnonzero(follow).tolist() == [7]
 
 
 def test_a_long_silence_is_a_rest():
-    lines = np.zeros((1, 2 * GAP + 4, 2), np.uint8)
-    lines[0, [0, GAP + 1, 2 * GAP + 3], 0] = 2  # `GAP` silent steps, and one more
-    assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == [2, *[1] * GAP, 2, *[0] * (GAP + 1), 2]
+    """`GAP` silent steps, and one more."""
+    before, after = [2, 1, *[0] * GAP, 2, 1, *[0] * (GAP + 1), 2], [2, 1, *[1] * GAP, 2, 1, *[0] * (GAP + 1), 2]
+    lines = np.array(before, np.uint8)[None, :, None]
+    assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == after
     assert [int(counts.sum()) for counts in FAULTS[DETACHED].count(lines)] == [1, 1]
 
 
@@ -136,18 +138,39 @@ def test_given_bars_stay_and_short_notes_count():
     assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1}), TRIO) == longer).all()
 
 
+def test_a_track_sings_that_hardly_ever_rests_nor_has_several_notes_at_once():
+    """Bars in which it does not play do not count; a rest or a chord of one step in sixteen is too much."""
+    line = [(KEYS, 0, 0, 16, 20), *((BASS, 0, step, 4, 25 + step) for step in range(0, 16, 4))]
+    drums = [(DRUMS, bar, step, 1, 5) for bar in range(2) for step in range(16)]
+    assert measure_sings(pieces([*line, *drums]), TRIO).tolist() == [0, 1, 1]
+    rest, chord = [(KEYS, 1, 0, 15, 20)], [(BASS, 1, 0, 16, 25), (BASS, 1, 3, 1, 28)]
+    assert measure_sings(pieces([*line, *rest, *chord]), TRIO).tolist() == [0, 1, 0]  # 1 of 32, and of 32 again
+    assert measure_sings(pieces([*line, (KEYS, 1, 0, 14, 20)]), TRIO).tolist() == [0, 0, 1]
+    assert measure_sings(pieces([]), TRIO).tolist() == [0, 0, 0]
+
+
+def test_lines_that_are_sung_do_not_move():
+    composed = pieces([(KEYS, 0, step, 4, 20 + 7 * (step // 4 % 2)) for step in range(0, 16, 4)])
+    real = pieces([(KEYS, 0, step, 4, 20 + step // 4) for step in range(0, 16, 4)])
+    habits = measure_habits(composed, real, TRIO)
+    assert habits.sings[KEYS]
+    assert (habits.leaps == Habits.none(TRIO).leaps).all()
+    gaps = pieces([(KEYS, 0, step, 2, 20 + step // 4) for step in range(0, 16, 4)])
+    assert (measure_habits(composed, gaps, TRIO).leaps[KEYS] != Habits.none(TRIO).leaps[KEYS]).any()
+
+
 def test_short_notes_are_rarer_at_a_low_temperature():
     """Two of four notes are of a single step, as in real music; at 0.5 one of them is left, at 0 none."""
     longer, short = [(KEYS, 0, 8 * i, 4, 30) for i in range(2)], [(KEYS, 1, 8 * i, 1, 30) for i in range(2)]
     first = [(KEYS, 0, 4, 1, 30)]
     same = pieces(*[[longer[0], *first, *short]] * 3)
-    mended = with_habits(same, np.zeros((3, 3, 2), bool), Habits.none(TRIO), TRIO, np.array([1.0, 0.5, 0.0]))
+    mended = with_habits(same, np.zeros((3, 3, 2), bool), Habits.none(TRIO), TRIO, None, np.array([1.0, 0.5, 0.0]))
     grown = [(KEYS, 0, 4, 3, 30)]
     all_grown = [(KEYS, 1, 8 * i, 3, 30) for i in range(2)]
     some, all_of_them = [longer[0], *grown, *short], [longer[0], *grown, *all_grown]
     assert (mended == pieces([longer[0], *first, *short], some, all_of_them)).all()
     chords = pieces(MANY)
-    assert (with_habits(chords, NOTHING, Habits.none(TRIO), TRIO, 0.0) == chords).all()  # they are not daring
+    assert (with_habits(chords, NOTHING, Habits.none(TRIO), TRIO, None, 0.0) == chords).all()  # not daring
 
 
 def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():

@@ -1,4 +1,4 @@
-"""Lines that go by step, by hand: bars of 16 steps of a band whose lowest pitch is a C."""
+"""Lines that go by step, by hand: bars of 16 steps; pitches are called as if the lowest were a C."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from songs import TRIO
 
 from musegan.composing.habits import Habits, measure_habits
-from musegan.composing.lines import by_step, count_leaps
+from musegan.composing.lines import by_step, count_moves, leaps, stays
 
 DRUMS, KEYS, BASS = range(3)
 C, D, E, F, G, A = 24, 26, 28, 29, 31, 33  # pitch indices
@@ -26,14 +26,14 @@ def piece(*notes):
 
 
 def asked(wanted):
-    """Quantiles: this share of leaps in the keys, of any that there are."""
+    """Quantiles: this share of moves of a kind in the keys, of any that there are."""
     quantiles = Habits.none(TRIO).leaps
     quantiles[KEYS, 1] = wanted
     return quantiles
 
 
-def led(*notes, wanted=0.0, mask=NOTHING):
-    return by_step(piece(*notes), mask, asked(wanted), TRIO)
+def led(*notes, wanted=0.0, mask=NOTHING, kind=leaps, told=None):
+    return by_step(piece(*notes), mask, kind, asked(wanted), TRIO, told)
 
 
 SCALE = [(BASS, 1, step, 1, pitch - 12) for step, pitch in enumerate((C, D, E, F, G, A, A + 2))]
@@ -44,11 +44,47 @@ def keys(*pitches, bar=0, length=2):
     return [(KEYS, bar, 2 * i, length, pitch) for i, pitch in enumerate(pitches)]
 
 
-def test_leaps_are_moves_by_more_than_a_step_where_they_arrive():
+def test_leaps_and_stays_are_moves_where_they_arrive():
     notes = [(KEYS, 0, 0, 4, C), (KEYS, 0, 4, 4, E), (KEYS, 0, 4, 4, C), (KEYS, 0, 8, 4, E), (KEYS, 1, 0, 4, D)]
-    leaps, moves = count_leaps(piece(*notes)[0, [KEYS, BASS]])
-    assert leaps.tolist() == [[1, 0], [0, 0]]
+    lines = piece(*notes)[0, [KEYS, BASS]]
+    found, moves = count_moves(leaps, lines)
+    assert found.tolist() == [[1, 0], [0, 0]]
     assert moves.tolist() == [[2, 1], [0, 0]]
+    assert count_moves(stays, lines)[0].tolist() == [[1, 0], [0, 0]]  # from E to E, and C is not the highest
+
+
+def test_notes_that_stay_go_to_a_neighbour_until_as_few_are_left_as_wanted():
+    """Both moves of the first bar stay, and one of three of the second; leaps are left as they are."""
+    first, second = keys(C, C, C), keys(A, A, C, bar=1)
+    scale = [(BASS, 1, 8 + note[2], *note[3:]) for note in SCALE]
+    b_below, neighbour = keys(C, C - 1, C), keys(A, G, C, bar=1)
+    assert (led(*first, *second, *scale, kind=stays, wanted=0.55) == piece(*first, *second, *scale)).all()
+    assert (led(*first, *second, *scale, kind=stays, wanted=0.3) == piece(*first, *neighbour, *scale)).all()
+    assert (led(*first, *second, *scale, kind=stays, wanted=0.1) == piece(*b_below, *neighbour, *scale)).all()
+    assert (led(*keys(C, A, E), *SCALE, kind=stays) == piece(*keys(C, A, E), *SCALE)).all()
+
+
+def test_where_the_lowest_line_stays_it_goes_from_tone_to_tone():
+    """Off the beat too; the line above it goes by step."""
+    told = np.full((1, N_BARS * TRIO.beats_per_bar), sum(1 << (TRIO.lowest_pitch + p) % 12 for p in (C, E, G)))
+    above = [(BASS, 1, step, 1, pitch) for step, pitch in enumerate((D, E, F, G, A, A))]
+    assert (led(*keys(C, C, C), *above, kind=stays, told=told) == piece(*keys(C, E, C), *above)).all()
+    below = [(*note[:4], note[4] - 12) for note in above]
+    assert (led(*keys(C, C, C), *below, kind=stays, told=told) == piece(*keys(C, D, C), *below)).all()
+
+
+def test_on_a_beat_a_note_moves_to_a_tone_of_the_chord_that_is_told():
+    notes = [(KEYS, 0, 0, 2, C), (KEYS, 0, 4, 2, A), (KEYS, 0, 8, 2, C), *SCALE]
+    told = np.zeros((1, N_BARS * TRIO.beats_per_bar), np.int16)
+    with_f = (BASS, 0, 6, 2, F - 12)
+    assert (led(*notes, with_f, told=told) == piece(*notes, with_f)).all()  # no D sounds
+    d, f = (1 << (TRIO.lowest_pitch + pitch) % 12 for pitch in (D, F))
+    told[0, 1] = d | f
+    mended = piece(notes[0], (KEYS, 0, 4, 2, D), *notes[2:], with_f)
+    assert (led(*notes, with_f, told=told) == mended).all()
+    told[0, 1] = f
+    with_d = (BASS, 0, 6, 2, D - 12)
+    assert (led(*notes, with_d, told=told) == piece(*notes, with_d)).all()  # D sounds, and is not of the chord
 
 
 def test_between_beats_a_note_becomes_a_passing_or_a_neighbour_tone_of_the_scale():
@@ -120,24 +156,28 @@ def test_bars_with_the_least_to_change_come_first_until_as_few_leaps_are_left_as
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
-def test_notes_are_as_many_as_long_and_when_they_were(seed, wanted):
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.sampled_from([leaps, stays]))
+def test_notes_are_as_many_as_long_and_when_they_were(seed, wanted, kind):
     rng = np.random.default_rng(seed)
     notes = [
         (int(rng.integers(3)), int(rng.integers(2)), int(rng.integers(16)), 1, int(rng.integers(20, 38)))
         for _ in range(40)
     ]
     before, mask = piece(*notes), rng.random((1, 3, N_BARS)) < 0.3
-    after = by_step(before, mask, asked(wanted), TRIO)
+    after = by_step(before, mask, kind, asked(wanted), TRIO)
     assert ((after == 2).sum(-1) == (before == 2).sum(-1)).all()
     assert (after[:, DRUMS] == before[:, DRUMS]).all()
     assert (after[mask] == before[mask]).all()
 
 
 def test_habits_are_measured_of_lines():
-    """Of two composed phrases one leaps always and one half of the time, of two real ones one never."""
+    """Of two composed phrases one leaps always and one half of the time, of two real ones one never. Then one
+    composed phrase stays half of the time, and no real one does."""
     composed = np.concatenate([piece(*keys(C, A, C)), piece(*keys(C, D, A))])
     real = np.concatenate([piece(*keys(C, D, C)), piece(*keys(C, D, A))])
-    leaps = measure_habits(composed, real, TRIO).leaps
-    assert leaps[KEYS][:, [0, 16, 32]] == pytest.approx(np.array([[0.5, 0.75, 1], [0, 0.25, 0.5]]))
-    assert (leaps[[DRUMS, BASS]] == Habits.none(TRIO).leaps[[DRUMS, BASS]]).all()
+    measured = measure_habits(composed, real, TRIO).leaps
+    assert measured[KEYS][:, [0, 16, 32]] == pytest.approx(np.array([[0.5, 0.75, 1], [0, 0.25, 0.5]]))
+    assert (measured[[DRUMS, BASS]] == Habits.none(TRIO).leaps[[DRUMS, BASS]]).all()
+    composed = np.concatenate([piece(*keys(C, C, D)), piece(*keys(C, D, C))])
+    measured = measure_habits(composed, real, TRIO).stays
+    assert measured[KEYS][:, [0, 32]] == pytest.approx(np.array([[0, 0.5], [0, 0]]))

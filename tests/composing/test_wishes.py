@@ -14,6 +14,7 @@ from musegan.composing.wishes import (
     key_wished,
     prior_rows,
     restrict,
+    scale_wished,
     with_progression,
 )
 from musegan.errors import ConfigError
@@ -155,26 +156,24 @@ def test_below_temperature_1_notes_are_to_be_longer_and_more_of_them_on_beats(mo
     assert np.isnan(asked(0.5)[2]).all()
 
 
-def test_below_temperature_1_the_chord_before_goes_on_instead_of_one_outside_the_key(model):
-    """D and C with a bass of Bb are outside C major. At 0 neither stays, at 0.5 with some seeds one does."""
-    d_major, other_bass = sum(BITS[name] for name in ("D", "F#", "A")), BITS["C"] | BITS["E"]
-    tones = np.repeat(np.array([d_major, C, d_major, other_bass, F, -1], np.int16), 4)[None]
-    bass = np.repeat(np.array([2, 0, 2, 10, 5, -1], np.int8), 4)[None]
-    c_major = np.array([[5, 0, 2, 0, 3, 2, 0, 4, 0, 2, 0, 1]], np.float32) / 19
-    controls = replace(Controls.free(1, model.spec, 6), key=c_major, tones=tones, bass=bass)
+def test_below_temperature_1_fewer_pitch_classes_are_outside_the_key(model):
+    """Each stays up to a temperature of its own; tones of chords that are asked for stay, and their bass."""
+    key = Key(7)
+    inside = set(key.pitch_classes)
 
-    def asked(temperature, seed=0):
-        told = restrict(model, controls, None, Wishes(temperature=temperature, seed=seed))
-        return by_bar(told.tones), by_bar(told.bass)
+    def found(**wishes):
+        return scale_wished(Wishes(**wishes), key, model.spec)
 
-    assert asked(1) == asked(1.3) == (by_bar(tones), by_bar(bass))
-    assert asked(0) == ([[C] * 4] * 4 + [[F] * 4, [-1] * 4], [[0] * 4] * 4 + [[5] * 4, [-1] * 4])
-    kinds = {tuple(bar[0] for bar in asked(0.5, seed)[0][:4]) for seed in range(20)}
-    both, neither = (d_major, C, d_major, other_bass), (C, C, C, C)
-    assert kinds == {both, neither, (d_major, C, d_major, d_major), (C, C, C, other_bass)}
-    silent = replace(controls, key=np.zeros_like(c_major))
-    told = restrict(model, silent, None, Wishes(temperature=0))
-    assert by_bar(told.tones) == by_bar(tones)  # no key is known
+    assert found(temperature=1) is None
+    assert found(temperature=1.3) is None
+    assert found(temperature=1.3, snap=True) == key.pitch_classes
+    at_values = [set(found(seed=3, temperature=value)) for value in (0, 0.3, 0.6, 0.9999)]
+    assert at_values[0] == inside
+    assert at_values[3] == set(range(12))
+    assert at_values[0] <= at_values[1] <= at_values[2] <= at_values[3]
+    number = [len(set(found(seed=seed, temperature=0.5))) for seed in range(200)]
+    assert np.mean(number) == pytest.approx(7 + 5 / 2, abs=0.3)
+    assert set(found(temperature=0, progression="G | D Eb | G/F")) == inside | {3, 5, 10}
 
 
 def test_only_some_tracks(model):

@@ -25,6 +25,7 @@ def test_sizes():
     assert (TRIO.n_tracks, TRIO.steps_per_bar, TRIO.n_pitches) == (3, 16, 40)
     assert TRIO.shape(7) == (3, 7, 16, 40)
     assert CHORALE.shape(2) == (4, 2, 16, 84)
+    assert CHORALE.beats_per_chord == 1
 
 
 def test_track_index_ignores_case_and_names_the_tracks():
