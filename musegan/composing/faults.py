@@ -83,6 +83,18 @@ def ends_of(lines: Lines) -> NDArray[np.int16]:
     return np.concatenate([ends[:, 1:], np.full_like(ends[:, :1], n_steps)], axis=1)
 
 
+def repitched(
+    lines: Lines, row: NDArray, step: NDArray, length: NDArray, pitch: NDArray, wanted: NDArray
+) -> Lines:
+    """Lines in which notes, each given by where it starts, its steps and its pitch, have the pitches `wanted`."""
+    out, each = lines.copy(), np.arange(len(row)).repeat(length)
+    place = step[each] + np.arange(len(each)) - (length.cumsum() - length).repeat(length)
+    out[row[each], place, pitch[each]] = 0
+    out[row[each], place, wanted[each]] = HELD
+    out[row, step, wanted] = ONSET
+    return out
+
+
 def _at_once(lines: Lines) -> tuple[Counts, Counts]:
     """Of the sounding steps those at which several notes sound."""
     sounding = np.count_nonzero(lines, axis=-1)

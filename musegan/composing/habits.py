@@ -105,10 +105,8 @@ def measure_sings(real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
     """Which tracks hardly ever rest in bars in which they play, nor have two notes at once: (track,), 0 or 1."""
     sounding = np.count_nonzero(real, axis=-1)  # (batch, track, bar, step)
     plays = sounding.any(-1, keepdims=True)
-    rests, several = (
-        share((plays & cells).sum((0, 2, 3)), (plays & np.ones_like(cells)).sum((0, 2, 3)))
-        for cells in (sounding == 0, sounding > 1)
-    )
+    n_steps = plays.sum((0, 2, 3)) * real.shape[3]
+    rests, several = (share((plays & cells).sum((0, 2, 3)), n_steps) for cells in (sounding == 0, sounding > 1))
     return ((rests < MOST_REST) & (several < MOST_SEVERAL) & ~np.array(spec.is_drum)).astype(np.float32)
 
 
@@ -127,7 +125,7 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
     pitched = np.flatnonzero(~np.array(spec.is_drum)).tolist()
     for track in pitched:
         bars, theirs = composed[:, track], real[:, track]
-        habits.far[track] = _quantiles(_shares(count_by_bar(FAR, bars)), _shares(count_by_bar(FAR, theirs)))
+        habits.far[track] = _quantiles(*(_shares(count_by_bar(FAR, some)) for some in (bars, theirs)))
         bars = _mended(bars, nothing[:, track], FAR, habits.far[track])
         habits.wide[track] = _quantiles(widths(bars), widths(theirs))
         composed[:, track] = opened(bars, nothing[:, track], habits.wide[track])

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of
+from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, repitched
 from musegan.music.chords import unpack_tones
-from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 REACH = 2  # semitones of a step, at most
@@ -56,18 +56,20 @@ class Tops:
         """Of all bars of all rows."""
         return self.row * self.shape[1] + self.step // self.shape[2]
 
+    def arrives(self, kind: Kind, pitch: Notes) -> NDArray[np.bool_]:
+        """Whether a note follows another of its line, of these pitches, by a move of a kind: (note,)."""
+        return self._follows & kind(np.diff(pitch, prepend=0))
+
     @property
-    def is_move(self) -> NDArray[np.bool_]:
-        """Whether a note follows another of its line."""
+    def _follows(self) -> NDArray[np.bool_]:
         return np.diff(self.row, prepend=-1) == 0
 
     def count(self, kind: Kind, pitch: Notes) -> tuple[Counts, Counts]:
         """Of the moves of lines of these pitches those of a kind, and all: (row, bar), where they arrive."""
-        is_move = self.is_move
         n_rows, n_bars = self.shape[:2]
         found, moves = (
             np.bincount(self.bar[which], minlength=n_rows * n_bars).reshape(n_rows, n_bars)
-            for which in (is_move & kind(np.diff(pitch, prepend=0)), is_move)
+            for which in (self.arrives(kind, pitch), self._follows)
         )
         return found, moves
 
@@ -130,7 +132,7 @@ def by_step(
     ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
     may_move = (wanted < shares)[tops.row, 0]
     if kind is stays:
-        arrives = tops.is_move & kind(np.diff(tops.pitch, prepend=0))
+        arrives = tops.arrives(kind, tops.pitch)
         may_move &= arrives | np.append(arrives[1:], False)
     for step in (tops.step, ends - 1):
         may_move &= ~given[tops.row, step // spec.steps_per_bar]
@@ -141,7 +143,9 @@ def by_step(
     chosen = chosen_bars(won, moves, wanted, n_found)
     moved = np.flatnonzero((pitch != tops.pitch) & chosen[tops.row, tops.step // spec.steps_per_bar])
     out = rolls.copy()
-    out[:, tracks] = _with_pitches(bars, tops, ends, pitch, moved).reshape(-1, *out[:, tracks].shape[1:])
+    row, step, length = tops.row[moved], tops.step[moved], (ends - tops.step)[moved]
+    lines = repitched(lines_of(bars), row, step, length, tops.pitch[moved], pitch[moved])
+    out[:, tracks] = lines.reshape(-1, *out[:, tracks].shape[1:])
     return out
 
 
@@ -215,15 +219,3 @@ def _moved(tops: Tops, may_move: NDArray[np.bool_], reach: Notes, places: NDArra
 
 def _is_step(semitones: NDArray[np.int64], reach: Notes) -> NDArray[np.int64]:
     return ((semitones != 0) & (np.abs(semitones) <= reach)).astype(np.int64)
-
-
-def _with_pitches(bars: Bars, tops: Tops, ends: Notes, pitch: Notes, moved: Notes) -> Bars:
-    """Bars in which the notes that `moved` have these pitches."""
-    lines = lines_of(bars).copy()
-    length = (ends - tops.step)[moved]
-    each = moved.repeat(length)
-    step = tops.step[each] + np.arange(len(each)) - (length.cumsum() - length).repeat(length)
-    lines[tops.row[each], step, tops.pitch[each]] = 0
-    lines[tops.row[each], step, pitch[each]] = HELD
-    lines[tops.row[moved], tops.step[moved], pitch[moved]] = ONSET
-    return lines.reshape(bars.shape)

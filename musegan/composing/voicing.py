@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, heard, lines_of
+from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, heard, lines_of, repitched
 from musegan.music.pianoroll import ONSET
 
 FEWEST = 4  # notes of a row that has a width
@@ -65,7 +65,7 @@ def _deviation(moments: NDArray[np.int64]) -> Widths:
 
 def _dropped(lines: Lines) -> Lines:
     """Of notes that start at once the lowest is an octave lower, where there is room for all of it."""
-    onsets, out = lines == ONSET, lines.copy()
+    onsets = lines == ONSET
     lowest = onsets.argmax(-1)
     row, step = np.nonzero((np.count_nonzero(onsets, axis=-1) > 1) & (lowest >= OCTAVE))
     pitch = lowest[row, step]
@@ -73,9 +73,4 @@ def _dropped(lines: Lines) -> Lines:
     taken = np.pad(np.cumsum(lines > 0, axis=1, dtype=np.int32), ((0, 0), (1, 0), (0, 0)))
     is_free = taken[row, end, pitch - OCTAVE] == taken[row, step, pitch - OCTAVE]
     row, step, pitch, length = row[is_free], step[is_free], pitch[is_free], (end - step)[is_free]
-    first = np.cumsum(length) - length
-    row, pitch = np.repeat(row, length), np.repeat(pitch, length)
-    place = np.repeat(step - first, length) + np.arange(length.sum())
-    out[row, place, pitch - OCTAVE] = lines[row, place, pitch]
-    out[row, place, pitch] = 0
-    return out
+    return repitched(lines, row, step, length, pitch, pitch - OCTAVE)
