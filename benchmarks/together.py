@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.windows import compose, draw_controls
+from musegan.composing.compose import compose, draw_controls
 from musegan.composing.wishes import Wishes
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import moves_together, on_chord, swing
@@ -74,7 +73,8 @@ def free_pieces(
         size = min(64, n - first)
         controls = draw_controls(model, rng, size, N_BARS)
         if tones is not None and bass is not None:
-            controls = replace(controls, tones=tones[first : first + size], bass=bass[first : first + size])
+            chords = tones[first : first + size], bass[first : first + size]
+            controls = controls.with_chords(*chords, model.spec)
         shape = size, *model.spec.shape(N_BARS)
         nothing = np.zeros(shape, np.uint8), np.zeros(shape[:3], bool)
         found.append(compose(model, *nothing, controls=controls, seed=seed + first))

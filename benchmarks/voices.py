@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.windows import compose
+from musegan.composing.compose import compose
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.features import mix_tracks
 from musegan.music.chords import KINDS

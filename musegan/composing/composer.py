@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
+from musegan.composing.compose import compose, draw_controls
 from musegan.composing.directions import nudge_of
-from musegan.composing.drafting import as_dense, draw, factors_of, sketched, sounding, stacked, temperatures_of
+from musegan.composing.drafting import as_dense, draw, factors_of, sounding, stacked, temperatures_of
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
@@ -23,7 +24,6 @@ from musegan.composing.forms import (
 )
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls, moved
 from musegan.composing.wishes import (
     Wishes,
     clearest_in_key,
@@ -191,13 +191,6 @@ class Composer(TrainedModel):
         latents: Latents | None = None,
     ) -> NDArray[np.uint8]:
         nudge = nudge_of(self, wishes.knobs)
-        if wishes.sketch:
-            own = draw(self, wishes, mask.shape[2]) if latents is None else moved(latents, nudge)
-            with composing_threads():
-                sketch = sketched(
-                    self, given, mask, controls=controls, latents=own, temperature=wishes.temperature
-                )
-            return sketch[0]
         once = partial(
             compose,
             self,
@@ -208,6 +201,9 @@ class Composer(TrainedModel):
             seed=wishes.seed,
             temperature=wishes.temperature,
         )
+        if wishes.sketch:
+            with composing_threads():
+                return once(controls=controls)[0]
         return self._as_asked(once, mask, controls, [wishes], wishes.best_of)[0]
 
     def _as_asked(
@@ -320,9 +316,13 @@ class Composer(TrainedModel):
                 given[:, :, begin:end] = given[:, :, before : before + size] * same[None, ..., None, None]
                 mask[:, :, begin:end] = same
             so_far = controls.bars(order[:end])
+            if first < begin:
+                so_far.returns[:, :, begin:] = 0  # what changes is new
+            so_far.returns[:, is_drum, -1] = 0  # the last bar leads on
             for bar in drum_fills[: index + 1]:
                 if bar < end:
                     so_far.density[:, is_drum, bar] *= DRUM_FILL
+                    so_far.returns[:, is_drum, bar] = so_far.unison[:, is_drum, bar] = 0
             given[:, :, :end] = self._compose_cells(given[:, :, :end], mask[:, :, :end], so_far, wishes, latents)
             mask[:, :, :end] = True
         return given[0]
@@ -339,6 +339,7 @@ class Composer(TrainedModel):
         mask = np.ones((1, len(roll), len(order)), bool)
         mask[:, :, phrase - new : phrase] = False
         best, controls = roll, controls.bars(order)
+        controls.returns[:, :, phrase - new : phrase] = 0  # so that drafts differ
         for number in range(_LOOP_DRAFTS):
             if not new or wishes.sketch or seam_likeness(best) >= wanted:
                 break

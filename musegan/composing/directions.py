@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.compose import compose, draw_controls
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls
 from musegan.errors import ConfigError, ModelError
 from musegan.metrics import average, bar_similarity
 from musegan.music.note_table import find_notes, keep_notes

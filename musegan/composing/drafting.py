@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musegan.composing.compose import compose, moved, near_unknown
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, moved, near_unknown
 from musegan.composing.wishes import Wishes
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
@@ -60,36 +60,6 @@ def sounding(
 def temperatures_of(wishes: Sequence[Wishes]) -> NDArray[np.float64]:
     """The temperature of each piece: (piece,)."""
     return np.array([own.temperature for own in wishes])
-
-
-def sketched(
-    model: TrainedModel,
-    given: Rolls,
-    mask: NDArray[np.bool_],
-    *,
-    controls: Controls,
-    latents: Latents,
-    temperature: float,
-) -> Rolls:
-    """Their phrases in one pass, so that none hears the one before it; arguments and result as in `compose`."""
-    n_bars = mask.shape[2]
-    size = min(model.config.model.phrase_bars, n_bars)
-    firsts = [*range(0, n_bars - size, size), n_bars - size]
-    phrases = [phrase for phrase in np.add.outer(firsts, np.arange(size)) if not mask[:, :, phrase].all()]
-    rolls = np.where(mask[..., None, None], given, 0).astype(np.uint8)
-    if not phrases:
-        return rolls
-    composed = compose(
-        model,
-        np.concatenate([rolls[:, :, phrase] for phrase in phrases]),
-        np.concatenate([mask[:, :, phrase] for phrase in phrases]),
-        controls=stacked([controls.bars(phrase) for phrase in phrases]),
-        latents=stacked([latents.bars(phrase.tolist()) for phrase in phrases]),
-        temperature=temperature,
-    )
-    for phrase, part in zip(phrases, np.split(composed, len(phrases)), strict=True):
-        rolls[:, :, phrase] = part
-    return rolls
 
 
 def draw(model: TrainedModel, wishes: Wishes, n_bars: int, *more: int) -> Latents:

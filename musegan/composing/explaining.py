@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.compose import compose_window, score
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose_window, score
 from musegan.errors import ConfigError
 from musegan.music.harmony import estimate_key
 from musegan.music.note_table import keep_notes

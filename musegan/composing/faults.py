@@ -29,6 +29,7 @@ class Fault:
     count: Callable[[Lines], tuple[Counts, Counts]]  # at each step: the faults, and of how many
     mend: Callable[[Lines], Lines]
     is_daring: bool = False  # rarer at a low temperature
+    is_calm: bool = False  # mended less at a low temperature
 
 
 def lines_of(bars: Bars) -> Lines:
@@ -57,7 +58,11 @@ def chosen_bars(faults: Counts, total: Counts, wanted: NDArray[np.float64], n_fa
     order = np.argsort(np.where(faults > 0, faults / np.maximum(total, 1), np.inf), axis=1)
     gone = np.cumsum(np.take_along_axis(faults, order, 1), axis=1)
     left = (n_faults - np.pad(gone, ((0, 0), (1, 0)))) / np.maximum(total.sum(1, keepdims=True), 1)
-    n_bars = np.abs(left - wanted).argmin(1)
+    return first_bars(order, np.abs(left - wanted).argmin(1))
+
+
+def first_bars(order: Counts, n_bars: Counts) -> NDArray[np.bool_]:
+    """The first ``n_bars : (row,)`` bars of an order, ``(row, bar)``: (row, bar)."""
     chosen = np.zeros(order.shape, bool)
     np.put_along_axis(chosen, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
     return chosen
@@ -156,6 +161,17 @@ def _short(lines: Lines) -> tuple[Counts, Counts]:
     return np.count_nonzero(_single_steps(lines), axis=-1), np.count_nonzero(lines == ONSET, axis=-1)
 
 
+def _sustained(lines: Lines) -> tuple[Counts, Counts]:
+    """Of the notes those that last longer than a single step."""
+    short, notes = _short(lines)
+    return notes - short, notes
+
+
+def _staccato(lines: Lines) -> Lines:
+    """All notes last a single step."""
+    return np.where(lines == ONSET, lines, 0).astype(np.uint8)
+
+
 def _longer(lines: Lines) -> Lines:
     """Notes of a single step last longer, until another one starts or `LENGTH`; where they cannot, they go."""
     out, going = lines.copy(), _single_steps(lines)
@@ -234,6 +250,7 @@ FAULTS = (
     Fault(_ragged, _ending_at_once),
     Fault(_short, _longer, is_daring=True),
     Fault(_detached, _legato),
+    Fault(_sustained, _staccato, is_calm=True),
 )
 """Of pitched tracks: notes at once, chords whose notes do not end at once, notes of a single step, silence between
-notes; mended in this order."""
+notes, longer notes among many of a single step; mended in this order."""

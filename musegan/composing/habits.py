@@ -1,12 +1,11 @@
 """What a track hardly ever does, it does not do.
 
-In real music bars come back note for note, rhythms place for place and each drum hit for hit. Most tracks play
-one note at a time or chords, whose notes end at once, have many notes of a single step or none, play on without
-silence or do not, stay within an octave or are wide, repeat their notes or move on, and go by step more than they
-leap. A network that makes every cell anew nearly repeats, and leaves a little of everything everywhere. So it is
-mended: chords are opened, lines leap and stay less, a bar that hardly differs from another one becomes the same,
-or gets its rhythm, and faults go from the bars with the fewest. Before that, notes start on the steps of the beat
-on which real ones do.
+In real music most tracks play one note at a time or chords, whose notes end at once, have many notes of a single
+step or none, play on without silence or do not, hold notes or strike them again, stay within an octave or are
+wide, repeat pitches or move on, and go by step more than they leap. A network that makes every cell anew leaves a
+little of everything everywhere. So it is mended: chords are opened, lines leap and stay less, faults go from the
+bars with the fewest, and notes are held on. Before that, notes start on the steps of the beat on which real ones
+do.
 How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
 as real music.
 """
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_bars, count_by_bar, heard, lines_of
-from musegan.composing.likeness import LIKENESSES, alike, nearest
+from musegan.composing.lengths import lasting, lengths
 from musegan.composing.lines import by_step, count_moves, leaps, stays
 from musegan.composing.voicing import opened, widths
 from musegan.metrics import share
@@ -45,10 +44,10 @@ class Habits:
 
     starts: NDArray[np.float32]  # (track, step of the beat): added to the networks' logits of onsets
     sings: NDArray[np.float32]  # (track,): 1 where it is read as a line that never rests
-    alike: NDArray[np.float32]  # (likeness, track): up to which difference, by `LIKENESSES`; -1 is never
     faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
     far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
     wide: NDArray[np.float32]  # (track, 2, quantile): of `widths`, likewise
+    long: NDArray[np.float32]  # (track, 2, quantile): of `lengths`, likewise
     leaps: NDArray[np.float32]  # (track, 2, quantile): of the moves of the top line, likewise
     stays: NDArray[np.float32]  # (track, 2, quantile): of the same, those to the same pitch, likewise
 
@@ -59,10 +58,10 @@ class Habits:
         return cls(
             starts=np.zeros((spec.n_tracks, spec.steps_per_beat), np.float32),
             sings=np.zeros(spec.n_tracks, np.float32),
-            alike=np.full((len(LIKENESSES), spec.n_tracks), -1, np.float32),
             faults=np.tile(same, (len(FAULTS), spec.n_tracks, 2, 1)),
             far=np.tile(same, (spec.n_tracks, 2, 1)),
             wide=np.tile(same, (spec.n_tracks, 2, 1)),
+            long=np.tile(same, (spec.n_tracks, 2, 1)),
             leaps=np.tile(same, (spec.n_tracks, 2, 1)),
             stays=np.tile(same, (spec.n_tracks, 2, 1)),
         )
@@ -113,6 +112,8 @@ def measure_sings(real: Rolls, spec: RollSpec) -> NDArray[np.float32]:
 def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[np.int16] | None = None) -> Habits:
     """What is to be changed in what a model composes, its starts aside: then it has as much of it as real music.
 
+    Nothing in drums, nor in tracks that sing.
+
     Parameters
     ----------
     composed, real : (batch, track, bar, step, pitch), uint8
@@ -122,29 +123,24 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
     """
     habits, composed = replace(Habits.none(spec), sings=measure_sings(real, spec)), composed.copy()
     nothing = np.zeros(composed.shape[:3], bool)
-    pitched = np.flatnonzero(~np.array(spec.is_drum)).tolist()
-    for track in pitched:
+    tracks = np.flatnonzero(_are_mended(habits, spec)).tolist()
+    for track in tracks:
         bars, theirs = composed[:, track], real[:, track]
         habits.far[track] = _quantiles(*(_shares(count_by_bar(FAR, some)) for some in (bars, theirs)))
         bars = _mended(bars, nothing[:, track], FAR, habits.far[track])
         habits.wide[track] = _quantiles(widths(bars), widths(theirs))
         composed[:, track] = opened(bars, nothing[:, track], habits.wide[track])
     for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
-        for track in (track for track in pitched if not habits.sings[track]):
+        for track in tracks:
             lines = composed[:, track], real[:, track]
             quantiles[track] = _quantiles(*(_shares(count_moves(kind, bars)) for bars in lines))
         composed = by_step(composed, nothing, kind, quantiles, spec, told)
-    for track, is_drum in enumerate(spec.is_drum):
+    for track in tracks:
         bars, theirs, given = composed[:, track], real[:, track], nothing[:, track]
-        for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
-            if likeness.is_for(is_drum):
-                limits[track] = _limit(nearest(bars, likeness), nearest(theirs, likeness))
-                bars = alike(bars, given, likeness, limits[track])
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
-            if is_drum:
-                break
             quantiles[track] = _quantiles(*(_shares(count_by_bar(fault, some)) for some in (bars, theirs)))
             bars = _mended(bars, given, fault, quantiles[track])
+        habits.long[track] = _quantiles(lengths(bars), lengths(theirs))
     return habits
 
 
@@ -156,7 +152,7 @@ def with_habits(
     told: NDArray[np.int16] | None = None,
     temperature: float | Shares = 1.0,
 ) -> Rolls:
-    """Phrases whose lines go by step, that repeat exactly, and without the faults of which there are few.
+    """Phrases as wide as real ones, whose lines go by step, and without the faults of which there are few.
 
     Given bars stay bit for bit.
 
@@ -170,7 +166,8 @@ def with_habits(
     temperature : float, or (batch,), float64
         Of what is daring, such as short notes, so much is left of what real music has.
     """
-    tracks, out = np.flatnonzero(~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))), rolls.copy()
+    is_new = ~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))
+    tracks, out = np.flatnonzero(is_new & _are_mended(habits, spec)), rolls.copy()
     for track in tracks:
         bars = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
         out[:, track] = opened(bars, mask[:, track], habits.wide[track])
@@ -179,19 +176,17 @@ def with_habits(
     for track in tracks:
         given, pitches = mask[:, track], np.flatnonzero(out[:, track].any((0, 1, 2)))  # most are silent
         bars = out[:, track][..., pitches]
-        for limits, likeness in zip(habits.alike, LIKENESSES, strict=True):
-            bars = alike(bars, given, likeness, limits[track])
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
-            bars = _mended(bars, given, fault, quantiles[track], temperature if fault.is_daring else 1.0)
-        out[:, track][..., pitches] = bars
+            factor = temperature if fault.is_daring else 1.0
+            amount = np.minimum(temperature, 1) if fault.is_calm else 1.0
+            bars = _mended(bars, given, fault, quantiles[track], factor, amount)
+        out[:, track][..., pitches] = lasting(bars, given, habits.long[track])
     return np.where(mask[..., None, None], rolls, out)
 
 
-def _limit(ours: Shares, theirs: Shares) -> float:
-    """The difference up to which as many of `ours` are to be 0 as of `theirs` are; -1 for none."""
-    if not len(ours) or not len(theirs) or np.mean(ours == 0) >= np.mean(theirs == 0):
-        return -1.0
-    return float(np.quantile(ours, np.mean(theirs == 0), method="inverted_cdf"))
+def _are_mended(habits: Habits, spec: RollSpec) -> NDArray[np.bool_]:
+    """All tracks but drums and those that sing: (track,)."""
+    return ~np.array(spec.is_drum) & (habits.sings == 0)
 
 
 def _shares(counted: tuple[Counts, Counts]) -> Shares:
@@ -215,8 +210,11 @@ def _mended(
     fault: Fault,
     quantiles: NDArray[np.float32],
     factor: float | Shares = 1.0,
+    amount: float | Shares = 1.0,
 ) -> Bars:
     """Rows that have as many faults as the real one of the same rank, times `factor`, if they have more.
+
+    Of what is too much so large an `amount` goes, 1 for all.
 
     Bars are mended in the order of their shares of faults, until what is left is nearest to that.
     """
@@ -224,8 +222,10 @@ def _mended(
         return bars
     faults, total = count_by_bar(fault, bars)
     n_faults, n_total = faults.sum(1, keepdims=True), np.maximum(total.sum(1, keepdims=True), 1)
-    wanted = np.interp(n_faults / n_total, *quantiles) * np.reshape(factor, (-1, 1))
-    rows = np.flatnonzero((wanted < n_faults / n_total)[:, 0])
+    own = n_faults / n_total
+    wanted = np.interp(own, *quantiles) * np.reshape(factor, (-1, 1))
+    wanted = own + np.reshape(amount, (-1, 1)) * (wanted - own)
+    rows = np.flatnonzero((wanted < own)[:, 0])
     if not len(rows):
         return bars
     can_go = np.where(given, 0, faults)[rows]

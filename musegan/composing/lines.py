@@ -130,7 +130,7 @@ def by_step(
     pairs = zip(shares.reshape(-1, len(tracks)).T, quantiles[tracks], strict=True)
     wanted = np.stack([np.interp(share, *of_track) for share, of_track in pairs], axis=1).reshape(-1, 1)
     ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
-    may_move = (wanted < shares)[tops.row, 0]
+    may_move = (wanted < shares)[tops.row, 0] & (ends < bars.shape[1] * bars.shape[2])  # others may go on
     if kind is stays:
         arrives = tops.arrives(kind, tops.pitch)
         may_move &= arrives | np.append(arrives[1:], False)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
+from musegan.composing.compose import near_unknown
 from musegan.composing.composer import MAX_BARS, Composer, check_bars, numbered_sections
 from musegan.composing.explaining import Explanation, Replacement, explain
 from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
-from musegan.composing.windows import near_unknown
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.harmony import estimate_key, note_name
@@ -275,7 +275,7 @@ class Model(Composer):
                 f"{n_new} bars would be composed and {MAX_BARS} can be at once; name some, or cut the piece"
             )
         plan, context = self._filling(piece, mask, wishes or Wishes(), must_play, like)
-        bars = near_unknown(is_known, self.config.model.phrase_bars)
+        bars = near_unknown(is_known, self.prior.n_bars)  # bars may return from so far
         near = plan.controls.bars(np.arange(bars.start, bars.stop))
         composed = self._compose_cells(context[:, :, bars], mask[None, :, bars], near, plan.wishes)
         del context  # of a long piece as large as all else
@@ -293,7 +293,7 @@ class Model(Composer):
     def __repr__(self) -> str:
         n_weights = sum(weight.numel() for weight in self.generator.parameters())
         return (
-            f"Model({', '.join(self.spec.track_names)}; {self.config.model.phrase_bars} bars at a time; "
+            f"Model({', '.join(self.spec.track_names)}; phrases of {self.config.model.phrase_bars} bars; "
             f"{n_weights:,} weights; {self.device})"
         )
 

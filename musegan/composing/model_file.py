@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 13"
+FORMAT = "musegan model 14"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -46,6 +46,7 @@ OLD_FORMATS = {
     "musegan model 10": "made before weights were kept as bytes; train it anew",
     "musegan model 11": "made before notes started on the steps where real ones do; train it anew",
     "musegan model 12": "made before chords were opened and silence filled as in real music; train it anew",
+    "musegan model 13": "made before bars returned where those of songs do; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights
@@ -62,7 +63,8 @@ def save_model(model: TrainedModel, path: Path) -> None:
     tensors["feel"] = torch.from_numpy(model.feel)
     tensors |= {f"habits.{name}": torch.from_numpy(values) for name, values in model.habits.parts.items()}
     for item in fields(Controls):
-        tensors[f"prior.{item.name}"] = torch.from_numpy(getattr(model.prior, item.name))
+        values = torch.from_numpy(getattr(model.prior, item.name))
+        tensors[f"prior.{item.name}"] = values.half() if values.is_floating_point() else values
     description = {
         "format": FORMAT,
         "spec": model.spec.to_dict(),
@@ -102,7 +104,10 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
             networks = _networks(spec, config)
         _check_shapes(networks, tensors)
-        prior = Controls(**{item.name: tensors.pop(f"prior.{item.name}").numpy() for item in fields(Controls)})
+        sections = {item.name: tensors.pop(f"prior.{item.name}") for item in fields(Controls)}
+        prior = Controls(
+            **{name: (v.float() if v.dtype == torch.half else v).numpy() for name, v in sections.items()}
+        )
         for name, network in networks.items():
             load_weights(network, _restored(tensors, name), name)  # one by one: they take four times the room
             network.to(device).eval().requires_grad_(False)
@@ -187,8 +192,12 @@ def _check_values(model: TrainedModel) -> None:
         found = model.habits.parts[name]
         if found.shape != values.shape or np.isnan(found).any():
             raise ValueError(f"habits.{name} have shape {found.shape}, or values that are not numbers")
-    lengths = {len(getattr(model.prior, item.name)) for item in fields(Controls)}
-    if len(lengths) != 1 or 0 in lengths or model.prior.play.shape[1:2] != (model.spec.n_tracks,):
+    prior = model.prior
+    free = Controls.free(len(prior.key), model.spec, prior.n_bars)
+    same = all(getattr(prior, item.name).shape == getattr(free, item.name).shape for item in fields(Controls))
+    others = np.arange(1, 1 + model.spec.n_tracks)[:, None]
+    same &= not np.any((prior.unison < 0) | (prior.unison >= others)) and not np.any(prior.returns < 0)
+    if not same or not len(prior.key):
         raise ValueError("its prior of controls does not fit")
 
 

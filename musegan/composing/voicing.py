@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, heard, lines_of, repitched
+from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, first_bars, heard, lines_of, repitched
 from musegan.music.pianoroll import ONSET
 
 FEWEST = 4  # notes of a row that has a width
@@ -21,7 +21,7 @@ def widths(bars: Bars) -> Widths:
 
 def opened(bars: Bars, given: NDArray[np.bool_], quantiles: NDArray[np.float32]) -> Bars:
     """Rows that are as wide as the real one of the same rank, if they are less: the lowest notes of their chords
-    are an octave lower in as many bars, from the first on, as bring them nearest to that.
+    are an octave lower in as many bars, from that with the most of them on, as bring them nearest to that.
 
     Parameters
     ----------
@@ -43,9 +43,11 @@ def opened(bars: Bars, given: NDArray[np.bool_], quantiles: NDArray[np.float32])
     before, out = bars[rows], bars.copy()
     lower = _dropped(lines_of(before)).reshape(before.shape)
     change = np.where(given[rows, :, None], 0, _moments(lower) - moments[rows])
-    so_far = moments[rows].sum(1)[:, None] + np.pad(np.cumsum(change, axis=1), ((0, 0), (1, 0), (0, 0)))
+    order = np.argsort(change[..., 1], axis=1, kind="stable")
+    changes = np.take_along_axis(change, order[..., None], 1).cumsum(1)
+    so_far = moments[rows].sum(1)[:, None] + np.pad(changes, ((0, 0), (1, 0), (0, 0)))
     n_bars = np.abs(_deviation(so_far) - wanted[rows, None]).argmin(1)
-    is_opened = (np.arange(bars.shape[1]) < n_bars[:, None]) & ~given[rows]
+    is_opened = first_bars(order, n_bars) & ~given[rows]
     out[rows] = heard(np.where(is_opened[..., None, None], lower, before))
     return out
 
@@ -72,5 +74,6 @@ def _dropped(lines: Lines) -> Lines:
     end = ends_of(lines)[row, step, pitch].astype(np.int64)
     taken = np.pad(np.cumsum(lines > 0, axis=1, dtype=np.int32), ((0, 0), (1, 0), (0, 0)))
     is_free = taken[row, end, pitch - OCTAVE] == taken[row, step, pitch - OCTAVE]
+    is_free &= end < lines.shape[1]  # others may go on
     row, step, pitch, length = row[is_free], step[is_free], pitch[is_free], (end - step)[is_free]
     return repitched(lines, row, step, length, pitch, pitch - OCTAVE)

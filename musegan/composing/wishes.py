@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.compose import draw_controls, near_unknown
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import draw_controls, near_unknown
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
 from musegan.music.harmony import Key, estimate_key, key_scores
@@ -168,12 +168,8 @@ def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, se
     shape = controls.tones.shape
     sounding = unpack_tones(tones).sum(0)
     key = (controls.key + sounding / max(sounding.sum(), 1)) / 2 if sounding.any() else controls.key
-    return replace(
-        controls,
-        key=key.astype(np.float32),
-        tones=np.broadcast_to(np.resize(tones, shape[1]), shape),
-        bass=np.broadcast_to(np.resize(bass, shape[1]), shape),
-    )
+    tones, bass = (np.broadcast_to(np.resize(plan, shape[1]), shape) for plan in (tones, bass))
+    return replace(controls.with_chords(tones, bass, model.spec), key=key.astype(np.float32))
 
 
 def scale_wished(wishes: Wishes, key: Key, spec: RollSpec) -> list[int] | None:
@@ -254,14 +250,12 @@ def controls_for(
     density[:, near] = _densities(onsets[0].sum((2, 3)), sounds[:, near], mask[:, near], density[:, near])
     shares = sounding_shares(context[0], spec)
     controls = replace(
-        drawn,
+        drawn.with_chords(tones, bass, spec),
         play=play[None].astype(np.int8),
         density=density[None],
         register=np.where(np.isnan(register), drawn.register, register),
         texture=np.where(np.isnan(texture), drawn.texture, texture),
         key=shares[None] if shares.any() else drawn.key,
-        tones=tones,
-        bass=bass,
         groove=groove if groove.any() else drawn.groove,
     )
     return restrict(model, controls, None, wishes, composed=~mask)

@@ -107,7 +107,7 @@ class ModelCandidate(Candidate):
     @classmethod
     def of(cls, model: Any, name: str) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it."""
-        from musegan.composing.windows import compose  # these load torch
+        from musegan.composing.compose import compose  # these load torch
         from musegan.composing.wishes import Wishes
 
         spec = model.spec

@@ -1,8 +1,8 @@
 """Long pieces: can the joins be found, and does the music drift away?
 
-A long piece is composed by a window that slides, so some of its bar lines are joins: the bar after them was
-composed later than the bar before. A seam is good when joins look like other bar lines. Real pieces, with the
-same bar lines called joins, say what "cannot be found" measures.
+A long piece is mended phrase by phrase, so some of its bar lines are joins: a phrase ends there. A seam is good
+when joins look like other bar lines. Real pieces, with the same bar lines called joins, say what "cannot be found"
+measures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan import metrics
-from musegan.composing.windows import windows
 from musegan.metrics import Rolls, Values, average, share
 from musegan.metrics.distance import two_sample_auc
 from musegan.metrics.features import Scaler
@@ -20,9 +19,8 @@ from musegan.music.spec import RollSpec
 
 
 def join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:
-    """First bars of the parts that were composed later than the bar before: with phrases of 4 bars 4, 7 ..."""
-    parts = windows(np.zeros(n_bars, bool), min(phrase_bars, n_bars))
-    return np.array([new.start for _, new in parts][1:], np.int64)
+    """First bars of the phrases but the first one: with phrases of 4 bars 4, 8 ..."""
+    return np.arange(phrase_bars, n_bars, phrase_bars)
 
 
 def bar_line_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:

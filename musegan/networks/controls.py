@@ -1,7 +1,7 @@
-"""What a piece is asked to be: who plays when, how densely and how high, key, chords, groove, style.
+"""What a piece is asked to be: who plays when, how densely and how high, key, chords, groove, style, what returns.
 
-Each can be left free. `Conditions` are controls together with the mask of what is given: all that the networks
-are told, as `Cues`.
+Each can be left free. `Conditions` are controls together with the mask of what is given; all of it but which bars
+return and which tracks play in unison is told to the networks, as `Cues`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from musegan.music.chords import harmony_plan, unpack_tones
 from musegan.music.pianoroll import ONSET
+from musegan.music.returns import NOTES, measure_returns, measure_unison, returns_of_bars
 from musegan.music.spec import RollSpec
 
 PLAY, FREE, REST = 1, 0, -1
@@ -40,6 +41,8 @@ class Controls:
     bass: NDArray[np.int8]  # (batch, beat): pitch class of the chord's lowest note; -1 free
     groove: NDArray[np.float32]  # (batch, step of the beat): share of onsets at each, sums to 1; all 0 is free
     style: NDArray[np.int64]  # (batch,): index of the style label; -1 is free
+    returns: NDArray[np.int8]  # (batch, track, bar, 1 + beats of a bar): see `musegan.music.returns`; 0 is new
+    unison: NDArray[np.int8]  # (batch, track, bar): see `musegan.music.returns`; 0 is a rhythm of its own
 
     @classmethod
     def free(cls, batch_size: int, spec: RollSpec, n_bars: int) -> Controls:
@@ -55,6 +58,8 @@ class Controls:
             bass=np.full((batch_size, n_beats), -1, np.int8),
             groove=np.zeros((batch_size, spec.steps_per_beat), np.float32),
             style=np.full(batch_size, -1, np.int64),
+            returns=np.zeros((batch_size, n_tracks, n_bars, 1 + spec.beats_per_bar), np.int8),
+            unison=np.zeros((batch_size, n_tracks, n_bars), np.int8),
         )
 
     @property
@@ -77,7 +82,20 @@ class Controls:
             density=np.take_along_axis(self.density, bars[:, None], axis=2),
             tones=np.take_along_axis(self.tones, beats, axis=1),
             bass=np.take_along_axis(self.bass, beats, axis=1),
+            returns=returns_of_bars(self.returns, bars),
+            unison=np.take_along_axis(self.unison, bars[:, None], axis=2),
         )
+
+    def with_chords(self, tones: NDArray[np.int16], bass: NDArray[np.int8], spec: RollSpec) -> Controls:
+        """These controls with other chords, as `tones` and `bass`: pitches return only over the same ones."""
+        shape = len(tones), self.n_bars, -1
+        chords = np.stack([tones.reshape(shape), bass.reshape(shape)], axis=-1)  # (batch, bar, beat, 2)
+        piece, beat = np.arange(len(tones))[:, None, None, None], np.arange(chords.shape[2])
+        sources = (np.arange(self.n_bars)[:, None] - self.returns[..., NOTES]).clip(0)  # (batch, track, bar, beat)
+        is_same = np.all(chords[piece, sources, beat] == chords[:, None], axis=-1)
+        returns = self.returns.copy()
+        returns[..., NOTES] *= is_same | np.array(spec.is_drum)[:, None, None]
+        return replace(self, tones=tones, bass=bass, returns=returns)
 
     def chords_of_bars(self) -> NDArray[np.int16]:
         """The chords by bar: (batch, bar, beat), int16, values as in `tones`."""
@@ -116,6 +134,8 @@ class Controls:
             bass=free("chords", self.bass, -1),
             groove=free("groove", self.groove, 0),
             style=free("style", self.style, -1),
+            returns=self.returns,
+            unison=self.unison,
         )
 
 
@@ -147,6 +167,8 @@ def measure_controls(
         bass=bass,
         groove=measure_groove(onsets, spec),
         style=style,
+        returns=measure_returns(rolls, spec),
+        unison=measure_unison(rolls),
     )
 
 

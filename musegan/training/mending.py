@@ -1,6 +1,6 @@
-"""Phrases as habits leave them, for the discriminator: it judges what users get.
+"""Phrases as they are finished, for the discriminator: it judges what users get.
 
-What habits mend anyway, such as bars that nearly repeat, is easy to hear in what the networks compose as they are,
+What is mended anyway, such as bars that nearly repeat, is easy to hear in what the networks compose as they are,
 and no other fault would count beside it.
 """
 
@@ -10,33 +10,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musegan.composing.habits import Habits, Rolls, measure_habits, with_habits
+from musegan.composing.finishing import finished
+from musegan.composing.habits import Habits, Rolls, measure_habits
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, PatchGrid
+from musegan.networks.controls import Conditions
 
 CHUNK = 64  # phrases that go through the codec at once
 
 
-def mended(notes: Tensor, mask: Tensor, habits: Habits, grid: PatchGrid) -> Tensor:
-    """Binary notes as habits leave them. Gradients pass as if nothing had been changed.
+def mended(notes: Tensor, conditions: Conditions, habits: Habits, grid: PatchGrid) -> Tensor:
+    """Binary notes as they are heard in the end. Gradients pass as if nothing had been changed.
 
     Parameters
     ----------
     notes : (track, batch, time, register, patch), float
-    mask : (batch, track, bar), float
-        1 is given: such bars stay.
+    conditions : Conditions
+        Bars that are given stay.
     """
     rolls = grid.unfold(notes.detach()).cpu().numpy()
-    changed = torch.from_numpy(with_habits(rolls, mask.cpu().float().numpy() > 0, habits, grid.spec))
+    changed = torch.from_numpy(finished(rolls, conditions, habits, grid.spec, rolls.shape[2]))
     return notes + (grid.fold(changed.to(notes.device), notes.dtype) - notes).detach()
 
 
 @torch.no_grad()
 def habits_of_codec(codec: Codec, phrases: Rolls, spec: RollSpec) -> Habits:
-    """What makes real phrases that come back from the codec as regular as they were.
-
-    The codec gives back each bar anew, so bars that are the same become nearly the same.
-    """
+    """What makes real phrases that come back from the codec as regular as they were, bars that return aside."""
     grid, back = codec.grid, []
     for part in np.array_split(phrases, -(-len(phrases) // CHUNK)):
         patches = grid.fold(torch.from_numpy(part).to(codec.mean.device))

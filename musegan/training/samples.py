@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.habits import Habits, measure_habits, measure_sings, measure_starts, with_habits
+from musegan.composing.compose import compose, draw_controls
+from musegan.composing.drafting import stacked
+from musegan.composing.finishing import finished
+from musegan.composing.habits import Habits, measure_habits, measure_sings, measure_starts
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose, draw_controls
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
+from musegan.networks.controls import Conditions, Controls
 from musegan.training.monitor import Reference, warnings
 from musegan.training.phrases import habitual, held_out
 
@@ -42,28 +45,31 @@ class Sampler:
     def take(self, model: TrainedModel, phrases_seen: int) -> Samples:
         """Compose, write samples, and measure them. `model` has no habits yet, and gets those that it needs."""
         model.habits = replace(Habits.none(self.spec), sings=measure_sings(self.habitual, self.spec))
-        rolls, told = self.phrases(model)
-        mended = self._mended(rolls, told, self._habits(rolls, told))
+        rolls, controls = self.phrases(model)
+        mended = self._finished(rolls, controls, self._habits(rolls, controls))
         starts = measure_starts(mended, self.habitual, self.spec)
         model.habits = replace(model.habits, starts=starts)
-        rolls, told = self.phrases(model)
-        model.habits = replace(self._habits(rolls, told), starts=starts)
-        rolls = self._mended(rolls, told, model.habits)
+        rolls, controls = self.phrases(model)
+        model.habits = replace(self._habits(rolls, controls), starts=starts)
+        rolls = self._finished(rolls, controls, model.habits)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
         return Samples(measures=measures, warnings=warnings(measures))
 
-    def _habits(self, rolls: NDArray[np.uint8], told: NDArray[np.int16]) -> Habits:
-        return measure_habits(rolls, self.habitual, self.spec, told)
+    def _habits(self, rolls: NDArray[np.uint8], controls: Controls) -> Habits:
+        return measure_habits(rolls, self.habitual, self.spec, controls.tones)
 
-    def _mended(self, rolls: NDArray[np.uint8], told: NDArray[np.int16], habits: Habits) -> NDArray[np.uint8]:
-        return with_habits(rolls, np.zeros(rolls.shape[:3], bool), habits, self.spec, told)
+    def _finished(self, rolls: NDArray[np.uint8], controls: Controls, habits: Habits) -> NDArray[np.uint8]:
+        conditions = Conditions(mask=np.zeros(rolls.shape[:3], bool), controls=controls)
+        return finished(rolls, conditions, habits, self.spec, rolls.shape[2])
 
-    def phrases(self, model: TrainedModel) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
-        """Phrases from nothing, as a user gets them, ``(batch, track, bar, step, pitch), uint8``, and the chords
-        that were told for them, ``(batch, beat), int16``."""
+    def phrases(self, model: TrainedModel) -> tuple[NDArray[np.uint8], Controls]:
+        """Phrases from nothing, as a user gets them, and what they are asked to be.
+
+        ``(batch, track, bar, step, pitch), uint8``, in one batch of controls.
+        """
         n_bars = model.config.model.phrase_bars
-        batches, told = [], []
+        batches, asked = [], []
         for first in range(0, self.n_samples, BATCH_SIZE):
             size = min(BATCH_SIZE, self.n_samples - first)
             nothing = np.zeros((size, *self.spec.shape(n_bars)), np.uint8)
@@ -71,8 +77,8 @@ class Sampler:
             controls = draw_controls(model, np.random.default_rng(seed), size, n_bars)
             mask = np.zeros(nothing.shape[:3], bool)
             batches.append(compose(model, nothing, mask, controls=controls, seed=seed))
-            told.append(controls.tones)
-        return np.concatenate(batches), np.concatenate(told)
+            asked.append(controls)
+        return np.concatenate(batches), stacked(asked)
 
     def _write(self, model: TrainedModel, rolls: np.ndarray, phrases_seen: int) -> None:
         from musegan.music.piece import Piece

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from musegan.composing.compose import compose_window
 from musegan.composing.habits import Habits
 from musegan.composing.trained import TrainedModel
-from musegan.composing.windows import compose_window
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
@@ -46,7 +46,8 @@ class Batch:
     real: Tensor  # (track, batch, time, register, patch): completed by the song
     song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
     given: Tensor  # like real: what the generator is given, of the song or of its own making
-    cues: Cues
+    conditions: Conditions  # as they were drawn, for `train.mend`, whose work is never replayed
+    cues: Cues  # the same
     latents: Latents
     noise: Latents  # for the posterior
     change: Augmentation | None  # what the discriminator sees phrases through
@@ -172,8 +173,8 @@ class Trainer(Stage):
             with torch.no_grad():
                 real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.cues)
             if self.coded_habits is not None:
-                real = mended(real, batch.cues.mask, self.coded_habits, self.generator.grid)
-                fake = mended(fake, batch.cues.mask, self.habits, self.generator.grid)
+                real = mended(real, batch.conditions, self.coded_habits, self.generator.grid)
+                fake = mended(fake, batch.conditions, self.habits, self.generator.grid)
             share = self.config.train.penalty_share
             loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
         self.pair, self.logits = (real, fake), logits
@@ -252,6 +253,7 @@ class Trainer(Stage):
             real=real,
             song=song,
             given=real if draw.own is None else self._fold(self._with_own_context(draw, draw.own)),
+            conditions=draw.conditions,
             cues=draw.conditions.cues(len(self.config.model.styles), self.device, self.dtype),
             latents=draw.latents.to(self.device),
             noise=draw.noise.to(self.device),

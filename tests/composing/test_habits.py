@@ -1,4 +1,6 @@
-"""What real music has exactly, by hand: lines of eight steps and four pitches, and bars of a band."""
+"""What tracks always or never do, by hand: lines of eight steps and four pitches, and bars of a band."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,10 +8,9 @@ from songs import TRIO
 
 from musegan.composing.faults import FAR, FAULTS, GAP
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
-from musegan.composing.likeness import LIKENESSES
+from musegan.composing.lengths import lasting, lengths
 
-AT_ONCE, RAGGED, SHORT, DETACHED = range(len(FAULTS))
-NOTES, RHYTHM, HITS = range(len(LIKENESSES))
+AT_ONCE, RAGGED, SHORT, DETACHED, SUSTAINED = range(len(FAULTS))
 DRUMS, KEYS, BASS = range(3)
 
 
@@ -80,12 +81,10 @@ MANY = [*ALONE, (BASS, 0, 0, 8, 27)]  # eight of sixteen
 NOTHING = np.zeros((1, 3, 2), bool)
 
 
-def habits_of(alike=(), faults=()):
-    """``alike`` are limits, and ``faults`` the share that is left of more, both for all tracks."""
+def habits_of(faults):
+    """The share that is left of more, by fault, for all tracks."""
     habits = Habits.none(TRIO)
-    for likeness, limit in dict(alike).items():
-        habits.alike[likeness] = limit
-    for fault, wanted in dict(faults).items():
+    for fault, wanted in faults.items():
         habits.faults[fault, :, 1] = wanted
     return habits
 
@@ -119,23 +118,23 @@ def test_faults_go_from_the_bars_with_the_fewest_until_as_many_are_left():
     """Of eight steps of the first bar four have two notes, of the second two; a quarter of all is wanted."""
     both = [*ALONE, (BASS, 0, 0, 4, 27), (BASS, 1, 4, 2, 27)]
     mended = pieces([ALONE[0], both[2], (BASS, 1, 0, 4, 22), both[3]])
-    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.25}), TRIO) == mended).all()
-    assert (with_habits(pieces(both), NOTHING, habits_of(faults={AT_ONCE: 0.36}), TRIO) == pieces(both)).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of({AT_ONCE: 0.25}), TRIO) == mended).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of({AT_ONCE: 0.36}), TRIO) == pieces(both)).all()
     given = NOTHING.copy()
     given[0, BASS, 1] = True  # counts, and stays
-    less = with_habits(pieces(both), given, habits_of(faults={AT_ONCE: 0.1}), TRIO)
+    less = with_habits(pieces(both), given, habits_of({AT_ONCE: 0.1}), TRIO)
     assert (less == pieces([*ALONE, both[3]])).all()
 
 
 def test_given_bars_stay_and_short_notes_count():
     given = NOTHING.copy()
     given[0, BASS, 0] = True
-    assert (with_habits(pieces(FEW), given, habits_of(faults={AT_ONCE: 0}), TRIO) == pieces(FEW)).all()
+    assert (with_habits(pieces(FEW), given, habits_of({AT_ONCE: 0}), TRIO) == pieces(FEW)).all()
     short = [*ALONE, (KEYS, 0, 0, 4, 30), (KEYS, 0, 6, 4, 30), (KEYS, 1, 0, 1, 30)]
-    one_of_three = habits_of(faults={SHORT: 0.3})
+    one_of_three = habits_of({SHORT: 0.3})
     assert (with_habits(pieces(short), NOTHING, one_of_three, TRIO) == pieces(short)).all()
     longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
-    assert (with_habits(pieces(short), NOTHING, habits_of(faults={SHORT: 0.1}), TRIO) == longer).all()
+    assert (with_habits(pieces(short), NOTHING, habits_of({SHORT: 0.1}), TRIO) == longer).all()
 
 
 def test_a_track_sings_that_hardly_ever_rests_nor_has_several_notes_at_once():
@@ -149,14 +148,67 @@ def test_a_track_sings_that_hardly_ever_rests_nor_has_several_notes_at_once():
     assert measure_sings(pieces([]), TRIO).tolist() == [0, 0, 0]
 
 
-def test_lines_that_are_sung_do_not_move():
+def test_lines_that_are_sung_stay_as_they_are():
     composed = pieces([(KEYS, 0, step, 4, 20 + 7 * (step // 4 % 2)) for step in range(0, 16, 4)])
     real = pieces([(KEYS, 0, step, 4, 20 + step // 4) for step in range(0, 16, 4)])
     habits = measure_habits(composed, real, TRIO)
     assert habits.sings[KEYS]
-    assert (habits.leaps == Habits.none(TRIO).leaps).all()
+    for name, values in Habits.none(TRIO).parts.items():
+        assert name == "sings" or (habits.parts[name] == values).all(), name
+    some = replace(habits, leaps=asking_for_less(habits.leaps))
+    assert (with_habits(composed, NOTHING, some, TRIO, None, 0.5) == composed).all()
     gaps = pieces([(KEYS, 0, step, 2, 20 + step // 4) for step in range(0, 16, 4)])
     assert (measure_habits(composed, gaps, TRIO).leaps[KEYS] != Habits.none(TRIO).leaps[KEYS]).any()
+
+
+def asking_for_less(quantiles):
+    return np.stack([quantiles[:, 0], quantiles[:, 0] / 4], axis=1)
+
+
+def test_drums_stay_as_they_are_at_any_temperature():
+    drums = pieces([(DRUMS, 0, step, 1, 5) for step in range(0, 16, 2)])
+    assert (with_habits(drums, NOTHING, Habits.none(TRIO), TRIO, None, 0.1) == drums).all()
+
+
+def test_staccato_bars_become_so_as_a_whole_and_less_at_a_low_temperature():
+    """Of six notes two last a step; where one of three may last longer, those of the first bar become short."""
+    mixed = [(KEYS, 0, 0, 1, 30), (KEYS, 0, 4, 1, 30), (KEYS, 0, 8, 3, 30), (KEYS, 0, 12, 4, 30)]
+    composed = pieces([*mixed, (KEYS, 1, 0, 8, 30), (KEYS, 1, 8, 8, 30)])
+    sustained, notes = FAULTS[SUSTAINED].count(composed[:, KEYS].reshape(1, 32, -1))
+    assert (sustained.sum(), notes.sum()) == (4, 6)
+    habits = habits_of({SUSTAINED: 1 / 3})
+    short = pieces(
+        [*((KEYS, 0, step, 1, 30) for step in range(0, 16, 4)), (KEYS, 1, 0, 8, 30), (KEYS, 1, 8, 8, 30)]
+    )
+    assert (with_habits(composed, NOTHING, habits, TRIO) == short).all()
+    grown = [(KEYS, 0, 0, 3, 30), (KEYS, 0, 4, 3, 30), *mixed[2:], (KEYS, 1, 0, 8, 30), (KEYS, 1, 8, 8, 30)]
+    assert (with_habits(composed, NOTHING, habits, TRIO, None, 0.4) == pieces(grown)).all()
+
+
+def test_notes_last_as_long_as_in_real_music():
+    """Chords of two steps, struck again: once in the first bar, four times in the second, and a single note."""
+
+    def chord(bar, step, length):
+        return [(KEYS, bar, step, length, pitch) for pitch in (20, 24)]
+
+    first = [*chord(0, 0, 2), *chord(0, 2, 2), (KEYS, 0, 4, 2, 24), *chord(0, 8, 8)]
+    composed = pieces([*first, *(note for step in range(0, 8, 2) for note in chord(1, step, 2))])
+    own = float(lengths(composed[:, KEYS])[0])
+    assert own == pytest.approx(np.log2((8 + 2 + 16 + 16) / (4 + 1 + 2 + 8)))
+
+    def lasting_by(octaves, given=()):
+        mask = np.zeros((1, 2), bool)
+        mask[0, list(given)] = True
+        quantiles = np.array([[-9, 9], [-9 + octaves, 9 + octaves]], np.float32)
+        return lasting(composed[:, KEYS], mask, quantiles)
+
+    second = pieces([*first[:5], *chord(0, 8, 16)])
+    both = pieces([*chord(0, 0, 4), (KEYS, 0, 4, 2, 24), *chord(0, 8, 16)])
+    assert (lasting_by(0) == composed[:, KEYS]).all()
+    assert (lasting_by(0.7) == second[:, KEYS]).all()
+    assert (lasting_by(3)[:, 0] == both[:, KEYS, 0]).all()
+    assert (lasting_by(3, given=[1])[:, 1] == composed[:, KEYS, 1]).all()
+    assert (lasting_by(-1) == composed[:, KEYS]).all()
 
 
 def test_short_notes_are_rarer_at_a_low_temperature():
@@ -171,95 +223,6 @@ def test_short_notes_are_rarer_at_a_low_temperature():
     assert (mended == pieces([longer[0], *first, *short], some, all_of_them)).all()
     chords = pieces(MANY)
     assert (with_habits(chords, NOTHING, Habits.none(TRIO), TRIO, None, 0.0) == chords).all()  # not daring
-
-
-def test_a_bar_gets_the_rhythm_of_one_that_hardly_differs():
-    """Three of four places are the same: the fourth note moves to the nearest one, with its length but no further
-    than the bar, and a note that is nearest to none goes."""
-    first = [(KEYS, 0, 0, 2, 30), (KEYS, 0, 4, 2, 31), (KEYS, 0, 8, 4, 32), (KEYS, 0, 12, 2, 33)]
-    second = [(KEYS, 1, 0, 2, 25), (KEYS, 1, 4, 2, 26), (KEYS, 1, 8, 2, 27), (KEYS, 1, 11, 5, 28)]
-    became = [*second[:3], (KEYS, 1, 12, 4, 28)]
-    composed = pieces([*first, *second])
-    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.25}), TRIO) == pieces([*first, *became])).all()
-    assert (with_habits(composed, NOTHING, habits_of({RHYTHM: 0.24}), TRIO) == composed).all()
-    more = pieces([*first, *second[:2], (KEYS, 1, 6, 1, 20), *second[2:]])
-    assert (with_habits(more, NOTHING, habits_of({RHYTHM: 0.4}), TRIO) == pieces([*first, *became])).all()
-    given = NOTHING.copy()
-    given[0, KEYS, 1] = True
-    backwards = with_habits(composed, given, habits_of({RHYTHM: 0.25}), TRIO)
-    assert (backwards == pieces([*first[:3], (KEYS, 0, 11, 2, 33), *second])).all()
-
-
-A = [(0, 3), (3, 5), (6, 3)]  # step and pitch of hits
-ALIKE, OTHER = [(0, 3), (3, 5), (6, 3), (9, 5)], [(0, 3), (4, 7), (7, 7)]
-
-
-def drums(*bars):
-    """One piece as long as there are bars."""
-    out = np.zeros((1, *TRIO.shape(len(bars))), np.uint8)
-    for bar, hits in enumerate(bars):
-        for step, pitch in hits:
-            out[0, DRUMS, bar, step, pitch] = 2
-    return out
-
-
-def repeated(*bars, given=(), limit=0.15):
-    piece = drums(*bars)
-    mask = np.zeros(piece.shape[:3], bool)
-    mask[:, DRUMS, list(given)] = True
-    return with_habits(piece, mask, habits_of({NOTES: limit}), TRIO)
-
-
-def test_a_bar_that_hardly_differs_from_one_before_becomes_it():
-    """`A` and `ALIKE` have six of seven onsets in common, two by two."""
-    assert (repeated(A, ALIKE, OTHER) == drums(A, A, OTHER)).all()
-    assert (repeated(A, ALIKE, OTHER, limit=0.14) == drums(A, ALIKE, OTHER)).all()
-    assert (repeated([], [], A, limit=1) == drums([], [], A)).all()  # nothing is like silence
-    assert (repeated(A, ALIKE, OTHER, limit=-1) == drums(A, ALIKE, OTHER)).all()
-
-
-def test_only_a_bar_that_repeats_no_other_is_repeated():
-    """The third bar has all but one of the second's five onsets, and of the first three in seven."""
-    third = [*ALIKE[1:], (11, 5)]
-    assert (repeated(A, ALIKE, third, limit=0.25) == drums(A, A, third)).all()
-    assert (repeated(OTHER, ALIKE, third, limit=0.25) == drums(OTHER, ALIKE, ALIKE)).all()
-
-
-def test_given_bars_are_repeated_also_by_those_before():
-    assert (repeated(A, ALIKE, given=[1]) == drums(ALIKE, ALIKE)).all()
-    assert (repeated(A, ALIKE, given=[0, 1]) == drums(A, ALIKE)).all()
-
-
-def test_what_a_repeated_bar_held_from_before_goes_where_nothing_leads_to_it():
-    roll = np.zeros((1, *TRIO.shape(4)), np.uint8)
-    line = roll[0, BASS].reshape(-1, TRIO.n_pitches)
-    size = TRIO.steps_per_bar
-    line[size - 4 : size + 4, 20] = 1
-    line[size - 4, 20] = 2  # into the second bar
-    for bar in (1, 3):
-        line[bar * size + 6 : bar * size + 9, 22] = 2
-    expected = roll.copy()
-    assert (with_habits(roll, np.zeros((1, 3, 4), bool), habits_of({NOTES: 0.1}), TRIO) == expected).all()
-
-
-def test_each_drum_repeats_by_itself():
-    """The drum at 5 hits once more in the second bar than in the first, the one at 3 is the same."""
-    bars = ([(0, 3), (4, 5), (8, 5), (12, 5)], [(0, 3), (4, 5), (8, 5), (12, 5), (14, 5)])
-    alike = with_habits(drums(*bars), NOTHING, habits_of({HITS: 0.15}), TRIO)
-    assert (alike == drums(bars[0], bars[0])).all()
-    assert (with_habits(drums(*bars), NOTHING, habits_of({HITS: 0.14}), TRIO) == drums(*bars)).all()
-
-
-def test_as_many_bars_repeat_as_real_ones():
-    """Of four composed bars that could, one does exactly; of four real ones three."""
-    other = [(2, 9), (5, 9), (8, 9)]
-    composed = np.concatenate([drums(A, A, other), drums(A, ALIKE, OTHER)])
-    real = np.concatenate([drums(A, A, A), drums(A, A, OTHER)])
-    habits = measure_habits(composed, real, TRIO)
-    assert habits.alike[NOTES, DRUMS] == pytest.approx(2 / 3)  # the third nearest: `OTHER` has one of three of `A`
-    assert habits.alike[RHYTHM, DRUMS] == -1
-    assert (habits.alike[:, [KEYS, BASS]] == -1).all()
-    assert (habits.faults == Habits.none(TRIO).faults).all()
 
 
 def test_notes_in_another_octave_than_most_are_folded():

@@ -131,15 +131,17 @@ def test_weights_that_are_not_numbers(model_path, tmp_path):
         load_model_file(path, CPU)
 
 
-@pytest.mark.parametrize("name", ["play", "key", "density", "style", "tones", "groove"])
-def test_a_prior_without_entries(model_path, tmp_path, name):
-    empty = load_file(model_path)[f"prior.{name}"][:0]
-    path = changed(model_path, tmp_path / "a.safetensors", lambda d: None, {f"prior.{name}": empty})
-    with pytest.raises(ModelError, match="prior"):
-        load_model_file(path, CPU)
+@pytest.mark.parametrize("name", ["play", "key", "density", "style", "tones", "groove", "returns", "unison"])
+def test_a_prior_without_entries_or_of_another_shape(model_path, tmp_path, name):
+    values = load_file(model_path)[f"prior.{name}"]
+    for number, other in enumerate((values[:0], values[..., None].contiguous(), values - 2)):
+        path = changed(model_path, tmp_path / f"{number}.safetensors", lambda d: None, {f"prior.{name}": other})
+        if number < 2 or name in ("returns", "unison"):
+            with pytest.raises(ModelError, match="prior"):
+                load_model_file(path, CPU)
 
 
-@pytest.mark.parametrize("name", ["alike", "faults"])
+@pytest.mark.parametrize("name", ["starts", "faults"])
 def test_habits_of_another_ensemble(model_path, tmp_path, name):
     habits = load_file(model_path)[f"habits.{name}"]
     for number, values in enumerate((habits[:, :2].contiguous(), torch.full_like(habits, torch.nan))):

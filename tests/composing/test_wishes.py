@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from musegan.composing.compose import draw_controls
 from musegan.composing.forms import DRUM_FILL
-from musegan.composing.windows import draw_controls
 from musegan.composing.wishes import (
     Wishes,
     clearest_in_key,

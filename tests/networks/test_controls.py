@@ -66,6 +66,8 @@ def test_measured_by_hand():
     assert controls.bass[0, :5].tolist() == [0, 0, 7, -1, -1]
     assert controls.bass[0, 5] == 3  # Eb
     assert controls.tones[0, 6:8].tolist() == [0, 0]
+    assert not controls.returns.any()
+    assert not controls.unison.any()
     assert controls.n_bars == N_BARS
     for item in fields(Controls):
         assert getattr(controls, item.name).dtype == getattr(Controls.free(1, SPEC, 1), item.name).dtype, item.name
@@ -98,6 +100,8 @@ def numbered(batch=2, n_bars=N_BARS):
         bass=(beat % 12).astype(np.int8),
         groove=np.full((batch, 4), 0.25, np.float32),
         style=np.arange(batch),
+        returns=np.zeros((batch, 3, n_bars, 3), np.int8),
+        unison=(by_track % 7).astype(np.int8),
     )
 
 
@@ -105,6 +109,7 @@ def test_bars_take_the_beats_along():
     cut = numbered().bars(np.array([3, 0]))
     assert cut.density[1].tolist() == [[103, 100], [113, 110], [123, 120]]
     assert cut.tones[0].tolist() == [7, 8, 1, 2]
+    assert cut.unison[1].tolist() == [[103 % 7, 100 % 7], [113 % 7, 110 % 7], [123 % 7, 120 % 7]]
     assert cut.bass[0].tolist() == [6, 7, 0, 1]
     assert cut.register.tolist() == numbered().register.tolist()
     assert cut.n_bars == 2
@@ -115,6 +120,29 @@ def test_bars_of_each_piece_in_its_own_order():
     assert cut.density[:, 2].tolist() == [[24, 21, 21], [120, 122, 123]]
     assert cut.play[:, 0].tolist() == [[0, 1, 1], [0, 0, 1]]
     assert cut.tones.tolist() == [[9, 10, 3, 4, 3, 4], [101, 102, 105, 106, 107, 108]]
+
+
+def test_over_other_chords_pitches_return_only_where_these_do():
+    """Over C, C, F, C, and C/E for a beat before C: with pitches the third bar may not be the second, nor the
+    first beat of the fifth that of the fourth. Rhythms may."""
+    controls = numbered(batch=1)
+    controls.returns[0, :, 1:, 1:], controls.returns[0, :, 1:, 0] = np.array([1, 1, 2, 1])[:, None], 1
+    tones = np.array([[5, 5, 5, 5, 9, 9, 5, 5, 5, 5]], np.int16)
+    bass = np.array([[0, 0, 0, 0, 5, 5, 0, 0, 4, 0]], np.int8)
+    found = controls.with_chords(tones, bass, SPEC)
+    assert (found.tones is tones, found.bass is bass) == (True, True)
+    assert found.returns[0, 0, :, 1].tolist() == [0, 1, 1, 2, 1]  # drums
+    assert found.returns[0, 1:, :, 1].tolist() == [[0, 1, 0, 2, 0]] * 2
+    assert found.returns[0, 1:, :, 2].tolist() == [[0, 1, 0, 2, 1]] * 2
+    assert (found.returns[..., 0] == controls.returns[..., 0]).all()
+    assert controls.returns[0, 1, :, 1].tolist() == [0, 1, 1, 2, 1]
+
+
+def test_bars_return_in_what_is_cut_from_a_piece():
+    controls = numbered()
+    controls.returns[:, :, 3, 0] = 2
+    assert controls.bars(np.array([1, 2, 3])).returns[1, 2, :, 0].tolist() == [0, 0, 2]
+    assert not controls.bars(np.array([2, 3])).returns.any()
 
 
 def test_chord_classes_count_the_lowest_note_twice():

@@ -75,9 +75,8 @@ def test_every_tensor_of_a_batch_is_refilled_in_place():
 
     def batch(value):
         one = torch.full((3,), value)
-        return Batch(
-            real=one, song=one + 1, given=one + 2, cues=cues(value), latents=None, noise=None, change=None
-        )
+        rest = dict.fromkeys(("conditions", "latents", "noise", "change"))
+        return Batch(real=one, song=one + 1, given=one + 2, cues=cues(value), **rest)
 
     held = batch(1.0)
     places = [held.real.data_ptr(), held.cues.play.data_ptr()]

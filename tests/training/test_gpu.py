@@ -7,8 +7,8 @@ import pytest
 import torch
 from songs import let_play
 
+from musegan.composing.compose import compose
 from musegan.composing.model_file import load_model_file
-from musegan.composing.windows import compose
 from musegan.config import preset
 from musegan.networks import Codec
 from musegan.training.loop import train

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from songs import let_play
 
-from musegan.composing.habits import Habits, measure_habits, measure_starts, with_habits
+from musegan.composing.finishing import finished
+from musegan.composing.habits import Habits, measure_habits, measure_starts
 from musegan.config import Config
 from musegan.networks import Codec
+from musegan.networks.controls import Conditions
 from musegan.training.processes import Processes
 from musegan.training.samples import Sampler
 from musegan.training.trainer import Trainer
@@ -28,20 +30,30 @@ def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
     model = Trainer(dataset, config, Processes(torch.device("cpu")), codec).as_model()
     sampler = Sampler(dataset, config, tmp_path)
     assert same(model.habits, Habits.none(dataset.spec))
-    raw, told = sampler.phrases(model)
-    habits, nothing = measure_habits(raw, sampler.habitual, dataset.spec, told), np.zeros(raw.shape[:3], bool)
-    mended = with_habits(raw, nothing, habits, dataset.spec, told)
-    starts = measure_starts(mended, sampler.habitual, dataset.spec)
+    habits = measure(sampler, model)
+    starts = measure_starts(heard(sampler, model, habits), sampler.habitual, dataset.spec)
     assert starts.any()
     model.habits = dataclasses.replace(model.habits, starts=starts)
-    raw, told = sampler.phrases(model)
+    habits = dataclasses.replace(measure(sampler, model), starts=starts)
+    raw, _ = sampler.phrases(model)
+    finished_by_hand = heard(sampler, model, habits)
     model.habits = Habits.none(dataset.spec)
     samples = sampler.take(model, 8)
-    measured = measure_habits(raw, sampler.habitual, dataset.spec, told)
-    assert same(model.habits, dataclasses.replace(measured, starts=starts))
+    assert same(model.habits, habits)
     assert not same(model.habits, Habits.none(dataset.spec))
-    composed, again = sampler.phrases(model)
-    assert (again == told).all()
-    assert (composed == with_habits(raw, nothing, model.habits, dataset.spec, told)).all()
+    composed, _ = sampler.phrases(model)
+    assert (composed == finished_by_hand).all()
     assert (composed != raw).any()
     assert samples.measures == sampler.real.measure(composed)
+
+
+def measure(sampler, model):
+    composed, controls = sampler.phrases(model)
+    return measure_habits(composed, sampler.habitual, model.spec, controls.tones)
+
+
+def heard(sampler, model, habits):
+    """What `model` composes, finished with other habits."""
+    composed, controls = sampler.phrases(model)
+    conditions = Conditions(mask=np.zeros(composed.shape[:3], bool), controls=controls)
+    return finished(composed, conditions, habits, model.spec, 4)

@@ -1,23 +1,25 @@
-"""Composing: any cells of a piece of any length, from one generator.
+"""Composing: any cells of a piece of any length, from one generator, in one pass.
 
-What is given is a mask; every task is another mask. A piece longer than a phrase is composed by a window of
-one phrase that slides over it: what is given or already composed in the window is its context, so a join is
-what the discriminator was trained to judge.
+What is given is a mask; every task is another mask. The networks hear some bars before and after each, so a piece
+longer than the phrases that they were trained on is to them as many of these as it has bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musegan.composing.habits import with_habits
+from musegan.composing.finishing import finished
 from musegan.composing.trained import TrainedModel
 from musegan.networks import Latents
 from musegan.networks.controls import Conditions, Controls
+
+# Share of the drums, and of other tracks, that have the notes of a section once more when it begins again. Of bars
+# of real songs 16 bars apart 0.32 are the same in drums, 0.06 to 0.25 in other tracks.
+_GOES_ON_DRUMS, _GOES_ON = 0.3, 0.15
 
 
 def draw_controls(
@@ -29,9 +31,10 @@ def draw_controls(
 ) -> Controls:
     """Controls like those of real songs, drawn from the model's prior.
 
-    Each piece follows one section of a real song: its key, its densities, and who plays when, from a phrase
-    in which enough tracks play. A piece that is longer begins the section again: its chords, its players and its
-    style are of one song.
+    Each piece follows one section of a real song: its key, its densities, who plays when and which bars return.
+    From a phrase in which enough tracks play, and not beyond its end if it is long enough. A piece that is longer
+    begins the section again, with other notes but for some tracks: its chords, players and style are of one
+    song.
 
     Parameters
     ----------
@@ -42,11 +45,18 @@ def draw_controls(
     drawn = rng.choice(np.arange(len(prior.key)) if rows is None else rows, batch_size)
     enough = min(model.config.model.min_tracks, model.spec.n_tracks)
     firsts = []
+    n_firsts = prior.n_bars - (phrase if n_bars > prior.n_bars else max(n_bars, phrase)) + 1
     for section in prior.play[drawn]:
-        heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(prior.n_bars - phrase + 1)]
+        heard = [(section[:, i : i + phrase] > 0).any(1).sum() for i in range(n_firsts)]
         firsts.append(int(rng.choice(np.flatnonzero(np.array(heard) >= min(enough, max(heard))))))
-    controls = prior.pieces(drawn)
-    return controls.bars((np.array(firsts)[:, None] + np.arange(n_bars)) % prior.n_bars)
+    turn, bars = np.divmod(np.array(firsts)[:, None] + np.arange(n_bars), prior.n_bars)
+    controls = prior.pieces(drawn).bars(bars)
+    if n_bars > prior.n_bars:
+        goes_on = np.where(model.spec.is_drum, _GOES_ON_DRUMS, _GOES_ON)[:, None]
+        again = rng.random((batch_size, model.spec.n_tracks, turn.max() + 1)) < goes_on
+        again = np.take_along_axis(again, turn[:, None], axis=2) & (np.arange(n_bars) >= prior.n_bars)
+        controls.returns[again] = prior.n_bars
+    return controls
 
 
 def compose(
@@ -117,63 +127,41 @@ def _draft(
     temperature: float | NDArray[np.float64],
     scored: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """One draft of each piece and the discriminator's mean score of its windows (0 unless `scored`)."""
+    """One draft of each piece and the discriminator's mean score of its phrases (0 unless `scored`)."""
     n_bars, phrase = mask.shape[2], model.config.model.phrase_bars
-    extra = max(phrase - n_bars, 0)  # the window is always a whole phrase; what is too much is cut off
+    near = _whole_phrases(np.all(mask, axis=(0, 1)), phrase)
     rolls = np.where(mask[..., None, None], given, 0)
-    if extra:
-        rolls = np.pad(rolls, ((0, 0), (0, 0), (0, extra), (0, 0), (0, 0)))
-        controls = controls.bars(np.arange(n_bars + extra) % n_bars)
-        latents = latents.bars([i % n_bars for i in range(n_bars + extra)])
-    conditions = Conditions(mask=np.pad(mask, ((0, 0), (0, 0), (0, extra))), controls=controls)
-    known = conditions.mask
-    scores = []
-    for window, new in windows(np.all(known, axis=(0, 1)), phrase):
-        part_conditions = conditions.bars(np.arange(window.start, window.stop))
-        part = compose_window(model, latents.bars(window), rolls[:, :, window], part_conditions, temperature)
-        told = part_conditions.controls.tones
-        part = with_habits(part, part_conditions.mask, model.habits, model.spec, told, temperature)
-        if scored:
-            scores.append(score(model, part, part_conditions))
-        rolls[:, :, new] = part[:, :, new.start - window.start : new.stop - window.start]
-        known[:, :, new] = True
-    return rolls[:, :, :n_bars], np.mean(scores, axis=0) if scores else np.zeros(len(rolls))
+    if near.stop > n_bars:  # what is too much is cut off
+        bars = np.arange(near.stop)
+        extra = (0, near.stop - n_bars)
+        rolls = np.pad(rolls, ((0, 0), (0, 0), extra, (0, 0), (0, 0)))
+        mask = np.pad(mask, ((0, 0), (0, 0), extra))
+        controls, latents = controls.bars(bars % n_bars), latents.bars((bars % n_bars).tolist())
+    conditions = Conditions(mask=mask, controls=controls)
+    here = conditions.bars(np.arange(near.start, near.stop))
+    rolls[:, :, near] = compose_window(model, latents.bars(near), rolls[:, :, near], here, temperature)
+    rolls = finished(rolls, conditions, model.habits, model.spec, phrase, near, temperature)
+    scores = np.zeros(len(rolls))
+    if scored:
+        firsts = range(near.start, near.stop, phrase)
+        parts = [np.arange(first, first + phrase) for first in firsts]
+        scores = np.mean([score(model, rolls[:, :, part], conditions.bars(part)) for part in parts], axis=0)
+    return rolls[:, :, :n_bars], scores
 
 
-def windows(is_known: NDArray[np.bool_], phrase: int) -> Iterator[tuple[slice, slice]]:
-    """Where the window goes so that every bar is composed once, with as much context as there is.
-
-    Parameters
-    ----------
-    is_known : (bar,), bool
-        Bars in which nothing is to be composed.
-    phrase : int
-        Bars of the window, at most the bars of the piece.
-
-    Yields
-    ------
-    window, new : slice of bars
-        Compose `window`, keep its bars `new`. After given bars the window begins with half a phrase of them,
-        after bars that it composed itself with a quarter: the less of them, the less adds up. A gap of half a
-        phrase or less gets context on both sides.
-    """
-    is_given, is_known = is_known, is_known.copy()
-    n_bars, half = len(is_known), phrase // 2
-    while not is_known.all():
-        first = int(is_known.argmin())
-        following = np.flatnonzero(is_known[first:])
-        gap = int(following[0]) if len(following) else n_bars - first
-        before = half if first and is_given[first - 1] else -(-phrase // 4)
-        if len(following) and gap <= half:
-            before = (phrase - gap) // 2
-        start = max(0, min(first - before, n_bars - phrase))
-        new = slice(first, min(first + gap, start + phrase))
-        yield slice(start, start + phrase), new
-        is_known[new] = True
+def _whole_phrases(is_known: NDArray[np.bool_], phrase: int) -> slice:
+    """Phrases end to end over all that is near what is not known, `near_unknown`; beyond the end if need be."""
+    near = near_unknown(is_known, phrase)
+    size = -(-(near.stop - near.start) // phrase) * phrase
+    start = max(0, min(near.start, len(is_known) - size))
+    return slice(start, start + size)
 
 
 def near_unknown(is_known: NDArray[np.bool_], phrase: int) -> slice:
-    """The bars that `windows` may lie over, of ``is_known : (bar,)``; at least one phrase, or all bars."""
+    """From a phrase before the first unknown bar to a phrase after the last one, of ``is_known : (bar,)``.
+
+    At least one phrase, or all bars.
+    """
     unknown = np.flatnonzero(~is_known)
     if not len(unknown):
         return slice(0, min(phrase, len(is_known)))

@@ -1,0 +1,136 @@
+"""Bars return where those of songs do, note for note or in their rhythm, and tracks play together where theirs do.
+
+Real music repeats a bar or does not, and tracks have one rhythm or each its own. A network that makes every cell
+anew nearly repeats it, and gives each track a rhythm that is nearly that of another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.faults import ends_of, heard
+from musegan.music.pianoroll import HELD, ONSET
+from musegan.music.returns import NOTES, RHYTHM, Returns, Rolls
+
+
+def with_returns(
+    rolls: Rolls, stays: NDArray[np.bool_], returns: Returns, unison: NDArray[np.int8] | None = None
+) -> Rolls:
+    """Pieces whose bars return, from the first to the last: their rhythm, the notes of beats, all notes.
+
+    Bars that do not return as a whole then take over the rhythm of another track.
+
+    Parameters
+    ----------
+    rolls : (batch, track, bar, step, pitch), uint8
+    stays : (batch, track, bar), bool
+        Such bars are as they are.
+    returns : (batch, track, bar, 1 + beats of a bar), int8
+        See `musegan.music.returns.measure_returns`. Nothing returns from where there are no notes.
+    unison : (batch, track, bar), int8
+        See `musegan.music.returns.measure_unison`. A bar that stays is the one whose rhythm is taken.
+    """
+    rows, backs = _rows(rolls, stays, returns)
+    for bar in range(rows.shape[1]):
+        back = backs[:, bar]
+        _return_rhythm(rows, bar, back)
+        _return_beats(rows, bar, back)
+        is_whole = _return_notes(rows, bar, back).reshape(stays.shape[:2])
+        if unison is not None:
+            row, source = _pairs(unison[:, :, bar], stays[:, :, bar] | is_whole)
+            _take_rhythm(rows, row, bar, rows[source, bar])
+    return _heard(rows, rolls, stays)
+
+
+def exactly(rolls: Rolls, stays: NDArray[np.bool_], returns: Returns) -> Rolls:
+    """Like `with_returns`, but only the bars that return as a whole, note for note."""
+    rows, backs = _rows(rolls, stays, returns)
+    for bar in range(rows.shape[1]):
+        _return_notes(rows, bar, backs[:, bar])
+    return _heard(rows, rolls, stays)
+
+
+Rows = NDArray[np.uint8]
+"""(row, bar, step, pitch): tracks of pieces"""
+Numbers = NDArray[np.int64]
+
+
+def _rows(rolls: Rolls, stays: NDArray[np.bool_], returns: Returns) -> tuple[Rows, Numbers]:
+    """A copy of the tracks of all pieces, and how far back each bar of them returns from: (row, bar, ...)."""
+    rows = rolls.reshape(-1, *rolls.shape[2:]).copy()
+    backs = np.where(stays[..., None], 0, returns).reshape(*rows.shape[:2], -1).astype(np.int64)
+    return rows, np.where(backs <= np.arange(rows.shape[1])[:, None], backs, 0)
+
+
+def _heard(rows: Rows, rolls: Rolls, stays: NDArray[np.bool_]) -> Rolls:
+    """The pieces that `rows` have become of `rolls`."""
+    changed = np.flatnonzero((rows != rolls.reshape(rows.shape)).any((1, 2, 3)))
+    rows[changed] = heard(rows[changed])
+    return np.where(stays[..., None, None], rolls, rows.reshape(rolls.shape))
+
+
+def _return_rhythm(rows: Rows, bar: int, back: Numbers) -> None:
+    row = np.flatnonzero(back[:, RHYTHM])
+    _take_rhythm(rows, row, bar, rows[row, bar - back[row, RHYTHM]])
+
+
+def _return_beats(rows: Rows, bar: int, back: Numbers) -> None:
+    row, beat = np.nonzero(back[:, NOTES])
+    beats = rows.reshape(*rows.shape[:2], back[:, NOTES].shape[1], -1, rows.shape[3])
+    source = beats[row, bar - back[:, NOTES][row, beat], beat]
+    can = (source == ONSET).any((1, 2))
+    beats[row[can], bar, beat[can]] = source[can]
+
+
+def _return_notes(rows: Rows, bar: int, back: Numbers) -> NDArray[np.bool_]:
+    """And the ties to the bar after it, too. Which rows do so as a whole."""
+    beats = back[:, NOTES]
+    is_whole = (beats[:, 0] > 0) & (beats == beats[:, :1]).all(1)
+    row = np.flatnonzero(is_whole)
+    row = row[(rows[row, bar - beats[row, 0]] == ONSET).any((1, 2))]
+    source = bar - beats[row, 0]
+    tied = np.cumprod(rows[row, source + 1] == HELD, axis=1) * (rows[row, source, -1:] > 0)
+    rows[row, bar] = rows[row, source]
+    if bar + 1 < rows.shape[1]:
+        following = rows[row, bar + 1]
+        rows[row, bar + 1] = np.where(np.cumprod(tied * (following != ONSET), axis=1), HELD, following)
+    return is_whole
+
+
+def _pairs(unison: NDArray[np.int8], stays: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """Rows that take over a rhythm in a bar, and those that they take it from, by ``(batch, track)`` each."""
+    piece, track = np.nonzero(unison)
+    other = unison[piece, track].astype(np.int64) - 1
+    gives = stays[piece, track]
+    row, source = np.where(gives, other, track), np.where(gives, track, other)
+    can = ~stays[piece, row]
+    first = piece[can] * unison.shape[1]
+    return first + row[can], first + source[can]
+
+
+def _take_rhythm(rows: Rows, row: Numbers, bar: int, sources: NDArray[np.uint8]) -> None:
+    """Some rows get in a bar the rhythm of ``sources : (row, step, pitch)``, where both have notes."""
+    own = rows[row, bar]
+    can = (sources == ONSET).any((1, 2)) & (own == ONSET).any((1, 2))
+    rows[row[can], bar] = _rhythm_of(own[can], sources[can])
+
+
+def _rhythm_of(bars: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bars whose notes start where those of others do: ``(row, step, pitch)`` each.
+
+    At each place the notes start that are nearest to it, the ones before it of two. Where they are moved they are
+    as long as they were, but end where the next ones start. What is held from the bar before is as it was.
+    """
+    ends, out = ends_of(bars), np.where(np.cumprod(bars == HELD, axis=1), HELD, 0).astype(np.uint8)
+    for bar, new, end, places in zip(bars, out, ends, (others == ONSET).any(-1), strict=True):
+        at, own = np.flatnonzero(places), np.flatnonzero((bar == ONSET).any(-1))
+        sources = own[np.abs(own - at[:, None]).argmin(1)]
+        for place, following, source in zip(at, [*at[1:], len(bar)], sources, strict=True):
+            for pitch in np.flatnonzero(bar[source] == ONSET):
+                until = end[source, pitch]
+                if source != place:
+                    until = min(until - source + place, following)
+                new[place, pitch] = ONSET
+                new[place + 1 : until, pitch] = HELD
+    return out
