@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_bars, count_by_bar, heard, lines_of
-from musegan.composing.lengths import lasting, lengths
+from musegan.composing.lengths import LENGTH
 from musegan.composing.lines import by_step, count_moves, leaps, stays
-from musegan.composing.voicing import opened, widths
+from musegan.composing.quantities import raised
+from musegan.composing.voicing import WIDTH
 from musegan.metrics import share
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -46,8 +47,8 @@ class Habits:
     sings: NDArray[np.float32]  # (track,): 1 where it is read as a line that never rests
     faults: NDArray[np.float32]  # (fault, track, 2, quantile): shares of `FAULTS`, composed and wanted
     far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
-    wide: NDArray[np.float32]  # (track, 2, quantile): of `widths`, likewise
-    long: NDArray[np.float32]  # (track, 2, quantile): of `lengths`, likewise
+    wide: NDArray[np.float32]  # (track, 2, quantile): of `WIDTH`, likewise
+    long: NDArray[np.float32]  # (track, 2, quantile): of `LENGTH`, likewise
     leaps: NDArray[np.float32]  # (track, 2, quantile): of the moves of the top line, likewise
     stays: NDArray[np.float32]  # (track, 2, quantile): of the same, those to the same pitch, likewise
 
@@ -128,8 +129,8 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
         bars, theirs = composed[:, track], real[:, track]
         habits.far[track] = _quantiles(*(_shares(count_by_bar(FAR, some)) for some in (bars, theirs)))
         bars = _mended(bars, nothing[:, track], FAR, habits.far[track])
-        habits.wide[track] = _quantiles(widths(bars), widths(theirs))
-        composed[:, track] = opened(bars, nothing[:, track], habits.wide[track])
+        habits.wide[track] = _quantiles(WIDTH.values(bars), WIDTH.values(theirs))
+        composed[:, track] = raised(WIDTH, bars, nothing[:, track], habits.wide[track])
     for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
         for track in tracks:
             lines = composed[:, track], real[:, track]
@@ -140,7 +141,7 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             quantiles[track] = _quantiles(*(_shares(count_by_bar(fault, some)) for some in (bars, theirs)))
             bars = _mended(bars, given, fault, quantiles[track])
-        habits.long[track] = _quantiles(lengths(bars), lengths(theirs))
+        habits.long[track] = _quantiles(LENGTH.values(bars), LENGTH.values(theirs))
     return habits
 
 
@@ -170,7 +171,7 @@ def with_habits(
     tracks, out = np.flatnonzero(is_new & _are_mended(habits, spec)), rolls.copy()
     for track in tracks:
         bars = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
-        out[:, track] = opened(bars, mask[:, track], habits.wide[track])
+        out[:, track] = raised(WIDTH, bars, mask[:, track], habits.wide[track])
     out = by_step(out, mask, leaps, habits.leaps, spec, told)
     out = by_step(out, mask, stays, habits.stays, spec, told)
     for track in tracks:
@@ -180,7 +181,7 @@ def with_habits(
             factor = temperature if fault.is_daring else 1.0
             amount = np.minimum(temperature, 1) if fault.is_calm else 1.0
             bars = _mended(bars, given, fault, quantiles[track], factor, amount)
-        out[:, track][..., pitches] = lasting(bars, given, habits.long[track])
+        out[:, track][..., pitches] = raised(LENGTH, bars, given, habits.long[track])
     return np.where(mask[..., None, None], rolls, out)
 
 

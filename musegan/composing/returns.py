@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.faults import ends_of, heard
 from musegan.music.pianoroll import HELD, ONSET
-from musegan.music.returns import NOTES, RHYTHM, Returns, Rolls
+from musegan.music.returns import NOTES, RHYTHM, Returns
 
 
 def with_returns(
@@ -51,6 +51,8 @@ def exactly(rolls: Rolls, stays: NDArray[np.bool_], returns: Returns) -> Rolls:
     return _heard(rows, rolls, stays)
 
 
+Rolls = NDArray[np.uint8]
+"""(batch, track, bar, step, pitch)"""
 Rows = NDArray[np.uint8]
 """(row, bar, step, pitch): tracks of pieces"""
 Numbers = NDArray[np.int64]

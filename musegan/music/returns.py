@@ -5,32 +5,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 RHYTHM = 0
 NOTES = slice(1, None)  # a number for each beat of a bar
 
-Rolls = NDArray[np.uint8]
-"""(batch, track, bar, step, pitch)"""
 Returns = NDArray[np.int8]
 """(batch, track, bar, 1 + beats of a bar): how many bars before each another one lies that has its rhythm, and for
 each beat one that has its notes: `RHYTHM` and `NOTES`; 0 for none."""
 
 
-def measure_returns(rolls: Rolls, spec: RollSpec) -> Returns:
+def measure_returns(onsets: NDArray[np.bool_], spec: RollSpec) -> Returns:
     """The last bar before each bar with onsets at the same steps; and the last with the same onsets, for each beat
     that has some, for all beats where one has all of them.
 
-    For drums only bars that are the same as a whole are measured.
+    For drums only bars that are the same as a whole are measured. `onsets` is ``(batch, track, bar, step, pitch),
+    bool``.
     """
-    onsets = rolls == ONSET
-    beats = np.packbits(onsets.reshape(*rolls.shape[:3], spec.beats_per_bar, -1), axis=-1)
+    beats = np.packbits(onsets.reshape(*onsets.shape[:3], spec.beats_per_bar, -1), axis=-1)
     steps = np.packbits(onsets.any(-1), axis=-1)
     has_notes: NDArray[np.bool_] = np.any(steps, axis=-1)
-    found = np.zeros((*rolls.shape[:3], 1 + spec.beats_per_bar), np.int8)
-    whole = np.zeros(rolls.shape[:3], np.int8)
-    for back in range(min(rolls.shape[2] - 1, np.iinfo(np.int8).max), 0, -1):
+    found = np.zeros((*onsets.shape[:3], 1 + spec.beats_per_bar), np.int8)
+    whole = np.zeros(onsets.shape[:3], np.int8)
+    for back in range(min(onsets.shape[2] - 1, np.iinfo(np.int8).max), 0, -1):
         here, before = slice(back, None), slice(None, -back)
         same: NDArray[np.bool_] = np.all(beats[:, :, here] == beats[:, :, before], axis=-1)
         is_rhythm = np.all(steps[:, :, here] == steps[:, :, before], axis=-1) & has_notes[:, :, here]
@@ -42,13 +39,13 @@ def measure_returns(rolls: Rolls, spec: RollSpec) -> Returns:
     return found
 
 
-def measure_unison(rolls: Rolls) -> NDArray[np.int8]:
+def measure_unison(onsets: NDArray[np.bool_]) -> NDArray[np.int8]:
     """One more than the number of the first track before each that starts notes at the same steps of a bar:
-    (batch, track, bar); 0 for none."""
-    steps = np.packbits((rolls == ONSET).any(-1), axis=-1)
+    (batch, track, bar); 0 for none. `onsets` is ``(batch, track, bar, step, pitch), bool``."""
+    steps = np.packbits(onsets.any(-1), axis=-1)
     has_notes: NDArray[np.bool_] = np.any(steps, axis=-1)
-    found = np.zeros(rolls.shape[:3], np.int8)
-    for track in range(rolls.shape[1]):
+    found = np.zeros(onsets.shape[:3], np.int8)
+    for track in range(onsets.shape[1]):
         for other in reversed(range(track)):
             same: NDArray[np.bool_] = np.all(steps[:, track] == steps[:, other], axis=-1)
             found[:, track][same & has_notes[:, track]] = 1 + other

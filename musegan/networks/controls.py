@@ -167,8 +167,8 @@ def measure_controls(
         bass=bass,
         groove=measure_groove(onsets, spec),
         style=style,
-        returns=measure_returns(rolls, spec),
-        unison=measure_unison(rolls),
+        returns=measure_returns(onsets, spec),
+        unison=measure_unison(onsets),
     )
 
 

@@ -8,7 +8,8 @@ from songs import TRIO
 
 from musegan.composing.faults import FAR, FAULTS, GAP
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
-from musegan.composing.lengths import lasting, lengths
+from musegan.composing.lengths import LENGTH
+from musegan.composing.quantities import raised
 
 AT_ONCE, RAGGED, SHORT, DETACHED, SUSTAINED = range(len(FAULTS))
 DRUMS, KEYS, BASS = range(3)
@@ -193,14 +194,14 @@ def test_notes_last_as_long_as_in_real_music():
 
     first = [*chord(0, 0, 2), *chord(0, 2, 2), (KEYS, 0, 4, 2, 24), *chord(0, 8, 8)]
     composed = pieces([*first, *(note for step in range(0, 8, 2) for note in chord(1, step, 2))])
-    own = float(lengths(composed[:, KEYS])[0])
+    own = float(LENGTH.values(composed[:, KEYS])[0])
     assert own == pytest.approx(np.log2((8 + 2 + 16 + 16) / (4 + 1 + 2 + 8)))
 
     def lasting_by(octaves, given=()):
         mask = np.zeros((1, 2), bool)
         mask[0, list(given)] = True
         quantiles = np.array([[-9, 9], [-9 + octaves, 9 + octaves]], np.float32)
-        return lasting(composed[:, KEYS], mask, quantiles)
+        return raised(LENGTH, composed[:, KEYS], mask, quantiles)
 
     second = pieces([*first[:5], *chord(0, 8, 16)])
     both = pieces([*chord(0, 0, 4), (KEYS, 0, 4, 2, 24), *chord(0, 8, 16)])

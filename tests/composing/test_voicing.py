@@ -1,9 +1,12 @@
 """Chords that are opened until a phrase is as wide as real ones, by hand."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from musegan.composing.voicing import opened, widths
+from musegan.composing.quantities import raised
+from musegan.composing.voicing import WIDTH
 
 N_PITCHES = 40
 
@@ -25,6 +28,7 @@ def asked(factor):
     return np.stack([own, factor * own]).astype(np.float32)
 
 
+opened, widths = partial(raised, WIDTH), WIDTH.values
 NOTHING = np.zeros((1, 2), bool)
 CHORDS = row((0, 2, (20, 24)), (4, 2, (20, 24)))
 OPENED = row((0, 2, (8, 24)), (4, 2, (8, 24)))

@@ -3,6 +3,7 @@
 import numpy as np
 from songs import TRIO
 
+from musegan.music.pianoroll import ONSET
 from musegan.music.returns import NOTES, RHYTHM, measure_returns, measure_unison, returns_of_bars
 
 DRUMS, KEYS, BASS = range(3)
@@ -16,7 +17,7 @@ def test_measured_by_hand():
             roll[0, KEYS, bar, step, pitch] = 2
     roll[0, KEYS, 1, 7, 24] = 1
     roll[0, DRUMS, [0, 3, 4], 5, 2] = roll[0, DRUMS, 4, 9, 3] = 2
-    found = measure_returns(roll, TRIO)
+    found = measure_returns(roll == ONSET, TRIO)
     assert found.dtype == np.int8
     assert found[0, KEYS, :, NOTES].tolist() == [[0] * 4, [1] * 4, [0, 1, 0, 0], [0] * 4, [3] * 4, [3, 0, 0, 0]]
     assert found[0, KEYS, :, RHYTHM].tolist() == [0, 1, 1, 0, 2, 1]
@@ -31,7 +32,7 @@ def test_a_bar_that_returns_as_a_whole_does_so_from_one_bar():
     """The third bar is the first, but for its first beat the second too."""
     roll = np.zeros((1, *TRIO.shape(3)), np.uint8)
     roll[0, BASS, :, 0, 20] = roll[0, BASS, [0, 2], 8, 22] = 2
-    assert measure_returns(roll, TRIO)[0, BASS, :, NOTES].tolist() == [[0] * 4, [1, 0, 0, 0], [2] * 4]
+    assert measure_returns(roll == ONSET, TRIO)[0, BASS, :, NOTES].tolist() == [[0] * 4, [1, 0, 0, 0], [2] * 4]
 
 
 def test_the_first_track_with_the_same_rhythm():
@@ -42,7 +43,7 @@ def test_the_first_track_with_the_same_rhythm():
         roll[0, track, bar, steps, 20 + track] = 2
     roll[0, KEYS, 0, 2, 30] = 2  # a chord
     roll[0, KEYS, 2, 3, 30] = 1  # held, and silence in the bass
-    assert measure_unison(roll)[0].tolist() == [[0, 0, 0], [1, 0, 0], [1, 2, 0]]
+    assert measure_unison(roll == ONSET)[0].tolist() == [[0, 0, 0], [1, 0, 0], [1, 2, 0]]
 
 
 def test_of_some_bars_those_return_whose_bar_before_lies_as_far_before_them():

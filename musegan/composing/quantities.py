@@ -1,0 +1,62 @@
+"""What tracks have too little of, and how bars get more of it until a row has as much as a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.composing.faults import Bars, Lines, first_bars, heard, lines_of
+
+Values = NDArray[np.float64]
+Sums = NDArray[np.int64]
+"""(row, bar, sum), or (..., sum)"""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that each row with notes has so much of, by sums over its bars."""
+
+    sums: Callable[[Bars], Sums]  # of each bar
+    value: Callable[[Sums], Values]  # of some bars together, by their sums; infinite where there is none
+    more: Callable[[Lines], Lines]  # lines that have more of it
+    first: int  # the sum that falls most in the bars that are changed first
+
+    def values(self, bars: Bars) -> Values:
+        """Of each row that has a value: (row with one,)."""
+        values = self.value(self.sums(bars).sum(1))
+        return values[np.isfinite(values)]
+
+
+def raised(quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: NDArray[np.float32]) -> Bars:
+    """Rows that have as much of a quantity as the real one of the same rank, if they have less: as many bars have
+    more of it as bring them nearest to that.
+
+    Parameters
+    ----------
+    bars : (row, bar, step, pitch), uint8
+    given : (row, bar), bool
+        Such bars count, and stay.
+    quantiles : (2, quantile)
+        Of the values, composed and wanted.
+    """
+    if (quantiles[0] == quantiles[1]).all():
+        return bars
+    sums = quantity.sums(bars)
+    own = quantity.value(sums.sum(1))
+    wanted = np.interp(own, *quantiles)
+    rows = np.flatnonzero(wanted > own)
+    if not len(rows):
+        return bars
+    before, out = bars[rows], bars.copy()
+    after = quantity.more(lines_of(before)).reshape(before.shape)
+    change = np.where(given[rows, :, None], 0, quantity.sums(after) - sums[rows])
+    order = np.argsort(change[..., quantity.first], axis=1, kind="stable")
+    changes = np.take_along_axis(change, order[..., None], 1).cumsum(1)
+    so_far = sums[rows].sum(1)[:, None] + np.pad(changes, ((0, 0), (1, 0), (0, 0)))
+    n_bars = np.abs(quantity.value(so_far) - wanted[rows, None]).argmin(1)
+    is_changed = first_bars(order, n_bars) & ~given[rows]
+    out[rows] = heard(np.where(is_changed[..., None, None], after, before))
+    return out
