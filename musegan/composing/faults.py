@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ Lines = NDArray[np.uint8]
 """(row, step, pitch): the same, bars end to end"""
 Counts = NDArray[np.int64]
 """(row, step) or (row, bar)"""
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,36 @@ def chosen_bars(faults: Counts, total: Counts, wanted: NDArray[np.float64], n_fa
     return first_bars(order, np.abs(left - wanted).argmin(1))
 
 
+def of_same_rank(own: Values, quantiles: NDArray[np.float32]) -> Values:
+    """What rows should have by what they have: what the real row of the same rank has, of the same track.
+
+    Parameters
+    ----------
+    own : (row,), float64
+        Of these tracks of pieces, in turn.
+    quantiles : (track, 2, quantile), float32
+        Of such values, composed and wanted.
+    """
+    by_track = zip(own.reshape(-1, len(quantiles)).T, quantiles, strict=True)
+    return np.stack([np.interp(values, *pair) for values, pair in by_track], axis=1).ravel()
+
+
+def packed(bars: Bars) -> tuple[Bars, NDArray[np.int64]]:
+    """Rows without most pitches that they do not use, and the pitches that are left of each, the used ones in
+    order: (row, pitch)."""
+    used = bars.any((1, 2))
+    n_pitches = max(int(used.sum(1).max(initial=0)), 1)
+    pitches = np.argsort(~used, axis=1, kind="stable")[:, :n_pitches]
+    return np.moveaxis(bars[np.arange(len(bars))[:, None], :, :, pitches], 1, 3).copy(), pitches
+
+
+def unpacked(bars: Bars, pitches: NDArray[np.int64], n_pitches: int) -> Bars:
+    """What was `packed`, in its place among all pitches."""
+    out = np.zeros((*bars.shape[:3], n_pitches), np.uint8)
+    out[np.arange(len(bars))[:, None], :, :, pitches] = np.moveaxis(bars, 3, 1)
+    return out
+
+
 def first_bars(order: Counts, n_bars: Counts) -> NDArray[np.bool_]:
     """The first ``n_bars : (row,)`` bars of an order, ``(row, bar)``: (row, bar)."""
     chosen = np.zeros(order.shape, bool)
@@ -71,12 +103,24 @@ def first_bars(order: Counts, n_bars: Counts) -> NDArray[np.bool_]:
 def heard(bars: Bars) -> Bars:
     """Without held cells that no onset leads to, unless sound does from the first step on."""
     lines = lines_of(bars)
+    is_lost = ((lines[:, 1:] == HELD) & (lines[:, :-1] == 0)).any((1, 2))
+    rows = np.flatnonzero(is_lost)
+    if not len(rows):
+        return bars
+    some, out = lines[rows], bars.copy()
     steps = np.arange(lines.shape[1], dtype=np.int16)[:, None]
     silent, started = (
-        np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1)
-        for cells in (lines == 0, lines == ONSET)
+        np.maximum.accumulate(np.where(cells, steps, np.int16(-1)), axis=1) for cells in (some == 0, some == ONSET)
     )
-    return np.where((started > silent) | (silent < 0), lines, 0).astype(np.uint8).reshape(bars.shape)
+    lines_of(out)[rows] = np.where((started > silent) | (silent < 0), some, 0)
+    return out
+
+
+def before(lines: NDArray[Any], first: object = 0) -> NDArray[Any]:
+    """What was one step before: ``(row, step, ...)``, `first` before the first."""
+    out = np.empty_like(lines)
+    out[:, :1], out[:, 1:] = first, lines[:, :-1]
+    return out
 
 
 def ends_of(lines: Lines) -> NDArray[np.int16]:
@@ -179,7 +223,7 @@ def _longer(lines: Lines) -> Lines:
     out[:, :-1][going[:, :-1] & ~has_room[:, 1:]] = 0
     out[:, -1][going[:, -1]] = 0
     for _ in range(1, LENGTH):
-        going = np.concatenate([np.zeros_like(going[:, :1]), going[:, :-1]], axis=1) & has_room
+        going = before(going) & has_room
         out[going] = HELD
     return out
 
@@ -196,15 +240,14 @@ def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[n
     following = np.minimum.accumulate(ahead, axis=1)[:, ::-1]
     was_held = np.take_along_axis(held, np.maximum(last, 0), axis=1)
     is_gap = ~sounds & (following - last <= GAP + 1) & was_held
-    before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-GAP - 2)
-    follows = starts & (steps - before <= GAP + 1) & np.pad(was_held[:, :-1], ((0, 0), (1, 0)))
+    follows = starts & (steps - before(last, -GAP - 2) <= GAP + 1) & before(was_held)
     return is_gap, last, follows
 
 
 def _detached(lines: Lines) -> tuple[Counts, Counts]:
     """Of the starts that follow others soon those before which there is silence, counted where it begins."""
     is_gap, _, follows = _gaps(lines)
-    begins = is_gap & ~np.pad(is_gap[:, :-1], ((0, 0), (1, 0)))
+    begins = is_gap & ~before(is_gap)
     return begins.astype(np.int64), follows.astype(np.int64)
 
 

@@ -19,7 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import FAR, FAULTS, Bars, Counts, Fault, chosen_bars, count_by_bar, heard, lines_of
+from musegan.composing.faults import (
+    FAR,
+    FAULTS,
+    Bars,
+    Counts,
+    Fault,
+    chosen_bars,
+    count_by_bar,
+    heard,
+    lines_of,
+    of_same_rank,
+    packed,
+    unpacked,
+)
 from musegan.composing.lengths import LENGTH
 from musegan.composing.lines import by_step, count_moves, leaps, stays
 from musegan.composing.quantities import raised
@@ -128,9 +141,9 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
     for track in tracks:
         bars, theirs = composed[:, track], real[:, track]
         habits.far[track] = _quantiles(*(_shares(count_by_bar(FAR, some)) for some in (bars, theirs)))
-        bars = _mended(bars, nothing[:, track], FAR, habits.far[track])
+        bars = _mended(bars, nothing[:, track], FAR, habits.far[[track]])
         habits.wide[track] = _quantiles(WIDTH.values(bars), WIDTH.values(theirs))
-        composed[:, track] = raised(WIDTH, bars, nothing[:, track], habits.wide[track])
+        composed[:, track] = raised(WIDTH, bars, nothing[:, track], habits.wide[[track]])
     for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
         for track in tracks:
             lines = composed[:, track], real[:, track]
@@ -140,7 +153,7 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
         bars, theirs, given = composed[:, track], real[:, track], nothing[:, track]
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             quantiles[track] = _quantiles(*(_shares(count_by_bar(fault, some)) for some in (bars, theirs)))
-            bars = _mended(bars, given, fault, quantiles[track])
+            bars = _mended(bars, given, fault, quantiles[[track]])
         habits.long[track] = _quantiles(LENGTH.values(bars), LENGTH.values(theirs))
     return habits
 
@@ -168,20 +181,27 @@ def with_habits(
         Of what is daring, such as short notes, so much is left of what real music has.
     """
     is_new = ~mask.all((0, 2)) & rolls.any((0, 2, 3, 4))
-    tracks, out = np.flatnonzero(is_new & _are_mended(habits, spec)), rolls.copy()
-    for track in tracks:
-        bars = _mended(rolls[:, track], mask[:, track], FAR, habits.far[track])
-        out[:, track] = raised(WIDTH, bars, mask[:, track], habits.wide[track])
-    out = by_step(out, mask, leaps, habits.leaps, spec, told)
-    out = by_step(out, mask, stays, habits.stays, spec, told)
-    for track in tracks:
-        given, pitches = mask[:, track], np.flatnonzero(out[:, track].any((0, 1, 2)))  # most are silent
-        bars = out[:, track][..., pitches]
-        for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
-            factor = temperature if fault.is_daring else 1.0
-            amount = np.minimum(temperature, 1) if fault.is_calm else 1.0
-            bars = _mended(bars, given, fault, quantiles[track], factor, amount)
-        out[:, track][..., pitches] = raised(LENGTH, bars, given, habits.long[track])
+    tracks = np.flatnonzero(is_new & _are_mended(habits, spec))
+    if not len(tracks):
+        return rolls.copy()
+
+    def of_tracks(pieces: NDArray) -> NDArray:
+        """These tracks of all pieces, as rows."""
+        return pieces[:, tracks].reshape(-1, *pieces.shape[2:])
+
+    out, given = rolls.copy(), of_tracks(mask)
+    bars = _mended(of_tracks(rolls), given, FAR, habits.far[tracks])
+    out[:, tracks] = raised(WIDTH, bars, given, habits.wide[tracks]).reshape(out[:, tracks].shape)
+    for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
+        out = by_step(out, mask, kind, quantiles, spec, told)
+    bars, pitches = packed(of_tracks(out))
+    daring = np.repeat(np.broadcast_to(temperature, len(rolls)), len(tracks))
+    for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
+        factor = daring if fault.is_daring else np.ones_like(daring)
+        amount = np.minimum(daring, 1) if fault.is_calm else np.ones_like(daring)
+        bars = _mended(bars, given, fault, quantiles[tracks], factor, amount)
+    bars = unpacked(raised(LENGTH, bars, given, habits.long[tracks]), pitches, spec.n_pitches)
+    out[:, tracks] = bars.reshape(out[:, tracks].shape)
     return np.where(mask[..., None, None], rolls, out)
 
 
@@ -215,22 +235,23 @@ def _mended(
 ) -> Bars:
     """Rows that have as many faults as the real one of the same rank, times `factor`, if they have more.
 
-    Of what is too much so large an `amount` goes, 1 for all.
+    Of what is too much so large an `amount` goes, 1 for all. Both are numbers or ``(row,)``; of quantiles see
+    `of_same_rank`.
 
     Bars are mended in the order of their shares of faults, until what is left is nearest to that.
     """
-    if (quantiles[0] == quantiles[1]).all() and np.min(factor) >= 1:
+    if (quantiles[:, 0] == quantiles[:, 1]).all() and np.min(factor) >= 1:
         return bars
     faults, total = count_by_bar(fault, bars)
-    n_faults, n_total = faults.sum(1, keepdims=True), np.maximum(total.sum(1, keepdims=True), 1)
+    n_faults, n_total = faults.sum(1), np.maximum(total.sum(1), 1)
     own = n_faults / n_total
-    wanted = np.interp(own, *quantiles) * np.reshape(factor, (-1, 1))
-    wanted = own + np.reshape(amount, (-1, 1)) * (wanted - own)
-    rows = np.flatnonzero((wanted < own)[:, 0])
+    wanted = of_same_rank(own, quantiles) * factor
+    wanted = own + amount * (wanted - own)
+    rows = np.flatnonzero(wanted < own)
     if not len(rows):
         return bars
     can_go = np.where(given, 0, faults)[rows]
-    is_mended = chosen_bars(can_go, total[rows], wanted[rows], n_faults[rows])
+    is_mended = chosen_bars(can_go, total[rows], wanted[rows, None], n_faults[rows, None])
     before, out = bars[rows], bars.copy()
     mended = fault.mend(lines_of(before)).reshape(before.shape)
     out[rows] = heard(np.where(is_mended[..., None, None], mended, before))

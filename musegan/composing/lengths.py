@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from musegan.composing.faults import Bars, Lines
+from musegan.composing.faults import Bars, Lines, before
 from musegan.composing.quantities import Quantity, Sums, Values
 from musegan.music.pianoroll import HELD, ONSET
 
@@ -22,7 +22,7 @@ def _length(sums: Sums) -> Values:
 
 def _held_on(lines: Lines) -> Lines:
     """Where the pitches start that have sounded until then, and no others, they go on."""
-    starts, sounded = lines == ONSET, np.pad(lines[:, :-1] > 0, ((0, 0), (1, 0), (0, 0)))
+    starts, sounded = lines == ONSET, before(lines > 0)
     is_again = np.all(starts == sounded, axis=-1, keepdims=True)
     return np.where(starts & is_again, HELD, lines).astype(np.uint8)
 

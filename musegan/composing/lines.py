@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, repitched
+from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, of_same_rank, repitched
 from musegan.music.chords import unpack_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -127,8 +127,7 @@ def by_step(
     found, moves = tops.count(kind, tops.pitch)
     n_found = found.sum(1, keepdims=True)
     shares = n_found / np.maximum(moves.sum(1, keepdims=True), 1)
-    pairs = zip(shares.reshape(-1, len(tracks)).T, quantiles[tracks], strict=True)
-    wanted = np.stack([np.interp(share, *of_track) for share, of_track in pairs], axis=1).reshape(-1, 1)
+    wanted = of_same_rank(shares[:, 0], quantiles[tracks])[:, None]
     ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
     may_move = (wanted < shares)[tops.row, 0] & (ends < bars.shape[1] * bars.shape[2])  # others may go on
     if kind is stays:
@@ -177,9 +176,9 @@ def _places(
     sounds = (band > 0).sum(1, dtype=np.uint8)
     in_beat = sounds.reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).sum(2)
     classes = np.arange(spec.n_pitches) % 12
-    same = classes[:, None] == classes  # (pitch, pitch)
-    scale = onsets @ same >= IN_SCALE * onsets.sum(-1, keepdims=True)
-    tones = in_beat @ same >= IN_CHORD * spec.steps_per_beat  # (batch, beat, pitch)
+    of_class = (classes[:, None] == np.arange(12)).astype(np.float32)  # (pitch, class)
+    scale = (onsets @ of_class >= IN_SCALE * onsets.sum(-1, keepdims=True))[:, classes]
+    tones = (in_beat @ of_class >= IN_CHORD * spec.steps_per_beat)[..., classes]  # (batch, beat, pitch)
     if told is not None:
         in_chord = unpack_tones(told)[..., (spec.lowest_pitch + classes) % 12] > 0
         tones = np.where((told > 0)[..., None], in_chord, tones)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Lines, first_bars, heard, lines_of
+from musegan.composing.faults import Bars, Lines, Values, first_bars, heard, lines_of, of_same_rank
 
-Values = NDArray[np.float64]
 Sums = NDArray[np.int64]
 """(row, bar, sum), or (..., sum)"""
 
@@ -39,14 +38,14 @@ def raised(quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: 
     bars : (row, bar, step, pitch), uint8
     given : (row, bar), bool
         Such bars count, and stay.
-    quantiles : (2, quantile)
-        Of the values, composed and wanted.
+    quantiles : (track, 2, quantile), float32
+        Of the values, composed and wanted; rows are these tracks of pieces, in turn.
     """
-    if (quantiles[0] == quantiles[1]).all():
+    if (quantiles[:, 0] == quantiles[:, 1]).all():
         return bars
     sums = quantity.sums(bars)
     own = quantity.value(sums.sum(1))
-    wanted = np.interp(own, *quantiles)
+    wanted = of_same_rank(own, quantiles)
     rows = np.flatnonzero(wanted > own)
     if not len(rows):
         return bars

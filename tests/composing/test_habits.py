@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAR, FAULTS, GAP
+from musegan.composing.faults import FAR, FAULTS, GAP, heard, of_same_rank, packed, unpacked
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
 from musegan.composing.lengths import LENGTH
 from musegan.composing.quantities import raised
@@ -62,6 +62,31 @@ def test_a_long_silence_is_a_rest():
     lines = np.array(before, np.uint8)[None, :, None]
     assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == after
     assert [int(counts.sum()) for counts in FAULTS[DETACHED].count(lines)] == [1, 1]
+
+
+def test_what_no_onset_leads_to_is_not_heard():
+    """But for what sounds from the first step on."""
+    before = line("--..-x..", "x-.-....", "..x---.-", "........")
+    after = line("--...x..", "x-......", "..x---..", "........")
+    both = np.stack([before, after], axis=1).reshape(2, 1, *before.shape[1:])
+    assert (heard(both) == np.stack([after, after])).all()
+    assert (both[0, 0] == before[0]).all()
+
+
+def test_rows_without_the_pitches_that_they_do_not_use():
+    bars = np.zeros((2, 1, 3, 6), np.uint8)
+    bars[0, 0, 0, [1, 4]], bars[1, 0, 2, 5] = (2, 1), 2
+    rows, pitches = packed(bars)
+    assert rows.shape == (2, 1, 3, 2)
+    assert rows[0, 0, 0].tolist() == [2, 1]
+    assert pitches[:, 0].tolist() == [1, 5]
+    assert (unpacked(rows, pitches, 6) == bars).all()
+    assert (unpacked(*packed(bars[:1] * 0), 6) == 0).all()
+
+
+def test_rows_of_two_tracks_in_turn_have_what_real_rows_of_the_same_rank_have():
+    quantiles = np.array([[[0, 1], [0, 10]], [[0, 1], [2, 4]]], np.float32)
+    assert of_same_rank(np.array([0.5, 0.5, 0.1, 9]), quantiles).tolist() == pytest.approx([5, 3, 1, 4])
 
 
 def pieces(*rolls):
@@ -201,7 +226,7 @@ def test_notes_last_as_long_as_in_real_music():
         mask = np.zeros((1, 2), bool)
         mask[0, list(given)] = True
         quantiles = np.array([[-9, 9], [-9 + octaves, 9 + octaves]], np.float32)
-        return raised(LENGTH, composed[:, KEYS], mask, quantiles)
+        return raised(LENGTH, composed[:, KEYS], mask, quantiles[None])
 
     second = pieces([*first[:5], *chord(0, 8, 16)])
     both = pieces([*chord(0, 0, 4), (KEYS, 0, 4, 2, 24), *chord(0, 8, 16)])

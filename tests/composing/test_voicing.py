@@ -25,7 +25,7 @@ def row(*notes, n_bars=2):
 def asked(factor):
     """Quantiles: so many times the width, of any."""
     own = np.linspace(0, 20, 33)
-    return np.stack([own, factor * own]).astype(np.float32)
+    return np.stack([own, factor * own])[None].astype(np.float32)
 
 
 opened, widths = partial(raised, WIDTH), WIDTH.values
