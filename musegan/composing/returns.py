@@ -79,6 +79,8 @@ def _return_rhythm(rows: Rows, bar: int, back: Numbers) -> None:
 
 def _return_beats(rows: Rows, bar: int, back: Numbers) -> None:
     row, beat = np.nonzero(back[:, NOTES])
+    if not len(row):
+        return
     beats = rows.reshape(*rows.shape[:2], back[:, NOTES].shape[1], -1, rows.shape[3])
     source = beats[row, bar - back[:, NOTES][row, beat], beat]
     can = (source == ONSET).any((1, 2))
@@ -90,6 +92,8 @@ def _return_notes(rows: Rows, bar: int, back: Numbers) -> NDArray[np.bool_]:
     beats = back[:, NOTES]
     is_whole = (beats[:, 0] > 0) & (beats == beats[:, :1]).all(1)
     row = np.flatnonzero(is_whole)
+    if not len(row):
+        return is_whole
     row = row[(rows[row, bar - beats[row, 0]] == ONSET).any((1, 2))]
     source = bar - beats[row, 0]
     tied = np.cumprod(rows[row, source + 1] == HELD, axis=1) * (rows[row, source, -1:] > 0)
@@ -113,6 +117,8 @@ def _pairs(unison: NDArray[np.int8], stays: NDArray[np.bool_]) -> tuple[Numbers,
 
 def _take_rhythm(rows: Rows, row: Numbers, bar: int, sources: NDArray[np.uint8]) -> None:
     """Some rows get in a bar the rhythm of ``sources : (row, step, pitch)``, where both have notes."""
+    if not len(row):
+        return
     own = rows[row, bar]
     can = (sources == ONSET).any((1, 2)) & (own == ONSET).any((1, 2))
     rows[row[can], bar] = _rhythm_of(own[can], sources[can])

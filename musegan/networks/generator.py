@@ -38,6 +38,7 @@ class Generator(nn.Module):
     def __init__(self, codec: Codec, config: ModelConfig) -> None:
         super().__init__()
         self._codec = (codec,)  # in a tuple, so that its weights stay its own
+        self._silence: dict[tuple[int, torch.device], Tensor] = {}  # what it hears in so many beats of nothing
         self.grid = grid = codec.grid
         self.config, spec = config, grid.spec
         n_tracks, width, n_style = spec.n_tracks, config.width, config.style_dim
@@ -121,7 +122,7 @@ class Generator(nn.Module):
         """
         grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
         kept = grid.fold(rolls, torch.bool) & is_given
-        codes = self.codes(latents, kept.to(cues.features.dtype), cues)
+        codes = self._codes(latents, self._context(kept, cues.features.dtype), cues)
         notes = self.codec.notes(codes, starts)
         completed = (notes & ~is_given & grid.cells(cues.play >= 0)) | kept
         sounds = completed.chunk(2, dim=-1)[0]
@@ -167,9 +168,22 @@ class Generator(nn.Module):
 
         `given` is silent where nothing is given.
         """
-        beats_per_bar = self.grid.spec.beats_per_bar
         with torch.no_grad():
             context = side_by_side(self.codec.encoder.features(given))
+        return self._codes(latents, context, cues)
+
+    def _context(self, given: Tensor, dtype: torch.dtype) -> Tensor:
+        """What the codec's encoder hears in ``given : (track, batch, time, register, patch), bool``."""
+        if given.any():
+            return side_by_side(self.codec.encoder.features(given.to(dtype)))
+        length = given.shape[2], given.device
+        if length not in self._silence:
+            self._silence[length] = side_by_side(self.codec.encoder.features(given[:, :1].to(dtype)))
+        return self._silence[length].expand(given.shape[1], -1, -1)
+
+    def _codes(self, latents: Latents, context: Tensor, cues: Cues) -> Tensor:
+        """`codes`, from what the codec's encoder hears in what is given: ``(batch, time, track * width)``."""
+        beats_per_bar = self.grid.spec.beats_per_bar
         shared = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1))
         style = shared.repeat_interleave(beats_per_bar, dim=1)  # (batch, time, style)
         style = self.map(activate(style + self.control_in(cues.features) + self.context_in(context)))

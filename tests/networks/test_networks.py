@@ -72,6 +72,17 @@ def test_composing_is_completing_without_gradients(spec):
     assert torch.equal(composed, completed(generator, rolls, conditions, latents))
 
 
+def test_composing_from_nothing_is_completing_silence():
+    """Of other lengths and numbers of phrases, one after another."""
+    generator, _ = networks(WALTZ)
+    for n_phrases, n_bars in ((3, 5), (1, 5), (2, 4)):
+        rolls, conditions, latents = inputs(WALTZ, n_phrases, n_bars)
+        conditions.mask[:] = False
+        composed = generator.compose(latents, rolls, conditions.cues(2, CPU))
+        assert composed.any()
+        assert torch.equal(composed, completed(generator, rolls, conditions, latents))
+
+
 def test_folding_puts_each_cell_where_it_belongs():
     grid = PatchGrid(WALTZ)
     roll = torch.zeros(2, 2, 5, 18, 31, dtype=torch.uint8)
