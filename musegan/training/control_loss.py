@@ -10,14 +10,18 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import smooth_l1_loss
+from torch.nn.functional import pad, smooth_l1_loss
 
 from musegan.networks import PatchGrid
-from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, TEXTURE_GAINS, Cues
+from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, N_TEXTURES, TEXTURE_GAINS, Cues
 
 Total = Callable[[Tensor], Tensor]
 
-WEIGHTS = {"density": 1.0, "register": 1.0, "groove": 15.0, "texture": 1.0}
+WEIGHTS = {"density": 1.5, "register": 1.5, "groove": 15.0, "texture": 4.0}
+TEXTURE_WEIGHTS = (1.0, 0.2, 0.2, 1.0, 1.0)  # that of note lengths and of spreads is steep where there is little
+VARIES = 0.25  # weight of what varies besides what was asked for
+REACH = 2.0  # logits that a cell is from changing, at most, that is taken to be able to
+LEAST_CHANCE = 1e-3  # of no note at a step
 FEWEST = 6  # of a batch that a regression is made of
 LEAST_ASKED = 0.02  # variance, added to that of what was asked for
 LEAST_SHARE = 0.004  # of a groove: what is smaller is as good as none
@@ -29,8 +33,7 @@ def control_loss(
     """How far what is composed is from the densities, registers, textures and grooves that it was asked for.
 
     Real phrases have exactly what they tell the networks, so it is 0 for them. Notes are counted as they are;
-    gradients are those of what the logits expect, the sum of their sigmoids. Through straight-through units the
-    many cells that are silent for sure would weigh more than the few that could change.
+    gradients are those of what `_chances` of the logits expect.
 
     Parameters
     ----------
@@ -50,13 +53,21 @@ def control_loss(
         ``texture`` is followed (`_unfollowed`), on the scale that the networks read.
     """
     is_composed = (cues.mask == 0) & (cues.play >= 0)
-    held, onset = torch.sigmoid(logits.float()).chunk(2, dim=-1)
     may_change = grid.cells(is_composed.float())
-    expected = torch.cat([onset + held * (1 - onset), onset], dim=-1) * may_change
-    counted = notes.detach().float() + (expected - expected.detach())
-    counted = counted.unflatten(-1, (2, grid.patch_steps, -1)).transpose(0, 1)
-    sounds, starts = counted.unbind(4)  # each (batch, track, time, register, step, pitch)
+
+    def by_cell(planes: Tensor) -> tuple[Tensor, ...]:
+        """Both planes: (batch, track, time, register, step, pitch)."""
+        return planes.unflatten(-1, (2, grid.patch_steps, -1)).transpose(0, 1).unbind(4)
+
+    held, onset = by_cell(_chances(logits.float()) * may_change)
+    sounds, starts = by_cell(notes.detach().float())
+    sounding = onset + held * (1 - onset) * _step_before(sounds)  # elsewhere no onset would lead to it
+    sounds, starts = (
+        value + (chance - chance.detach()) for value, chance in ((sounds, sounding), (starts, onset))
+    )
     by_pitch, by_step = starts.sum((2, 4)).flatten(2), starts.sum((3, 5))
+    some = 1 - (1 - onset).clamp(min=LEAST_CHANCE).log().sum((3, 5)).exp()
+    places = by_step.detach().clamp(max=1) + (some - some.detach())
     plays = is_composed.any(2) & (by_pitch.sum(-1) > 0)
     composes = is_composed.flatten(1).any(1, keepdim=True)
     terms = {
@@ -65,14 +76,14 @@ def control_loss(
         ),
         "register": _apart(_registers(by_pitch, grid), cues.register / 12, plays, beta=0.25, total=total),
         "groove": _apart(
-            _roots(_groove(by_step)),
+            _roots(_groove(places)),
             _roots(cues.groove),
             (cues.groove > 0).any(-1, keepdim=True) & composes,
             beta=1.0,
             total=total,
         ),
         "texture": _unfollowed(
-            _textures(by_pitch, by_step, sounds.sum((2, 3, 4, 5))).flatten(1),
+            _textures(by_pitch, by_step, places, sounds.sum((2, 3, 4, 5))).flatten(1),
             cues.texture.flatten(1),
             plays.repeat_interleave(cues.texture.shape[2], dim=1),
             total,
@@ -80,6 +91,22 @@ def control_loss(
     }
     loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
     return loss, {name: term.detach() for name, term in terms.items()}
+
+
+def _chances(logits: Tensor) -> Tensor:
+    """How likely cells are taken to be on: from 0 at -`REACH` to 1 at `REACH`, with a triangle as slope.
+
+    As all logits move a little, as many cells change as have theirs at 0, which is what a narrow kernel measures.
+    A sigmoid's tails would measure the many cells that are silent for sure instead.
+    """
+    near = (logits / REACH).clamp(-1, 1)
+    return 0.5 + near - 0.5 * near * near.abs()
+
+
+def _step_before(sounds: Tensor) -> Tensor:
+    """What sounded a step before: ``(batch, track, time, register, step, pitch)``."""
+    steps = sounds.transpose(3, 4).flatten(2, 3)
+    return pad(steps[:, :, :-1], (0, 0, 0, 0, 1, 0)).unflatten(2, (sounds.shape[2], -1)).transpose(3, 4)
 
 
 def _densities(by_step: Tensor, grid: PatchGrid) -> Tensor:
@@ -94,15 +121,15 @@ def _registers(by_pitch: Tensor, grid: PatchGrid) -> Tensor:
     return (by_pitch * pitch).sum(-1) / (12 * by_pitch.sum(-1).clamp(min=1))
 
 
-def _textures(by_pitch: Tensor, by_step: Tensor, sounding: Tensor) -> Tensor:
-    """Of onsets, (batch, track, pitch) and (batch, track, beat, step), and of sounding cells, (batch, track):
-    (batch, track, texture); see `musegan.networks.controls.measure_texture`."""
+def _textures(by_pitch: Tensor, by_step: Tensor, places: Tensor, sounding: Tensor) -> Tensor:
+    """Of onsets, (batch, track, pitch) and (batch, track, beat, step), of steps with some, like these, and of
+    sounding cells, (batch, track): (batch, track, texture); see `musegan.networks.controls.measure_texture`."""
     count, n_steps = by_pitch.sum(-1).clamp(min=1), by_step.shape[-1]
     pitch = torch.arange(by_pitch.shape[2], device=by_pitch.device) / 12
     mean = (by_pitch * pitch).sum(-1) / count
     variance = (by_pitch * (pitch - mean[..., None]).square()).sum(-1) / count
     found = [
-        -(by_step.clamp(max=1).sum((2, 3)).clamp(min=1) / count).log2(),
+        -(places.sum((2, 3)).clamp(min=1) / count).log2(),
         (sounding.clamp(min=1) / count).log2(),
         (variance + LEAST_VARIANCE).sqrt(),
         by_step[..., 0].sum(-1) / count,
@@ -111,10 +138,10 @@ def _textures(by_pitch: Tensor, by_step: Tensor, sounding: Tensor) -> Tensor:
     return torch.stack([gain * values for gain, values in zip(TEXTURE_GAINS, found, strict=True)], dim=-1)
 
 
-def _groove(by_step: Tensor) -> Tensor:
-    """The shares of the steps, of onsets ``(batch, track, beat, step)``: (batch, step)."""
-    places = by_step.clamp(max=1).sum((1, 2))
-    return places / places.sum(-1, keepdim=True).clamp(min=1)
+def _groove(places: Tensor) -> Tensor:
+    """The shares of the steps, of those with onsets ``(batch, track, beat, step)``: (batch, step)."""
+    by_step = places.sum((1, 2))
+    return by_step / by_step.sum(-1, keepdim=True).clamp(min=1)
 
 
 def _roots(shares: Tensor) -> Tensor:
@@ -125,19 +152,21 @@ def _unfollowed(found: Tensor, asked: Tensor, counts: Tensor, total: Total) -> T
     """How little what is found follows what was asked for: (), 0 where they are the same.
 
     The first three are ``(batch, ..., column)``. For each column the square of what its slope lacks to 1, by
-    regression over the batch, and of how far the means are apart, in standard deviations of what was asked for;
-    the mean over columns. The differences themselves would be least, as long as little is followed, if everything
-    were average; slopes leave alone what varies besides.
+    regression over the batch, and of how far the means are apart, in standard deviations of what was asked for,
+    and a little of the variance that is left; the mean over columns, by `TEXTURE_WEIGHTS`. The differences
+    themselves would be least, as long as little is followed, if everything were average.
     """
     counts = (counts & ~asked.isnan()).flatten(0, -2)
     found, asked = (torch.where(counts, values.flatten(0, -2), 0) for values in (found, asked))
-    n, *sums = total(torch.stack([v.sum(0) for v in (counts, found, asked, asked.square(), found * asked)]))
-    mean_found, mean_asked, squares, products = (values / n.clamp(min=1) for values in sums)
+    columns = counts, found, asked, asked.square(), found * asked, found.square()
+    n, *sums = total(torch.stack([values.sum(0) for values in columns]))
+    mean_found, mean_asked, squares, products, found_squares = (values / n.clamp(min=1) for values in sums)
     variance = squares - mean_asked.square() + LEAST_ASKED
     slope = (products - mean_found * mean_asked + LEAST_ASKED) / variance
-    lost = (1 - slope).square() + (mean_found - mean_asked).square() / variance
-    enough = n >= FEWEST
-    return torch.where(enough, lost, 0).sum() / enough.sum().clamp(min=1)
+    left = (found_squares - mean_found.square() - slope.square() * variance).clamp(min=0)
+    lost = (1 - slope).square() + ((mean_found - mean_asked).square() + VARIES * left) / variance
+    weights = lost.new_tensor(TEXTURE_WEIGHTS).repeat(len(lost) // N_TEXTURES) * (n >= FEWEST)
+    return (lost * weights).sum() / weights.sum().clamp(min=1)
 
 
 def _apart(found: Tensor, asked: Tensor, counts: Tensor, beta: float, total: Total) -> Tensor:

@@ -84,12 +84,13 @@ def test_texture_is_followed_as_far_as_its_slope_is_one():
     controls.texture[..., 4] = np.nan
     # Times their gain of 4 they are 2 and 4, their variance is 1.
     wanted = {
-        "as asked": (in_turn(far, near), 0),
-        "always the same": (in_turn(near), (1 - 0.02 / 1.02) ** 2 + 1 / 1.02),
-        "the other way round": (in_turn(near, far), (1 + 0.98 / 1.02) ** 2),
-        "some off as well as on": (in_turn(far, near, near, near, far, far, far, near), (1 - 0.52 / 1.02) ** 2),
+        "as asked": (in_turn(far, near), 1, 0, 0),
+        "always the same": (in_turn(near), 0.02 / 1.02, 1, 0),
+        "the other way round": (in_turn(near, far), -0.98 / 1.02, 0, 1),
+        "some off as well as on": (in_turn(far, near, near, near, far, far, far, near), 0.52 / 1.02, 0, 1),
     }
-    for name, (rolls, lost) in wanted.items():
+    for name, (rolls, slope, apart, variance) in wanted.items():
+        lost = (1 - slope) ** 2 + (apart + 0.25 * max(variance - slope**2 * 1.02, 0)) / 1.02
         assert followed(rolls, controls)[1]["texture"] == pytest.approx(lost, rel=1e-4, abs=1e-6), name
 
 
@@ -124,7 +125,7 @@ def test_gradients_reach_the_logits_of_composed_cells_alone():
     mask = np.zeros((N, 2, 2), bool)
     mask[:, 1, 1] = True
     rolls = in_turn(THREE, ONE)
-    logits = GRID.fold(torch.from_numpy(rolls)) * 4 - 2
+    logits = GRID.fold(torch.from_numpy(rolls)) * 2 - 1
     logits.requires_grad_(True)
     followed(rolls, controls, mask, logits)[0].backward()
     held, onset = logits.grad.chunk(2, dim=-1)
@@ -133,6 +134,39 @@ def test_gradients_reach_the_logits_of_composed_cells_alone():
     assert not onset[1, :, 2:].any()  # the second bar is given
     assert (onset[1, 0::2, :2] > 0).all()  # fewer notes here
     assert (onset[1, 1::2, :2] < 0).all()  # and more there
+
+
+def test_only_cells_that_could_change_have_gradients():
+    """Not those that are silent for sure, nor held ones that no onset would lead to."""
+    controls = asked_alone("texture", in_turn([(0, 0, 2), (0, 1, 2)], [(0, 0, 2), (0, 4, 2)]))
+    controls.texture[..., 1] = 1  # notes of two steps
+    rolls = in_turn([(0, 0, 2)], [(0, 3, 2)])
+    logits = torch.full_like(GRID.fold(torch.from_numpy(rolls)), -1.5)
+    starts = logits.chunk(2, dim=-1)[1].unflatten(-1, (DUO.steps_per_beat, -1))
+    starts[..., 1, :] = -2.5
+    logits.requires_grad_(True)
+    followed(rolls, controls, None, logits)[0].backward()
+    held, onset = (plane.unflatten(-1, (DUO.steps_per_beat, -1)) for plane in logits.grad[1].chunk(2, dim=-1))
+    assert onset[:, :, :, [0, 2, 3]].any(-1).all()
+    assert not onset[:, :, :, 1].any()
+    # (phrase, time, register, step, pitch): what the notes would go on into
+    assert held[0::2].nonzero()[:, 1:].unique(dim=0).tolist() == [[0, 0, 1, 2]]
+    assert held[1::2].nonzero()[:, 1:].unique(dim=0).tolist() == [[1, 0, 0, 2]]
+
+
+def test_a_note_more_where_one_starts_already_makes_a_chord_and_no_new_place():
+    chords = asked_alone("texture", in_turn([(0, 0, 2)], [(0, 0, 2), (0, 0, 6)]))
+    chords.texture[..., 1:] = np.nan
+    rolls = in_turn([(0, 0, 2), (0, 0, 6)], [(0, 0, 2)])
+    logits = GRID.fold(torch.from_numpy(rolls)) * 6 - 3  # for sure
+    starts = logits.chunk(2, dim=-1)[1].unflatten(-1, (DUO.steps_per_beat, -1))
+    starts[1, :, 0, 0, 0, 6] /= 6  # but the second note
+    logits.requires_grad_(True)
+    followed(rolls, chords, None, logits)[0].backward()
+    onset = logits.grad[1].chunk(2, dim=-1)[1].unflatten(-1, (DUO.steps_per_beat, -1))
+    assert onset.nonzero()[:, 1:].unique(dim=0).tolist() == [[0, 0, 0, 6]]
+    assert (onset[0::2, 0, 0, 0, 6] > 0).all()  # less of a chord here
+    assert (onset[1::2, 0, 0, 0, 6] < 0).all()  # and one there
 
 
 def test_shares_of_a_batch_have_its_gradients():
