@@ -132,16 +132,39 @@ def ends_of(lines: Lines) -> NDArray[np.int16]:
     return np.concatenate([ends[:, 1:], np.full_like(ends[:, :1], n_steps)], axis=1)
 
 
+def sounded(lines: Lines) -> NDArray[np.int16]:
+    """For how many steps each pitch has sounded before each step, and before the end: (row, 1 + step, pitch)."""
+    out = np.zeros((lines.shape[0], 1 + lines.shape[1], lines.shape[2]), np.int16)
+    np.cumsum(lines > 0, axis=1, dtype=np.int16, out=out[:, 1:])
+    return out
+
+
+def with_notes(lines: Lines, row: NDArray, step: NDArray, length: NDArray, pitch: NDArray) -> Lines:
+    """Lines in which these notes sound too, each given by where it starts, its steps and its pitch."""
+    out, (note, place) = lines.copy(), _cells(step, length)
+    out[row[note], place, pitch[note]] = HELD
+    out[row, step, pitch] = ONSET
+    return out
+
+
+def without_notes(lines: Lines, row: NDArray, step: NDArray, length: NDArray, pitch: NDArray) -> Lines:
+    """Lines in which these notes are silent."""
+    out, (note, place) = lines.copy(), _cells(step, length)
+    out[row[note], place, pitch[note]] = 0
+    return out
+
+
 def repitched(
     lines: Lines, row: NDArray, step: NDArray, length: NDArray, pitch: NDArray, wanted: NDArray
 ) -> Lines:
-    """Lines in which notes, each given by where it starts, its steps and its pitch, have the pitches `wanted`."""
-    out, each = lines.copy(), np.arange(len(row)).repeat(length)
-    place = step[each] + np.arange(len(each)) - (length.cumsum() - length).repeat(length)
-    out[row[each], place, pitch[each]] = 0
-    out[row[each], place, wanted[each]] = HELD
-    out[row, step, wanted] = ONSET
-    return out
+    """Lines in which notes, given like those of `with_notes`, have the pitches `wanted`."""
+    return with_notes(without_notes(lines, row, step, length, pitch), row, step, length, wanted)
+
+
+def _cells(step: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
+    """The steps of notes, and which note each is of: (step of a note,)."""
+    note = np.arange(len(step)).repeat(length)
+    return note, step[note] + np.arange(len(note)) - (length.cumsum() - length).repeat(length)
 
 
 def _at_once(lines: Lines) -> tuple[Counts, Counts]:
@@ -287,6 +310,40 @@ def _folded(lines: Lines) -> Lines:
 
 FAR = Fault(_far, _folded)
 """Of pitched tracks, all pitches of which are known: notes in another octave than most."""
+
+
+def uneven(steps_per_bar: int) -> Fault:
+    """Of the notes that start where the bar before has them too those that do not last as long."""
+
+    def again(lines: Lines) -> tuple[NDArray[np.int64], ...]:
+        """The notes with one a bar before: row, step, pitch, where they end and where that one would; (note,)."""
+        onsets, ends = lines == ONSET, ends_of(lines).astype(np.int64)
+        row, earlier, pitch = np.nonzero(onsets[:, :-steps_per_bar] & onsets[:, steps_per_bar:])
+        step = earlier + steps_per_bar
+        wanted = np.minimum(ends[row, earlier, pitch] + steps_per_bar, lines.shape[1])
+        return row, step, pitch, ends[row, step, pitch], wanted
+
+    def count(lines: Lines) -> tuple[Counts, Counts]:
+        row, step, _, end, wanted = again(lines)
+        faults, total = np.zeros((2, *lines.shape[:2]), np.int64)
+        np.add.at(faults, (row, step), end != wanted)
+        np.add.at(total, (row, step), 1)
+        return faults, total
+
+    def mend(lines: Lines) -> Lines:
+        """From bar to bar. Where another note of the pitch is in the way, they stay."""
+        for first in range(steps_per_bar, lines.shape[1], steps_per_bar):
+            row, step, pitch, end, wanted = again(lines)
+            so_far = sounded(lines)
+            can = (wanted < end) | (so_far[row, wanted, pitch] == so_far[row, end, pitch])
+            can &= (end != wanted) & (step >= first) & (step < first + steps_per_bar)
+            row, step, pitch, end, wanted = (values[can] for values in (row, step, pitch, end, wanted))
+            lines = without_notes(lines, row, step, end - step, pitch)
+            lines = with_notes(lines, row, step, wanted - step, pitch)
+        return lines
+
+    return Fault(count, mend)
+
 
 FAULTS = (
     Fault(_at_once, _one_at_a_time),

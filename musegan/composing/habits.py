@@ -2,10 +2,10 @@
 
 In real music most tracks play one note at a time or chords, whose notes end at once, have many notes of a single
 step or none, play on without silence or do not, hold notes or strike them again, stay within an octave or are
-wide, repeat pitches or move on, and go by step more than they leap. A network that makes every cell anew leaves a
-little of everything everywhere. So it is mended: chords are opened, lines leap and stay less, faults go from the
-bars with the fewest, and notes are held on. Before that, notes start on the steps of the beat on which real ones
-do.
+wide, repeat pitches or move on, go by step more than they leap, and hold notes that return as long as before. A
+network that makes every cell anew leaves a little of everything everywhere. So it is mended: chords are opened,
+lines leap and stay less, faults go from the bars with the fewest, notes last, chords ring, and single notes among
+chords get company. Before that, notes start on the steps of the beat on which real ones do.
 How much of that is to be done is measured when a model is trained, such that what it composes has as much of each
 as real music.
 """
@@ -31,11 +31,14 @@ from musegan.composing.faults import (
     lines_of,
     of_same_rank,
     packed,
+    uneven,
     unpacked,
 )
-from musegan.composing.lengths import LENGTH
+from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.lines import by_step, count_moves, leaps, stays
 from musegan.composing.quantities import raised
+from musegan.composing.thickness import THICKNESS
+from musegan.composing.tones import chord_tones
 from musegan.composing.voicing import WIDTH
 from musegan.metrics import share
 from musegan.music.pianoroll import ONSET
@@ -62,6 +65,10 @@ class Habits:
     far: NDArray[np.float32]  # (track, 2, quantile): shares of `FAR`, likewise
     wide: NDArray[np.float32]  # (track, 2, quantile): of `WIDTH`, likewise
     long: NDArray[np.float32]  # (track, 2, quantile): of `LENGTH`, likewise
+    ringing: NDArray[np.float32]  # (track, 2, quantile): of `RINGING`, likewise
+    lasting: NDArray[np.float32]  # (track, 2, quantile): of `LASTING`, likewise
+    uneven: NDArray[np.float32]  # (track, 2, quantile): shares of `uneven`, likewise
+    thick: NDArray[np.float32]  # (track, 2, quantile): of `THICKNESS`, likewise
     leaps: NDArray[np.float32]  # (track, 2, quantile): of the moves of the top line, likewise
     stays: NDArray[np.float32]  # (track, 2, quantile): of the same, those to the same pitch, likewise
 
@@ -76,6 +83,10 @@ class Habits:
             far=np.tile(same, (spec.n_tracks, 2, 1)),
             wide=np.tile(same, (spec.n_tracks, 2, 1)),
             long=np.tile(same, (spec.n_tracks, 2, 1)),
+            ringing=np.tile(same, (spec.n_tracks, 2, 1)),
+            lasting=np.tile(same, (spec.n_tracks, 2, 1)),
+            uneven=np.tile(same, (spec.n_tracks, 2, 1)),
+            thick=np.tile(same, (spec.n_tracks, 2, 1)),
             leaps=np.tile(same, (spec.n_tracks, 2, 1)),
             stays=np.tile(same, (spec.n_tracks, 2, 1)),
         )
@@ -136,7 +147,7 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
         The chords that the composed ones were asked for.
     """
     habits, composed = replace(Habits.none(spec), sings=measure_sings(real, spec)), composed.copy()
-    nothing = np.zeros(composed.shape[:3], bool)
+    nothing, lengths = np.zeros(composed.shape[:3], bool), uneven(spec.steps_per_bar)
     tracks = np.flatnonzero(_are_mended(habits, spec)).tolist()
     for track in tracks:
         bars, theirs = composed[:, track], real[:, track]
@@ -149,12 +160,21 @@ def measure_habits(composed: Rolls, real: Rolls, spec: RollSpec, told: NDArray[n
             lines = composed[:, track], real[:, track]
             quantiles[track] = _quantiles(*(_shares(count_moves(kind, bars)) for bars in lines))
         composed = by_step(composed, nothing, kind, quantiles, spec, told)
+    tones = chord_tones(composed, spec, told)
     for track in tracks:
         bars, theirs, given = composed[:, track], real[:, track], nothing[:, track]
         for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
             quantiles[track] = _quantiles(*(_shares(count_by_bar(fault, some)) for some in (bars, theirs)))
             bars = _mended(bars, given, fault, quantiles[[track]])
         habits.long[track] = _quantiles(LENGTH.values(bars), LENGTH.values(theirs))
+        bars = raised(LENGTH, bars, given, habits.long[[track]])
+        habits.ringing[track] = _quantiles(RINGING.values(bars), RINGING.values(theirs))
+        bars = raised(RINGING, bars, given, habits.ringing[[track]], tones)
+        habits.lasting[track] = _quantiles(LASTING.values(bars), LASTING.values(theirs))
+        bars = raised(LASTING, bars, given, habits.lasting[[track]], tones)
+        habits.uneven[track] = _quantiles(*(_shares(count_by_bar(lengths, some)) for some in (bars, theirs)))
+        bars = _mended(bars, given, lengths, habits.uneven[[track]])
+        habits.thick[track] = _quantiles(THICKNESS.values(bars), THICKNESS.values(theirs))
     return habits
 
 
@@ -194,13 +214,19 @@ def with_habits(
     out[:, tracks] = raised(WIDTH, bars, given, habits.wide[tracks]).reshape(out[:, tracks].shape)
     for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
         out = by_step(out, mask, kind, quantiles, spec, told)
+    tones = np.repeat(chord_tones(out, spec, told), len(tracks), axis=0)
     bars, pitches = packed(of_tracks(out))
     daring = np.repeat(np.broadcast_to(temperature, len(rolls)), len(tracks))
     for quantiles, fault in zip(habits.faults, FAULTS, strict=True):
         factor = daring if fault.is_daring else np.ones_like(daring)
         amount = np.minimum(daring, 1) if fault.is_calm else np.ones_like(daring)
         bars = _mended(bars, given, fault, quantiles[tracks], factor, amount)
-    bars = unpacked(raised(LENGTH, bars, given, habits.long[tracks]), pitches, spec.n_pitches)
+    bars = raised(LENGTH, bars, given, habits.long[tracks])
+    bars = raised(RINGING, bars, given, habits.ringing[tracks], tones)
+    bars = raised(LASTING, bars, given, habits.lasting[tracks], tones)
+    bars = _mended(bars, given, uneven(spec.steps_per_bar), habits.uneven[tracks])
+    out[:, tracks] = unpacked(bars, pitches, spec.n_pitches).reshape(out[:, tracks].shape)
+    bars = raised(THICKNESS, of_tracks(out), given, habits.thick[tracks], tones)
     out[:, tracks] = bars.reshape(out[:, tracks].shape)
     return np.where(mask[..., None, None], rolls, out)
 

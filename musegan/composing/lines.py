@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, of_same_rank, repitched
-from musegan.music.chords import unpack_tones
+from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, of_same_rank, repitched, sounded
+from musegan.composing.tones import chord_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 REACH = 2  # semitones of a step, at most
 IN_SCALE = 0.02  # share of the notes of a piece that a pitch class has at least that is of its scale
-IN_CHORD = 0.5  # beats for which a pitch class sounds in a beat, over all tracks, that is of its chord
 REACH_BELOW = 7  # semitones of a move of the lowest line, from tone to tone
 WORTH = 1000  # of a step, in semitones that a note moves for it
 
@@ -173,23 +172,18 @@ def _places(
     """
     band = rolls[:, ~np.array(spec.is_drum)]
     onsets = (band == ONSET).sum((1, 2, 3))  # (batch, pitch)
-    sounds = (band > 0).sum(1, dtype=np.uint8)
-    in_beat = sounds.reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).sum(2)
     classes = np.arange(spec.n_pitches) % 12
     of_class = (classes[:, None] == np.arange(12)).astype(np.float32)  # (pitch, class)
     scale = (onsets @ of_class >= IN_SCALE * onsets.sum(-1, keepdims=True))[:, classes]
-    tones = (in_beat @ of_class >= IN_CHORD * spec.steps_per_beat)[..., classes]  # (batch, beat, pitch)
-    if told is not None:
-        in_chord = unpack_tones(told)[..., (spec.lowest_pitch + classes) % 12] > 0
-        tones = np.where((told > 0)[..., None], in_chord, tones)
+    tones = chord_tones(rolls, spec, told)
     piece = tops.row // (len(bars) // len(rolls))
     beat, since_beat = np.divmod(tops.step, spec.steps_per_beat)
     is_tone = is_tone | (since_beat == 0) | (since_beat + ends - tops.step > spec.steps_per_beat)
     is_tone |= tops.below >= 0
     places = np.where(is_tone[:, None], tones[piece, beat], scale[piece])
     places &= np.arange(spec.n_pitches) > tops.below[:, None]
-    sounding = np.pad(lines_of(bars) > 0, ((0, 0), (1, 0), (0, 0))).cumsum(1, dtype=np.int16)
-    return places & (sounding[tops.row, ends] == sounding[tops.row, tops.step])
+    so_far = sounded(lines_of(bars))
+    return places & (so_far[tops.row, ends] == so_far[tops.row, tops.step])
 
 
 def _moved(tops: Tops, may_move: NDArray[np.bool_], reach: Notes, places: NDArray[np.bool_]) -> Notes:

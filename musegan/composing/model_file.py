@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 14"
+FORMAT = "musegan model 15"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -47,6 +47,7 @@ OLD_FORMATS = {
     "musegan model 11": "made before notes started on the steps where real ones do; train it anew",
     "musegan model 12": "made before chords were opened and silence filled as in real music; train it anew",
     "musegan model 13": "made before bars returned where those of songs do; train it anew",
+    "musegan model 14": "made before single notes among chords became chords; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights

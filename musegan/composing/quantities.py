@@ -20,7 +20,7 @@ class Quantity:
 
     sums: Callable[[Bars], Sums]  # of each bar
     value: Callable[[Sums], Values]  # of some bars together, by their sums; infinite where there is none
-    more: Callable[[Lines], Lines]  # lines that have more of it
+    more: Callable[..., Lines]  # lines that have more of it, by what is told of each
     first: int  # the sum that falls most in the bars that are changed first
 
     def values(self, bars: Bars) -> Values:
@@ -29,7 +29,9 @@ class Quantity:
         return values[np.isfinite(values)]
 
 
-def raised(quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: NDArray[np.float32]) -> Bars:
+def raised(
+    quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: NDArray[np.float32], *told: NDArray
+) -> Bars:
     """Rows that have as much of a quantity as the real one of the same rank, if they have less: as many bars have
     more of it as bring them nearest to that.
 
@@ -40,6 +42,8 @@ def raised(quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: 
         Such bars count, and stay.
     quantiles : (track, 2, quantile), float32
         Of the values, composed and wanted; rows are these tracks of pieces, in turn.
+    told : (row, ...)
+        What `quantity.more` has to know of each row.
     """
     if (quantiles[:, 0] == quantiles[:, 1]).all():
         return bars
@@ -50,7 +54,7 @@ def raised(quantity: Quantity, bars: Bars, given: NDArray[np.bool_], quantiles: 
     if not len(rows):
         return bars
     before, out = bars[rows], bars.copy()
-    after = quantity.more(lines_of(before)).reshape(before.shape)
+    after = quantity.more(lines_of(before), *(values[rows] for values in told)).reshape(before.shape)
     change = np.where(given[rows, :, None], 0, quantity.sums(after) - sums[rows])
     order = np.argsort(change[..., quantity.first], axis=1, kind="stable")
     changes = np.take_along_axis(change, order[..., None], 1).cumsum(1)

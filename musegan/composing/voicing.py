@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, repitched
+from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, repitched, sounded
 from musegan.composing.quantities import Quantity, Sums, Values
 from musegan.music.pianoroll import ONSET
 
@@ -32,8 +32,8 @@ def _dropped(lines: Lines) -> Lines:
     row, step = np.nonzero((np.count_nonzero(onsets, axis=-1) > 1) & (lowest >= OCTAVE))
     pitch = lowest[row, step]
     end = ends_of(lines)[row, step, pitch].astype(np.int64)
-    taken = np.pad(np.cumsum(lines > 0, axis=1, dtype=np.int32), ((0, 0), (1, 0), (0, 0)))
-    is_free = taken[row, end, pitch - OCTAVE] == taken[row, step, pitch - OCTAVE]
+    so_far = sounded(lines)
+    is_free = so_far[row, end, pitch - OCTAVE] == so_far[row, step, pitch - OCTAVE]
     is_free &= end < lines.shape[1]  # others may go on
     row, step, pitch, length = row[is_free], step[is_free], pitch[is_free], (end - step)[is_free]
     return repitched(lines, row, step, length, pitch, pitch - OCTAVE)

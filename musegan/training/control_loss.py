@@ -18,8 +18,8 @@ from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, N_TEXTURES, T
 Total = Callable[[Tensor], Tensor]
 
 WEIGHTS = {"density": 1.5, "register": 1.5, "groove": 15.0, "texture": 4.0}
-TEXTURE_WEIGHTS = (1.0, 0.2, 0.2, 1.0, 1.0)  # that of note lengths and of spreads is steep where there is little
-VARIES = 0.25  # weight of what varies besides what was asked for
+TEXTURE_WEIGHTS = (1.0, 0.6, 0.3, 1.0, 1.0)  # note lengths and spreads are steep where there is little of them
+VARIES = (0.0, 0.0, 0.0, 0.25, 0.25)  # weights of what varies besides: shares of notes do so too much
 REACH = 2.0  # logits that a cell is from changing, at most, that is taken to be able to
 LEAST_CHANCE = 1e-3  # of no note at a step
 FEWEST = 6  # of a batch that a regression is made of
@@ -153,7 +153,7 @@ def _unfollowed(found: Tensor, asked: Tensor, counts: Tensor, total: Total) -> T
 
     The first three are ``(batch, ..., column)``. For each column the square of what its slope lacks to 1, by
     regression over the batch, and of how far the means are apart, in standard deviations of what was asked for,
-    and a little of the variance that is left; the mean over columns, by `TEXTURE_WEIGHTS`. The differences
+    and for some a little of the variance that is left; the mean over columns, by `TEXTURE_WEIGHTS`. Differences
     themselves would be least, as long as little is followed, if everything were average.
     """
     counts = (counts & ~asked.isnan()).flatten(0, -2)
@@ -164,9 +164,10 @@ def _unfollowed(found: Tensor, asked: Tensor, counts: Tensor, total: Total) -> T
     variance = squares - mean_asked.square() + LEAST_ASKED
     slope = (products - mean_found * mean_asked + LEAST_ASKED) / variance
     left = (found_squares - mean_found.square() - slope.square() * variance).clamp(min=0)
-    lost = (1 - slope).square() + ((mean_found - mean_asked).square() + VARIES * left) / variance
-    weights = lost.new_tensor(TEXTURE_WEIGHTS).repeat(len(lost) // N_TEXTURES) * (n >= FEWEST)
-    return (lost * weights).sum() / weights.sum().clamp(min=1)
+    weights, varies = (n.new_tensor(values).repeat(len(n) // N_TEXTURES) for values in (TEXTURE_WEIGHTS, VARIES))
+    lost = (1 - slope).square() + ((mean_found - mean_asked).square() + varies * left) / variance
+    counted = weights * (n >= FEWEST)
+    return (lost * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _apart(found: Tensor, asked: Tensor, counts: Tensor, beta: float, total: Total) -> Tensor:

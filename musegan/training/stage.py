@@ -73,7 +73,7 @@ class Stage(ABC):
 
     @property
     def _format(self) -> str:
-        return f"musegan {self.name} checkpoint 9"
+        return f"musegan {self.name} checkpoint 10"
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the next iteration depends on."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAR, FAULTS, GAP, heard, of_same_rank, packed, unpacked
+from musegan.composing.faults import FAR, FAULTS, GAP, heard, of_same_rank, packed, uneven, unpacked
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
-from musegan.composing.lengths import LENGTH
+from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.quantities import raised
 
 AT_ONCE, RAGGED, SHORT, DETACHED, SUSTAINED = range(len(FAULTS))
@@ -62,6 +62,18 @@ def test_a_long_silence_is_a_rest():
     lines = np.array(before, np.uint8)[None, :, None]
     assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == after
     assert [int(counts.sum()) for counts in FAULTS[DETACHED].count(lines)] == [1, 1]
+
+
+def test_notes_that_return_last_as_long_as_a_bar_before():
+    """Bars of four steps: some are held on, some are cut, in the third bar as long as they have become in the
+    second; one has another of its pitch in its way."""
+    before = line("x---x---....", "x--.x...x---", "x...x--.x--.", "x-..xx..xx..", "....x-..x..x")
+    after = line("x---x---....", "x--.x--.x--.", "x...x...x...", "x-..xx..xx..", "....x-..x-.x")
+    assert (uneven(4).mend(before) == after).all()
+    faults, total = uneven(4).count(before)
+    assert np.flatnonzero(faults).tolist() == [4, 8]
+    assert faults[0, [4, 8]].tolist() == [3, 2]
+    assert total[0, [4, 5, 8, 9]].tolist() == [4, 0, 4, 1]
 
 
 def test_what_no_onset_leads_to_is_not_heard():
@@ -122,7 +134,9 @@ def test_as_many_faults_as_real_music_has():
     habits = measure_habits(composed, real, TRIO)
     quantiles = habits.faults[AT_ONCE, BASS]
     assert quantiles[:, [0, 16, 32]] == pytest.approx(np.array([[0, 5 / 16, 1 / 2], [0, 1 / 16, 1]]))
-    mended = with_habits(composed, np.zeros((4, 3, 2), bool), habits, TRIO)
+    assert habits.thick[BASS, :, 32] == pytest.approx([1 / 2, 1])
+    nothing_else = replace(Habits.none(TRIO), faults=habits.faults)
+    mended = with_habits(composed, np.zeros((4, 3, 2), bool), nothing_else, TRIO)
     assert (mended == pieces(ALONE, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
     assert (composed == pieces(ALONE, FEW, MANY, MANY)).all()
     for other in (measure_habits(pieces([]), real, TRIO), measure_habits(real, pieces([]), TRIO)):
@@ -235,6 +249,45 @@ def test_notes_last_as_long_as_in_real_music():
     assert (lasting_by(3)[:, 0] == both[:, KEYS, 0]).all()
     assert (lasting_by(3, given=[1])[:, 1] == composed[:, KEYS, 1]).all()
     assert (lasting_by(-1) == composed[:, KEYS]).all()
+
+
+def longer(quantity, composed, octaves, given=(), changes=()):
+    """Notes so much longer; the harmony is another one from some of the eight beats on."""
+    tones = np.zeros((1, 8, TRIO.n_pitches), bool)
+    for index, beat in enumerate(changes):
+        tones[:, beat:] = np.arange(TRIO.n_pitches) % 12 == index
+    mask = np.zeros((1, 2), bool)
+    mask[0, list(given)] = True
+    quantiles = np.array([[[-9, 9], [-9 + octaves, 9 + octaves]]], np.float32)
+    return raised(quantity, composed[:, KEYS], mask, quantiles, tones)
+
+
+def test_chords_ring_on_until_their_pitch_starts_again_or_the_harmony_changes():
+    """Bars of 16 steps; what goes on in a bar that is given does not ring there."""
+    chord, low = [(KEYS, 0, 2, 2, 24), (KEYS, 0, 2, 2, 28)], (KEYS, 0, 8, 1, 24)
+    composed = pieces([*chord, low])
+    assert (longer(RINGING, composed, 0) == composed[:, KEYS]).all()
+    rung = pieces([(KEYS, 0, 2, 6, 24), (KEYS, 0, 2, 30, 28), (KEYS, 0, 8, 24, 24)])
+    assert (longer(RINGING, composed, 9) == rung[:, KEYS]).all()
+    shorter = pieces([(KEYS, 0, 2, 6, 24), (KEYS, 0, 2, 10, 28), (KEYS, 0, 8, 4, 24)])
+    assert (longer(RINGING, composed, 9, changes=[3]) == shorter[:, KEYS]).all()
+    stays = pieces([(KEYS, 0, 2, 6, 24), (KEYS, 0, 2, 14, 28), (KEYS, 0, 8, 8, 24)])
+    assert (longer(RINGING, composed, 9, given=[1]) == stays[:, KEYS]).all()
+    alone = pieces([chord[0], low])
+    assert (longer(RINGING, alone, 9) == alone[:, KEYS]).all()
+    assert RINGING.values(alone[:, KEYS]).tolist() == []
+
+
+def test_notes_last_until_the_next_one_or_the_harmony_changes():
+    first, second, chord = (KEYS, 0, 2, 2, 24), (KEYS, 0, 8, 1, 30), [(KEYS, 1, 0, 1, 24), (KEYS, 1, 0, 3, 28)]
+    composed = pieces([first, second, *chord])
+    assert (longer(LASTING, composed, 0) == composed[:, KEYS]).all()
+    legato = [(KEYS, 0, 2, 6, 24), (KEYS, 0, 8, 8, 30)]
+    lasting = pieces([*legato, (KEYS, 1, 0, 16, 24), (KEYS, 1, 0, 16, 28)])
+    assert (longer(LASTING, composed, 9) == lasting[:, KEYS]).all()
+    until = pieces([(KEYS, 0, 2, 2, 24), legato[1], (KEYS, 1, 0, 8, 24), (KEYS, 1, 0, 8, 28)])
+    assert (longer(LASTING, composed, 9, changes=[1, 6]) == until[:, KEYS]).all()
+    assert (longer(LASTING, composed, 9, given=[1]) == pieces([*legato, *chord])[:, KEYS]).all()
 
 
 def test_short_notes_are_rarer_at_a_low_temperature():

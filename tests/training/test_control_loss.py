@@ -140,6 +140,7 @@ def test_only_cells_that_could_change_have_gradients():
     """Not those that are silent for sure, nor held ones that no onset would lead to."""
     controls = asked_alone("texture", in_turn([(0, 0, 2), (0, 1, 2)], [(0, 0, 2), (0, 4, 2)]))
     controls.texture[..., 1] = 1  # notes of two steps
+    controls.density[:] = 9
     rolls = in_turn([(0, 0, 2)], [(0, 3, 2)])
     logits = torch.full_like(GRID.fold(torch.from_numpy(rolls)), -1.5)
     starts = logits.chunk(2, dim=-1)[1].unflatten(-1, (DUO.steps_per_beat, -1))
