@@ -317,11 +317,11 @@ def uneven(steps_per_bar: int) -> Fault:
 
     def again(lines: Lines) -> tuple[NDArray[np.int64], ...]:
         """The notes with one a bar before: row, step, pitch, where they end and where that one would; (note,)."""
-        onsets, ends = lines == ONSET, ends_of(lines).astype(np.int64)
+        onsets, ends = lines == ONSET, ends_of(lines)
         row, earlier, pitch = np.nonzero(onsets[:, :-steps_per_bar] & onsets[:, steps_per_bar:])
         step = earlier + steps_per_bar
-        wanted = np.minimum(ends[row, earlier, pitch] + steps_per_bar, lines.shape[1])
-        return row, step, pitch, ends[row, step, pitch], wanted
+        end, that_end = (ends[row, start, pitch].astype(np.int64) for start in (step, earlier))
+        return row, step, pitch, end, np.minimum(that_end + steps_per_bar, lines.shape[1])
 
     def count(lines: Lines) -> tuple[Counts, Counts]:
         row, step, _, end, wanted = again(lines)
