@@ -19,24 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import (
-    FAR,
-    FAULTS,
-    Bars,
-    Counts,
-    Fault,
-    chosen_bars,
-    count_by_bar,
-    heard,
-    lines_of,
-    of_same_rank,
-    packed,
-    uneven,
-    unpacked,
-)
+from musegan.composing.faults import FAR, FAULTS, Counts, Fault, chosen_bars, count_by_bar, of_same_rank, uneven
 from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.lines import by_step, count_moves, leaps, stays
 from musegan.composing.quantities import raised
+from musegan.composing.rows import Bars, heard, lines_of, packed, unpacked
 from musegan.composing.thickness import THICKNESS
 from musegan.composing.tones import chord_tones
 from musegan.composing.voicing import WIDTH
@@ -209,9 +196,13 @@ def with_habits(
         """These tracks of all pieces, as rows."""
         return pieces[:, tracks].reshape(-1, *pieces.shape[2:])
 
+    def put(bars: Bars) -> None:
+        """Such rows back where they are from."""
+        out[:, tracks] = bars.reshape(len(out), len(tracks), *out.shape[2:])
+
     out, given = rolls.copy(), of_tracks(mask)
     bars = _mended(of_tracks(rolls), given, FAR, habits.far[tracks])
-    out[:, tracks] = raised(WIDTH, bars, given, habits.wide[tracks]).reshape(out[:, tracks].shape)
+    put(raised(WIDTH, bars, given, habits.wide[tracks]))
     for kind, quantiles in ((leaps, habits.leaps), (stays, habits.stays)):
         out = by_step(out, mask, kind, quantiles, spec, told)
     tones = np.repeat(chord_tones(out, spec, told), len(tracks), axis=0)
@@ -225,9 +216,8 @@ def with_habits(
     bars = raised(RINGING, bars, given, habits.ringing[tracks], tones)
     bars = raised(LASTING, bars, given, habits.lasting[tracks], tones)
     bars = _mended(bars, given, uneven(spec.steps_per_bar), habits.uneven[tracks])
-    out[:, tracks] = unpacked(bars, pitches, spec.n_pitches).reshape(out[:, tracks].shape)
-    bars = raised(THICKNESS, of_tracks(out), given, habits.thick[tracks], tones)
-    out[:, tracks] = bars.reshape(out[:, tracks].shape)
+    put(unpacked(bars, pitches, spec.n_pitches))
+    put(raised(THICKNESS, of_tracks(out), given, habits.thick[tracks], tones))
     return np.where(mask[..., None, None], rolls, out)
 
 

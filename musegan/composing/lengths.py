@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Lines, before, ends_of, with_notes
 from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.rows import Bars, Lines, before, ends_of, with_notes
 from musegan.music.pianoroll import HELD, ONSET
 
 

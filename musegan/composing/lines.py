@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Counts, chosen_bars, ends_of, lines_of, of_same_rank, repitched, sounded
+from musegan.composing.faults import Counts, chosen_bars, of_same_rank
+from musegan.composing.rows import Bars, ends_of, lines_of, repitched, sounded
 from musegan.composing.tones import chord_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Bars, Lines, Values, first_bars, heard, lines_of, of_same_rank
+from musegan.composing.faults import Values, first_bars, of_same_rank
+from musegan.composing.rows import Bars, Lines, heard, lines_of
 
 Sums = NDArray[np.int64]
 """(row, bar, sum), or (..., sum)"""

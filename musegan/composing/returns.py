@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import ends_of, heard
+from musegan.composing.rows import ends_of, heard
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.returns import NOTES, RHYTHM, Returns
 

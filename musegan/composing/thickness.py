@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, sounded, with_notes
 from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, sounded, with_notes
 from musegan.music.pianoroll import ONSET
 
 NEAREST = 3  # semitones below
@@ -25,8 +25,8 @@ def _thickness(sums: Sums) -> Values:
 
 
 def _doubled(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
-    """Notes that sound alone get another one below, of the ``tones : (row, beat, pitch)`` of the beat, nearer than
-    an octave, if it is free as long as they sound."""
+    """Notes that sound alone get another one below, of the ``tones : (row, beat, pitch)`` of the beat, an octave
+    at most, if it is free as long as they sound."""
     onsets = lines == ONSET
     row, step = np.nonzero((np.count_nonzero(onsets, axis=-1) == 1) & (np.count_nonzero(lines, axis=-1) == 1))
     pitch = onsets[row, step].argmax(-1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from musegan.composing.faults import OCTAVE, Bars, Lines, ends_of, repitched, sounded
 from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, repitched, sounded
 from musegan.music.pianoroll import ONSET
 
 FEWEST = 4  # notes of a row that has a width

@@ -53,21 +53,8 @@ def control_loss(
         ``texture`` is followed (`_unfollowed`), on the scale that the networks read.
     """
     is_composed = (cues.mask == 0) & (cues.play >= 0)
-    may_change = grid.cells(is_composed.float())
-
-    def by_cell(planes: Tensor) -> tuple[Tensor, ...]:
-        """Both planes: (batch, track, time, register, step, pitch)."""
-        return planes.unflatten(-1, (2, grid.patch_steps, -1)).transpose(0, 1).unbind(4)
-
-    held, onset = by_cell(_chances(logits.float()) * may_change)
-    sounds, starts = by_cell(notes.detach().float())
-    sounding = onset + held * (1 - onset) * _step_before(sounds)  # elsewhere no onset would lead to it
-    sounds, starts = (
-        value + (chance - chance.detach()) for value, chance in ((sounds, sounding), (starts, onset))
-    )
+    sounds, starts, places = _counted(notes, logits, grid, grid.cells(is_composed.float()))
     by_pitch, by_step = starts.sum((2, 4)).flatten(2), starts.sum((3, 5))
-    some = 1 - (1 - onset).clamp(min=LEAST_CHANCE).log().sum((3, 5)).exp()
-    places = by_step.detach().clamp(max=1) + (some - some.detach())
     plays = is_composed.any(2) & (by_pitch.sum(-1) > 0)
     composes = is_composed.flatten(1).any(1, keepdim=True)
     terms = {
@@ -91,6 +78,24 @@ def control_loss(
     }
     loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
     return loss, {name: term.detach() for name, term in terms.items()}
+
+
+def _counted(notes: Tensor, logits: Tensor, grid: PatchGrid, may_change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cells that sound and that start notes, (batch, track, time, register, step, pitch) each, and steps at which
+    some start, (batch, track, time, step): as they are, with gradients of `_chances` where ``may_change`` is 1."""
+
+    def by_cell(planes: Tensor) -> tuple[Tensor, ...]:
+        return planes.unflatten(-1, (2, grid.patch_steps, -1)).transpose(0, 1).unbind(4)
+
+    def counted(values: Tensor, chances: Tensor) -> Tensor:
+        return values + (chances - chances.detach())
+
+    held, onset = by_cell(_chances(logits.float()) * may_change)
+    sounds, starts = by_cell(notes.detach().float())
+    sounding = onset + held * (1 - onset) * _step_before(sounds)  # elsewhere no onset would lead to it
+    some = 1 - (1 - onset).clamp(min=LEAST_CHANCE).log().sum((3, 5)).exp()
+    places = starts.sum((3, 5)).clamp(max=1)
+    return counted(sounds, sounding), counted(starts, onset), counted(places, some)
 
 
 def _chances(logits: Tensor) -> Tensor:

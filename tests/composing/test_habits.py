@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAR, FAULTS, GAP, heard, of_same_rank, packed, uneven, unpacked
+from musegan.composing.faults import FAR, FAULTS, GAP, of_same_rank, uneven
 from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
 from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.quantities import raised
+from musegan.composing.rows import heard, packed, unpacked
 
 AT_ONCE, RAGGED, SHORT, DETACHED, SUSTAINED = range(len(FAULTS))
 DRUMS, KEYS, BASS = range(3)
