@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.compose import compose, draw_controls
 from musegan.composing.directions import nudge_of
-from musegan.composing.drafting import as_dense, draw, factors_of, sounding, stacked, temperatures_of
+from musegan.composing.drafting import as_dense, draw, factors_of, stacked, temperatures_of
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
@@ -72,8 +72,7 @@ class Composer(TrainedModel):
         """Compose pieces from nothing, one for each of `wishes`, in one pass of the networks.
 
         They are those that `generate` makes, but for cells at the edge of sounding, as sums are rounded otherwise
-        in a batch, and those that are asked for again, whose context is less. The same list gives the same
-        pieces. Each is one draft, whatever ``best_of`` says.
+        in a batch. The same list gives the same pieces. Each is one draft, whatever ``best_of`` says.
         """
         check_bars(n_bars)
         phrase = self.config.model.phrase_bars
@@ -214,24 +213,21 @@ class Composer(TrainedModel):
         wishes: Sequence[Wishes],
         best_of: int = 1,
     ) -> NDArray[np.uint8]:
-        """Pieces with the players and about the notes that are wished for; `once` composes them with controls."""
+        """Pieces with about the notes that are wished for; `once` composes them with controls."""
         factors = factors_of(self, wishes)
-
-        def draft(controls: Controls, best_of: int = 1) -> NDArray[np.uint8]:
-            return sounding(self, once(controls=controls, best_of=best_of), mask, controls, wishes)
-
         with composing_threads():
             if np.any((factors > 0) & (factors != 1)):
-                controls, rolls = as_dense(draft, controls, factors, mask)
+                controls, rolls = as_dense(lambda own: once(controls=own), controls, factors, mask)
                 if best_of == 1:
                     return rolls
-            return draft(controls, best_of)
+            return once(controls=controls, best_of=best_of)
 
     def _in_key(
         self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
     ) -> NDArray[np.uint8]:
-        """`roll` or, where it is heard in another key than `key`, the first of some drafts that is heard in it."""
-        if key is None or wishes.sketch:
+        """`roll` or, where it is heard in another key than the one that is wished for, the first of some drafts
+        that is heard in it."""
+        if key is None or key_wished(self, wishes) is None or wishes.sketch:
             return roll
         home = Key((key.tonic + self.semitones(key)) % 12, key.is_minor)
         given, mask = self._nothing(roll.shape[1])
@@ -248,13 +244,15 @@ class Composer(TrainedModel):
     def _to_key(
         self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
     ) -> tuple[Key, NDArray[np.uint8]]:
-        """Move a piece composed from nothing to the key that is wished for."""
+        """Move a piece composed from nothing to `key`; its key is the one that is wished for, or heard."""
         if key is None:
             key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
         else:
             roll = transpose(roll, -self.semitones(key), self.spec)
         if scale := scale_wished(wishes, key, self.spec):
             roll = snap_to_scale(roll, scale, self.spec)
+        if key_wished(self, wishes) is None and (shares := sounding_shares(roll, self.spec)).any():
+            key = estimate_key(shares)
         return key, roll
 
     def _asked(

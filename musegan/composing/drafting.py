@@ -1,4 +1,4 @@
-"""Composing again, within bounds, until what was asked for is heard: tracks that play, and how many notes."""
+"""Composing again, within bounds, until as many notes are heard as were asked for."""
 
 from __future__ import annotations
 
@@ -10,51 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musegan.composing.compose import compose, moved, near_unknown
+from musegan.composing.compose import moved
 from musegan.composing.directions import nudge_of
 from musegan.composing.trained import TrainedModel
 from musegan.composing.wishes import Wishes
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
-from musegan.networks.controls import PLAY, Controls
+from musegan.networks.controls import Controls
 
 Rolls = NDArray[np.uint8]
 Draft = Callable[[Controls], Rolls]
 Batch = TypeVar("Batch", Controls, Latents)
 
-_TRIES = 4  # of cells that stay silent
 _ROUNDS = 6  # of density
 _NEAR = 0.08  # octaves of notes, about 6 %
 _FURTHEST = 5.0  # octaves that the density asked of the networks may lie from the one that is wished for
 _LEAST_SLOPE = 0.2  # octaves of notes that an octave of density is taken to bring
-
-
-def sounding(
-    model: TrainedModel, rolls: Rolls, mask: NDArray[np.bool_], controls: Controls, wishes: Sequence[Wishes]
-) -> Rolls:
-    """`rolls` with other notes in the cells that are asked to play and are silent, where the networks find some.
-
-    Other latents, and at least the usual density, a few times, for all pieces at once that have such cells.
-    """
-    for attempt in range(_TRIES):
-        silent = (controls.play == PLAY) & ~mask & ~rolls.any((3, 4))
-        rows = np.flatnonzero(silent.any((1, 2)))
-        if not len(rows):
-            break
-        if attempt == 0:
-            controls = replace(controls, density=_denser(model, controls.density, silent))
-        latents = stacked([draw(model, wishes[row], silent.shape[2], 5, attempt) for row in rows.tolist()])
-        near = near_unknown(~silent[rows].any((0, 1)), model.config.model.phrase_bars)
-        some = rows if len(rows) < len(rolls) else slice(None)  # all without copying them
-        rolls[some, :, near] = compose(
-            model,
-            rolls[some, :, near],
-            ~silent[some, :, near],
-            controls=controls.pieces(rows).bars(np.arange(near.start, near.stop)),
-            latents=latents.bars(near),
-            temperature=temperatures_of([wishes[row] for row in rows.tolist()]),
-        )
-    return rolls
 
 
 def temperatures_of(wishes: Sequence[Wishes]) -> NDArray[np.float64]:
@@ -76,10 +47,6 @@ def stacked(parts: Sequence[Batch]) -> Batch:
 
     names = [item.name for item in fields(parts[0])]
     return type(parts[0])(**{name: join([getattr(part, name) for part in parts]) for name in names})
-
-
-def _denser(model: TrainedModel, density: NDArray[np.float32], silent: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return np.where(silent, np.fmax(density, model.usual_densities[:, None]), density).astype(np.float32)
 
 
 def factors_of(model: TrainedModel, wishes: Sequence[Wishes]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.alike import Likeness, Values, by_density, by_length
 from musegan.composing.rows import (
     OCTAVE,
     Bars,
@@ -19,6 +20,7 @@ from musegan.composing.rows import (
     with_notes,
     without_notes,
 )
+from musegan.metrics import share
 from musegan.music.pianoroll import HELD, ONSET
 
 LENGTH = 3  # steps that a note of a single step becomes at most
@@ -26,7 +28,6 @@ GAP = 12  # steps of silence between two notes that can be filled at most
 
 Counts = NDArray[np.int64]
 """(row, step) or (row, bar)"""
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,23 @@ class Fault:
 
     count: Callable[[Lines], tuple[Counts, Counts]]  # at each step: the faults, and of how many
     mend: Callable[[Lines], Lines]
+    alike: Likeness | None = None  # what rows are alike in that have as much of it; None for all rows
     is_daring: bool = False  # rarer at a low temperature
     is_calm: bool = False  # mended less at a low temperature
 
+    def by_bar(self, bars: Bars) -> tuple[Counts, Counts]:
+        """The faults in each bar, and of how many: (row, bar) each."""
+        faults, total = (counts.reshape(bars.shape[:3]).sum(2) for counts in self.count(lines_of(bars)))
+        return faults, total
 
-def count_by_bar(fault: Fault, bars: Bars) -> tuple[Counts, Counts]:
-    """The faults in each bar, and of how many: (row, bar) each."""
-    faults, total = (counts.reshape(bars.shape[:3]).sum(2) for counts in fault.count(lines_of(bars)))
-    return faults, total
+    def values(self, bars: Bars) -> Values:
+        """The share of faults of each row, nan where there could be none: (row,)."""
+        return shares_of(*self.by_bar(bars))
+
+
+def shares_of(faults: Counts, total: Counts) -> Values:
+    """Of faults and of how many, (row, bar) each: (row,), nan where there could be none."""
+    return share(faults.sum(1), total.sum(1))
 
 
 def chosen_bars(faults: Counts, total: Counts, wanted: NDArray[np.float64], n_faults: Counts) -> NDArray[np.bool_]:
@@ -64,17 +74,15 @@ def chosen_bars(faults: Counts, total: Counts, wanted: NDArray[np.float64], n_fa
 
 
 def of_same_rank(own: Values, quantiles: NDArray[np.float32]) -> Values:
-    """What rows should have by what they have: what the real row of the same rank has, of the same track.
+    """What rows should have by what they have: what the real row of the same rank has.
 
     Parameters
     ----------
     own : (row,), float64
-        Of these tracks of pieces, in turn.
-    quantiles : (track, 2, quantile), float32
-        Of such values, composed and wanted.
+    quantiles : (row, 2, quantile), float32
+        Of such values of rows like each, composed and wanted.
     """
-    by_track = zip(own.reshape(-1, len(quantiles)).T, quantiles, strict=True)
-    return np.stack([np.interp(values, *pair) for values, pair in by_track], axis=1).ravel()
+    return np.array([np.interp(value, *pair) for value, pair in zip(own, quantiles, strict=True)])
 
 
 def first_bars(order: Counts, n_bars: Counts) -> NDArray[np.bool_]:
@@ -262,12 +270,13 @@ def uneven(steps_per_bar: int) -> Fault:
     return Fault(count, mend)
 
 
-FAULTS = (
-    Fault(_at_once, _one_at_a_time),
-    Fault(_ragged, _ending_at_once),
-    Fault(_short, _longer, is_daring=True),
-    Fault(_detached, _legato),
-    Fault(_sustained, _staccato, is_calm=True),
-)
-"""Of pitched tracks: notes at once, chords whose notes do not end at once, notes of a single step, silence between
-notes, longer notes among many of a single step; mended in this order."""
+AT_ONCE = Fault(_at_once, _one_at_a_time, by_density)
+"""Several notes at once."""
+RAGGED = Fault(_ragged, _ending_at_once, by_density)
+"""Chords whose notes do not end at once."""
+SHORT = Fault(_short, _longer, by_length, is_daring=True)
+"""Notes of a single step."""
+DETACHED = Fault(_detached, _legato, by_density)
+"""Silence between notes."""
+SUSTAINED = Fault(_sustained, _staccato, by_length, is_calm=True)
+"""Longer notes among many of a single step."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.habits import Habits, Rolls, with_habits
+from musegan.composing.habits import Habits, Rolls
+from musegan.composing.keeping import with_habits
 from musegan.composing.returns import exactly, with_returns
+from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 from musegan.networks.controls import REST, Conditions
 
@@ -34,11 +36,11 @@ def finished(
     bars : slice
         Where something is not given: a number of phrases.
     temperature : float, or (batch,), float64
-        See `musegan.composing.habits.with_habits`.
+        See `musegan.composing.keeping.with_habits`.
     """
     mask, controls = conditions.mask, conditions.controls
     stays = mask | (controls.play == REST) | (habits.sings[:, None] > 0)
-    rolls = with_returns(rolls, stays, controls.returns, controls.unison)
+    composed, rolls = rolls, with_returns(rolls, stays, controls.returns, controls.unison)
 
     def by_phrase(values: NDArray, axis: int) -> NDArray:
         """The phrases of all pieces, as a batch of their own."""
@@ -51,4 +53,13 @@ def finished(
     factor = np.repeat(np.broadcast_to(temperature, len(rolls)), each)
     phrases = with_habits(phrases, given, habits, spec, told.reshape(len(phrases), -1), factor)
     part[:] = phrases.reshape(-1, each, *phrases.shape[1:]).swapaxes(1, 2).reshape(part.shape)
-    return exactly(rolls, stays, controls.returns)
+    return _sounding(exactly(rolls, stays, controls.returns), composed)
+
+
+def _sounding(rolls: Rolls, composed: Rolls) -> Rolls:
+    """Pieces in which bars that have lost all their notes are again as they were composed."""
+    lost = np.nonzero(~rolls.any((3, 4)))
+    had_notes = (composed[lost] == ONSET).any((1, 2))
+    bars = tuple(places[had_notes] for places in lost)
+    rolls[bars] = composed[bars]
+    return rolls

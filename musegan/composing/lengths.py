@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.alike import Values, by_chords
+from musegan.composing.quantities import Quantity, Sums
 from musegan.composing.rows import Bars, Lines, before, ends_of, with_notes
 from musegan.music.pianoroll import HELD, ONSET
 
@@ -59,9 +60,9 @@ def _going_on(lines: Lines, tones: NDArray[np.bool_], stops: NDArray[np.bool_]) 
     return with_notes(lines, row, step, end - step, pitch)
 
 
-LENGTH = Quantity(_sums, _length, _held_on, first=0)
+LENGTH = Quantity(_sums, _length, _held_on, first=0, alike=by_chords)
 """Octaves of steps that notes last."""
-RINGING = Quantity(_sums, _length_in_chords, _ringing, first=1)
+RINGING = Quantity(_sums, _length_in_chords, _ringing, first=1, alike=by_chords)
 """The same of tracks that play chords."""
-LASTING = Quantity(_sums, _length, _lasting, first=1)
+LASTING = Quantity(_sums, _length, _lasting, first=1, alike=by_chords)
 """The same as `LENGTH`, of notes that go on to the next one."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Counts, chosen_bars, of_same_rank
+from musegan.composing.alike import Values
+from musegan.composing.faults import Counts, chosen_bars, of_same_rank, shares_of
 from musegan.composing.rows import Bars, ends_of, lines_of, repitched, sounded
 from musegan.composing.tones import chord_tones
 from musegan.music.pianoroll import ONSET
@@ -88,10 +89,10 @@ def stays(semitones: Notes) -> NDArray[np.bool_]:
     return semitones == 0
 
 
-def count_moves(kind: Kind, bars: Bars) -> tuple[Counts, Counts]:
-    """The moves of a kind of the top lines, and all moves: (row, bar) each."""
+def share_of_moves(kind: Kind, bars: Bars) -> Values:
+    """The share of moves of a kind among those of the top line of each row, nan where there are none: (row,)."""
     tops = Tops.of(bars)
-    return tops.count(kind, tops.pitch)
+    return shares_of(*tops.count(kind, tops.pitch))
 
 
 def by_step(
@@ -127,7 +128,7 @@ def by_step(
     found, moves = tops.count(kind, tops.pitch)
     n_found = found.sum(1, keepdims=True)
     shares = n_found / np.maximum(moves.sum(1, keepdims=True), 1)
-    wanted = of_same_rank(shares[:, 0], quantiles[tracks])[:, None]
+    wanted = of_same_rank(shares[:, 0], np.tile(quantiles[tracks], (len(rolls), 1, 1)))[:, None]
     ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
     may_move = (wanted < shares)[tops.row, 0] & (ends < bars.shape[1] * bars.shape[2])  # others may go on
     if kind is stays:

@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 15"
+FORMAT = "musegan model 16"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -48,6 +48,7 @@ OLD_FORMATS = {
     "musegan model 12": "made before chords were opened and silence filled as in real music; train it anew",
     "musegan model 13": "made before bars returned where those of songs do; train it anew",
     "musegan model 14": "made before single notes among chords became chords; train it anew",
+    "musegan model 15": "made before habits were those of music that is alike; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights
@@ -117,7 +118,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
             config=config,
             **networks,
             feel=tensors.pop("feel").numpy(),
-            habits=Habits.of({item.name: tensors.pop(f"habits.{item.name}").numpy() for item in fields(Habits)}),
+            habits=Habits.load({item.name: tensors.pop(f"habits.{item.name}").numpy() for item in fields(Habits)}),
             prior=prior,
             facts=description["facts"],
         )

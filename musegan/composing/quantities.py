@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.faults import Values, first_bars, of_same_rank
+from musegan.composing.alike import Likeness, Values
+from musegan.composing.faults import first_bars, of_same_rank
 from musegan.composing.rows import Bars, Lines, heard, lines_of
 
 Sums = NDArray[np.int64]
@@ -23,11 +24,11 @@ class Quantity:
     value: Callable[[Sums], Values]  # of some bars together, by their sums; infinite where there is none
     more: Callable[..., Lines]  # lines that have more of it, by what is told of each
     first: int  # the sum that falls most in the bars that are changed first
+    alike: Likeness | None = None  # what rows are alike in that have as much of it; None for all rows
 
     def values(self, bars: Bars) -> Values:
-        """Of each row that has a value: (row with one,)."""
-        values = self.value(self.sums(bars).sum(1))
-        return values[np.isfinite(values)]
+        """Of each row, infinite where there is none: (row,)."""
+        return self.value(self.sums(bars).sum(1))
 
 
 def raised(
@@ -41,8 +42,8 @@ def raised(
     bars : (row, bar, step, pitch), uint8
     given : (row, bar), bool
         Such bars count, and stay.
-    quantiles : (track, 2, quantile), float32
-        Of the values, composed and wanted; rows are these tracks of pieces, in turn.
+    quantiles : (row, 2, quantile), float32
+        Of the values of rows like each, composed and wanted.
     told : (row, ...)
         What `quantity.more` has to know of each row.
     """

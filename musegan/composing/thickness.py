@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.alike import Values
+from musegan.composing.quantities import Quantity, Sums
 from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, sounded, with_notes
 from musegan.music.pianoroll import ONSET
 

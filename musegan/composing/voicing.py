@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from musegan.composing.quantities import Quantity, Sums, Values
+from musegan.composing.alike import Values
+from musegan.composing.quantities import Quantity, Sums
 from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, repitched, sounded
 from musegan.music.pianoroll import ONSET
 

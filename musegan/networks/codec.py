@@ -26,6 +26,7 @@ from musegan.networks.patches import OCTAVE, PatchGrid
 SILENCE = -8.0  # logit of a cell that no voice plays, at the start
 INHIBITION = 0.5  # of the other pitches of a step, at the start
 LOGIT_MAX = 15.0  # logits are cut here before they inhibit each other
+INSISTENCE = 2.0
 LOG_VARIANCES = (-8.0, 4.0)  # of the latents
 
 
@@ -113,16 +114,33 @@ class CodecDecoder(nn.Module):
         """``(track, batch, time, latent)`` -> ``(track, batch, time, register, plane * step * pitch)``."""
         return self._patches(torch.stack(list(self._tracks(latents))))
 
-    def signs(self, latents: Tensor, starts: Tensor | None = None) -> Tensor:
+    def signs(self, latents: Tensor, starts: Tensor | None = None, silent: Tensor | None = None) -> Tensor:
         """Like `forward`: which logits are above 0, bool. Nothing but their signs is ever moved about.
 
-        ``starts : (track, step of the beat)`` are added to the logits of onsets.
+        Parameters
+        ----------
+        starts : (track, step of the beat), optional
+            Added to the logits of onsets.
+        silent : (track, batch, bar), bool, optional
+            Bars whose logits are raised until the highest of an onset is `INSISTENCE`.
         """
         least = torch.zeros(self.grid.spec.n_tracks, 2 * self.grid.patch_steps, device=latents.device)
         if starts is not None:
             least[:, self.grid.patch_steps :] -= starts
-        above = (logits > bounds for logits, bounds in zip(self._tracks(latents), least, strict=True))
-        return self._patches(torch.stack(list(above)))
+        above = []
+        for index, (logits, bounds) in enumerate(zip(self._tracks(latents), least, strict=True)):
+            above.append(logits > bounds)
+            if silent is not None and silent[index].any():
+                above[-1] |= self._likeliest(logits - bounds, silent[index])
+        return self._patches(torch.stack(above))
+
+    def _likeliest(self, logits: Tensor, bars: Tensor) -> Tensor:
+        """The cells of ``bars : (batch, bar)`` whose logits reach 0 if the highest of an onset is `INSISTENCE`."""
+        beats = self.grid.spec.beats_per_bar
+        onsets = logits.chunk(2, dim=-1)[1][:, :, : self.grid.spec.n_pitches]
+        highest = onsets.unflatten(1, (-1, beats)).flatten(2).amax(-1)  # (batch, bar)
+        least = torch.where(bars, highest - INSISTENCE, torch.inf)
+        return logits >= least.repeat_interleave(beats, dim=1)[..., None, None]
 
     def _tracks(self, latents: Tensor) -> Iterator[Tensor]:
         """The logits of each track: ``(batch, time, pitch, plane * step)``."""
@@ -197,12 +215,12 @@ class Codec(nn.Module):
         decoded: Tensor = self.decoder(self.mean + self.spread * codes)
         return decoded
 
-    def notes(self, codes: Tensor, starts: Tensor | None = None) -> Tensor:
+    def notes(self, codes: Tensor, starts: Tensor | None = None, silent: Tensor | None = None) -> Tensor:
         """Like `logits`, read as notes: bool, the planes sounds and starts. Drums sound only where they start.
 
-        ``starts : (track, step of the beat)`` are added to the logits of onsets.
+        Of `starts` and `silent` see `CodecDecoder.signs`.
         """
-        notes = self.decoder.signs(self.mean + self.spread * codes, starts)
+        notes = self.decoder.signs(self.mean + self.spread * codes, starts, silent)
         sounds, onsets = notes.chunk(2, dim=-1)
         sounds &= self.pitched.view(-1, 1, 1, 1, 1) > 0
         sounds |= onsets

@@ -106,6 +106,9 @@ class Generator(nn.Module):
     ) -> Tensor:
         """Like `forward`, without gradients and with far less to move: notes are bytes, not numbers.
 
+        Cells that are to play, but would be silent, or start no note where some were asked for, have the notes
+        that are likeliest.
+
         Parameters
         ----------
         rolls : (batch, track, bar, step, pitch), uint8
@@ -123,11 +126,19 @@ class Generator(nn.Module):
         grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
         kept = grid.fold(rolls, torch.bool) & is_given
         codes = self._codes(latents, self._context(kept, cues.features.dtype), cues)
-        notes = self.codec.notes(codes, starts)
-        completed = (notes & ~is_given & grid.cells(cues.play >= 0)) | kept
-        sounds = completed.chunk(2, dim=-1)[0]
-        sounds &= grid.heard(completed) | is_given
-        composed = grid.unfold(completed)
+        may_sound = ~is_given & grid.cells(cues.play >= 0)
+
+        def read(silent: Tensor | None = None) -> Tensor:
+            completed = (self.codec.notes(codes, starts, silent) & may_sound) | kept
+            sounds = completed.chunk(2, dim=-1)[0]
+            sounds &= grid.heard(completed) | is_given
+            return grid.unfold(completed)
+
+        composed = read()
+        enough = composed >= torch.where(cues.density == 0, HELD, ONSET)[..., None, None]
+        silent = (cues.play > 0) & (cues.mask == 0) & ~enough.flatten(3).any(-1)
+        if silent.any():
+            composed = read(silent.transpose(0, 1))
         if sings is not None and sings.any():
             self._sing(composed, self.codec.logits(codes), rolls, cues, starts, np.flatnonzero(sings))
         return composed

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from musegan.composing.finishing import finished
-from musegan.composing.habits import Habits, Rolls, measure_habits
+from musegan.composing.habits import Habits, Rolls
+from musegan.composing.keeping import measure_habits
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, PatchGrid
 from musegan.networks.controls import Conditions

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from musegan.composing.compose import compose, draw_controls
 from musegan.composing.drafting import stacked
 from musegan.composing.finishing import finished
-from musegan.composing.habits import Habits, measure_habits, measure_sings, measure_starts
+from musegan.composing.habits import Habits, measure_sings, measure_starts
+from musegan.composing.keeping import measure_habits
 from musegan.composing.trained import TrainedModel
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset

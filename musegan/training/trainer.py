@@ -302,7 +302,7 @@ class Trainer(Stage):
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         super().restore(tensors)
-        self.habits = Habits.of({name: tensors[f"habits.{name}"].numpy() for name in self.habits.parts})
+        self.habits = Habits.load({name: tensors[f"habits.{name}"].numpy() for name in self.habits.parts})
 
     def as_model(self, prior: Controls | None = None, habits: Habits | None = None) -> TrainedModel:
         """The averaged generator as a model; without habits it composes what the networks give."""

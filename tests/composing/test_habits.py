@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from songs import TRIO
 
-from musegan.composing.faults import FAR, FAULTS, GAP, of_same_rank, uneven
-from musegan.composing.habits import PRESSURE, Habits, measure_habits, measure_sings, measure_starts, with_habits
+from musegan.composing.alike import N_CLASSES, by_chords, by_density, by_length, classes_of, edges_of
+from musegan.composing.faults import AT_ONCE, DETACHED, FAR, GAP, RAGGED, SHORT, SUSTAINED, of_same_rank, uneven
+from musegan.composing.habits import PRESSURE, Habits, measure_sings, measure_starts
+from musegan.composing.keeping import measure_habits, with_habits
 from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.quantities import raised
 from musegan.composing.rows import heard, packed, unpacked
 
-AT_ONCE, RAGGED, SHORT, DETACHED, SUSTAINED = range(len(FAULTS))
 DRUMS, KEYS, BASS = range(3)
 
 
@@ -26,22 +27,20 @@ def test_one_note_at_a_time():
     """A note ends the one before; of two that start at once the longer one is left, and else the lower one."""
     before = line("....x...", "..x---x.", "x---x-x.", "........")
     after = line("........", "..x-....", "x-..x-x.", "........")
-    assert (FAULTS[AT_ONCE].mend(before) == after).all()
+    assert (AT_ONCE.mend(before) == after).all()
 
 
 def test_notes_of_a_single_step_become_longer_or_go():
     before = line("x.......", "...x....", "....x--.", ".......x")
     after = line("x--.....", "........", "....x--.", "........")
-    assert (FAULTS[SHORT].mend(before) == after).all()
+    assert (SHORT.mend(before) == after).all()
 
 
 def test_notes_of_a_chord_end_at_once_or_where_their_pitch_starts_again():
     before = line("x-......", "x---.x..", "x-.x....", "........")
     after = line("x---....", "x---.x..", "x--x....", "........")
-    assert (FAULTS[RAGGED].mend(before) == after).all()
-    ragged, chords = FAULTS[RAGGED].count(
-        np.concatenate([before, line("x-......", "x-..x...", "....x-..", "........")])
-    )
+    assert (RAGGED.mend(before) == after).all()
+    ragged, chords = RAGGED.count(np.concatenate([before, line("x-......", "x-..x...", "....x-..", "........")]))
     assert ragged.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0]]
     assert chords.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 0]]
 
@@ -51,8 +50,8 @@ def test_what_sounds_before_a_silence_goes_on_to_the_next_note():
     before the first note it is silent."""
     before = line("..x-...x..x", ".x-........", "...........", "...........")
     after = line("..x----x..x", ".x-........", "...........", "...........")
-    assert (FAULTS[DETACHED].mend(before) == after).all()
-    detached, follow = FAULTS[DETACHED].count(before)
+    assert (DETACHED.mend(before) == after).all()
+    detached, follow = DETACHED.count(before)
     assert np.flatnonzero(detached).tolist() == [4]  # where the silence begins
     assert np.flatnonzero(follow).tolist() == [7]
 
@@ -61,8 +60,8 @@ def test_a_long_silence_is_a_rest():
     """`GAP` silent steps, and one more."""
     before, after = [2, 1, *[0] * GAP, 2, 1, *[0] * (GAP + 1), 2], [2, 1, *[1] * GAP, 2, 1, *[0] * (GAP + 1), 2]
     lines = np.array(before, np.uint8)[None, :, None]
-    assert FAULTS[DETACHED].mend(lines)[0, :, 0].tolist() == after
-    assert [int(counts.sum()) for counts in FAULTS[DETACHED].count(lines)] == [1, 1]
+    assert DETACHED.mend(lines)[0, :, 0].tolist() == after
+    assert [int(counts.sum()) for counts in DETACHED.count(lines)] == [1, 1]
 
 
 def test_notes_that_return_last_as_long_as_a_bar_before():
@@ -97,8 +96,8 @@ def test_rows_without_the_pitches_that_they_do_not_use():
     assert (unpacked(*packed(bars[:1] * 0), 6) == 0).all()
 
 
-def test_rows_of_two_tracks_in_turn_have_what_real_rows_of_the_same_rank_have():
-    quantiles = np.array([[[0, 1], [0, 10]], [[0, 1], [2, 4]]], np.float32)
+def test_rows_have_what_real_rows_of_the_same_rank_have():
+    quantiles = np.array([[[0, 1], [0, 10]], [[0, 1], [2, 4]]] * 2, np.float32)
     assert of_same_rank(np.array([0.5, 0.5, 0.1, 9]), quantiles).tolist() == pytest.approx([5, 3, 1, 4])
 
 
@@ -121,27 +120,71 @@ NOTHING = np.zeros((1, 3, 2), bool)
 
 
 def habits_of(faults):
-    """The share that is left of more, by fault, for all tracks."""
+    """The share that is left of more, by habit, for all tracks."""
     habits = Habits.none(TRIO)
-    for fault, wanted in faults.items():
-        habits.faults[fault, :, 1] = wanted
+    for habit, wanted in faults.items():
+        habits.of(habit)[..., 1, :] = wanted
     return habits
 
 
+def only(habit, habits):
+    """Habits of which there is one."""
+    some = replace(Habits.none(TRIO), edges=habits.edges)
+    some.of(habit)[:] = habits.of(habit)
+    return some
+
+
 def test_as_many_faults_as_real_music_has():
-    """Of four composed phrases one is free of several notes at once, of four real ones two."""
-    all_at_once = [*MANY, (BASS, 1, 0, 8, 27)]
-    composed, real = pieces(ALONE, FEW, MANY, MANY), pieces(ALONE, ALONE, FEW, all_at_once)
+    """Of four composed phrases one is free of several notes at once, of four real ones two. All are of the densest
+    class, as most are equally dense."""
+    alone = [ALONE[0], (BASS, 1, 0, 4, 22), (BASS, 1, 4, 4, 22)]
+    all_at_once = [(BASS, 0, 0, 8, 20), (BASS, 0, 0, 8, 27)]
+    composed, real = pieces(alone, FEW, MANY, MANY), pieces(alone, alone, FEW, all_at_once)
     habits = measure_habits(composed, real, TRIO)
-    quantiles = habits.faults[AT_ONCE, BASS]
-    assert quantiles[:, [0, 16, 32]] == pytest.approx(np.array([[0, 5 / 16, 1 / 2], [0, 1 / 16, 1]]))
-    assert habits.thick[BASS, :, 32] == pytest.approx([1 / 2, 1])
-    nothing_else = replace(Habits.none(TRIO), faults=habits.faults)
-    mended = with_habits(composed, np.zeros((4, 3, 2), bool), nothing_else, TRIO)
-    assert (mended == pieces(ALONE, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
-    assert (composed == pieces(ALONE, FEW, MANY, MANY)).all()
+    quantiles = habits.of("at once")[BASS]
+    assert quantiles[2][:, [0, 16, 32]] == pytest.approx(np.array([[0, 5 / 16, 1 / 2], [0, 1 / 16, 1]]))
+    assert (quantiles[:2] == Habits.none(TRIO).of("at once")[BASS, :2]).all()
+    assert habits.of("thick")[BASS, 0, :, 32] == pytest.approx([1 / 2, 1])
+    mended = with_habits(composed, np.zeros((4, 3, 2), bool), only("at once", habits), TRIO)
+    assert (mended == pieces(alone, [(BASS, 0, 0, 4, 20), FEW[2], FEW[1]], MANY, MANY)).all()
+    assert (composed == pieces(alone, FEW, MANY, MANY)).all()
     for other in (measure_habits(pieces([]), real, TRIO), measure_habits(real, pieces([]), TRIO)):
-        assert (other.faults == Habits.none(TRIO).faults).all()
+        assert (other.quantiles == Habits.none(TRIO).quantiles).all()
+
+
+def test_what_rows_are_alike_in():
+    """Two chords of two notes in one of two bars, and three notes in two bars; silence is 0."""
+    rows = pieces([*MANY[:1], *MANY[2:], (BASS, 0, 8, 2, 20), (BASS, 0, 8, 2, 27)], FEW, [])[:, BASS]
+    assert by_density(rows).tolist() == [4, 1.5, 0]
+    assert by_length(rows).tolist() == [(8 + 8 + 2 + 2) / 4, (8 + 8 + 2) / 3, 0]
+    assert by_chords(rows).tolist() == [2, 1, 0]
+
+
+def test_classes_are_of_as_many_real_rows_each():
+    """A row of each number of notes a bar from 1 to 9."""
+    real = pieces(*[[(BASS, 0, step, 1, 20) for step in range(count)] for count in range(10)])[:, BASS]
+    edges = edges_of(by_density, real)
+    assert classes_of(by_density, real[1:], edges).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert classes_of(by_density, real[:1], edges).tolist() == [0]
+    assert classes_of(by_density, real[2:4], np.array([[1, 2], [4, 5]])).tolist() == [2, 0]  # edges of their own
+    nothing = edges_of(by_density, real[:1])
+    assert classes_of(by_density, real, nothing).tolist() == [0] * 10
+
+
+def test_rows_have_as_much_as_real_ones_that_are_like_them():
+    """Where notes are short in all, real phrases have no others than of a single step, and elsewhere none of them;
+    composed ones have some in both."""
+
+    def notes(length):
+        return [(KEYS, bar, 0, length, 30) for bar in range(2)]
+
+    real = pieces(*[notes(1)] * 5, *[notes(4)] * 5, *[notes(12)] * 5)
+    composed = pieces(*[notes(1)] * 2, *[[*notes(12), (KEYS, 1, 14, 1, 30)]] * 2)
+    habits = measure_habits(composed, real, TRIO)
+    assert habits.edges.shape == (3, 3, N_CLASSES - 1)
+    mended = with_habits(composed, np.zeros((4, 3, 2), bool), only("short", habits), TRIO)
+    assert (mended[:2] == composed[:2]).all()
+    assert (mended[2:] == pieces(*[[*notes(12), (KEYS, 1, 14, 2, 30)]] * 2)).all()
 
 
 def test_what_is_added_where_notes_start_more_or_less_often():
@@ -159,23 +202,23 @@ def test_faults_go_from_the_bars_with_the_fewest_until_as_many_are_left():
     """Of eight steps of the first bar four have two notes, of the second two; a quarter of all is wanted."""
     both = [*ALONE, (BASS, 0, 0, 4, 27), (BASS, 1, 4, 2, 27)]
     mended = pieces([ALONE[0], both[2], (BASS, 1, 0, 4, 22), both[3]])
-    assert (with_habits(pieces(both), NOTHING, habits_of({AT_ONCE: 0.25}), TRIO) == mended).all()
-    assert (with_habits(pieces(both), NOTHING, habits_of({AT_ONCE: 0.36}), TRIO) == pieces(both)).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of({"at once": 0.25}), TRIO) == mended).all()
+    assert (with_habits(pieces(both), NOTHING, habits_of({"at once": 0.36}), TRIO) == pieces(both)).all()
     given = NOTHING.copy()
     given[0, BASS, 1] = True  # counts, and stays
-    less = with_habits(pieces(both), given, habits_of({AT_ONCE: 0.1}), TRIO)
+    less = with_habits(pieces(both), given, habits_of({"at once": 0.1}), TRIO)
     assert (less == pieces([*ALONE, both[3]])).all()
 
 
 def test_given_bars_stay_and_short_notes_count():
     given = NOTHING.copy()
     given[0, BASS, 0] = True
-    assert (with_habits(pieces(FEW), given, habits_of({AT_ONCE: 0}), TRIO) == pieces(FEW)).all()
+    assert (with_habits(pieces(FEW), given, habits_of({"at once": 0}), TRIO) == pieces(FEW)).all()
     short = [*ALONE, (KEYS, 0, 0, 4, 30), (KEYS, 0, 6, 4, 30), (KEYS, 1, 0, 1, 30)]
-    one_of_three = habits_of({SHORT: 0.3})
+    one_of_three = habits_of({"short": 0.3})
     assert (with_habits(pieces(short), NOTHING, one_of_three, TRIO) == pieces(short)).all()
     longer = pieces([*short[:-1], (KEYS, 1, 0, 3, 30)])
-    assert (with_habits(pieces(short), NOTHING, habits_of({SHORT: 0.1}), TRIO) == longer).all()
+    assert (with_habits(pieces(short), NOTHING, habits_of({"short": 0.1}), TRIO) == longer).all()
 
 
 def test_a_track_sings_that_hardly_ever_rests_nor_has_several_notes_at_once():
@@ -195,15 +238,12 @@ def test_lines_that_are_sung_stay_as_they_are():
     habits = measure_habits(composed, real, TRIO)
     assert habits.sings[KEYS]
     for name, values in Habits.none(TRIO).parts.items():
-        assert name == "sings" or (habits.parts[name] == values).all(), name
-    some = replace(habits, leaps=asking_for_less(habits.leaps))
+        assert name in ("sings", "edges") or (habits.parts[name] == values).all(), name
+    some = replace(habits, quantiles=habits.quantiles.copy())
+    some.of("leaps")[..., 1, :] /= 4
     assert (with_habits(composed, NOTHING, some, TRIO, None, 0.5) == composed).all()
     gaps = pieces([(KEYS, 0, step, 2, 20 + step // 4) for step in range(0, 16, 4)])
-    assert (measure_habits(composed, gaps, TRIO).leaps[KEYS] != Habits.none(TRIO).leaps[KEYS]).any()
-
-
-def asking_for_less(quantiles):
-    return np.stack([quantiles[:, 0], quantiles[:, 0] / 4], axis=1)
+    assert (measure_habits(composed, gaps, TRIO).of("leaps")[KEYS] != Habits.none(TRIO).of("leaps")[KEYS]).any()
 
 
 def test_drums_stay_as_they_are_at_any_temperature():
@@ -215,9 +255,9 @@ def test_staccato_bars_become_so_as_a_whole_and_less_at_a_low_temperature():
     """Of six notes two last a step; where one of three may last longer, those of the first bar become short."""
     mixed = [(KEYS, 0, 0, 1, 30), (KEYS, 0, 4, 1, 30), (KEYS, 0, 8, 3, 30), (KEYS, 0, 12, 4, 30)]
     composed = pieces([*mixed, (KEYS, 1, 0, 8, 30), (KEYS, 1, 8, 8, 30)])
-    sustained, notes = FAULTS[SUSTAINED].count(composed[:, KEYS].reshape(1, 32, -1))
+    sustained, notes = SUSTAINED.count(composed[:, KEYS].reshape(1, 32, -1))
     assert (sustained.sum(), notes.sum()) == (4, 6)
-    habits = habits_of({SUSTAINED: 1 / 3})
+    habits = habits_of({"sustained": 1 / 3})
     short = pieces(
         [*((KEYS, 0, step, 1, 30) for step in range(0, 16, 4)), (KEYS, 1, 0, 8, 30), (KEYS, 1, 8, 8, 30)]
     )
@@ -276,7 +316,7 @@ def test_chords_ring_on_until_their_pitch_starts_again_or_the_harmony_changes():
     assert (longer(RINGING, composed, 9, given=[1]) == stays[:, KEYS]).all()
     alone = pieces([chord[0], low])
     assert (longer(RINGING, alone, 9) == alone[:, KEYS]).all()
-    assert RINGING.values(alone[:, KEYS]).tolist() == []
+    assert RINGING.values(alone[:, KEYS]).tolist() == [np.inf]
 
 
 def test_notes_last_until_the_next_one_or_the_harmony_changes():
@@ -328,9 +368,9 @@ def test_octaves_are_as_far_apart_as_real_ones():
     up = [(KEYS, 0, 4 * i, 2, pitch) for i, pitch in enumerate((20, 20, 20, 32))]
     level = [(KEYS, 0, 4 * i, 2, 20) for i in range(4)]
     habits = measure_habits(pieces(up, level), pieces(level, level), TRIO)
-    assert habits.far[KEYS][:, [0, 16, 32]] == pytest.approx(np.array([[0, 1 / 8, 1 / 4], [0, 0, 0]]))
+    assert habits.of("far")[KEYS, 0][:, [0, 16, 32]] == pytest.approx(np.array([[0, 1 / 8, 1 / 4], [0, 0, 0]]))
     far = Habits.none(TRIO)
-    far.far[KEYS, 1] = 0
+    far.of("far")[KEYS, :, 1] = 0
     assert (with_habits(pieces(up), NOTHING, far, TRIO) == pieces(level)).all()
     given = NOTHING.copy()
     given[0, KEYS, 0] = True

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from songs import TRIO
 
-from musegan.composing.habits import Habits, measure_habits
-from musegan.composing.lines import by_step, count_moves, leaps, stays
+from musegan.composing.habits import Habits
+from musegan.composing.keeping import measure_habits
+from musegan.composing.lines import Tops, by_step, leaps, share_of_moves, stays
 
 DRUMS, KEYS, BASS = range(3)
 C, D, E, F, G, A = 24, 26, 28, 29, 31, 33  # pitch indices
@@ -27,7 +28,7 @@ def piece(*notes):
 
 def asked(wanted):
     """Quantiles: this share of moves of a kind in the keys, of any that there are."""
-    quantiles = Habits.none(TRIO).leaps
+    quantiles = Habits.none(TRIO).of("leaps")[:, 0]
     quantiles[KEYS, 1] = wanted
     return quantiles
 
@@ -47,10 +48,14 @@ def keys(*pitches, bar=0, length=2):
 def test_leaps_and_stays_are_moves_where_they_arrive():
     notes = [(KEYS, 0, 0, 4, C), (KEYS, 0, 4, 4, E), (KEYS, 0, 4, 4, C), (KEYS, 0, 8, 4, E), (KEYS, 1, 0, 4, D)]
     lines = piece(*notes)[0, [KEYS, BASS]]
-    found, moves = count_moves(leaps, lines)
+    tops = Tops.of(lines)
+    found, moves = tops.count(leaps, tops.pitch)
     assert found.tolist() == [[1, 0], [0, 0]]
     assert moves.tolist() == [[2, 1], [0, 0]]
-    assert count_moves(stays, lines)[0].tolist() == [[1, 0], [0, 0]]  # from E to E, and C is not the highest
+    assert tops.count(stays, tops.pitch)[0].tolist() == [[1, 0], [0, 0]]  # from E to E, and C is not the highest
+    shares = share_of_moves(leaps, lines)
+    assert shares[0] == pytest.approx(1 / 3)
+    assert np.isnan(shares[1])
 
 
 def test_notes_that_stay_go_to_a_neighbour_until_as_few_are_left_as_wanted():
@@ -175,9 +180,9 @@ def test_habits_are_measured_of_lines():
     composed phrase stays half of the time, and no real one does."""
     composed = np.concatenate([piece(*keys(C, A, C)), piece(*keys(C, D, A))])
     real = np.concatenate([piece(*keys(C, D, C)), piece(*keys(C, D, A))])
-    measured = measure_habits(composed, real, TRIO).leaps
+    measured = measure_habits(composed, real, TRIO).of("leaps")[:, 0]
     assert measured[KEYS][:, [0, 16, 32]] == pytest.approx(np.array([[0.5, 0.75, 1], [0, 0.25, 0.5]]))
-    assert (measured[[DRUMS, BASS]] == Habits.none(TRIO).leaps[[DRUMS, BASS]]).all()
+    assert (measured[[DRUMS, BASS]] == Habits.none(TRIO).of("leaps")[[DRUMS, BASS], 0]).all()
     composed = np.concatenate([piece(*keys(C, C, D)), piece(*keys(C, D, C))])
-    measured = measure_habits(composed, real, TRIO).stays
+    measured = measure_habits(composed, real, TRIO).of("stays")[:, 0]
     assert measured[KEYS][:, [0, 32]] == pytest.approx(np.array([[0, 0.5], [0, 0]]))

@@ -95,10 +95,26 @@ def test_of_a_few_drafts_the_first_in_the_key_is_kept(model, monkeypatch):
     controls = model._asked(1, None, Wishes(), "full", 4)[0]
     left = iter([drafts["G"], drafts["C"], drafts["F"]])
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: next(left))
-    found = model._in_key(drafts["F"], controls, Key(0), Wishes())
+    in_c = Wishes(key=Key(0))
+    found = model._in_key(drafts["F"], controls, Key(0), in_c)
     assert (found == drafts["C"]).all()
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["G"])
-    assert (model._in_key(drafts["F"], controls, Key(0), Wishes()) == drafts["F"]).all()
+    assert (model._in_key(drafts["F"], controls, Key(0), in_c) == drafts["F"]).all()
+    monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["C"])
+    assert (model._in_key(drafts["F"], controls, Key(0), Wishes()) == drafts["F"]).all()  # nobody asked for C
+
+
+def test_a_piece_says_the_key_that_is_wished_for_or_else_the_one_that_is_heard(model):
+    """A chord of G in what the networks know as C, which they are to move up by a tone."""
+    roll = np.zeros(model.spec.shape(1), np.uint8)
+    roll[1, 0, 0, np.array((55, 59, 62, 67)) - model.spec.lowest_pitch] = 2
+    controls = model._asked(1, None, Wishes(), "full", 4)[0]
+    wished = model._new_piece(roll, controls, Key(2), Wishes(key=Key(2)))
+    free = model._new_piece(roll, controls, Key(2), Wishes())
+    assert (str(wished.key), str(free.key)) == ("D major", "A major")
+    assert (wished.roll == free.roll).all()
+    silent = model._new_piece(np.zeros_like(roll), controls, Key(2), Wishes())
+    assert str(silent.key) == "D major"
 
 
 def test_loop_changes_the_end_only(model):

@@ -141,7 +141,7 @@ def test_a_prior_without_entries_or_of_another_shape(model_path, tmp_path, name)
                 load_model_file(path, CPU)
 
 
-@pytest.mark.parametrize("name", ["starts", "faults"])
+@pytest.mark.parametrize("name", ["starts", "quantiles"])
 def test_habits_of_another_ensemble(model_path, tmp_path, name):
     habits = load_file(model_path)[f"habits.{name}"]
     for number, values in enumerate((habits[:, :2].contiguous(), torch.full_like(habits, torch.nan))):

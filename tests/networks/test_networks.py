@@ -10,7 +10,8 @@ from songs import WALTZ, let_play
 from musegan.config import CodecConfig, ModelConfig
 from musegan.music.spec import BAND
 from musegan.networks import Codec, Discriminator, Generator, PatchGrid, sample_latents
-from musegan.networks.controls import Conditions, Controls
+from musegan.networks.codec import INSISTENCE
+from musegan.networks.controls import FREE, PLAY, Conditions, Controls
 from musegan.networks.generator import notes_from_logits
 
 CODEC = CodecConfig(latent_dim=5, width=9, octave_width=3, n_blocks=1, n_voices=2)
@@ -81,6 +82,55 @@ def test_composing_from_nothing_is_completing_silence():
         composed = generator.compose(latents, rolls, conditions.cues(2, CPU))
         assert composed.any()
         assert torch.equal(composed, completed(generator, rolls, conditions, latents))
+
+
+def test_cells_that_are_to_play_have_the_notes_that_are_likeliest_there():
+    """With networks that play nothing by themselves, and hold no notes."""
+    generator, _ = networks(WALTZ)
+    decoder = generator.codec.decoder
+    with torch.no_grad():
+        decoder.usual -= 200
+    rolls, conditions, latents = inputs(WALTZ, 2, 3)
+    conditions.mask[:] = False
+    conditions.mask[0, 1, 0] = True
+    conditions.controls.play[:, :, 1:] = PLAY
+    conditions.controls.play[1, 1, 2] = FREE
+    cues = conditions.cues(2, CPU)
+    composed = generator.compose(latents, rolls, cues)
+    starts = (composed == 2).flatten(3).any(-1).numpy()
+    assert (starts == (conditions.controls.play == PLAY))[~conditions.mask].all()
+    assert torch.equal(composed[0, 1, 0], rolls[0, 1, 0])
+    logits = generator.logits(latents, generator.grid.fold(rolls), cues)
+    onsets = generator.grid.by_step(logits.chunk(2, dim=-1)[1]).transpose(0, 1).reshape(composed.shape)
+    for cell in zip(*np.nonzero(starts & ~conditions.mask), strict=True):
+        near = onsets[cell] >= onsets[cell].max() - INSISTENCE
+        assert torch.equal(composed[cell] == 2, near)
+
+
+def test_notes_that_are_held_are_enough_only_where_none_was_asked_to_start():
+    generator, _ = networks(WALTZ)
+    rolls, conditions, latents = inputs(WALTZ, 1, 3)
+    held = torch.zeros_like(rolls)
+    held[0, 1, :2, :, 4] = 1
+    held[0, 1, 0, 0, 4] = 2
+    conditions.mask[:] = False
+    conditions.controls.play[0, 1] = PLAY
+    conditions.controls.density[0, 1] = 0, 0, 2
+    shown = generator.grid.fold(held, torch.bool)
+
+    def notes(codes, starts=None, silent=None):
+        asked.append(silent)
+        return shown
+
+    asked = []
+    generator.codec.notes = notes
+    generator.compose(latents, rolls, conditions.cues(2, CPU))
+    assert asked[0] is None
+    assert asked[1][1].tolist() == [[False, False, True]]
+    conditions.controls.density[0, 1] = 1, 1, 2
+    generator.compose(latents, rolls, conditions.cues(2, CPU))
+    assert asked[3][1].tolist() == [[False, True, True]]
+    assert not asked[3][0].any()
 
 
 def test_folding_puts_each_cell_where_it_belongs():

@@ -7,7 +7,6 @@ import pytest
 import torch
 from songs import let_play
 
-from musegan.composing.faults import FAULTS
 from musegan.composing.finishing import finished
 from musegan.composing.habits import Habits
 from musegan.config import Config
@@ -20,7 +19,6 @@ from musegan.training.processes import Processes
 from musegan.training.trainer import Trainer
 
 KEYS = 1
-SHORT = [fault.is_daring for fault in FAULTS].index(True)
 
 
 def bars(spec, keeps_on):
@@ -36,7 +34,7 @@ def bars(spec, keeps_on):
 def calm(spec):
     """There are no notes of a single step."""
     habits = Habits.none(spec)
-    habits.faults[SHORT, :, 1] = 0
+    habits.of("short")[:, :, 1] = 0
     return habits
 
 
@@ -112,6 +110,7 @@ class Forgetful:
 def test_the_codec_gets_habits_where_what_was_long_comes_back_short(dataset):
     phrases = np.repeat(bars(dataset.spec, keeps_on=True), 70, axis=0)
     habits = habits_of_codec(Forgetful(dataset.spec), phrases, dataset.spec)
-    assert habits.faults[SHORT, KEYS, 0] == pytest.approx(1 / 20)  # one of twenty notes
-    assert (habits.faults[SHORT, KEYS, 1] == 0).all()
-    assert (habits.faults[SHORT, KEYS + 1 :] == Habits.none(dataset.spec).faults[SHORT, KEYS + 1 :]).all()
+    composed, wanted = habits.of("long")[KEYS, -1]  # no phrase has a chord, so all have as many of them
+    assert composed == pytest.approx(np.log2(39 / 20))  # steps of twenty notes
+    assert wanted == pytest.approx(np.log2(40 / 20))
+    assert (habits.of("long")[KEYS + 1 :] == Habits.none(dataset.spec).of("long")[KEYS + 1 :]).all()

@@ -7,7 +7,8 @@ import torch
 from songs import let_play
 
 from musegan.composing.finishing import finished
-from musegan.composing.habits import Habits, measure_habits, measure_starts
+from musegan.composing.habits import Habits, measure_starts
+from musegan.composing.keeping import measure_habits
 from musegan.config import Config
 from musegan.networks import Codec
 from musegan.networks.controls import Conditions
