@@ -244,14 +244,15 @@ class Composer(TrainedModel):
     def _to_key(
         self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
     ) -> tuple[Key, NDArray[np.uint8]]:
-        """Move a piece composed from nothing to `key`; its key is the one that is wished for, or heard."""
+        """Move a piece composed from nothing to `key`; its key is the one wished for or snapped to, else heard."""
         if key is None:
             key = estimate_key(controls.key[0] if controls.key.any() else sounding_shares(roll, self.spec))
         else:
             roll = transpose(roll, -self.semitones(key), self.spec)
         if scale := scale_wished(wishes, key, self.spec):
             roll = snap_to_scale(roll, scale, self.spec)
-        if key_wished(self, wishes) is None and (shares := sounding_shares(roll, self.spec)).any():
+        is_free = key_wished(self, wishes) is None and not wishes.snap
+        if is_free and (shares := sounding_shares(roll, self.spec)).any():
             key = estimate_key(shares)
         return key, roll
 

@@ -51,7 +51,7 @@ class Wishes:
     progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
     knobs: Mapping[str, float] | None = None  # steps by knob of the model, see composing.directions
     style: str | None = None  # label of the training corpus
-    sketch: bool = False  # phrases in one pass, as they come: nothing is asked again or drafted until it holds
+    sketch: bool = False  # in one pass, as it comes: nothing is drafted until it holds
     tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
 
 

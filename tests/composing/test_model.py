@@ -114,7 +114,8 @@ def test_a_piece_says_the_key_that_is_wished_for_or_else_the_one_that_is_heard(m
     assert (str(wished.key), str(free.key)) == ("D major", "A major")
     assert (wished.roll == free.roll).all()
     silent = model._new_piece(np.zeros_like(roll), controls, Key(2), Wishes())
-    assert str(silent.key) == "D major"
+    snapped = model._new_piece(roll, controls, Key(2), Wishes(snap=True))
+    assert (str(silent.key), str(snapped.key)) == ("D major", "D major")
 
 
 def test_loop_changes_the_end_only(model):
