@@ -81,7 +81,7 @@ class Composer(TrainedModel):
         rolls = self._compose_many(given, mask, [own for own, _ in asked], wishes)
         pieces = []
         for roll, (own, key), wish in zip(rolls, asked, wishes, strict=True):
-            roll = self._in_key(roll, own, key, wish)
+            roll = self._in_key(roll, own, wish)
             sections = numbered_sections(n_bars, phrase)
             pieces.append(self._new_piece(clean(roll, self.spec), own, key, wish, sections))
         return pieces
@@ -222,12 +222,11 @@ class Composer(TrainedModel):
                     return rolls
             return once(controls=controls, best_of=best_of)
 
-    def _in_key(
-        self, roll: NDArray[np.uint8], controls: Controls, key: Key | None, wishes: Wishes
-    ) -> NDArray[np.uint8]:
+    def _in_key(self, roll: NDArray[np.uint8], controls: Controls, wishes: Wishes) -> NDArray[np.uint8]:
         """`roll` or, where it is heard in another key than the one that is wished for, the first of some drafts
         that is heard in it."""
-        if key is None or key_wished(self, wishes) is None or wishes.sketch:
+        key = key_wished(self, wishes)
+        if key is None or wishes.sketch:
             return roll
         home = Key((key.tonic + self.semitones(key)) % 12, key.is_minor)
         given, mask = self._nothing(roll.shape[1])

@@ -15,6 +15,7 @@ from musegan.composing.rows import (
     Lines,
     before,
     ends_of,
+    heard,
     lines_of,
     sounded,
     with_notes,
@@ -90,6 +91,38 @@ def first_bars(order: Counts, n_bars: Counts) -> NDArray[np.bool_]:
     chosen = np.zeros(order.shape, bool)
     np.put_along_axis(chosen, order, np.arange(order.shape[1]) < n_bars[:, None], axis=1)
     return chosen
+
+
+def mended(
+    fault: Fault,
+    bars: Bars,
+    given: NDArray[np.bool_],
+    quantiles: NDArray[np.float32],
+    factor: Values,
+    amount: Values,
+) -> Bars:
+    """Rows that have as many faults as the real one of the same rank, times `factor`, if they have more.
+
+    Of what is too much so large an `amount` goes, 1 for all. Both are ``(row,)``; of quantiles see `of_same_rank`.
+
+    Bars are mended in the order of their shares of faults, until what is left is nearest to that.
+    """
+    if (quantiles[:, 0] == quantiles[:, 1]).all() and np.min(factor) >= 1:
+        return bars
+    faults, total = fault.by_bar(bars)
+    n_faults, n_total = faults.sum(1), np.maximum(total.sum(1), 1)
+    own = n_faults / n_total
+    wanted = of_same_rank(own, quantiles) * factor
+    wanted = own + amount * (wanted - own)
+    rows = np.flatnonzero(wanted < own)
+    if not len(rows):
+        return bars
+    can_go = np.where(given, 0, faults)[rows]
+    is_mended = chosen_bars(can_go, total[rows], wanted[rows, None], n_faults[rows, None])
+    some, out = bars[rows], bars.copy()
+    after = fault.mend(lines_of(some)).reshape(some.shape)
+    out[rows] = heard(np.where(is_mended[..., None, None], after, some))
+    return out
 
 
 def _at_once(lines: Lines) -> tuple[Counts, Counts]:

@@ -21,15 +21,14 @@ from musegan.composing.faults import (
     SHORT,
     SUSTAINED,
     Fault,
-    chosen_bars,
-    of_same_rank,
+    mended,
     uneven,
 )
 from musegan.composing.habits import N_QUANTILES, Habits, Rolls, measure_sings
 from musegan.composing.lengths import LASTING, LENGTH, RINGING
 from musegan.composing.lines import by_step, leaps, share_of_moves, stays
 from musegan.composing.quantities import Quantity, raised
-from musegan.composing.rows import Bars, heard, lines_of, packed, unpacked
+from musegan.composing.rows import Bars, packed, unpacked
 from musegan.composing.thickness import THICKNESS
 from musegan.composing.tones import chord_tones
 from musegan.composing.voicing import WIDTH
@@ -109,7 +108,7 @@ class _Keeping:
     ) -> None:
         self.rolls, self.mask, self.habits, self.tracks = rolls, mask, habits, tracks
         self.spec, self.told, self.real = spec, told, real
-        self.given = self._rows(mask)
+        self.given, self.track_of = self._rows(mask), np.tile(tracks, len(rolls))  # of each row
         self.daring = np.repeat(np.broadcast_to(temperature, len(rolls)), len(tracks))
 
     def kept(self) -> Rolls:
@@ -145,13 +144,12 @@ class _Keeping:
     def _keep(self, habit: str, what: Fault | Quantity, bars: Bars, *tones: NDArray[np.bool_]) -> Bars:
         """Rows that have as much of a habit as real ones that are like them."""
         self._measure(habit, bars, what.values, what.alike)
-        tracks = np.tile(self.tracks, len(self.rolls))
-        quantiles = self.habits.of(habit)[tracks, self._classes(what.alike, bars, tracks)]
+        quantiles = self.habits.of(habit)[self.track_of, self._classes(what.alike, bars, self.track_of)]
         if isinstance(what, Quantity):
             return raised(what, bars, self.given, quantiles, *tones)
         factor = self.daring if what.is_daring else np.ones_like(self.daring)
         amount = np.minimum(self.daring, 1) if what.is_calm else np.ones_like(self.daring)
-        return _mended(bars, self.given, what, quantiles, factor, amount)
+        return mended(what, bars, self.given, quantiles, factor, amount)
 
     def _measure(
         self, habit: str, bars: Bars, values: Callable[[Bars], Values], alike: Likeness | None = None
@@ -159,13 +157,12 @@ class _Keeping:
         """The quantiles of a habit by the values of composed rows and of real ones, where there are some."""
         if self.real is None:
             return
-        ours, tracks = values(bars), np.tile(self.tracks, len(self.rolls))
-        classes = self._classes(alike, bars, tracks)
+        ours, classes = values(bars), self._classes(alike, bars, self.track_of)
         for track in self.tracks:
             real = self.real[:, track]
             theirs, their_classes = values(real), self._classes(alike, real, np.full(len(real), track))
             for number, quantiles in enumerate(self.habits.of(habit)[track]):
-                own = ours[(tracks == track) & (classes == number)]
+                own = ours[(self.track_of == track) & (classes == number)]
                 quantiles[:] = _quantiles(own, theirs[their_classes == number])
 
     def _classes(self, alike: Likeness | None, bars: Bars, tracks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -182,35 +179,3 @@ def _quantiles(ours: Values, theirs: Values) -> NDArray[np.float32]:
     if not len(ours) or not len(theirs):
         return np.stack([places, places]).astype(np.float32)
     return np.stack([np.quantile(values, places) for values in (ours, theirs)]).astype(np.float32)
-
-
-def _mended(
-    bars: Bars,
-    given: NDArray[np.bool_],
-    fault: Fault,
-    quantiles: NDArray[np.float32],
-    factor: Values,
-    amount: Values,
-) -> Bars:
-    """Rows that have as many faults as the real one of the same rank, times `factor`, if they have more.
-
-    Of what is too much so large an `amount` goes, 1 for all. Both are ``(row,)``; of quantiles see `of_same_rank`.
-
-    Bars are mended in the order of their shares of faults, until what is left is nearest to that.
-    """
-    if (quantiles[:, 0] == quantiles[:, 1]).all() and np.min(factor) >= 1:
-        return bars
-    faults, total = fault.by_bar(bars)
-    n_faults, n_total = faults.sum(1), np.maximum(total.sum(1), 1)
-    own = n_faults / n_total
-    wanted = of_same_rank(own, quantiles) * factor
-    wanted = own + amount * (wanted - own)
-    rows = np.flatnonzero(wanted < own)
-    if not len(rows):
-        return bars
-    can_go = np.where(given, 0, faults)[rows]
-    is_mended = chosen_bars(can_go, total[rows], wanted[rows, None], n_faults[rows, None])
-    before, out = bars[rows], bars.copy()
-    mended = fault.mend(lines_of(before)).reshape(before.shape)
-    out[rows] = heard(np.where(is_mended[..., None, None], mended, before))
-    return out

@@ -94,7 +94,7 @@ class Model(Composer):
         if form:
             roll = self._sections(form, n_bars, controls, wishes, repeat_change)
         else:
-            roll = self._in_key(self._compose_cells(given, mask, controls, wishes), controls, key, wishes)
+            roll = self._in_key(self._compose_cells(given, mask, controls, wishes), controls, wishes)
         if loop:
             roll = self._close_loop(roll, controls, wishes)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)

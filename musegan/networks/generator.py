@@ -135,8 +135,8 @@ class Generator(nn.Module):
             return grid.unfold(completed)
 
         composed = read()
-        enough = composed >= torch.where(cues.density == 0, HELD, ONSET)[..., None, None]
-        silent = (cues.play > 0) & (cues.mask == 0) & ~enough.flatten(3).any(-1)
+        lacks = composed.flatten(3).amax(-1) < torch.where(cues.density == 0, HELD, ONSET)
+        silent = (cues.play > 0) & (cues.mask == 0) & lacks
         if silent.any():
             composed = read(silent.transpose(0, 1))
         if sings is not None and sings.any():

@@ -96,12 +96,12 @@ def test_of_a_few_drafts_the_first_in_the_key_is_kept(model, monkeypatch):
     left = iter([drafts["G"], drafts["C"], drafts["F"]])
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: next(left))
     in_c = Wishes(key=Key(0))
-    found = model._in_key(drafts["F"], controls, Key(0), in_c)
+    found = model._in_key(drafts["F"], controls, in_c)
     assert (found == drafts["C"]).all()
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["G"])
-    assert (model._in_key(drafts["F"], controls, Key(0), in_c) == drafts["F"]).all()
+    assert (model._in_key(drafts["F"], controls, in_c) == drafts["F"]).all()
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["C"])
-    assert (model._in_key(drafts["F"], controls, Key(0), Wishes()) == drafts["F"]).all()  # nobody asked for C
+    assert (model._in_key(drafts["F"], controls, Wishes()) == drafts["F"]).all()  # nobody asked for C
 
 
 def test_a_piece_says_the_key_that_is_wished_for_or_else_the_one_that_is_heard(model):
