@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.rows import Bars
+from musegan.composing.rows import Bars, number_of
 from musegan.music.pianoroll import ONSET
 
 N_CLASSES = 3
@@ -30,16 +30,16 @@ def by_density(bars: Bars) -> Values:
 
 def by_length(bars: Bars) -> Values:
     """Steps that a note sounds."""
-    return _over(np.count_nonzero(bars, axis=(1, 2, 3)), _notes(bars))
+    return _over(number_of(bars > 0).sum((1, 2)), _notes(bars))
 
 
 def by_chords(bars: Bars) -> Values:
     """Notes that start at once."""
-    return _over(_notes(bars), np.count_nonzero((bars == ONSET).any(-1), axis=(1, 2)))
+    return _over(_notes(bars), np.count_nonzero(number_of(bars == ONSET), axis=(1, 2)))
 
 
 def _notes(bars: Bars) -> NDArray[np.int64]:
-    return np.count_nonzero(bars == ONSET, axis=(1, 2, 3))
+    return number_of(bars == ONSET).sum((1, 2))
 
 
 def _over(part: NDArray, whole: NDArray) -> Values:

@@ -15,9 +15,13 @@ from musegan.composing.rows import (
     Lines,
     before,
     ends_of,
-    heard,
     lines_of,
+    notes_of,
+    number_of,
+    places_of,
     sounded,
+    until_again,
+    with_bars,
     with_notes,
     without_notes,
 )
@@ -119,37 +123,32 @@ def mended(
         return bars
     can_go = np.where(given, 0, faults)[rows]
     is_mended = chosen_bars(can_go, total[rows], wanted[rows, None], n_faults[rows, None])
-    some, out = bars[rows], bars.copy()
-    after = fault.mend(lines_of(some)).reshape(some.shape)
-    out[rows] = heard(np.where(is_mended[..., None, None], after, some))
-    return out
+    return with_bars(bars, rows, is_mended, fault.mend(lines_of(bars[rows])))
 
 
 def _at_once(lines: Lines) -> tuple[Counts, Counts]:
     """Of the sounding steps those at which several notes sound."""
-    sounding = np.count_nonzero(lines, axis=-1)
+    sounding = number_of(lines > 0)
     return (sounding > 1).astype(np.int64), (sounding > 0).astype(np.int64)
 
 
 def _one_at_a_time(lines: Lines) -> Lines:
     """Notes end where others start. Of notes that start at once the longest is left, the lowest of several."""
-    onsets, steps = lines == ONSET, np.arange(lines.shape[1], dtype=np.int16)[None, :, None]
-    chosen = np.where(onsets, ends_of(lines) - steps, 0).argmax(-1)  # (row, step)
-    last = np.maximum.accumulate(np.where(onsets.any(-1), steps[..., 0], -1), axis=1)
+    starts, steps = number_of(lines == ONSET) > 0, np.arange(lines.shape[1])
+    chosen = ends_of(lines).argmax(-1)  # (row, step)
+    last = np.maximum.accumulate(np.where(starts, steps, -1), axis=1)
     playing = np.take_along_axis(chosen, np.maximum(last, 0), axis=1)
     is_left = (np.arange(lines.shape[2]) == playing[..., None]) | (last < 0)[..., None]
-    return np.where(is_left, lines, 0).astype(np.uint8)
+    return lines * is_left
 
 
-def _chord_ends(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.int16]]:
+def _chord_ends(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Where several notes start at once, and the first and the last step after one of them: (row, step) each."""
-    onsets, ends = lines == ONSET, ends_of(lines)
-    is_chord = np.count_nonzero(onsets, axis=-1) > 1
-    return (
-        is_chord,
-        np.where(onsets, ends, np.int16(lines.shape[1])).min(-1),
-        np.where(onsets, ends, np.int16(0)).max(-1),
-    )
+    row, step, _, end = notes_of(lines)
+    first, last = np.full(lines.shape[:2], lines.shape[1]), np.zeros(lines.shape[:2], np.int64)
+    np.minimum.at(first, (row, step), end)
+    np.maximum.at(last, (row, step), end)
+    return number_of(lines == ONSET) > 1, first, last
 
 
 def _ragged(lines: Lines) -> tuple[Counts, Counts]:
@@ -161,17 +160,11 @@ def _ragged(lines: Lines) -> tuple[Counts, Counts]:
 def _ending_at_once(lines: Lines) -> Lines:
     """Notes of a chord last as long as the longest of them, or until their pitch starts again."""
     is_chord, _, last = _chord_ends(lines)
-    ends, out = ends_of(lines), lines.copy()
-    row, step, pitch = np.nonzero((lines == ONSET) & is_chord[..., None])
-    place, until = ends[row, step, pitch].astype(np.int64), last[row, step]
-    while True:
-        going = np.flatnonzero(place < until)
-        going = going[out[row[going], place[going], pitch[going]] == 0]
-        if not len(going):
-            return out
-        row, place, pitch, until = row[going], place[going], pitch[going], until[going]
-        out[row, place, pitch] = HELD
-        place = place + 1
+    row, step, pitch, end = notes_of(lines)
+    until = np.minimum(last[row, step], until_again(row, step, pitch, lines.shape[1]))
+    goes_on = is_chord[row, step] & (until > end)
+    row, step, pitch, until = (values[goes_on] for values in (row, step, pitch, until))
+    return with_notes(lines, row, step, until - step, pitch)
 
 
 def _single_steps(lines: Lines) -> NDArray[np.bool_]:
@@ -183,7 +176,7 @@ def _single_steps(lines: Lines) -> NDArray[np.bool_]:
 
 def _short(lines: Lines) -> tuple[Counts, Counts]:
     """Of the notes those that last a single step."""
-    return np.count_nonzero(_single_steps(lines), axis=-1), np.count_nonzero(lines == ONSET, axis=-1)
+    return number_of(_single_steps(lines)), number_of(lines == ONSET)
 
 
 def _sustained(lines: Lines) -> tuple[Counts, Counts]:
@@ -194,18 +187,19 @@ def _sustained(lines: Lines) -> tuple[Counts, Counts]:
 
 def _staccato(lines: Lines) -> Lines:
     """All notes last a single step."""
-    return np.where(lines == ONSET, lines, 0).astype(np.uint8)
+    return lines * (lines == ONSET)
 
 
 def _longer(lines: Lines) -> Lines:
     """Notes of a single step last longer, until another one starts or `LENGTH`; where they cannot, they go."""
-    out, going = lines.copy(), _single_steps(lines)
-    has_room = (lines == 0) & ~(lines == ONSET).any(-1, keepdims=True)
-    out[:, :-1][going[:, :-1] & ~has_room[:, 1:]] = 0
-    out[:, -1][going[:, -1]] = 0
+    going = _single_steps(lines)
+    has_room = (lines == 0) & (number_of(lines == ONSET) == 0)[..., None]
+    goes = going.copy()
+    goes[:, :-1] &= ~has_room[:, 1:]
+    out = lines * ~goes
     for _ in range(1, LENGTH):
         going = before(going) & has_room
-        out[going] = HELD
+        out[places_of(going)] = HELD
     return out
 
 
@@ -214,7 +208,8 @@ def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[n
     something starts that was preceded by no longer silence: (row, step) each. After notes of a single step neither
     counts."""
     n_steps = lines.shape[1]
-    sounds, starts, held = lines.any(-1), (lines == ONSET).any(-1), (lines == HELD).any(-1)
+    starts, held = number_of(lines == ONSET) > 0, number_of(lines == HELD) > 0
+    sounds = starts | held
     steps = np.broadcast_to(np.arange(n_steps, dtype=np.int16), sounds.shape)
     last = np.maximum.accumulate(np.where(sounds, steps, np.int16(-GAP - 2)), axis=1)
     ahead = np.where(sounds, steps, np.int16(n_steps + GAP + 2))[:, ::-1]
@@ -243,7 +238,7 @@ def _legato(lines: Lines) -> Lines:
 def _octaves_off(lines: Lines) -> NDArray[np.int64]:
     """How many octaves above where it would be nearest to the median of the row each pitch is: (row, pitch)."""
     n_pitches = lines.shape[2]
-    counts = np.count_nonzero(lines == ONSET, axis=1).cumsum(1)
+    counts = (lines == ONSET).sum(1, dtype=np.int32).cumsum(1)
     median = (2 * counts >= counts[:, -1:]).argmax(1)
     distance = np.arange(n_pitches) - median[:, None]
     octaves = np.where(np.abs(distance) > OCTAVE // 2, np.rint(distance / OCTAVE), 0).astype(np.int64)
@@ -254,15 +249,15 @@ def _octaves_off(lines: Lines) -> NDArray[np.int64]:
 def _far(lines: Lines) -> tuple[Counts, Counts]:
     """Of the notes those that are nearer to the median of the row in another octave."""
     onsets, is_off = lines == ONSET, _octaves_off(lines) != 0
-    return np.count_nonzero(onsets & is_off[:, None], axis=-1), np.count_nonzero(onsets, axis=-1)
+    return number_of(onsets & is_off[:, None]), number_of(onsets)
 
 
 def _folded(lines: Lines) -> Lines:
     """Notes are in the octave around the median of the row; two of one pitch become one."""
-    off, out = _octaves_off(lines), np.zeros_like(lines)
-    for octaves in np.unique(off):
-        here = np.where((off == octaves)[:, None], lines, 0)
-        out = np.maximum(out, np.roll(here, -OCTAVE * octaves, axis=2))
+    off, is_on = _octaves_off(lines), lines > 0
+    row, step, pitch = places_of(is_on & (off != 0)[:, None])
+    out = lines * (off == 0)[:, None]
+    np.maximum.at(out, (row, step, pitch - OCTAVE * off[row, pitch]), lines[row, step, pitch])
     return out
 
 
@@ -276,7 +271,7 @@ def uneven(steps_per_bar: int) -> Fault:
     def again(lines: Lines) -> tuple[NDArray[np.int64], ...]:
         """The notes with one a bar before: row, step, pitch, where they end and where that one would; (note,)."""
         onsets, ends = lines == ONSET, ends_of(lines)
-        row, earlier, pitch = np.nonzero(onsets[:, :-steps_per_bar] & onsets[:, steps_per_bar:])
+        row, earlier, pitch = places_of(onsets[:, :-steps_per_bar] & onsets[:, steps_per_bar:])
         step = earlier + steps_per_bar
         end, that_end = (ends[row, start, pitch].astype(np.int64) for start in (step, earlier))
         return row, step, pitch, end, np.minimum(that_end + steps_per_bar, lines.shape[1])

@@ -8,15 +8,25 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Values, by_chords
 from musegan.composing.quantities import Quantity, Sums
-from musegan.composing.rows import Bars, Lines, before, ends_of, with_notes
+from musegan.composing.rows import (
+    Bars,
+    Lines,
+    Notes,
+    before,
+    notes_of,
+    number_of,
+    places_of,
+    until_again,
+    with_notes,
+)
 from musegan.music.pianoroll import HELD, ONSET
 
 
 def _sums(bars: Bars) -> Sums:
     """Of each bar: notes that start, cells that sound, negative, and steps with several notes: (row, bar, 3)."""
-    sounding = np.count_nonzero(bars, axis=-1)
+    sounding = number_of(bars > 0)
     several = np.count_nonzero(sounding > 1, axis=2)
-    return np.stack([np.count_nonzero(bars == ONSET, axis=(2, 3)), -sounding.sum(2), several], axis=-1)
+    return np.stack([number_of(bars == ONSET).sum(2), -sounding.sum(2), several], axis=-1)
 
 
 def _length(sums: Sums) -> Values:
@@ -33,31 +43,39 @@ def _length_in_chords(sums: Sums) -> Values:
 def _held_on(lines: Lines) -> Lines:
     """Where the pitches start that have sounded until then, and no others, they go on."""
     starts, sounded = lines == ONSET, before(lines > 0)
-    is_again = np.all(starts == sounded, axis=-1, keepdims=True)
-    return np.where(starts & is_again, HELD, lines).astype(np.uint8)
+    is_again = number_of(starts != sounded) == 0
+    out = lines.copy()
+    out[places_of(starts & is_again[..., None])] = HELD
+    return out
 
 
 def _ringing(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
     """Notes go on until their pitch starts again or the ``tones : (row, beat, pitch)`` of the chord change."""
-    return _going_on(lines, tones, lines == ONSET)
+    row, step, pitch, _ = notes = notes_of(lines)
+    return _going_on(lines, tones, notes, until_again(row, step, pitch, lines.shape[1]))
 
 
 def _lasting(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
     """Notes go on until any other starts or the tones change."""
-    return _going_on(lines, tones, np.broadcast_to((lines == ONSET).any(-1, keepdims=True), lines.shape))
+    row, step, *_ = notes = notes_of(lines)
+    return _going_on(lines, tones, notes, _following(number_of(lines == ONSET) > 0)[row, step])
 
 
-def _going_on(lines: Lines, tones: NDArray[np.bool_], stops: NDArray[np.bool_]) -> Lines:
-    """Notes go on until the next cell of their pitch that stops them or the tones change."""
-    n_steps, n_beats = lines.shape[1], tones.shape[1]
-    row, step, pitch = np.nonzero(lines == ONSET)
-    is_other = np.any(tones[:, 1:] != tones[:, :-1], axis=-1)
-    change = np.where(np.pad(is_other, ((0, 0), (0, 1)), constant_values=True), np.arange(1, n_beats + 1), n_beats)
-    until = np.minimum.accumulate(change[:, ::-1], axis=1)[:, ::-1] * (n_steps // n_beats)  # of each beat
-    stop = ends_of(np.where(stops, ONSET, HELD))[row, step, pitch]
-    end = np.minimum(until[row, step * n_beats // n_steps], stop)
-    end = np.maximum(end, ends_of(lines)[row, step, pitch]).astype(np.int64)
-    return with_notes(lines, row, step, end - step, pitch)
+def _going_on(lines: Lines, tones: NDArray[np.bool_], notes: Notes, stop: NDArray[np.int64]) -> Lines:
+    """All notes go on until what would stop each, ``stop : (note,)``, or the tones change."""
+    row, step, pitch, end = notes
+    changes, steps_per_beat = np.zeros(lines.shape[:2], bool), lines.shape[1] // tones.shape[1]
+    changes[:, steps_per_beat::steps_per_beat] = np.any(tones[:, 1:] != tones[:, :-1], axis=-1)
+    until = np.minimum(stop, _following(changes)[row, step])
+    return with_notes(lines, row, step, np.maximum(end, until) - step, pitch)
+
+
+def _following(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The next step with a mark after each, the number of steps where there is none: ``(row, step)`` each."""
+    n_steps = marks.shape[1]
+    first = np.where(marks, np.arange(n_steps), n_steps)
+    following = np.minimum.accumulate(first[:, :0:-1], axis=1)[:, ::-1]
+    return np.pad(following, ((0, 0), (0, 1)), constant_values=n_steps)
 
 
 LENGTH = Quantity(_sums, _length, _held_on, first=0, alike=by_chords)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Values
 from musegan.composing.faults import Counts, chosen_bars, of_same_rank, shares_of
-from musegan.composing.rows import Bars, ends_of, lines_of, repitched, sounded
+from musegan.composing.rows import Bars, ends_of, lines_of, number_of, repitched, sounded
 from musegan.composing.tones import chord_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -46,7 +46,7 @@ class Tops:
     @classmethod
     def of(cls, bars: Bars) -> Tops:
         onsets = lines_of(bars) == ONSET
-        row, step = np.nonzero(onsets.any(-1))
+        row, step = np.nonzero(number_of(onsets))
         starting, note = onsets[row, step], np.arange(len(row))
         pitch = _highest(starting)
         starting[note, pitch] = False
@@ -136,8 +136,9 @@ def by_step(
         may_move &= arrives | np.append(arrives[1:], False)
     for step in (tops.step, ends - 1):
         may_move &= ~given[tops.row, step // spec.steps_per_bar]
-    is_below = _is_lowest(rolls, spec)[:, tracks].ravel() & (kind is stays)
-    reach = np.where(is_below[tops.row], REACH_BELOW, REACH)
+    reach = np.full(len(tops.row), REACH)
+    if kind is stays:
+        reach[_is_lowest(rolls, spec)[:, tracks].ravel()[tops.row]] = REACH_BELOW
     pitch = _moved(tops, may_move, reach, _places(rolls, bars, tops, ends, reach > REACH, spec, told))
     won = (found - tops.count(kind, pitch)[0]).clip(0)
     chosen = chosen_bars(won, moves, wanted, n_found)
@@ -151,7 +152,7 @@ def by_step(
 
 def _is_lowest(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.bool_]:
     """Which track of each piece is the lowest on average: (batch, track)."""
-    notes = (rolls == ONSET).sum((2, 3)) * ~np.array(spec.is_drum)[:, None]
+    notes = (rolls == ONSET).sum((2, 3), dtype=np.int32) * ~np.array(spec.is_drum)[:, None]
     number = notes.sum(-1)
     mean = np.divide(
         notes @ np.arange(spec.n_pitches), number, out=np.full(number.shape, np.inf), where=number > 0
@@ -173,7 +174,7 @@ def _places(
     Those that ``is_tone : (note,)`` and all on beats, over beats and in chords go to tones of the chord.
     """
     band = rolls[:, ~np.array(spec.is_drum)]
-    onsets = (band == ONSET).sum((1, 2, 3))  # (batch, pitch)
+    onsets = (band == ONSET).sum((1, 2, 3), dtype=np.int32)  # (batch, pitch)
     classes = np.arange(spec.n_pitches) % 12
     of_class = (classes[:, None] == np.arange(12)).astype(np.float32)  # (pitch, class)
     scale = (onsets @ of_class >= IN_SCALE * onsets.sum(-1, keepdims=True))[:, classes]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Likeness, Values
 from musegan.composing.faults import first_bars, of_same_rank
-from musegan.composing.rows import Bars, Lines, heard, lines_of
+from musegan.composing.rows import Bars, Lines, lines_of, with_bars
 
 Sums = NDArray[np.int64]
 """(row, bar, sum), or (..., sum)"""
@@ -55,13 +55,12 @@ def raised(
     rows = np.flatnonzero(wanted > own)
     if not len(rows):
         return bars
-    before, out = bars[rows], bars.copy()
-    after = quantity.more(lines_of(before), *(values[rows] for values in told)).reshape(before.shape)
-    change = np.where(given[rows, :, None], 0, quantity.sums(after) - sums[rows])
+    after = quantity.more(lines_of(bars[rows]), *(values[rows] for values in told))
+    change = quantity.sums(after.reshape(len(rows), *bars.shape[1:])) - sums[rows]
+    change = np.where(given[rows, :, None], 0, change)
     order = np.argsort(change[..., quantity.first], axis=1, kind="stable")
     changes = np.take_along_axis(change, order[..., None], 1).cumsum(1)
     so_far = sums[rows].sum(1)[:, None] + np.pad(changes, ((0, 0), (1, 0), (0, 0)))
     n_bars = np.abs(quantity.value(so_far) - wanted[rows, None]).argmin(1)
     is_changed = first_bars(order, n_bars) & ~given[rows]
-    out[rows] = heard(np.where(is_changed[..., None, None], after, before))
-    return out
+    return with_bars(bars, rows, is_changed, after)

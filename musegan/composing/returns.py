@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.rows import ends_of, heard
+from musegan.composing.rows import ends_of, heard, number_of, places_of, with_notes
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.returns import NOTES, RHYTHM, Returns
 
@@ -130,15 +130,17 @@ def _rhythm_of(bars: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
     At each place the notes start that are nearest to it, the ones before it of two. Where they are moved they are
     as long as they were, but end where the next ones start. What is held from the bar before is as it was.
     """
-    ends, out = ends_of(bars), np.where(np.cumprod(bars == HELD, axis=1), HELD, 0).astype(np.uint8)
-    for bar, new, end, places in zip(bars, out, ends, (others == ONSET).any(-1), strict=True):
-        at, own = np.flatnonzero(places), np.flatnonzero((bar == ONSET).any(-1))
-        sources = own[np.abs(own - at[:, None]).argmin(1)]
-        for place, following, source in zip(at, [*at[1:], len(bar)], sources, strict=True):
-            for pitch in np.flatnonzero(bar[source] == ONSET):
-                until = end[source, pitch]
-                if source != place:
-                    until = min(until - source + place, following)
-                new[place, pitch] = ONSET
-                new[place + 1 : until, pitch] = HELD
-    return out
+    n_steps = bars.shape[1]
+    steps, starts = np.arange(n_steps), number_of(bars == ONSET) > 0
+    last = np.maximum.accumulate(np.where(starts, steps, -n_steps), axis=1)
+    following = np.minimum.accumulate(np.where(starts, steps, 2 * n_steps)[:, ::-1], axis=1)[:, ::-1]
+    nearest = np.where(steps - last <= following - steps, last, following)  # (row, step)
+    row, place = np.nonzero(number_of(others == ONSET))
+    source, is_same = nearest[row, place], row[1:] == row[:-1]
+    until_next = np.where(np.append(is_same, False), np.append(place[1:], 0), n_steps)
+    of, pitch = places_of(bars[row, source] == ONSET)
+    row, place, source, until_next = (values[of] for values in (row, place, source, until_next))
+    end = ends_of(bars)[row, source, pitch].astype(np.int64)
+    end = np.where(source == place, end, np.minimum(end - source + place, until_next))
+    tied = np.cumprod(bars == HELD, axis=1, dtype=np.uint8) * np.uint8(HELD)
+    return with_notes(tied, row, place, end - place, pitch)

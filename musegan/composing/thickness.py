@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Values
 from musegan.composing.quantities import Quantity, Sums
-from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, sounded, with_notes
+from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, number_of, sounded, with_notes
 from musegan.music.pianoroll import ONSET
 
 NEAREST = 3  # semitones below
@@ -15,7 +15,7 @@ NEAREST = 3  # semitones below
 
 def _sums(bars: Bars) -> Sums:
     """Steps of each bar at which a single note sounds, and at which some do: (row, bar, 2)."""
-    sounding = np.count_nonzero(bars, axis=-1)
+    sounding = number_of(bars > 0)
     return np.stack([np.count_nonzero(sounding == 1, axis=2), np.count_nonzero(sounding, axis=2)], axis=-1)
 
 
@@ -29,7 +29,7 @@ def _doubled(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
     """Notes that sound alone get another one below, of the ``tones : (row, beat, pitch)`` of the beat, an octave
     at most, if it is free as long as they sound."""
     onsets = lines == ONSET
-    row, step = np.nonzero((np.count_nonzero(onsets, axis=-1) == 1) & (np.count_nonzero(lines, axis=-1) == 1))
+    row, step = np.nonzero((number_of(onsets) == 1) & (number_of(lines > 0) == 1))
     pitch = onsets[row, step].argmax(-1)
     end = ends_of(lines)[row, step, pitch].astype(np.int64)
     below = pitch[:, None] - np.arange(lines.shape[2])

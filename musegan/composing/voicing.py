@@ -6,7 +6,7 @@ import numpy as np
 
 from musegan.composing.alike import Values
 from musegan.composing.quantities import Quantity, Sums
-from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, repitched, sounded
+from musegan.composing.rows import OCTAVE, Bars, Lines, ends_of, number_of, repitched, sounded
 from musegan.music.pianoroll import ONSET
 
 FEWEST = 4  # notes of a row that has a width
@@ -30,7 +30,7 @@ def _dropped(lines: Lines) -> Lines:
     """Of notes that start at once the lowest is an octave lower, where there is room for all of it."""
     onsets = lines == ONSET
     lowest = onsets.argmax(-1)
-    row, step = np.nonzero((np.count_nonzero(onsets, axis=-1) > 1) & (lowest >= OCTAVE))
+    row, step = np.nonzero((number_of(onsets) > 1) & (lowest >= OCTAVE))
     pitch = lowest[row, step]
     end = ends_of(lines)[row, step, pitch].astype(np.int64)
     so_far = sounded(lines)

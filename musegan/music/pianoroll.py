@@ -7,8 +7,6 @@ survive. Notes on the grid are a structured array of `NOTE`: times in steps from
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,7 +108,7 @@ def sorted_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[n
     """
     n_bars, n_steps, n_pitches = rolls.shape[-3:]
     n_times = n_bars * n_steps
-    cells = np.flatnonzero(rolls).astype(np.int32 if 2 * rolls.size < 2**31 else np.int64)  # half the memory
+    cells = np.flatnonzero(rolls > 0).astype(np.int32 if 2 * rolls.size < 2**31 else np.int64)  # half the memory
     # Keys one apart are neighbours in time; the gap after each line keeps lines apart.
     row = cells // n_pitches
     key = (row // n_times * n_pitches + cells % n_pitches) * (n_times + 1) + row % n_times
@@ -159,10 +157,15 @@ def clean(roll: NDArray[np.uint8], spec: RollSpec, out: NDArray[np.uint8] | None
     Ties into the first step are such cells too: a piece starts at its start. The result goes to `out`, which may
     be `roll` itself, or a new array.
     """
-    out = np.empty_like(roll) if out is None else out
-    for index, track in enumerate(spec.tracks):  # one by one: a long piece is large
-        own, line = replace(spec, tracks=(track,)), slice(index, index + 1)
-        out[line] = notes_to_roll(roll_to_notes(roll[line], own), own, roll.shape[1])
+    if out is None:
+        out = roll.copy()
+    elif out is not roll:
+        out[:] = roll
+    for track, is_drum in enumerate(spec.is_drum):  # one by one: a long piece is large
+        line = out[track : track + 1]
+        cells, is_onset, is_first = sorted_cells(line)
+        is_kept = is_onset if is_drum else is_onset[is_first][np.cumsum(is_first) - 1]
+        np.put(line, cells[~is_kept], 0)
     return out
 
 
@@ -218,12 +221,16 @@ def map_pitches(
     order = np.argsort(target, kind="stable")
     order = order[(target[order] >= 0) & (target[order] < spec.n_pitches)]
     goals, firsts = np.unique(target[order], return_index=True)
+    source = np.zeros(spec.n_pitches, np.int64)
+    source[goals] = order[firsts]
+    others = np.delete(order, firsts)  # their goals have a source already
     for track, is_drum in enumerate(spec.is_drum):  # one by one: a long piece is large
         line = moved = roll[..., track, :, :, :]
         if not is_drum:
-            moved = np.zeros_like(line)
-            if len(goals):
-                moved[..., goals] = np.maximum.reduceat(line[..., order], firsts, axis=-1)
+            moved = np.take(line, source, axis=-1)
+            moved[..., np.delete(np.arange(spec.n_pitches), goals)] = 0
+            for other in others[line[..., others].any(tuple(range(line.ndim - 1)))]:
+                np.maximum(moved[..., target[other]], line[..., other], out=moved[..., target[other]])
         out[..., track, :, :, :] = moved
     return out
 

@@ -10,7 +10,7 @@ step inhibit each other, as much as the track's music does: a bass that lies bet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from musegan.config import CodecConfig
+from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 from musegan.networks.layers import activate
 from musegan.networks.patches import OCTAVE, PatchGrid
@@ -112,27 +113,47 @@ class CodecDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``(track, batch, time, latent)`` -> ``(track, batch, time, register, plane * step * pitch)``."""
-        return self._patches(torch.stack(list(self._tracks(latents))))
+        tracks = range(self.grid.spec.n_tracks)
+        return self._patches(torch.stack(list(self._tracks(latents, tracks))))
 
-    def signs(self, latents: Tensor, starts: Tensor | None = None, silent: Tensor | None = None) -> Tensor:
-        """Like `forward`: which logits are above 0, bool. Nothing but their signs is ever moved about.
+    def notes(
+        self,
+        latents: Tensor,
+        tracks: Sequence[int],
+        starts: Tensor | None = None,
+        silent: Tensor | None = None,
+    ) -> Tensor:
+        """What some tracks play: notes are where logits are above 0. Nothing but notes is ever moved about.
 
         Parameters
         ----------
+        latents : (one of tracks, batch, time, latent), float
         starts : (track, step of the beat), optional
             Added to the logits of onsets.
         silent : (track, batch, bar), bool, optional
             Bars whose logits are raised until the highest of an onset is `INSISTENCE`.
+
+        Returns
+        -------
+        (batch, one of tracks, bar, step, pitch), uint8
+            Drums sound only where they start.
         """
-        least = torch.zeros(self.grid.spec.n_tracks, 2 * self.grid.patch_steps, device=latents.device)
+        grid, (_, batch, time, _) = self.grid, latents.shape
+        least = latents.new_zeros(grid.spec.n_tracks, 2 * grid.patch_steps)
         if starts is not None:
-            least[:, self.grid.patch_steps :] -= starts
-        above = []
-        for index, (logits, bounds) in enumerate(zip(self._tracks(latents), least, strict=True)):
-            above.append(logits > bounds)
-            if silent is not None and silent[index].any():
-                above[-1] |= self._likeliest(logits - bounds, silent[index])
-        return self._patches(torch.stack(above))
+            least[:, grid.patch_steps :] -= starts
+        played = latents.new_empty(
+            batch, len(tracks), time, grid.patch_steps, grid.spec.n_pitches, dtype=torch.uint8
+        )
+        for place, (track, logits) in enumerate(zip(tracks, self._tracks(latents, tracks), strict=True)):
+            above = logits > least[track]
+            if silent is not None and silent[track].any():
+                above |= self._likeliest(logits - least[track], silent[track])
+            cells = above[:, :, : grid.spec.n_pitches].view(torch.uint8).transpose(2, 3)
+            held, onsets = cells.chunk(2, dim=2)  # (batch, time, step, pitch)
+            notes = onsets * ONSET
+            played[:, place] = notes if grid.spec.is_drum[track] else notes.maximum(held * HELD)
+        return played.reshape(batch, len(tracks), -1, grid.spec.steps_per_bar, grid.spec.n_pitches)
 
     def _likeliest(self, logits: Tensor, bars: Tensor) -> Tensor:
         """The cells of ``bars : (batch, bar)`` whose logits reach 0 if the highest of an onset is `INSISTENCE`."""
@@ -142,15 +163,16 @@ class CodecDecoder(nn.Module):
         least = torch.where(bars, highest - INSISTENCE, torch.inf)
         return logits >= least.repeat_interleave(beats, dim=1)[..., None, None]
 
-    def _tracks(self, latents: Tensor) -> Iterator[Tensor]:
-        """The logits of each track: ``(batch, time, pitch, plane * step)``."""
-        x = self.enter(latents) + self.track
+    def _tracks(self, latents: Tensor, tracks: Sequence[int]) -> Iterator[Tensor]:
+        """The logits of each of some tracks: ``(batch, time, pitch, plane * step)``."""
+        x = self.enter(latents) + self.track[list(tracks)]
         for block in self.blocks:
             x = block(x)
         x = activate(self.norm(x))
-        for index, is_drum in enumerate(self.grid.spec.is_drum):
-            logits = self.usual[index] + (self.drums if is_drum else self.pitched)(x[index])
-            yield logits if is_drum else self._inhibited(logits, self.inhibition[index])
+        for own, track in zip(x, tracks, strict=True):
+            is_drum = self.grid.spec.is_drum[track]
+            logits = self.usual[track] + (self.drums if is_drum else self.pitched)(own)
+            yield logits if is_drum else self._inhibited(logits, self.inhibition[track])
 
     def _inhibited(self, logits: Tensor, strength: Tensor) -> Tensor:
         """Each pitch less ``strength * log(1 + sum of exp)`` of the other pitches of its step and plane."""
@@ -215,16 +237,17 @@ class Codec(nn.Module):
         decoded: Tensor = self.decoder(self.mean + self.spread * codes)
         return decoded
 
-    def notes(self, codes: Tensor, starts: Tensor | None = None, silent: Tensor | None = None) -> Tensor:
-        """Like `logits`, read as notes: bool, the planes sounds and starts. Drums sound only where they start.
-
-        Of `starts` and `silent` see `CodecDecoder.signs`.
-        """
-        notes = self.decoder.signs(self.mean + self.spread * codes, starts, silent)
-        sounds, onsets = notes.chunk(2, dim=-1)
-        sounds &= self.pitched.view(-1, 1, 1, 1, 1) > 0
-        sounds |= onsets
-        return notes
+    def notes(
+        self,
+        codes: Tensor,
+        starts: Tensor | None = None,
+        silent: Tensor | None = None,
+        tracks: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Like `logits`, read as notes, of some tracks or all: see `CodecDecoder.notes`."""
+        tracks = range(len(codes)) if tracks is None else tracks
+        own = list(tracks)
+        return self.decoder.notes(self.mean[own] + self.spread[own] * codes[own], own, starts, silent)
 
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:
         """Of the cells of each beat, in nats: ``(track, batch, time)``.

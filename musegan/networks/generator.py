@@ -20,6 +20,7 @@ from musegan.networks.codec import Codec
 from musegan.networks.controls import Cues, n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
+from musegan.networks.patches import heard
 
 CERTAIN = 100.0  # logits of what is given
 LOGIT_LIMIT = 6.0  # logits are softly clamped, so that a silent track keeps a gradient
@@ -91,9 +92,9 @@ class Generator(nn.Module):
         kept = given * is_given
         composed = notes_from_logits(logits, self.codec.pitched)  # (track, batch, time, register, patch)
         completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
-        heard = self.grid.heard(completed.detach()) | (is_given > 0)
+        stays = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
-        return torch.cat([sounds * heard, starts], dim=-1)
+        return torch.cat([sounds * stays, starts], dim=-1)
 
     @torch.no_grad()
     def compose(
@@ -123,22 +124,21 @@ class Generator(nn.Module):
         (batch, track, bar, step, pitch), uint8
             Given cells are those of `rolls`.
         """
-        grid, is_given = self.grid, self.grid.cells(cues.mask > 0)
-        kept = grid.fold(rolls, torch.bool) & is_given
-        codes = self._codes(latents, self._context(kept, cues.features.dtype), cues)
-        may_sound = ~is_given & grid.cells(cues.play >= 0)
+        is_given, plays = cues.mask > 0, (cues.play >= 0)[..., None, None]
+        codes = self._codes(latents, self._context(rolls, is_given, cues.features.dtype), cues)
 
-        def read(silent: Tensor | None = None) -> Tensor:
-            completed = (self.codec.notes(codes, starts, silent) & may_sound) | kept
-            sounds = completed.chunk(2, dim=-1)[0]
-            sounds &= grid.heard(completed) | is_given
-            return grid.unfold(completed)
+        def read(tracks: list[int], silent: Tensor | None = None) -> Tensor:
+            given = is_given[:, tracks, :, None, None]
+            notes = self.codec.notes(codes, starts, silent, tracks) * plays[:, tracks]
+            completed = torch.where(given, rolls[:, tracks], notes)
+            return completed * (heard(completed) | given)
 
-        composed = read()
+        composed = read(list(range(rolls.shape[1])))
         lacks = composed.flatten(3).amax(-1) < torch.where(cues.density == 0, HELD, ONSET)
-        silent = (cues.play > 0) & (cues.mask == 0) & lacks
+        silent = (cues.play > 0) & ~is_given & lacks
         if silent.any():
-            composed = read(silent.transpose(0, 1))
+            tracks = torch.nonzero(silent.any(2).any(0))[:, 0].tolist()
+            composed[:, tracks] = read(tracks, silent.transpose(0, 1))
         if sings is not None and sings.any():
             self._sing(composed, self.codec.logits(codes), rolls, cues, starts, np.flatnonzero(sings))
         return composed
@@ -183,14 +183,18 @@ class Generator(nn.Module):
             context = side_by_side(self.codec.encoder.features(given))
         return self._codes(latents, context, cues)
 
-    def _context(self, given: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the codec's encoder hears in ``given : (track, batch, time, register, patch), bool``."""
-        if given.any():
-            return side_by_side(self.codec.encoder.features(given.to(dtype)))
-        length = given.shape[2], given.device
+    def _context(self, rolls: Tensor, is_given: Tensor, dtype: torch.dtype) -> Tensor:
+        """What the codec's encoder hears in the cells of rolls that are given, see `compose`."""
+
+        def hears(rolls: Tensor) -> Tensor:
+            return side_by_side(self.codec.encoder.features(self.grid.fold(rolls, dtype)))
+
+        if is_given.any():
+            return hears(rolls * is_given[..., None, None])
+        length = rolls.shape[2], rolls.device
         if length not in self._silence:
-            self._silence[length] = side_by_side(self.codec.encoder.features(given[:, :1].to(dtype)))
-        return self._silence[length].expand(given.shape[1], -1, -1)
+            self._silence[length] = hears(torch.zeros_like(rolls[:1]))
+        return self._silence[length].expand(len(rolls), -1, -1)
 
     def _codes(self, latents: Latents, context: Tensor, cues: Cues) -> Tensor:
         """`codes`, from what the codec's encoder hears in what is given: ``(batch, time, track * width)``."""

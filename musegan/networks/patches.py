@@ -73,18 +73,34 @@ class PatchGrid:
         """
         is_on = patches > 0.5 if patches.is_floating_point() else patches
         planes = is_on.unflatten(-1, (2, self.patch_steps, self.patch_pitches))
-        # Time and step first; a cell's state follows from the one before: on = starts or (goes on and on before).
-        # Such maps compose, so doubling their span reaches any length in a few passes over the whole.
-        goes_on, starts = (plane.permute(2, 4, 0, 1, 3, 5).flatten(0, 1) for plane in planes.unbind(4))
-        starts = starts & goes_on
-        span = 1
-        while span < len(starts):
-            starts = torch.cat([starts[:span], starts[span:] | (goes_on[span:] & starts[:-span])])
-            goes_on = torch.cat([goes_on[:span], goes_on[span:] & goes_on[:-span]])
-            span *= 2
-        heard = starts | goes_on  # what goes on from the first step is tied to what came before
-        return heard.unflatten(0, (-1, self.patch_steps)).permute(2, 3, 0, 4, 1, 5).flatten(-2)
+        sounds, starts = planes.permute(4, 0, 1, 3, 2, 5, 6).flatten(4, 5)  # (track, batch, register, step, pitch)
+        return (
+            _led_to(sounds, starts & sounds)
+            .unflatten(3, (-1, self.patch_steps))
+            .permute(0, 1, 3, 2, 4, 5)
+            .flatten(-2)
+        )
 
     def cells(self, values: Tensor) -> Tensor:
         """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""
         return values.permute(1, 0, 2).repeat_interleave(self.spec.beats_per_bar, dim=2)[..., None, None]
+
+
+def heard(rolls: Tensor) -> Tensor:
+    """Like `PatchGrid.heard`, of rolls: ``(..., bar, step, pitch), uint8`` -> bool."""
+    lines = rolls.flatten(-3, -2)
+    return _led_to(lines > 0, lines == ONSET).reshape(rolls.shape)
+
+
+def _led_to(goes_on: Tensor, starts: Tensor) -> Tensor:
+    """Which cells sound from a start on, or from the first step: ``(..., step, pitch), bool`` each.
+
+    A cell's state follows from the one before: on = starts or (goes on and on before). Such maps compose, so
+    doubling their span reaches any length in a few passes over the whole.
+    """
+    span, goes_on, starts = 1, goes_on.clone(), starts.clone()
+    while span < goes_on.shape[-2]:
+        starts[..., span:, :] |= goes_on[..., span:, :] & starts[..., :-span, :]
+        goes_on[..., span:, :] = goes_on[..., span:, :] & goes_on[..., :-span, :]
+        span *= 2
+    return starts | goes_on  # what goes on from the first step is tied to what came before

@@ -16,6 +16,7 @@ from musegan.composing.keeping import measure_habits
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, PatchGrid
 from musegan.networks.controls import Conditions
+from musegan.networks.patches import heard
 
 CHUNK = 64  # phrases that go through the codec at once
 
@@ -40,8 +41,6 @@ def habits_of_codec(codec: Codec, phrases: Rolls, spec: RollSpec) -> Habits:
     grid, back = codec.grid, []
     for part in np.array_split(phrases, -(-len(phrases) // CHUNK)):
         patches = grid.fold(torch.from_numpy(part).to(codec.mean.device))
-        notes = codec.notes(codec.standardised(patches))
-        sounds = notes.chunk(2, dim=-1)[0]
-        sounds &= grid.heard(notes)
-        back.append(grid.unfold(notes).cpu().numpy())
+        rolls = codec.notes(codec.standardised(patches))
+        back.append((rolls * heard(rolls)).cpu().numpy())
     return measure_habits(np.concatenate(back), phrases, spec)

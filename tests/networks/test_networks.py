@@ -13,6 +13,7 @@ from musegan.networks import Codec, Discriminator, Generator, PatchGrid, sample_
 from musegan.networks.codec import INSISTENCE
 from musegan.networks.controls import FREE, PLAY, Conditions, Controls
 from musegan.networks.generator import notes_from_logits
+from musegan.networks.patches import heard
 
 CODEC = CodecConfig(latent_dim=5, width=9, octave_width=3, n_blocks=1, n_voices=2)
 SMALL = ModelConfig(latent_dim=6, style_dim=7, width=8, track_width=4, n_blocks=2, styles=("x", "y"))
@@ -116,21 +117,22 @@ def test_notes_that_are_held_are_enough_only_where_none_was_asked_to_start():
     conditions.mask[:] = False
     conditions.controls.play[0, 1] = PLAY
     conditions.controls.density[0, 1] = 0, 0, 2
-    shown = generator.grid.fold(held, torch.bool)
 
-    def notes(codes, starts=None, silent=None):
-        asked.append(silent)
-        return shown
+    def notes(codes, starts, silent, tracks):
+        asked.append((tracks, silent))
+        return held[:, tracks]
 
     asked = []
     generator.codec.notes = notes
     generator.compose(latents, rolls, conditions.cues(2, CPU))
-    assert asked[0] is None
-    assert asked[1][1].tolist() == [[False, False, True]]
+    assert asked[0] == ([0, 1], None)
+    tracks, silent = asked[1]
+    assert tracks == [1]
+    assert silent[1].tolist() == [[False, False, True]]
     conditions.controls.density[0, 1] = 1, 1, 2
     generator.compose(latents, rolls, conditions.cues(2, CPU))
-    assert asked[3][1].tolist() == [[False, True, True]]
-    assert not asked[3][0].any()
+    assert asked[3][1][1].tolist() == [[False, True, True]]
+    assert not asked[3][1][0].any()
 
 
 def test_folding_puts_each_cell_where_it_belongs():
@@ -160,10 +162,11 @@ def test_cells_that_no_onset_leads_to_are_not_heard():
     line[:] = [int(c) for c in "110110000000002111110022001000000000"]
     wanted = [int(c) for c in "110000000000001111110011000000000000"]
     patches = grid.fold(torch.from_numpy(roll))
-    heard = torch.cat([grid.heard(patches), patches[..., grid.plane_size :] > 0], dim=-1)
-    found = grid.unfold(heard.float()).numpy()
+    led_to = torch.cat([grid.heard(patches), patches[..., grid.plane_size :] > 0], dim=-1)
+    found = grid.unfold(led_to.float()).numpy()
     assert (found[0, 1].reshape(36, 31)[:, 9] > 0).astype(int).tolist() == wanted
     assert (found > 0).sum() == sum(wanted)
+    assert (heard(torch.from_numpy(roll)).numpy() == (found > 0)).all()
 
 
 def test_what_is_composed_is_heard():

@@ -104,7 +104,7 @@ class Forgetful:
         return self.other.expand_as(patches)
 
     def notes(self, codes):
-        return codes > 0
+        return self.grid.unfold(codes)
 
 
 def test_the_codec_gets_habits_where_what_was_long_comes_back_short(dataset):
