@@ -130,7 +130,7 @@ def _draft(
     """One draft of each piece and the discriminator's mean score of its phrases (0 unless `scored`)."""
     n_bars, phrase = mask.shape[2], model.config.model.phrase_bars
     near = _whole_phrases(np.all(mask, axis=(0, 1)), phrase)
-    rolls = np.where(mask[..., None, None], given, 0)
+    rolls = given * mask[..., None, None]
     if near.stop > n_bars:  # what is too much is cut off
         bars = np.arange(near.stop)
         extra = (0, near.stop - n_bars)

@@ -28,7 +28,7 @@ from musegan.composing.rows import (
 from musegan.metrics import share
 from musegan.music.pianoroll import HELD, ONSET
 
-LENGTH = 3  # steps that a note of a single step becomes at most
+LENGTHENED = 3  # steps that a note of a single step becomes at most
 GAP = 12  # steps of silence between two notes that can be filled at most
 
 Counts = NDArray[np.int64]
@@ -191,13 +191,13 @@ def _staccato(lines: Lines) -> Lines:
 
 
 def _longer(lines: Lines) -> Lines:
-    """Notes of a single step last longer, until another one starts or `LENGTH`; where they cannot, they go."""
+    """Notes of a single step last longer, until another one starts or `LENGTHENED`; where they cannot, they go."""
     going = _single_steps(lines)
     has_room = (lines == 0) & (number_of(lines == ONSET) == 0)[..., None]
     goes = going.copy()
     goes[:, :-1] &= ~has_room[:, 1:]
     out = lines * ~goes
-    for _ in range(1, LENGTH):
+    for _ in range(1, LENGTHENED):
         going = before(going) & has_room
         out[places_of(going)] = HELD
     return out

@@ -25,7 +25,7 @@ from musegan.composing.faults import (
     uneven,
 )
 from musegan.composing.habits import N_QUANTILES, Habits, Rolls, measure_sings
-from musegan.composing.lengths import LASTING, LENGTH, RINGING
+from musegan.composing.lengths import HELD_ON, LASTING, RINGING
 from musegan.composing.lines import by_step, leaps, share_of_moves, stays
 from musegan.composing.quantities import Quantity, raised
 from musegan.composing.rows import Bars, packed, unpacked
@@ -80,7 +80,8 @@ def with_habits(
     if not len(tracks := np.flatnonzero(is_new & _are_mended(habits, spec))):
         return rolls.copy()
     kept = _Keeping(rolls, mask, habits, tracks, spec, told, temperature).kept()
-    return np.where(mask[..., None, None], rolls, kept)
+    kept[mask] = rolls[mask]
+    return kept
 
 
 def _are_mended(habits: Habits, spec: RollSpec) -> NDArray[np.bool_]:
@@ -125,7 +126,7 @@ class _Keeping:
         bars = self._keep("short", SHORT, bars)
         bars = self._keep("detached", DETACHED, bars)
         bars = self._keep("sustained", SUSTAINED, bars)
-        bars = self._keep("long", LENGTH, bars)
+        bars = self._keep("long", HELD_ON, bars)
         bars = self._keep("ringing", RINGING, bars, tones)
         bars = self._keep("lasting", LASTING, bars, tones)
         bars = self._keep("uneven", uneven(spec.steps_per_bar), bars)

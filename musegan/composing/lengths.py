@@ -78,9 +78,9 @@ def _following(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.pad(following, ((0, 0), (0, 1)), constant_values=n_steps)
 
 
-LENGTH = Quantity(_sums, _length, _held_on, first=0, alike=by_chords)
+HELD_ON = Quantity(_sums, _length, _held_on, first=0, alike=by_chords)
 """Octaves of steps that notes last."""
 RINGING = Quantity(_sums, _length_in_chords, _ringing, first=1, alike=by_chords)
 """The same of tracks that play chords."""
 LASTING = Quantity(_sums, _length, _lasting, first=1, alike=by_chords)
-"""The same as `LENGTH`, of notes that go on to the next one."""
+"""The same as `HELD_ON`, of notes that go on to the next one."""

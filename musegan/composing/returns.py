@@ -32,13 +32,14 @@ def with_returns(
         See `musegan.music.returns.measure_unison`. A bar that stays is the one whose rhythm is taken.
     """
     rows, backs = _rows(rolls, stays, returns)
+    is_whole = _return_as_a_whole(backs)
     for bar in range(rows.shape[1]):
-        back = backs[:, bar]
-        _return_rhythm(rows, bar, back)
-        _return_beats(rows, bar, back)
-        is_whole = _return_notes(rows, bar, back).reshape(stays.shape[:2])
+        _return_rhythm(rows, bar, backs[:, bar])
+        _return_beats(rows, bar, backs[:, bar])
+        _return_notes(rows, bar, backs[:, bar], is_whole[:, bar])
         if unison is not None:
-            row, source = _pairs(unison[:, :, bar], stays[:, :, bar] | is_whole)
+            returned = is_whole[:, bar].reshape(stays.shape[:2])
+            row, source = _pairs(unison[:, :, bar], stays[:, :, bar] | returned)
             _take_rhythm(rows, row, bar, rows[source, bar])
     return _heard(rows, rolls, stays)
 
@@ -46,8 +47,9 @@ def with_returns(
 def exactly(rolls: Rolls, stays: NDArray[np.bool_], returns: Returns) -> Rolls:
     """Like `with_returns`, but only the bars that return as a whole, note for note."""
     rows, backs = _rows(rolls, stays, returns)
-    for bar in range(rows.shape[1]):
-        _return_notes(rows, bar, backs[:, bar])
+    is_whole = _return_as_a_whole(backs)
+    for bar in np.flatnonzero(is_whole.any(0)).tolist():
+        _return_notes(rows, bar, backs[:, bar], is_whole[:, bar])
     return _heard(rows, rolls, stays)
 
 
@@ -65,11 +67,19 @@ def _rows(rolls: Rolls, stays: NDArray[np.bool_], returns: Returns) -> tuple[Row
     return rows, np.where(backs <= np.arange(rows.shape[1])[:, None], backs, 0)
 
 
+def _return_as_a_whole(backs: Numbers) -> NDArray[np.bool_]:
+    """Which bars are those so many before note for note: (row, bar)."""
+    beats = backs[..., NOTES]
+    return (beats[..., 0] > 0) & (beats == beats[..., :1]).all(-1)
+
+
 def _heard(rows: Rows, rolls: Rolls, stays: NDArray[np.bool_]) -> Rolls:
     """The pieces that `rows` have become of `rolls`."""
     changed = np.flatnonzero((rows != rolls.reshape(rows.shape)).any((1, 2, 3)))
     rows[changed] = heard(rows[changed])
-    return np.where(stays[..., None, None], rolls, rows.reshape(rolls.shape))
+    out = rows.reshape(rolls.shape)
+    out[stays] = rolls[stays]
+    return out
 
 
 def _return_rhythm(rows: Rows, bar: int, back: Numbers) -> None:
@@ -87,21 +97,28 @@ def _return_beats(rows: Rows, bar: int, back: Numbers) -> None:
     beats[row[can], bar, beat[can]] = source[can]
 
 
-def _return_notes(rows: Rows, bar: int, back: Numbers) -> NDArray[np.bool_]:
-    """And the ties to the bar after it, too. Which rows do so as a whole."""
-    beats = back[:, NOTES]
-    is_whole = (beats[:, 0] > 0) & (beats == beats[:, :1]).all(1)
+def _return_notes(rows: Rows, bar: int, back: Numbers, is_whole: NDArray[np.bool_]) -> None:
+    """And the ties to the bar after it, too. What is held from the bar before starts where that is silent."""
     row = np.flatnonzero(is_whole)
     if not len(row):
-        return is_whole
-    row = row[(rows[row, bar - beats[row, 0]] == ONSET).any((1, 2))]
-    source = bar - beats[row, 0]
-    tied = np.cumprod(rows[row, source + 1] == HELD, axis=1) * (rows[row, source, -1:] > 0)
+        return
+    source = bar - back[row, NOTES][:, 0]
+    has_notes = (rows[row, source] == ONSET).any((1, 2))
+    row, source = row[has_notes], source[has_notes]
+    tied = _from_the_first(rows[row, source + 1] == HELD) & (rows[row, source, -1:] > 0)
     rows[row, bar] = rows[row, source]
+    first = rows[row, bar, 0]
+    first[(first == HELD) & (rows[row, bar - 1, -1] == 0)] = ONSET
+    rows[row, bar, 0] = first
     if bar + 1 < rows.shape[1]:
         following = rows[row, bar + 1]
-        rows[row, bar + 1] = np.where(np.cumprod(tied * (following != ONSET), axis=1), HELD, following)
-    return is_whole
+        following[_from_the_first(tied & (following != ONSET))] = HELD
+        rows[row, bar + 1] = following
+
+
+def _from_the_first(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cells, ``(row, step, pitch)``, and all of their pitch before them are true."""
+    return np.cumprod(cells.view(np.uint8), axis=1, dtype=np.uint8) > 0
 
 
 def _pairs(unison: NDArray[np.int8], stays: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
@@ -142,5 +159,5 @@ def _rhythm_of(bars: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
     row, place, source, until_next = (values[of] for values in (row, place, source, until_next))
     end = ends_of(bars)[row, source, pitch].astype(np.int64)
     end = np.where(source == place, end, np.minimum(end - source + place, until_next))
-    tied = np.cumprod(bars == HELD, axis=1, dtype=np.uint8) * np.uint8(HELD)
+    tied = _from_the_first(bars == HELD) * np.uint8(HELD)
     return with_notes(tied, row, place, end - place, pitch)

@@ -91,10 +91,10 @@ class VoicesHead(nn.Module):
         self.pitch = nn.Linear(config.width, config.n_voices * grid.padded_pitches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, time, width)`` -> ``(batch, time, pitch, plane * step)``."""
+        """``(batch, time, width)`` -> ``(batch, time, plane * step, pitch)``."""
         rhythms = self.rhythm(x).unflatten(-1, (self.n_voices, -1))  # (batch, time, voice, plane * step)
         pitches = self.pitch(x).unflatten(-1, (self.n_voices, -1))  # (batch, time, voice, pitch)
-        return pitches.transpose(-1, -2) @ rhythms
+        return rhythms.transpose(-1, -2) @ pitches
 
 
 class CodecDecoder(nn.Module):
@@ -139,9 +139,9 @@ class CodecDecoder(nn.Module):
             Drums sound only where they start.
         """
         grid, (_, batch, time, _) = self.grid, latents.shape
-        least = latents.new_zeros(grid.spec.n_tracks, 2 * grid.patch_steps)
+        least = latents.new_zeros(grid.spec.n_tracks, 2 * grid.patch_steps, 1)
         if starts is not None:
-            least[:, grid.patch_steps :] -= starts
+            least[:, grid.patch_steps :, 0] -= starts
         played = latents.new_empty(
             batch, len(tracks), time, grid.patch_steps, grid.spec.n_pitches, dtype=torch.uint8
         )
@@ -149,7 +149,7 @@ class CodecDecoder(nn.Module):
             above = logits > least[track]
             if silent is not None and silent[track].any():
                 above |= self._likeliest(logits - least[track], silent[track])
-            cells = above[:, :, : grid.spec.n_pitches].view(torch.uint8).transpose(2, 3)
+            cells = above[..., : grid.spec.n_pitches].view(torch.uint8)
             held, onsets = cells.chunk(2, dim=2)  # (batch, time, step, pitch)
             notes = onsets * ONSET
             played[:, place] = notes if grid.spec.is_drum[track] else notes.maximum(held * HELD)
@@ -158,47 +158,48 @@ class CodecDecoder(nn.Module):
     def _likeliest(self, logits: Tensor, bars: Tensor) -> Tensor:
         """The cells of ``bars : (batch, bar)`` whose logits reach 0 if the highest of an onset is `INSISTENCE`."""
         beats = self.grid.spec.beats_per_bar
-        onsets = logits.chunk(2, dim=-1)[1][:, :, : self.grid.spec.n_pitches]
+        onsets = logits.chunk(2, dim=2)[1][..., : self.grid.spec.n_pitches]
         highest = onsets.unflatten(1, (-1, beats)).flatten(2).amax(-1)  # (batch, bar)
         least = torch.where(bars, highest - INSISTENCE, torch.inf)
         return logits >= least.repeat_interleave(beats, dim=1)[..., None, None]
 
     def _tracks(self, latents: Tensor, tracks: Sequence[int]) -> Iterator[Tensor]:
-        """The logits of each of some tracks: ``(batch, time, pitch, plane * step)``."""
+        """The logits of each of some tracks: ``(batch, time, plane * step, pitch)``."""
         x = self.enter(latents) + self.track[list(tracks)]
         for block in self.blocks:
             x = block(x)
         x = activate(self.norm(x))
         for own, track in zip(x, tracks, strict=True):
             is_drum = self.grid.spec.is_drum[track]
-            logits = self.usual[track] + (self.drums if is_drum else self.pitched)(own)
+            logits = self.usual[track, :, 0] + (self.drums if is_drum else self.pitched)(own)
             yield logits if is_drum else self._inhibited(logits, self.inhibition[track])
 
     def _inhibited(self, logits: Tensor, strength: Tensor) -> Tensor:
         """Each pitch less ``strength * log(1 + sum of exp)`` of the other pitches of its step and plane."""
-        logits = logits.unflatten(-1, (2, self.grid.patch_steps))
-        inhibited: Tensor = _Inhibition.apply(logits, strength.abs())
-        return inhibited.flatten(-2)
+        logits = logits.unflatten(2, (2, self.grid.patch_steps))
+        inhibited: Tensor = _Inhibition.apply(logits, strength.abs()[..., None])
+        return inhibited.flatten(2, 3)
 
     def _patches(self, logits: Tensor) -> Tensor:
-        """``(track, batch, time, pitch, plane * step)`` in the order of patches."""
-        grid = self.grid
-        logits = logits.unflatten(-1, (2, grid.patch_steps)).unflatten(3, (grid.n_registers, OCTAVE))
-        return logits.permute(0, 1, 2, 3, 5, 6, 4).flatten(4)
+        """``(track, batch, time, plane * step, pitch)`` in the order of patches."""
+        by_register = logits.unflatten(-1, (self.grid.n_registers, OCTAVE))
+        return by_register.transpose(3, 4).flatten(4)
 
 
 class _Inhibition(torch.autograd.Function):
     """``logits - strength * log(1 + others)``, where `others` is the sum of exp over the other pitches.
 
-    ``logits : (batch, time, pitch, plane, step)``, ``strength : (plane, 1)``. By hand: it is over all cells.
+    ``logits : (batch, time, plane, step, pitch)``, ``strength : (plane, 1, 1)``. By hand: it is over all cells.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, strength: Tensor) -> Tensor:
+        is_kept = any(ctx.needs_input_grad)  # else nothing new is allocated
         odds = logits.clamp(max=LOGIT_MAX).exp_()
-        others = odds.sum(2, keepdim=True).sub(odds).clamp_(min=0)
-        ctx.save_for_backward(odds, others, strength)
-        return torch.addcmul(logits, others.log1p(), strength, value=-1)
+        others = torch.sub(odds.sum(-1, keepdim=True), odds, out=None if is_kept else odds).clamp_(min=0)
+        if is_kept:
+            ctx.save_for_backward(odds, others, strength)
+        return torch.addcmul(logits, others.log1p() if is_kept else others.log1p_(), strength, value=-1)
 
     @staticmethod
     @once_differentiable
@@ -206,9 +207,9 @@ class _Inhibition(torch.autograd.Function):
         odds, others, strength = ctx.saved_tensors
         to_strength = None
         if ctx.needs_input_grad[1]:
-            to_strength = -(gradient * others.log1p()).sum((0, 1, 2, 4))[:, None]
+            to_strength = -(gradient * others.log1p()).sum((0, 1, 3, 4))[:, None, None]
         through = (others + 1).reciprocal_().mul_(gradient).mul_(strength)
-        through = torch.sub(through.sum(2, keepdim=True), through)
+        through = torch.sub(through.sum(-1, keepdim=True), through)
         return torch.addcmul(gradient, odds, through, value=-1), to_strength
 
 

@@ -124,14 +124,15 @@ class Generator(nn.Module):
         (batch, track, bar, step, pitch), uint8
             Given cells are those of `rolls`.
         """
-        is_given, plays = cues.mask > 0, (cues.play >= 0)[..., None, None]
-        codes = self._codes(latents, self._context(rolls, is_given, cues.features.dtype), cues)
+        is_given = cues.mask > 0
+        kept = rolls * is_given[..., None, None]
+        may_sound = ((cues.play >= 0) & ~is_given)[..., None, None]
+        codes = self._codes(latents, self._context(kept, is_given, cues.features.dtype), cues)
 
         def read(tracks: list[int], silent: Tensor | None = None) -> Tensor:
-            given = is_given[:, tracks, :, None, None]
-            notes = self.codec.notes(codes, starts, silent, tracks) * plays[:, tracks]
-            completed = torch.where(given, rolls[:, tracks], notes)
-            return completed * (heard(completed) | given)
+            notes = self.codec.notes(codes, starts, silent, tracks)
+            completed = kept[:, tracks] + notes * may_sound[:, tracks]
+            return completed * (heard(completed) | is_given[:, tracks, :, None, None])
 
         composed = read(list(range(rolls.shape[1])))
         lacks = composed.flatten(3).amax(-1) < torch.where(cues.density == 0, HELD, ONSET)
@@ -183,18 +184,18 @@ class Generator(nn.Module):
             context = side_by_side(self.codec.encoder.features(given))
         return self._codes(latents, context, cues)
 
-    def _context(self, rolls: Tensor, is_given: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the codec's encoder hears in the cells of rolls that are given, see `compose`."""
+    def _context(self, given: Tensor, is_given: Tensor, dtype: torch.dtype) -> Tensor:
+        """What the codec's encoder hears in rolls that are silent where nothing is given, see `compose`."""
 
         def hears(rolls: Tensor) -> Tensor:
             return side_by_side(self.codec.encoder.features(self.grid.fold(rolls, dtype)))
 
         if is_given.any():
-            return hears(rolls * is_given[..., None, None])
-        length = rolls.shape[2], rolls.device
+            return hears(given)
+        length = given.shape[2], given.device
         if length not in self._silence:
-            self._silence[length] = hears(torch.zeros_like(rolls[:1]))
-        return self._silence[length].expand(len(rolls), -1, -1)
+            self._silence[length] = hears(given[:1])
+        return self._silence[length].expand(len(given), -1, -1)
 
     def _codes(self, latents: Latents, context: Tensor, cues: Cues) -> Tensor:
         """`codes`, from what the codec's encoder hears in what is given: ``(batch, time, track * width)``."""

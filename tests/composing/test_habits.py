@@ -10,7 +10,7 @@ from musegan.composing.alike import N_CLASSES, by_chords, by_density, by_length,
 from musegan.composing.faults import AT_ONCE, DETACHED, FAR, GAP, RAGGED, SHORT, SUSTAINED, of_same_rank, uneven
 from musegan.composing.habits import PRESSURE, Habits, measure_sings, measure_starts
 from musegan.composing.keeping import measure_habits, with_habits
-from musegan.composing.lengths import LASTING, LENGTH, RINGING
+from musegan.composing.lengths import HELD_ON, LASTING, RINGING
 from musegan.composing.quantities import raised
 from musegan.composing.rows import heard, packed, unpacked
 
@@ -274,14 +274,14 @@ def test_notes_last_as_long_as_in_real_music():
 
     first = [*chord(0, 0, 2), *chord(0, 2, 2), (KEYS, 0, 4, 2, 24), *chord(0, 8, 8)]
     composed = pieces([*first, *(note for step in range(0, 8, 2) for note in chord(1, step, 2))])
-    own = float(LENGTH.values(composed[:, KEYS])[0])
+    own = float(HELD_ON.values(composed[:, KEYS])[0])
     assert own == pytest.approx(np.log2((8 + 2 + 16 + 16) / (4 + 1 + 2 + 8)))
 
     def lasting_by(octaves, given=()):
         mask = np.zeros((1, 2), bool)
         mask[0, list(given)] = True
         quantiles = np.array([[-9, 9], [-9 + octaves, 9 + octaves]], np.float32)
-        return raised(LENGTH, composed[:, KEYS], mask, quantiles[None])
+        return raised(HELD_ON, composed[:, KEYS], mask, quantiles[None])
 
     second = pieces([*first[:5], *chord(0, 8, 16)])
     both = pieces([*chord(0, 0, 4), (KEYS, 0, 4, 2, 24), *chord(0, 8, 16)])

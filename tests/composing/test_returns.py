@@ -66,10 +66,10 @@ def lines(*notes):
     return roll
 
 
-def test_what_was_held_into_a_bar_that_returns_goes_and_what_nothing_leads_to():
+def test_what_was_held_into_a_bar_that_returns_goes_and_what_nothing_leads_to_starts_there():
     size = TRIO.steps_per_bar
     before = [(BASS, 0, size - 4, 8, 20), (BASS, 1, 6, 3, 22), (BASS, 2, 0, 2, 25), (BASS, 2, 9, size - 6, 25)]
-    after = [*before[:3], (BASS, 2, 9, size - 9, 25), (BASS, 3, 6, 3, 22)]
+    after = [*before[:3], (BASS, 2, 9, size - 9, 25), (BASS, 3, 0, 4, 20), (BASS, 3, 6, 3, 22)]
     assert (returned(lines(*before), {3: 2}, track=BASS) == lines(*after)).all()
 
 

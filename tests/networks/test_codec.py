@@ -122,14 +122,14 @@ def test_louder_pitches_silence_those_beside_them_in_pitched_tracks_only():
 
 def plain_inhibition(logits, strength):
     odds = logits.clamp(max=LOGIT_MAX).exp()
-    return logits - strength * torch.log1p(odds.sum(2, keepdim=True) - odds)
+    return logits - strength * torch.log1p(odds.sum(-1, keepdim=True) - odds)
 
 
 def test_inhibition_is_that_of_the_formula_with_its_gradients():
     torch.manual_seed(0)
-    logits = (2 * torch.randn(2, 1, 4, 2, 3, dtype=torch.float64)).requires_grad_()
-    strength = torch.tensor([[0.3], [0.8]], dtype=torch.float64, requires_grad=True)
-    weights = torch.randn(2, 1, 4, 2, 3, dtype=torch.float64)
+    logits = (2 * torch.randn(2, 1, 2, 3, 4, dtype=torch.float64)).requires_grad_()
+    strength = torch.tensor([[[0.3]], [[0.8]]], dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 1, 2, 3, 4, dtype=torch.float64)
     own, plain = _Inhibition.apply(logits, strength), plain_inhibition(logits, strength)
     assert torch.allclose(own, plain, atol=1e-12)
     found = torch.autograd.grad((own * weights).sum(), (logits, strength))
@@ -137,16 +137,25 @@ def test_inhibition_is_that_of_the_formula_with_its_gradients():
     for one, other in zip(found, wanted, strict=True):
         assert torch.allclose(one, other, atol=1e-10)
     assert torch.autograd.gradcheck(_Inhibition.apply, (logits, strength))
+    before = logits.detach().clone()
+    assert torch.equal(_Inhibition.apply(logits.detach(), strength.detach()), own)
+    assert torch.equal(logits, before)
 
 
 def test_inhibition_by_logits_beyond_the_limit_stays_finite():
-    logits = torch.tensor([200.0, -200.0, 3.0]).view(1, 1, 3, 1, 1).requires_grad_()
-    out = _Inhibition.apply(logits, torch.tensor([[0.5]]))
+    logits = torch.tensor([200.0, -200.0, 3.0]).view(1, 1, 1, 1, 3).requires_grad_()
+    out = _Inhibition.apply(logits, torch.tensor([[[0.5]]]))
     out.sum().backward()
     assert torch.isfinite(out).all()
     assert torch.isfinite(logits.grad).all()
     assert out.flatten()[0].item() == pytest.approx(200 - 0.5 * math.log(1 + math.exp(3)), abs=0.01)
     assert out.flatten()[2].item() == pytest.approx(3 - 0.5 * LOGIT_MAX, abs=1e-3)
+
+
+def test_logits_are_summed_in_full_precision():
+    model, codes = codec(), torch.randn(4, 1, 2, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.logits(codes).dtype == torch.float32
 
 
 def test_every_weight_learns():
