@@ -26,6 +26,8 @@ from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 HABITS = (
+    "foreign",
+    "wandering",
     "far",
     "wide",
     "leaps",
@@ -41,7 +43,8 @@ HABITS = (
     "uneven",
     "thick",
 )
-"""In the order in which they are kept to: faults, quantities and, of the moves of the top line, two kinds."""
+"""In the order in which they are kept to: faults, quantities and, of the moves of the top line, two kinds. What is
+foreign is of all tracks together, and the same in each."""
 N_QUANTILES = 33
 PRESSURE = 3.0  # logits for e times as many onsets
 MOST = 2.0  # logits, up or down

@@ -27,6 +27,7 @@ from musegan.composing.faults import (
 from musegan.composing.habits import N_QUANTILES, Habits, Rolls, measure_sings
 from musegan.composing.lengths import HELD_ON, LASTING, RINGING
 from musegan.composing.lines import by_step, leaps, share_of_moves, stays
+from musegan.composing.pitch_classes import foreign, in_scale, wandering
 from musegan.composing.quantities import Quantity, raised
 from musegan.composing.rows import Bars, packed, unpacked
 from musegan.composing.thickness import THICKNESS
@@ -114,8 +115,9 @@ class _Keeping:
 
     def kept(self) -> Rolls:
         """The phrases with all habits."""
-        rolls, spec, told = self.rolls.copy(), self.spec, self.told
-        self._put(rolls, self._keep("wide", WIDTH, self._keep("far", FAR, self._rows(rolls))))
+        rolls, spec, told = self._in_scale(self.rolls.copy()), self.spec, self.told
+        rows = self._keep("wandering", wandering(spec.steps_per_bar), self._rows(rolls))
+        self._put(rolls, self._keep("wide", WIDTH, self._keep("far", FAR, rows)))
         for habit, kind in (("leaps", leaps), ("stays", stays)):
             self._measure(habit, self._rows(rolls), partial(share_of_moves, kind))
             rolls = by_step(rolls, self.mask, kind, self.habits.of(habit)[:, 0], spec, told)
@@ -133,6 +135,13 @@ class _Keeping:
         self._put(rolls, unpacked(bars, pitches, spec.n_pitches))
         self._put(rolls, self._keep("thick", THICKNESS, self._rows(rolls), tones))
         return rolls
+
+    def _in_scale(self, rolls: Rolls) -> Rolls:
+        """Phrases with as few notes outside their scale as real ones."""
+        quantiles = self.habits.of("foreign")
+        if self.real is not None:
+            quantiles[:] = _quantiles(foreign(rolls, self.spec), foreign(self.real, self.spec))
+        return in_scale(rolls, self.mask, self.tracks, quantiles[0, 0], self.spec)
 
     def _rows(self, pieces: NDArray) -> NDArray:
         """These tracks of all pieces, as rows."""

@@ -113,13 +113,12 @@ def by_step(
         True is given: such bars count, and stay.
     kind : callable
         `leaps` or `stays`.
-    quantiles : (track, 2, quantile) or (batch, track, 2, quantile), float32
+    quantiles : (track, 2, quantile), float32
         Shares of moves of this kind, composed and wanted.
     told : (batch, beat), int16, optional
         The tones of the chords that were asked for, as bits; 0 and -1 say nothing.
     """
-    of_each = np.broadcast_to(quantiles, (len(rolls), *quantiles.shape[-3:]))
-    is_less = (of_each[:, :, 0] != of_each[:, :, 1]).any((0, 2))
+    is_less = (quantiles[:, 0] != quantiles[:, 1]).any(1)
     tracks = np.flatnonzero(is_less & ~mask.all((0, 2)) & rolls.any((0, 2, 3, 4)))
     if not len(tracks):
         return rolls
@@ -129,7 +128,7 @@ def by_step(
     found, moves = tops.count(kind, tops.pitch)
     n_found = found.sum(1, keepdims=True)
     shares = n_found / np.maximum(moves.sum(1, keepdims=True), 1)
-    wanted = of_same_rank(shares[:, 0], of_each[:, tracks].reshape(len(bars), 2, -1))[:, None]
+    wanted = of_same_rank(shares[:, 0], np.tile(quantiles[tracks], (len(rolls), 1, 1)))[:, None]
     ends = ends_of(lines_of(bars))[tops.row, tops.step, tops.pitch].astype(np.int64)
     may_move = (wanted < shares)[tops.row, 0] & (ends < bars.shape[1] * bars.shape[2])  # others may go on
     if kind is stays:

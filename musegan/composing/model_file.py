@@ -31,7 +31,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
 
-FORMAT = "musegan model 16"
+FORMAT = "musegan model 17"
 CODEC_FORMAT = "musegan codec 2"
 OLD_FORMATS = {
     "musegan model 1": "made by the first generation of musegan, whose networks are gone; train it anew",
@@ -49,6 +49,7 @@ OLD_FORMATS = {
     "musegan model 13": "made before bars returned where those of songs do; train it anew",
     "musegan model 14": "made before single notes among chords became chords; train it anew",
     "musegan model 15": "made before habits were those of music that is alike; train it anew",
+    "musegan model 16": "made before notes outside the scale moved into it; train it anew",
 }
 DEFAULT_MODEL = "band"
 _SCALE = "scale"  # before the names of weights

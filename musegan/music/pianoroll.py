@@ -104,7 +104,7 @@ def sorted_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[n
     stretch of sound begins: each (cell,).
 
     ``rolls : (..., track, bar, step, pitch), uint8``; cells are flat indices into it. A stretch begins at an
-    onset, or after silence without one. What is silent takes no memory.
+    onset, or after silence without one. Beside a mask of all cells what is silent takes no memory.
     """
     n_bars, n_steps, n_pitches = rolls.shape[-3:]
     n_times = n_bars * n_steps

@@ -73,7 +73,7 @@ class Stage(ABC):
 
     @property
     def _format(self) -> str:
-        return f"musegan {self.name} checkpoint 11"
+        return f"musegan {self.name} checkpoint 12"
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the next iteration depends on."""
