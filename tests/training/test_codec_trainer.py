@@ -121,7 +121,7 @@ def test_the_spread_of_latents_is_that_of_sounding_tracks(dataset, monkeypatch):
 def test_as_many_onsets_come_back_as_go_in(dataset, monkeypatch):
     monkeypatch.setattr(codec_trainer, "WARM_UP", 8)
     monkeypatch.setattr(codec_trainer, "MOST_SHIFTED", 8.0)
-    trainer = stage(dataset, "codec.n_phrases=2000", "codec.learning_rate=0.02")
+    trainer = stage(dataset, "codec.n_phrases=2000", "codec.learning_rate=0.01")
     for _ in range(150):
         trainer.iterate()
     indices, shifts = trainer.phrases.draw(np.random.default_rng(0), 200)
@@ -134,6 +134,6 @@ def test_as_many_onsets_come_back_as_go_in(dataset, monkeypatch):
     before = onsets(trainer._decoded(patches)) / wanted
     trainer.finish()
     after = onsets(trainer._decoded(patches)) / wanted
-    assert before[KEYS] < 0.8
+    assert before[KEYS] < 0.7
     assert after[KEYS] == pytest.approx(1, abs=0.1)
     assert after[DRUMS] == 1
