@@ -52,6 +52,18 @@ def waltz_phrase() -> np.ndarray:
     return roll
 
 
+def pieces(*rolls: list[tuple[int, int, int, int, int]], n_bars: int = 2) -> np.ndarray:
+    """Pieces of the trio, ``(batch, track, bar, step, pitch), uint8``; each is notes as (track, bar, step, length,
+    pitch index), of which later ones cut earlier ones."""
+    out = np.zeros((len(rolls), *TRIO.shape(n_bars)), np.uint8)
+    for roll, notes in zip(out, rolls, strict=True):
+        for track, bar, step, length, pitch in notes:
+            cells, begin = roll[track].reshape(-1, TRIO.n_pitches), bar * TRIO.steps_per_bar + step
+            cells[begin : begin + length, pitch] = 1
+            cells[begin, pitch] = 2
+    return out
+
+
 def make_song(seed: int, n_bars: int, spec: RollSpec = TRIO) -> Song:
     """A song of a repeated pattern of its own: drums on beats, chords and a bass line."""
     rng = np.random.default_rng(seed)

@@ -14,7 +14,9 @@ from musegan.composing.rows import (
     Bars,
     Lines,
     before,
+    coming,
     ends_of,
+    latest,
     lines_of,
     notes_of,
     number_of,
@@ -134,9 +136,8 @@ def _at_once(lines: Lines) -> tuple[Counts, Counts]:
 
 def _one_at_a_time(lines: Lines) -> Lines:
     """Notes end where others start. Of notes that start at once the longest is left, the lowest of several."""
-    starts, steps = number_of(lines == ONSET) > 0, np.arange(lines.shape[1])
     chosen = ends_of(lines).argmax(-1)  # (row, step)
-    last = np.maximum.accumulate(np.where(starts, steps, -1), axis=1)
+    last = latest(number_of(lines == ONSET) > 0, -1)
     playing = np.take_along_axis(chosen, np.maximum(last, 0), axis=1)
     is_left = (np.arange(lines.shape[2]) == playing[..., None]) | (last < 0)[..., None]
     return lines * is_left
@@ -203,19 +204,15 @@ def _longer(lines: Lines) -> Lines:
     return out
 
 
-def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.bool_]]:
+def _gaps(lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
     """Where sound that ended goes on after `GAP` steps at most, the last step before that sounded, and where
     something starts that was preceded by no longer silence: (row, step) each. After notes of a single step neither
     counts."""
-    n_steps = lines.shape[1]
-    starts, held = number_of(lines == ONSET) > 0, number_of(lines == HELD) > 0
+    steps, starts, held = np.arange(lines.shape[1]), number_of(lines == ONSET) > 0, number_of(lines == HELD) > 0
     sounds = starts | held
-    steps = np.broadcast_to(np.arange(n_steps, dtype=np.int16), sounds.shape)
-    last = np.maximum.accumulate(np.where(sounds, steps, np.int16(-GAP - 2)), axis=1)
-    ahead = np.where(sounds, steps, np.int16(n_steps + GAP + 2))[:, ::-1]
-    following = np.minimum.accumulate(ahead, axis=1)[:, ::-1]
+    last, ahead = latest(sounds, -GAP - 2), coming(sounds, len(steps) + GAP + 2)
     was_held = np.take_along_axis(held, np.maximum(last, 0), axis=1)
-    is_gap = ~sounds & (following - last <= GAP + 1) & was_held
+    is_gap = ~sounds & (ahead - last <= GAP + 1) & was_held
     follows = starts & (steps - before(last, -GAP - 2) <= GAP + 1) & before(was_held)
     return is_gap, last, follows
 

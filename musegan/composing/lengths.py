@@ -13,6 +13,7 @@ from musegan.composing.rows import (
     Lines,
     Notes,
     before,
+    following,
     notes_of,
     number_of,
     places_of,
@@ -58,7 +59,7 @@ def _ringing(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
 def _lasting(lines: Lines, tones: NDArray[np.bool_]) -> Lines:
     """Notes go on until any other starts or the tones change."""
     row, step, *_ = notes = notes_of(lines)
-    return _going_on(lines, tones, notes, _following(number_of(lines == ONSET) > 0)[row, step])
+    return _going_on(lines, tones, notes, following(number_of(lines == ONSET) > 0)[row, step])
 
 
 def _going_on(lines: Lines, tones: NDArray[np.bool_], notes: Notes, stop: NDArray[np.int64]) -> Lines:
@@ -66,16 +67,8 @@ def _going_on(lines: Lines, tones: NDArray[np.bool_], notes: Notes, stop: NDArra
     row, step, pitch, end = notes
     changes, steps_per_beat = np.zeros(lines.shape[:2], bool), lines.shape[1] // tones.shape[1]
     changes[:, steps_per_beat::steps_per_beat] = np.any(tones[:, 1:] != tones[:, :-1], axis=-1)
-    until = np.minimum(stop, _following(changes)[row, step])
+    until = np.minimum(stop, following(changes)[row, step])
     return with_notes(lines, row, step, np.maximum(end, until) - step, pitch)
-
-
-def _following(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The next step with a mark after each, the number of steps where there is none: ``(row, step)`` each."""
-    n_steps = marks.shape[1]
-    first = np.where(marks, np.arange(n_steps), n_steps)
-    following = np.minimum.accumulate(first[:, :0:-1], axis=1)[:, ::-1]
-    return np.pad(following, ((0, 0), (0, 1)), constant_values=n_steps)
 
 
 HELD_ON = Quantity(_sums, _length, _held_on, first=0, alike=by_chords)

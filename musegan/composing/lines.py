@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Values
 from musegan.composing.faults import Counts, chosen_bars, of_same_rank, shares_of
-from musegan.composing.rows import Bars, ends_of, lines_of, number_of, repitched, sounded
+from musegan.composing.rows import Bars, by_class, ends_of, lines_of, number_of, repitched, sounded
 from musegan.composing.tones import chord_tones
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -176,8 +176,7 @@ def _places(
     band = rolls[:, ~np.array(spec.is_drum)]
     onsets = (band == ONSET).sum((1, 2, 3), dtype=np.int32)  # (batch, pitch)
     classes = np.arange(spec.n_pitches) % 12
-    of_class = (classes[:, None] == np.arange(12)).astype(np.float32)  # (pitch, class)
-    scale = (onsets @ of_class >= IN_SCALE * onsets.sum(-1, keepdims=True))[:, classes]
+    scale = (by_class(onsets) >= IN_SCALE * onsets.sum(-1, keepdims=True))[:, classes]
     tones = chord_tones(rolls, spec, told)
     piece = tops.row // (len(bars) // len(rolls))
     beat, since_beat = np.divmod(tops.step, spec.steps_per_beat)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from musegan.composing.alike import Values
 from musegan.composing.faults import Counts, Fault, chosen_bars, of_same_rank
-from musegan.composing.rows import OCTAVE, Lines, lines_of, notes_of, number_of, repitched
-from musegan.metrics import scale_masks, share
+from musegan.composing.rows import OCTAVE, Lines, by_class, lines_of, notes_of, number_of, repitched
+from musegan.metrics import common_scale, share
 from musegan.music.pianoroll import ONSET, fold_octaves
 from musegan.music.spec import RollSpec
 
@@ -23,7 +23,7 @@ def foreign(rolls: Rolls, spec: RollSpec) -> Values:
     """The share of the notes of pitched tracks outside the major scale that most are of, nan where there are none:
     (batch,)."""
     notes = _notes_of_classes(rolls[:, ~np.array(spec.is_drum)]).sum(1)
-    return share((notes * ~_scales(notes)).sum(1), notes.sum(1))
+    return share((notes * ~common_scale(notes)).sum(1), notes.sum(1))
 
 
 def in_scale(
@@ -57,7 +57,7 @@ def in_scale(
     some, given = rolls[phrases], mask[phrases]
     of_all = _notes_of_classes(some)[:, ~np.array(spec.is_drum)].sum(1)
     may_go = _notes_of_classes(some * ~given[..., None, None])[:, tracks].sum(1)
-    is_foreign, n_notes = ~_scales(of_all), of_all.sum(1, keepdims=True)
+    is_foreign, n_notes = ~common_scale(of_all), of_all.sum(1, keepdims=True)
     goes = chosen_bars(
         may_go * is_foreign,
         np.broadcast_to(n_notes / OCTAVE, of_all.shape),
@@ -69,12 +69,11 @@ def in_scale(
     bars = some[:, tracks].reshape(-1, *some.shape[2:])
     row, step, pitch, end = notes_of(lines_of(bars))
     move = moves[row // len(tracks), pitch % OCTAVE]
-    stays = given[:, tracks].reshape(len(bars), -1)
+    can, stays = move != 0, given[:, tracks].reshape(len(bars), -1)
     for place in (step, end - 1):
-        move = np.where(stays[row, place // spec.steps_per_bar], 0, move)
+        can &= ~stays[row, place // spec.steps_per_bar]
+    row, step, pitch, end, move = (values[can] for values in (row, step, pitch, end, move))
     goal = fold_octaves(pitch + move, spec.n_pitches)
-    is_moved = move != 0
-    row, step, pitch, end, goal = (values[is_moved] for values in (row, step, pitch, end, goal))
     lines = repitched(lines_of(bars), row, step, end - step, pitch, goal)
     some[:, tracks] = lines.reshape(len(some), len(tracks), *some.shape[2:])
     out = rolls.copy()
@@ -108,11 +107,4 @@ def wandering(steps_per_bar: int) -> Fault:
 
 def _notes_of_classes(rolls: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Notes of each pitch class: ``(batch, track, bar, step, pitch)`` -> (batch, track, class)."""
-    of_class = np.arange(rolls.shape[-1])[:, None] % OCTAVE == np.arange(OCTAVE)
-    return (rolls == ONSET).sum((2, 3), dtype=np.int32) @ of_class.astype(np.int64)
-
-
-def _scales(notes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """The major scale that most of ``notes : (batch, class)`` are of: (batch, class)."""
-    masks = scale_masks()
-    return masks[(notes @ masks.T).argmax(1)] > 0
+    return by_class((rolls == ONSET).sum((2, 3), dtype=np.int32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.rows import ends_of, heard, number_of, places_of, with_notes
+from musegan.composing.rows import coming, ends_of, following, heard, latest, number_of, places_of, with_notes
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.returns import NOTES, RHYTHM, Returns
 
@@ -147,14 +147,11 @@ def _rhythm_of(bars: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
     At each place the notes start that are nearest to it, the ones before it of two. Where they are moved they are
     as long as they were, but end where the next ones start. What is held from the bar before is as it was.
     """
-    n_steps = bars.shape[1]
-    steps, starts = np.arange(n_steps), number_of(bars == ONSET) > 0
-    last = np.maximum.accumulate(np.where(starts, steps, -n_steps), axis=1)
-    following = np.minimum.accumulate(np.where(starts, steps, 2 * n_steps)[:, ::-1], axis=1)[:, ::-1]
-    nearest = np.where(steps - last <= following - steps, last, following)  # (row, step)
-    row, place = np.nonzero(number_of(others == ONSET))
-    source, is_same = nearest[row, place], row[1:] == row[:-1]
-    until_next = np.where(np.append(is_same, False), np.append(place[1:], 0), n_steps)
+    steps, own, places = np.arange(bars.shape[1]), number_of(bars == ONSET) > 0, number_of(others == ONSET) > 0
+    last, ahead = latest(own, -len(steps)), coming(own, 2 * len(steps))
+    row, place = np.nonzero(places)
+    source = np.where(steps - last <= ahead - steps, last, ahead)[row, place]
+    until_next = following(places)[row, place]
     of, pitch = places_of(bars[row, source] == ONSET)
     row, place, source, until_next = (values[of] for values in (row, place, source, until_next))
     end = ends_of(bars)[row, source, pitch].astype(np.int64)

@@ -72,6 +72,31 @@ def number_of(cells: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.einsum("...p->...", cells.view(np.uint8)).astype(np.int64)
 
 
+def by_class(values: NDArray[Any]) -> NDArray[Any]:
+    """Sums over octaves: ``(..., pitch)`` -> ``(..., 12)``, from pitch index 0 on."""
+    n_pitches = values.shape[-1]
+    padding = [(0, 0)] * (values.ndim - 1) + [(0, -n_pitches % OCTAVE)]
+    padded = np.pad(values, padding) if n_pitches % OCTAVE else values
+    return padded.reshape(*values.shape[:-1], -1, OCTAVE).sum(-2)
+
+
+def latest(marks: NDArray[np.bool_], none: int) -> NDArray[np.int64]:
+    """The last step with a mark until each, itself too, `none` where there is none: ``(row, step)`` each."""
+    return np.maximum.accumulate(np.where(marks, np.arange(marks.shape[1]), none), axis=1)
+
+
+def coming(marks: NDArray[np.bool_], none: int) -> NDArray[np.int64]:
+    """The first step with a mark from each on, itself too, `none` where there is none: ``(row, step)`` each."""
+    ahead = np.where(marks, np.arange(marks.shape[1]), none)[:, ::-1]
+    return np.minimum.accumulate(ahead, axis=1)[:, ::-1]
+
+
+def following(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The next step with a mark after each, the number of steps where there is none: ``(row, step)`` each."""
+    n_steps = marks.shape[1]
+    return np.pad(coming(marks, n_steps)[:, 1:], ((0, 0), (0, 1)), constant_values=n_steps)
+
+
 def notes_of(lines: Lines) -> Notes:
     """Notes, by row, pitch and time."""
     return _stretches(lines, lines == ONSET)

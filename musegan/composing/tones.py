@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.composing.rows import by_class
 from musegan.music.chords import unpack_tones
 from musegan.music.spec import RollSpec
 
@@ -25,8 +26,7 @@ def chord_tones(
     classes = np.arange(spec.n_pitches) % 12
     sounds = (rolls[:, ~np.array(spec.is_drum)] > 0).sum(1, dtype=np.uint8)
     in_beat = sounds.reshape(len(rolls), -1, spec.steps_per_beat, spec.n_pitches).sum(2)
-    of_class = (classes[:, None] == np.arange(12)).astype(np.float32)
-    tones: NDArray[np.bool_] = (in_beat @ of_class >= IN_CHORD * spec.steps_per_beat)[..., classes]
+    tones: NDArray[np.bool_] = (by_class(in_beat) >= IN_CHORD * spec.steps_per_beat)[..., classes]
     if told is not None:
         asked = unpack_tones(told)[..., (spec.lowest_pitch + classes) % 12] > 0
         tones = np.where((told > 0)[..., None], asked, tones)

@@ -152,10 +152,8 @@ def _in_common_scale(rolls: Rolls, spec: RollSpec) -> Values:
     """Share of the notes of each track within the scale that holds most notes of all: (phrase, track)."""
     counts = metrics.note_classes(metrics.as_one_bar(rolls), spec)[:, :, 0]  # phrase, track, 12
     counts[:, np.array(spec.is_drum)] = 0
-    in_scale = counts @ metrics.scale_masks().T  # phrase, track, scale
-    best = in_scale.sum(1).argmax(-1)
-    part = np.take_along_axis(in_scale, best[:, None, None], axis=-1)[..., 0]
-    return share(part, counts.sum(-1))
+    scale = metrics.common_scale(counts.sum(1))
+    return share((counts * scale[:, None]).sum(-1), counts.sum(-1))
 
 
 def _drum_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:

@@ -218,6 +218,12 @@ def scale_masks() -> NDArray[np.float32]:
     return np.eye(12, dtype=np.float32)[steps % 12].sum(1)
 
 
+def common_scale(counts: NDArray) -> NDArray[np.bool_]:
+    """Members of the major scale that holds most notes, the lowest one of several: ``(..., pitch class)`` each."""
+    masks = scale_masks()
+    return masks[(counts @ masks.T).argmax(-1)] > 0
+
+
 def scale_consistency(rolls: Rolls, spec: RollSpec) -> Values:
     """Largest share of the notes of the bar within one scale (MusPy).
 

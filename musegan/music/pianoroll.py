@@ -224,11 +224,12 @@ def map_pitches(
     source = np.zeros(spec.n_pitches, np.int64)
     source[goals] = order[firsts]
     others = np.delete(order, firsts)  # their goals have a source already
+    unreached = np.setdiff1d(np.arange(spec.n_pitches), goals)
     for track, is_drum in enumerate(spec.is_drum):  # one by one: a long piece is large
         line = moved = roll[..., track, :, :, :]
         if not is_drum:
             moved = np.take(line, source, axis=-1)
-            moved[..., np.delete(np.arange(spec.n_pitches), goals)] = 0
+            moved[..., unreached] = 0
             for other in others[line[..., others].any(tuple(range(line.ndim - 1)))]:
                 np.maximum(moved[..., target[other]], line[..., other], out=moved[..., target[other]])
         out[..., track, :, :, :] = moved

@@ -27,7 +27,7 @@ from musegan.networks.patches import OCTAVE, PatchGrid
 SILENCE = -8.0  # logit of a cell that no voice plays, at the start
 INHIBITION = 0.5  # of the other pitches of a step, at the start
 LOGIT_MAX = 15.0  # logits are cut here before they inhibit each other
-INSISTENCE = 2.0
+INSISTENCE = 2.0  # logit of the likeliest onset of a bar that would be silent
 LOG_VARIANCES = (-8.0, 4.0)  # of the latents
 
 
@@ -246,8 +246,7 @@ class Codec(nn.Module):
         tracks: Sequence[int] | None = None,
     ) -> Tensor:
         """Like `logits`, read as notes, of some tracks or all: see `CodecDecoder.notes`."""
-        tracks = range(len(codes)) if tracks is None else tracks
-        own = list(tracks)
+        own = list(range(len(codes)) if tracks is None else tracks)
         return self.decoder.notes(self.mean[own] + self.spread[own] * codes[own], own, starts, silent)
 
     def cross_entropy(self, logits: Tensor, patches: Tensor) -> Tensor:

@@ -74,12 +74,8 @@ class PatchGrid:
         is_on = patches > 0.5 if patches.is_floating_point() else patches
         planes = is_on.unflatten(-1, (2, self.patch_steps, self.patch_pitches))
         sounds, starts = planes.permute(4, 0, 1, 3, 2, 5, 6).flatten(4, 5)  # (track, batch, register, step, pitch)
-        return (
-            _led_to(sounds, starts & sounds)
-            .unflatten(3, (-1, self.patch_steps))
-            .permute(0, 1, 3, 2, 4, 5)
-            .flatten(-2)
-        )
+        led_to = _led_to(sounds, starts).unflatten(3, (-1, self.patch_steps))
+        return led_to.permute(0, 1, 3, 2, 4, 5).flatten(-2)
 
     def cells(self, values: Tensor) -> Tensor:
         """Spread a value per cell over its patches: ``(batch, track, bar)`` -> ``(track, batch, time, 1, 1)``."""
@@ -93,12 +89,12 @@ def heard(rolls: Tensor) -> Tensor:
 
 
 def _led_to(goes_on: Tensor, starts: Tensor) -> Tensor:
-    """Which cells sound from a start on, or from the first step: ``(..., step, pitch), bool`` each.
+    """Which cells sound from a start that sounds on, or from the first step: ``(..., step, pitch), bool`` each.
 
     A cell's state follows from the one before: on = starts or (goes on and on before). Such maps compose, so
     doubling their span reaches any length in a few passes over the whole.
     """
-    span, goes_on, starts = 1, goes_on.clone(), starts.clone()
+    span, starts, goes_on = 1, starts & goes_on, goes_on.clone()
     while span < goes_on.shape[-2]:
         starts[..., span:, :] |= goes_on[..., span:, :] & starts[..., :-span, :]
         goes_on[..., span:, :] = goes_on[..., span:, :] & goes_on[..., :-span, :]

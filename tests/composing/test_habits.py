@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from songs import TRIO
+from songs import TRIO, pieces
 
 from musegan.composing import keeping
 from musegan.composing.alike import N_CLASSES, by_chords, by_density, by_length, classes_of, edges_of
@@ -111,18 +111,6 @@ def test_rows_without_the_pitches_that_they_do_not_use():
 def test_rows_have_what_real_rows_of_the_same_rank_have():
     quantiles = np.array([[[0, 1], [0, 10]], [[0, 1], [2, 4]]] * 2, np.float32)
     assert of_same_rank(np.array([0.5, 0.5, 0.1, 9]), quantiles).tolist() == pytest.approx([5, 3, 1, 4])
-
-
-def pieces(*rolls):
-    """``rolls`` are notes as (track, bar, step, length, pitch index)."""
-    out = np.zeros((len(rolls), *TRIO.shape(2)), np.uint8)
-    for roll, notes in zip(out, rolls, strict=True):
-        for track, bar, step, length, pitch in notes:
-            cells = roll[track].reshape(-1, TRIO.n_pitches)
-            begin = bar * TRIO.steps_per_bar + step
-            cells[begin : begin + length, pitch] = 1
-            cells[begin, pitch] = 2
-    return out
 
 
 ALONE = [(BASS, 0, 0, 8, 20), (BASS, 1, 0, 8, 22)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from songs import TRIO
+from songs import TRIO, pieces
 
 from musegan.composing.habits import Habits
 from musegan.composing.keeping import measure_habits
@@ -17,13 +17,7 @@ NOTHING = np.zeros((1, 3, N_BARS), bool)
 
 
 def piece(*notes):
-    """``notes`` are (track, bar, step, length, pitch index)."""
-    roll = np.zeros((1, *TRIO.shape(N_BARS)), np.uint8)
-    for track, bar, step, length, pitch in notes:
-        cells, begin = roll[0, track].reshape(-1, TRIO.n_pitches), bar * TRIO.steps_per_bar + step
-        cells[begin : begin + length, pitch] = 1
-        cells[begin, pitch] = 2
-    return roll
+    return pieces(notes, n_bars=N_BARS)
 
 
 def asked(wanted):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from songs import TRIO
+from songs import TRIO, pieces
 
 from musegan.composing.habits import Habits
 from musegan.composing.keeping import measure_habits, with_habits
@@ -17,16 +17,6 @@ SCALE = [  # of pitch index 0, twice; the fourth and the fifth are played most
     for bar in (0, 1)
     for step, pitch in enumerate((0, 2, 4, 5, 5, 5, 7, 7, 7, 7, 9, 11))
 ]
-
-
-def pieces(*rolls):
-    out = np.zeros((len(rolls), *TRIO.shape(2)), np.uint8)
-    for roll, notes in zip(out, rolls, strict=True):
-        for track, bar, step, length, pitch in notes:
-            cells = roll[track].reshape(-1, TRIO.n_pitches)
-            cells[bar * SIZE + step : bar * SIZE + step + length, pitch] = 1
-            cells[bar * SIZE + step, pitch] = 2
-    return out
 
 
 def none_is_given(rolls):

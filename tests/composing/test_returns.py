@@ -1,7 +1,7 @@
 """Bars that return where they are asked to; hits are (step, pitch), notes (track, bar, step, length, pitch)."""
 
 import numpy as np
-from songs import TRIO
+from songs import TRIO, pieces
 
 from musegan.composing.returns import exactly, with_returns
 from musegan.music.returns import NOTES, RHYTHM
@@ -57,13 +57,7 @@ def test_each_track_of_each_piece_returns_by_itself():
 
 
 def lines(*notes):
-    roll = np.zeros((1, *TRIO.shape(4)), np.uint8)
-    for track, bar, step, length, pitch in notes:
-        cells = roll[0, track].reshape(-1, TRIO.n_pitches)
-        begin = bar * TRIO.steps_per_bar + step
-        cells[begin : begin + length, pitch] = 1
-        cells[begin, pitch] = 2
-    return roll
+    return pieces(notes, n_bars=4)
 
 
 def test_what_was_held_into_a_bar_that_returns_goes_and_what_nothing_leads_to_starts_there():
