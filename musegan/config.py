@@ -80,6 +80,47 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComposerConfig:
+    """Sizes of the composer."""
+
+    width: int = 256  # numbers of a cell in the network over cells
+    n_blocks: int = 6  # attention over time and across tracks, convolution and feed-forward
+    feed_forward: int = 3  # width of the feed-forward layers, in widths
+    note_size: int = 96  # numbers of a note's vector
+    decoder_width: int = 256  # of the network that draws notes
+    window_bars: int = 16  # bars that are composed at once
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("n_blocks", "feed_forward", "note_size", "decoder_width"):
+            _check_range(self, name, 1, 4096)
+        if self.width % 64:
+            raise ConfigError(f"composer.width is {self.width}; it must be a multiple of 64")
+        _check_range(self, "window_bars", 1, 64)
+        _check_range(self, "dropout", 0, 0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposerTrainConfig:
+    """How the composer is trained. Schedules run over windows seen, never over time."""
+
+    n_windows: int = 400_000  # windows to train on; the end of the schedule
+    batch_size: int = 8  # windows per iteration
+    min_tracks: int = 2  # windows with fewer sounding tracks are not trained on
+    learning_rate: float = 1e-3  # AdamW, on the plateau
+    warm_up: int = 4_000  # windows until then
+    decay_from: float = 0.6  # share of training after which the rate falls, as a cosine
+    final_share: float = 0.02  # of the rate at the end
+    beta2: float = 0.98  # AdamW's second moment
+    weight_decay: float = 0.05  # of matrices
+    ema_half_life: int = 12_000  # windows after which a weight counts half in the average
+    precision: Precision = "auto"  # of products; auto is bfloat16
+    seed: int = 0  # of weights, order of data and masks
+    measure_every: int = 8_000  # windows between measurements on held-out songs
+    save_every: float = 5.0  # minutes between checkpoints
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How a model is trained. Every schedule runs over phrases seen, never over time."""
 

@@ -58,7 +58,7 @@ SONG = np.dtype(
     ]
 )
 
-SPLITS = ("train", "valid")
+SPLITS = ("train", "valid", "test")
 
 MEMBERS: dict[str, np.dtype] = {
     "notes": BAR_NOTE,

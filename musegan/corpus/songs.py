@@ -14,6 +14,7 @@ from musegan.corpus.parallel import Lost
 from musegan.corpus.sources import Item
 from musegan.errors import MidiError
 from musegan.midi.grid import runs_in_meter
+from musegan.midi.lanes import choose_players
 from musegan.midi.quantize import Stretch, map_parts, quantize
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
@@ -43,7 +44,7 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
         score = read_score(Path(item.content) if isinstance(item.content, str) else item.content, item.name)
     except MidiError as error:
         return Lost(error.reason, str(error))
-    stretches = quantize(score, spec)
+    stretches = quantize(score, spec, choose_players(score, spec))
     if not stretches:
         return Lost(_why_nothing_fits(score, spec))
     n_used = sum(int(stretch.feel_sums[..., 0].sum()) for stretch in stretches)

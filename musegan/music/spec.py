@@ -28,10 +28,17 @@ class TrackSpec:
     is_drum: bool = False  # True: the drum channel; onsets only
     programs: tuple[int, ...] = ()  # General MIDI programs read into this track
     part_names: tuple[str, ...] = ()  # part names read into this track (case ignored), before programs
+    is_melody: bool = False  # True: takes the melody of a song, whatever program plays it
+    lowest_pitch: int = 0  # MIDI number of the instrument's lowest note
+    highest_pitch: int = 127  # of its highest
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ConfigError("a track needs a name")
+        if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
+            raise ConfigError(
+                f"track {self.name!r}: the range {self.lowest_pitch} to {self.highest_pitch} is not within 0-127"
+            )
         for program in (self.program, *self.programs):
             if not 0 <= program <= 127:
                 raise ConfigError(f"track {self.name!r}: program {program} is outside 0-127")
@@ -50,6 +57,7 @@ class RollSpec:
     lowest_pitch: int = 24  # MIDI number of pitch index 0
     n_pitches: int = 84  # MIDI numbers lowest_pitch ... lowest_pitch + n_pitches - 1
     beats_per_chord: int = 0  # of the chords that a model is told; 0: half a bar, or a bar where the beats are odd
+    one_part_a_track: bool = False  # of several parts that fit a track a corpus keeps the one that sounds most
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.tracks) <= 64:
@@ -144,6 +152,31 @@ BAND = RollSpec(
     )
 )
 
+BAND_WITH_LEAD = RollSpec(
+    tracks=(
+        TrackSpec(name="drums", program=0, is_drum=True, lowest_pitch=27, highest_pitch=87),
+        TrackSpec(name="bass", program=33, programs=tuple(range(32, 40)), lowest_pitch=24, highest_pitch=67),
+        TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32)), lowest_pitch=36, highest_pitch=96),
+        TrackSpec(name="piano", program=0, programs=tuple(range(0, 16)), lowest_pitch=24, highest_pitch=107),
+        TrackSpec(
+            name="strings",
+            program=48,
+            programs=(*range(16, 24), *range(40, 56), *range(88, 96)),
+            lowest_pitch=28,
+            highest_pitch=103,
+        ),
+        TrackSpec(
+            name="lead",
+            program=73,
+            programs=(*range(56, 88), 104, 105, 106, 107, 110, 111),
+            is_melody=True,
+            lowest_pitch=43,
+            highest_pitch=103,
+        ),
+    ),
+    one_part_a_track=True,
+)
+
 CHORALE = RollSpec(
     tracks=(
         TrackSpec(name="soprano", program=52, part_names=("soprano", "s", "s.", "soprano 1")),
@@ -155,7 +188,7 @@ CHORALE = RollSpec(
     beats_per_chord=1,
 )
 
-ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}
+ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "band-with-lead": BAND_WITH_LEAD, "chorale": CHORALE}
 
 
 def load_ensemble(name_or_path: str) -> RollSpec:

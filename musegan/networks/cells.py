@@ -1,0 +1,161 @@
+"""Cells as tensors, and what networks make of the notes in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from musegan.music.cells import (
+    CellNotes,
+    chord_roots,
+    classify_lengths,
+    find_held_notes,
+    hash_cells,
+    length_classes,
+)
+from musegan.music.controls import PLAYS, Controls
+from musegan.music.spec import RollSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellBatch:
+    """Windows of music as tensors. Notes are in order of cell, step and pitch; cells are flat indices."""
+
+    shape: tuple[int, int, int]  # (batch, track, beat)
+    cell: Tensor  # (note,), int64
+    step: Tensor  # (note,), int64, in the beat
+    pitch: Tensor  # (note,), int64, index
+    length: Tensor  # (note,), int64, class
+    held_cell: Tensor  # (held,), int64: a beat that a note is held into
+    held_source: Tensor  # (held,), int64: the cell in which it starts
+    held_pitch: Tensor  # (held,), int64
+    held_end: Tensor  # (held,), int64: steps of the beat that it sounds, less one
+    cell_shape: Tensor  # (batch, track, beat), int64: equal where cells are equal up to a transposition
+    first_pitch: Tensor  # (batch, track, beat), int64: of each cell
+    root: Tensor  # (batch, beat), int64: pitch class of the root of the chord
+    is_playing: Tensor  # (batch, track, beat), bool: in bars in which the track plays
+    features: dict[str, Tensor]  # of the controls, see `Controls.encode`
+    plan: Tensor  # (batch, track, bar, kind), int64: see `measure_repetition`
+
+    @classmethod
+    def from_notes(
+        cls, notes: CellNotes, controls: Controls, spec: RollSpec, device: torch.device | str = "cpu"
+    ) -> CellBatch:
+        """Notes and what they are asked to be, as tensors on `device`."""
+
+        def tensor(values: NDArray) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
+        held = find_held_notes(notes, spec.steps_per_beat)
+        cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
+        return cls(
+            shape=notes.shape,
+            cell=tensor(notes.cell),
+            step=tensor(notes.step),
+            pitch=tensor(notes.pitch),
+            length=tensor(classify_lengths(notes.duration, spec.steps_per_beat)),
+            held_cell=tensor(held.cell),
+            held_source=tensor(held.source),
+            held_pitch=tensor(held.pitch),
+            held_end=tensor(held.end - 1),
+            cell_shape=tensor(cell_shape.view(np.int64)),
+            first_pitch=tensor(first_pitch),
+            root=tensor(chord_roots(controls["chords"][..., 0])),
+            is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
+            features={name: tensor(values) for name, values in controls.encode().items()},
+            plan=tensor(controls["repetition"].astype(np.int64)),
+        )
+
+
+class NoteEmbedding(nn.Module):
+    """A vector for every note: products of what its pitch, its pitch over the root of the chord and its length
+    say with what its step says, each by track."""
+
+    def __init__(self, spec: RollSpec, size: int) -> None:
+        super().__init__()
+        n_tracks, n_steps = spec.n_tracks, spec.steps_per_beat
+        self.n_pitches, self.n_steps = spec.n_pitches, n_steps
+        self.n_lengths = len(length_classes(n_steps))
+        self.step = nn.Embedding(n_tracks * n_steps, 4 * size)
+        self.pitch = nn.Embedding(n_tracks * spec.n_pitches, size)
+        self.relative = nn.Embedding(n_tracks * (spec.n_pitches + 12), size)
+        self.length = nn.Embedding(n_tracks * self.n_lengths, size)
+        for table in (self.pitch, self.relative, self.length):
+            nn.init.normal_(table.weight, std=0.5)
+        nn.init.normal_(self.step.weight, std=0.5)
+
+    def forward(self, track: Tensor, step: Tensor, pitch: Tensor, length: Tensor, root: Tensor) -> Tensor:
+        """All arguments ``(note,), int64``; the result ``(note, size)``."""
+        by_step = self.step(track * self.n_steps + step).chunk(4, dim=-1)
+        pitched = self.pitch(track * self.n_pitches + pitch)
+        relative = self.relative(track * (self.n_pitches + 12) + pitch - root + 12)
+        lasting = self.length(track * self.n_lengths + length)
+        return by_step[0] * pitched + by_step[1] * relative + by_step[2] * lasting + by_step[3]
+
+
+class CellEncoder(nn.Module):
+    """What a cell says: the sum over its notes, and over those that are held into it, through a small network."""
+
+    def __init__(self, spec: RollSpec, size: int, width: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.notes = NoteEmbedding(spec, size)
+        self.held_pitch = nn.Embedding(spec.n_tracks * spec.n_pitches, size)
+        self.held_relative = nn.Embedding(spec.n_tracks * (spec.n_pitches + 12), size)
+        self.held_end = nn.Embedding(spec.steps_per_beat, size)
+        for table in (self.held_pitch, self.held_relative, self.held_end):
+            nn.init.normal_(table.weight, std=0.5)
+        self.mix = nn.Linear(size, width)
+        self.mix_held = nn.Linear(size, width, bias=False)
+        self.hidden = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.unknown = nn.Parameter(torch.zeros(spec.n_tracks, width))
+
+    def embed_notes(self, batch: CellBatch) -> Tensor:
+        """A vector for every note of the batch: (note, size)."""
+        return self.notes(
+            track_of(batch.cell, batch.shape), batch.step, batch.pitch, batch.length, root_of(batch.cell, batch)
+        )
+
+    def forward(self, batch: CellBatch, vectors: Tensor, is_known: Tensor) -> Tensor:
+        """A vector for every cell: (batch, track, beat, width). Cells that are not known say only what is held
+        into them from known ones.
+
+        `vectors` are the notes', as `embed_notes` gives them; ``is_known : (batch, track, beat), bool``.
+        """
+        n_cells, known = is_known.numel(), is_known.reshape(-1)
+        kept = known[batch.cell].nonzero()[:, 0]
+        sums = vectors.new_zeros(n_cells, vectors.shape[1]).index_add_(0, batch.cell[kept], vectors[kept])
+        held = self._embed_held(batch, known)
+        cells = self.mix(sums) + self.mix_held(held)
+        cells = cells + self.hidden(cells)
+        n_pieces, n_tracks, n_beats = batch.shape
+        cells = cells.view(n_pieces, n_tracks, n_beats, -1)
+        unknown = self.mix_held(held).view_as(cells) + self.unknown[:, None]
+        return torch.where(is_known[..., None], cells, unknown.to(cells.dtype))
+
+    def _embed_held(self, batch: CellBatch, known: Tensor) -> Tensor:
+        kept = known[batch.held_source].nonzero()[:, 0]
+        cell, pitch = batch.held_cell[kept], batch.held_pitch[kept]
+        track, root = track_of(cell, batch.shape), root_of(cell, batch)
+        vectors = self.held_pitch(track * self.spec.n_pitches + pitch)
+        vectors = vectors + self.held_relative(track * (self.spec.n_pitches + 12) + pitch - root + 12)
+        vectors = vectors * self.held_end(batch.held_end[kept])
+        return vectors.new_zeros(len(known), vectors.shape[1]).index_add_(0, cell, vectors)
+
+
+def track_of(cell: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Track of each cell, given as flat indices."""
+    return torch.div(cell, shape[2], rounding_mode="floor") % shape[1]
+
+
+def root_of(cell: Tensor, batch: CellBatch) -> Tensor:
+    """Root of the chord at each cell, given as flat indices."""
+    n_beats = batch.shape[2]
+    piece = torch.div(cell, n_beats * batch.shape[1], rounding_mode="floor")
+    return batch.root.reshape(-1)[piece * n_beats + cell % n_beats]

@@ -1,0 +1,147 @@
+"""The notes of a cell, one by one: step or end, then pitch, then length. Its likelihood is exact."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from musegan.music.cells import length_classes
+from musegan.music.spec import RollSpec
+from musegan.networks.cells import CellBatch, root_of, track_of
+
+
+class ResidualMlp(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        nn.init.zeros_(self.layers[3].weight)
+        nn.init.zeros_(self.layers[3].bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+class NoteDecoder(nn.Module):
+    """Draws the notes of cells from the composer's vectors of them.
+
+    A note's step is one of the beat's, not before the last note's; its pitch is in the range of the instrument and,
+    at the last note's step, above it. Drums have no length.
+    """
+
+    def __init__(self, spec: RollSpec, note_size: int, width: int) -> None:
+        super().__init__()
+        self.spec = spec
+        n_tracks, n_steps, n_pitches = spec.n_tracks, spec.steps_per_beat, spec.n_pitches
+        n_lengths = len(length_classes(n_steps))
+        self.from_sum = nn.Linear(note_size, width)
+        self.from_last = nn.Linear(note_size, width, bias=False)
+        self.state = nn.Sequential(ResidualMlp(width), ResidualMlp(width))
+        self.step_norm = nn.LayerNorm(width)
+        self.step_logits = nn.Linear(width, n_steps + 1)
+        self.step_bias = nn.Parameter(torch.zeros(n_tracks, n_steps + 1))
+        self.step_vector = nn.Embedding(n_tracks * n_steps, width)
+        self.pitch_state = ResidualMlp(width)
+        self.pitch_norm = nn.LayerNorm(width)
+        self.pitch_logits = nn.Linear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
+        self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
+        self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
+        self.length_state = ResidualMlp(width)
+        self.length_norm = nn.LayerNorm(width)
+        self.length_logits = nn.Linear(width, n_lengths)
+        self.length_bias = nn.Parameter(torch.zeros(n_tracks, n_lengths))
+        for table in (self.step_vector, self.pitch_vector):
+            nn.init.normal_(table.weight, std=0.3)
+        pitch = torch.arange(n_pitches) + spec.lowest_pitch
+        lowest = torch.tensor([track.lowest_pitch for track in spec.tracks])[:, None]
+        highest = torch.tensor([track.highest_pitch for track in spec.tracks])[:, None]
+        self.register_buffer("in_range", (pitch >= lowest) & (pitch <= highest), persistent=False)
+        over_root = torch.arange(n_pitches) - torch.arange(12)[:, None] + 12 + n_pitches
+        self.register_buffer("over_root", over_root, persistent=False)
+        self.register_buffer("is_drum", torch.tensor(spec.is_drum), persistent=False)
+        top = self.in_range.int().cumsum(1).argmax(1)  # last pitch in range
+        self.register_buffer("top_pitch", top, persistent=False)
+
+    def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
+        """What is known before a note. ``cells : (decision, width)``; the sum of the vectors of the notes before it
+        and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        return self.state(cells + self.from_sum(sums) + self.from_last(last))
+
+    def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
+        """Log probability of each step and, last, of the end: (decision, step + 1), float32.
+
+        `last_step` and `last_pitch` are those of the note before, -1 where there is none.
+        """
+        logits = (self.step_logits(self.step_norm(state)) + self.step_bias[track]).float()
+        step = torch.arange(logits.shape[1], device=logits.device)
+        is_full = last_pitch >= self.top_pitch[track]  # nothing is left at the last note's step
+        earliest = last_step + (is_full & (last_step >= 0))
+        return F.log_softmax(logits.masked_fill(step < earliest[:, None], float("-inf")), dim=-1)
+
+    def read_pitch_state(self, state: Tensor, track: Tensor, step: Tensor) -> Tensor:
+        return self.pitch_state(state + self.step_vector(track * self.spec.steps_per_beat + step))
+
+    def score_pitches(
+        self, state: Tensor, track: Tensor, root: Tensor, step: Tensor, last_step: Tensor, last_pitch: Tensor
+    ) -> Tensor:
+        """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`."""
+        both = self.pitch_logits(self.pitch_norm(state))
+        n_pitches = self.spec.n_pitches
+        logits = both[:, :n_pitches] + both.gather(1, self.over_root[root]) + self.pitch_bias[track]
+        pitch = torch.arange(n_pitches, device=logits.device)
+        lowest = torch.where(step == last_step, last_pitch + 1, 0)
+        is_open = self.in_range[track] & (pitch >= lowest[:, None])
+        return F.log_softmax(logits.float().masked_fill(~is_open, float("-inf")), dim=-1)
+
+    def score_lengths(self, state: Tensor, track: Tensor, pitch: Tensor) -> Tensor:
+        """Log probability of each class of lengths: (note, length), float32."""
+        hidden = self.length_state(state + self.pitch_vector(track * self.spec.n_pitches + pitch))
+        logits = self.length_logits(self.length_norm(hidden)) + self.length_bias[track]
+        return F.log_softmax(logits.float(), dim=-1)
+
+    def log_likelihood(self, batch: CellBatch, vectors: Tensor, cells: Tensor, target: Tensor) -> Tensor:
+        """Log probability of the notes of some cells: (target,), float32.
+
+        Parameters
+        ----------
+        batch : CellBatch
+        vectors : (note, note_size)
+            Of all notes of the batch.
+        cells : (target, width)
+            What the composer says of each of the cells.
+        target : (target,), int64
+            The cells, rising flat indices.
+        """
+        n_targets, n_cells = len(target), int(torch.Size(batch.shape).numel())
+        place = torch.full((n_cells,), -1, dtype=torch.long, device=target.device)
+        place[target] = torch.arange(n_targets, device=target.device)
+        mine = (place[batch.cell] >= 0).nonzero()[:, 0]
+        row = place[batch.cell[mine]]  # of each note its target
+        counts = torch.bincount(row, minlength=n_targets)
+        # The decisions of a cell: one for each of its notes, then the end.
+        decision = torch.arange(len(mine), device=target.device) + row
+        begin = torch.cumsum(counts, 0) - counts + torch.arange(n_targets, device=target.device)
+        owner = torch.repeat_interleave(torch.arange(n_targets, device=target.device), counts + 1)
+        n_decisions = len(owner)
+        step, pitch, length = batch.step[mine], batch.pitch[mine], batch.length[mine]
+        last = vectors.new_zeros(n_decisions, vectors.shape[1]).index_copy(0, decision + 1, vectors[mine])
+        sums = last.float().cumsum(0)
+        sums = sums - sums[begin][owner]
+        last_step = torch.full((n_decisions,), -1, device=target.device).index_copy(0, decision + 1, step)
+        last_pitch = torch.full((n_decisions,), -1, device=target.device).index_copy(0, decision + 1, pitch)
+        track = track_of(target, batch.shape)[owner]
+        state = self.read_state(cells[owner], sums.to(last.dtype), last)
+        chosen = torch.full((n_decisions,), self.spec.steps_per_beat, device=target.device)
+        chosen = chosen.index_copy(0, decision, step)
+        found = self.score_steps(state, track, last_step, last_pitch).gather(1, chosen[:, None])[:, 0]
+        total = found.new_zeros(n_targets).index_add(0, owner, found)
+        if len(mine):
+            track, root = track[decision], root_of(batch.cell[mine], batch)
+            state = self.read_pitch_state(state[decision], track, step)
+            scores = self.score_pitches(state, track, root, step, last_step[decision], last_pitch[decision])
+            found = scores.gather(1, pitch[:, None])[:, 0]
+            lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
+            total = total.index_add(0, row, found + lengths * ~self.is_drum[track])
+        return total
