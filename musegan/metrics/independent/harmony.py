@@ -29,7 +29,7 @@ for _index, _triad in enumerate(TRIADS.values()):
 
 
 def above_bass(batch: Batch) -> Columns:
-    """Onsets of pitched tracks by semitones above the lowest pitch that sounds, octaves folded; not that pitch itself."""
+    """Onsets of pitched tracks above the lowest pitch that sounds, by semitones, octaves folded."""
     notes = batch.notes[batch.is_pitched]
     interval = notes.pitch - batch.lowest[notes.phrase, notes.time]
     is_above = interval > 0
