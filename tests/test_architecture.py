@@ -92,10 +92,11 @@ def test_errors_outside_the_command_line_name_fields_and_no_options():
         "import musegan.cli",
         "import musegan.corpus, musegan.corpus.dataset, musegan.midi, musegan.render",
         "import musegan.metrics, musegan.metrics.distance, musegan.music.piece",
+        "import musegan.metrics.independent, musegan.metrics.structure, musegan.metrics.two_sample",
     ],
 )
 def test_torch_stays_unloaded(code):
-    check = "import sys; print([m for m in ('torch', 'matplotlib', 'music21') if m in sys.modules])"
+    check = "import sys; print([m for m in ('torch', 'matplotlib', 'music21', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
