@@ -56,6 +56,26 @@ def test_imports_point_down_only():
     assert upward == [EXCEPTION]
 
 
+def modules_named_by(path):
+    """Full names of what a file imports, in its functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (item.name for item in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{item.name}" for item in node.names)
+
+
+def test_only_evaluation_reads_the_independent_features():
+    sealed = "musegan.metrics.independent"
+    readers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(f"{name}.".startswith(f"{sealed}.") for name in modules_named_by(path))
+    }
+    assert "metrics/independent/__init__.py" in readers  # the search finds imports
+    assert [name for name in sorted(readers) if not name.startswith(("metrics/independent/", "evaluation/"))] == []
+
+
 def test_errors_outside_the_command_line_name_fields_and_no_options():
     files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "cli"]
     for path in files:
@@ -72,10 +92,11 @@ def test_errors_outside_the_command_line_name_fields_and_no_options():
         "import musegan.cli",
         "import musegan.corpus, musegan.corpus.dataset, musegan.midi, musegan.render",
         "import musegan.metrics, musegan.metrics.distance, musegan.music.piece",
+        "import musegan.metrics.independent, musegan.metrics.structure, musegan.metrics.two_sample",
     ],
 )
 def test_torch_stays_unloaded(code):
-    check = "import sys; print([m for m in ('torch', 'matplotlib', 'music21') if m in sys.modules])"
+    check = "import sys; print([m for m in ('torch', 'matplotlib', 'music21', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
