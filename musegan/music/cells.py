@@ -136,6 +136,16 @@ def hash_cells(notes: CellNotes, steps_per_beat: int) -> tuple[NDArray[np.uint64
     return shape.reshape(notes.shape), first.reshape(notes.shape)
 
 
+def pitch_bounds(notes: CellNotes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the lowest and the highest pitch of every cell, each ``(batch, track, beat)``; of a cell without
+    notes the lowest is above the highest."""
+    size = int(np.prod(notes.shape))
+    lowest, highest = np.full(size, 128), np.full(size, -1)
+    np.minimum.at(lowest, notes.cell, notes.pitch)
+    np.maximum.at(highest, notes.cell, notes.pitch)
+    return lowest.reshape(notes.shape), highest.reshape(notes.shape)
+
+
 def measure_repetition(notes: CellNotes, spec: RollSpec) -> NDArray[np.int8]:
     """Where equal bars of a track lie: ``(batch, track, bar, kind), int8``, in the order of `PLAN_KINDS`.
 

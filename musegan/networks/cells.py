@@ -16,6 +16,7 @@ from musegan.music.cells import (
     find_held_notes,
     hash_cells,
     length_classes,
+    pitch_bounds,
 )
 from musegan.music.controls import PLAYS, Controls
 from musegan.music.spec import RollSpec
@@ -36,6 +37,8 @@ class CellBatch:
     held_end: Tensor  # (held,), int64: steps of the beat that it sounds, less one
     cell_shape: Tensor  # (batch, track, beat), int64: equal where cells are equal up to a transposition
     first_pitch: Tensor  # (batch, track, beat), int64: of each cell
+    lowest_pitch: Tensor  # (batch, track, beat), int64: of each cell; above the highest where there are no notes
+    highest_pitch: Tensor  # (batch, track, beat), int64
     root: Tensor  # (batch, beat), int64: pitch class of the root of the chord
     is_playing: Tensor  # (batch, track, beat), bool: in bars in which the track plays
     features: dict[str, Tensor]  # of the controls, see `Controls.encode`
@@ -52,6 +55,7 @@ class CellBatch:
 
         held = find_held_notes(notes, spec.steps_per_beat)
         cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
+        lowest, highest = pitch_bounds(notes)
         return cls(
             shape=notes.shape,
             cell=tensor(notes.cell),
@@ -64,6 +68,8 @@ class CellBatch:
             held_end=tensor(held.end - 1),
             cell_shape=tensor(cell_shape.view(np.int64)),
             first_pitch=tensor(first_pitch),
+            lowest_pitch=tensor(lowest),
+            highest_pitch=tensor(highest),
             root=tensor(chord_roots(controls["chords"][..., 0])),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
             features={name: tensor(values) for name, values in controls.encode().items()},

@@ -157,7 +157,11 @@ class CellShares:
 
     new: Tensor  # (target,)
     copy: Tensor  # (target, beat), minus infinity where nothing can be copied
-    shift: Tensor  # (target, beat, shift): of how far a copy is moved, -SHIFTS to SHIFTS semitones
+    shift: Tensor  # (target, move, shift): of how far a copy is moved, -SHIFTS to SHIFTS semitones, for every move
+    # of the root of the chord, -6 to 5
+    move: Tensor  # (target, beat): index of the move of the root from each beat
+    fewest: Tensor  # (target, beat): index of the lowest shift that keeps the copy in the range of its instrument
+    most: Tensor  # (target, beat): of the highest
 
 
 class Composer(nn.Module):
@@ -255,6 +259,9 @@ class CopyPointer(nn.Module):
             self.shift.bias[SHIFTS] = 3.0
             self.root_shift.bias[SHIFTS + 5] = 2.0
         self.register_buffer("is_drum", torch.tensor(spec.is_drum), persistent=False)
+        bounds = [(track.lowest_pitch, track.highest_pitch) for track in spec.tracks]
+        bounds = torch.tensor(bounds) - spec.lowest_pitch
+        self.register_buffer("bounds", bounds.clamp(0, spec.n_pitches - 1), persistent=False)
 
     def forward(self, vectors: CellVectors, target: Tensor, is_known: Tensor) -> CellShares:
         """The shares of the cells ``target : (target,)``; only known cells in bars that play are copied."""
@@ -271,8 +278,19 @@ class CopyPointer(nn.Module):
         can_copy = (is_known & batch.is_playing).view(-1, n_beats)[line]
         scores = scores.masked_fill(~can_copy, float("-inf"))
         shares = torch.cat([self.new(hidden).float(), scores], dim=1).log_softmax(-1)
+        lowest, highest = (v.view(-1, n_beats)[line] for v in (batch.lowest_pitch, batch.highest_pitch))
+        is_empty = lowest > highest
+        fewest = (self.bounds[track, :1] - lowest + SHIFTS).clamp(0, SHIFTS).masked_fill(is_empty, 0)
+        most = (
+            (self.bounds[track, 1:] - highest + SHIFTS).clamp(SHIFTS, 2 * SHIFTS).masked_fill(is_empty, 2 * SHIFTS)
+        )
         return CellShares(
-            new=shares[:, 0], copy=shares[:, 1:], shift=self._score_shifts(hidden, batch, target, track)
+            new=shares[:, 0],
+            copy=shares[:, 1:],
+            shift=self._score_shifts(hidden, target, track),
+            move=self._root_moves(batch, target),
+            fewest=fewest,
+            most=most,
         )
 
     @staticmethod
@@ -298,7 +316,7 @@ class CopyPointer(nn.Module):
             total = total + is_meant * self.planned[track, kind][:, None]
         return total
 
-    def _score_shifts(self, hidden: Tensor, batch: CellBatch, target: Tensor, track: Tensor) -> Tensor:
+    def _score_shifts(self, hidden: Tensor, target: Tensor, track: Tensor) -> Tensor:
         """Log share of each shift for each move of the root: (target, move, shift), moves -6 to 5."""
         by_root = self.root_shift(hidden).float()
         index = (
@@ -312,7 +330,7 @@ class CopyPointer(nn.Module):
         return logits.log_softmax(-1)
 
     @staticmethod
-    def root_moves(batch: CellBatch, target: Tensor) -> Tensor:
+    def _root_moves(batch: CellBatch, target: Tensor) -> Tensor:
         """How far the root moves from each beat to that of each target, as an index from -6: (target, beat)."""
         n_beats = batch.shape[2]
         piece = torch.div(target, n_beats * batch.shape[1], rounding_mode="floor")
@@ -327,10 +345,15 @@ class CopyPointer(nn.Module):
         shift = first.gather(1, mine) - first
         farthest = torch.where(self.is_drum[track_of(target, batch.shape)], 0, SHIFTS)[:, None]
         is_equal = (shapes == shapes.gather(1, mine)) & (shift.abs() <= farthest) & shares.copy.isfinite()
-        moves = self.root_moves(batch, target)
-        by_move = shares.shift.flatten(1).gather(
-            1, moves * (2 * SHIFTS + 1) + (shift + SHIFTS).clamp(0, 2 * SHIFTS)
-        )
+        index = (shift + SHIFTS).clamp(0, 2 * SHIFTS)
+        n_shifts = 2 * SHIFTS + 1
+        by_move = shares.shift.flatten(1).gather(1, shares.move * n_shifts + index)
+        below = F.pad(shares.shift.exp().cumsum(-1), (1, 0)).flatten(1)  # share of the shifts below each
+        first = shares.move * (n_shifts + 1)
+        in_range = below.gather(1, first + shares.most + 1) - below.gather(1, first + shares.fewest)
+        by_move = (by_move - in_range.clamp_min(1e-6).log()).masked_fill(
+            shapes == 0, 0
+        )  # nothing moved is nothing
         total = (shares.copy + by_move).masked_fill(~is_equal, float("-inf"))
         # Targets without a cell to copy: kept from minus infinity, whose gradient is not a number.
         has_any = is_equal.any(1)
