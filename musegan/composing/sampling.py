@@ -97,7 +97,6 @@ def draw_cells(
     target = is_drawn.reshape(-1).nonzero()[:, 0]
     vectors = composer.read(batch, ~is_drawn)
     shares = composer.pointer(vectors, target, ~is_drawn)
-    n_beats = batch.shape[2]
     copies = shares.copy / settings.copy_temperature
     total = shares.copy.logsumexp(1) - copies.logsumexp(1)  # sharper copies, but as many
     copies = torch.where(shares.copy.isfinite(), copies + total[:, None] + settings.repetition, -torch.inf)
@@ -117,8 +116,8 @@ def _copy(
     is_copy: Tensor,
     generator: torch.Generator,
 ) -> CellNotes:
-    """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `is_copy` marks the
-    rows of `shares` that they have."""
+    """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `is_copy` marks
+    their rows of `shares`."""
     row = torch.arange(len(target))
     move, fewest, most = (v[is_copy][row, beat][:, None] for v in (shares.move, shares.fewest, shares.most))
     scores = shares.shift[is_copy][row, move[:, 0]]

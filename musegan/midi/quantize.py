@@ -79,8 +79,9 @@ def _track_of(part: Part, spec: RollSpec) -> int | None:
 def quantize(score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None) -> list[Stretch]:
     """All stretches of a score that are in the meter of the spec, with the notes of its tracks.
 
-    `mapping` says for each part its track, None for none; by default `map_parts` does. Empty bars at both ends are trimmed, a silence of more than `MAX_SILENCE_BARS` ends a stretch, and a
-    constant offset from the grid is removed. Empty when nothing fits.
+    `mapping` says for each part its track, None for none; by default `map_parts` does. Empty bars at both ends are
+    trimmed, a silence of more than `MAX_SILENCE_BARS` ends a stretch, and a constant offset from the grid is
+    removed. Empty when nothing fits.
     """
     ticks, _ = in_range(gather(score.parts, mapping or map_parts(score.parts, spec)), spec)
     if not len(ticks.start):

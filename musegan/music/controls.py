@@ -1,8 +1,8 @@
 """What a piece can be asked to be: who plays when, how densely, how high, in which key, over which chords.
 
-Each control is a class: which axes it has, how it is measured in music, how networks read it, which value leaves it
-free, and how it is blurred in training, so that a piece is not known by the exact numbers of its controls. A new
-control is a class and a line in `CONTROLS`.
+Each control is a class: which axes it has, how it is measured in music, how networks read it, which value leaves
+it free, and how it is blurred in training, so that a piece is not known by the exact numbers of its controls. A
+new control is a class and a line in `CONTROLS`.
 """
 
 from __future__ import annotations
@@ -183,8 +183,8 @@ class Key:
 
 
 class Chords:
-    """The chord of each beat: pitch classes as bits (bit 0 is C; 0 no chord, -1 free) and pitch class of the lowest
-    note (-1 none)."""
+    """The chord of each beat: pitch classes as bits (bit 0 is C; 0 no chord, -1 free) and pitch class of the
+    lowest note (-1 none)."""
 
     name = "chords"
     axes = ("beat", "tones and bass")

@@ -72,7 +72,7 @@ class TrackAttention(nn.Module):
         self.dropout = RowDropout(dropout)
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
-        n_rows, n_beats, _ = x.shape
+        n_beats = x.shape[1]
         qkv = self.qkv(self.norm(x))
         dense = qkv.new_zeros(rows.n_pieces * rows.n_tracks, n_beats, qkv.shape[-1]).index_copy(0, rows.line, qkv)
         dense = dense.view(rows.n_pieces, rows.n_tracks, n_beats, 3, self.n_heads, _HEAD)
@@ -208,7 +208,7 @@ class Composer(nn.Module):
         for item in CONTROLS:
             features, layer = batch.features[item.name], self.controls[item.name]
             if "track" in item.axes:
-                weight = layer.weight.view(spec.n_tracks, -1, features.shape[-1])
+                weight = layer.get_parameter("weight").view(spec.n_tracks, -1, features.shape[-1])
                 read = torch.einsum("bt...f,tcf->bt...c", features, weight)
                 read = read.repeat_interleave(spec.beats_per_bar, 2) if "bar" in item.axes else read[:, :, None]
             else:
@@ -241,6 +241,9 @@ class CopyPointer(nn.Module):
     After Vinyals et al., Pointer Networks (2015) and See et al., Get To The Point (2017).
     """
 
+    is_drum: Tensor  # (track,), bool
+    bounds: Tensor  # (track, 2), int64: lowest and highest pitch as indices
+
     def __init__(self, spec: RollSpec, width: int, n_beats: int) -> None:
         super().__init__()
         self.spec, self.n_beats = spec, n_beats
@@ -259,8 +262,7 @@ class CopyPointer(nn.Module):
             self.shift.bias[SHIFTS] = 3.0
             self.root_shift.bias[SHIFTS + 5] = 2.0
         self.register_buffer("is_drum", torch.tensor(spec.is_drum), persistent=False)
-        bounds = [(track.lowest_pitch, track.highest_pitch) for track in spec.tracks]
-        bounds = torch.tensor(bounds) - spec.lowest_pitch
+        bounds = torch.tensor([(t.lowest_pitch, t.highest_pitch) for t in spec.tracks]) - spec.lowest_pitch
         self.register_buffer("bounds", bounds.clamp(0, spec.n_pitches - 1), persistent=False)
 
     def forward(self, vectors: CellVectors, target: Tensor, is_known: Tensor) -> CellShares:
@@ -281,9 +283,8 @@ class CopyPointer(nn.Module):
         lowest, highest = (v.view(-1, n_beats)[line] for v in (batch.lowest_pitch, batch.highest_pitch))
         is_empty = lowest > highest
         fewest = (self.bounds[track, :1] - lowest + SHIFTS).clamp(0, SHIFTS).masked_fill(is_empty, 0)
-        most = (
-            (self.bounds[track, 1:] - highest + SHIFTS).clamp(SHIFTS, 2 * SHIFTS).masked_fill(is_empty, 2 * SHIFTS)
-        )
+        most = (self.bounds[track, 1:] - highest + SHIFTS).clamp(SHIFTS, 2 * SHIFTS)
+        most = most.masked_fill(is_empty, 2 * SHIFTS)
         return CellShares(
             new=shares[:, 0],
             copy=shares[:, 1:],
@@ -295,7 +296,7 @@ class CopyPointer(nn.Module):
 
     @staticmethod
     def _match(query: Tensor, keys: Tensor, row: Tensor) -> Tensor:
-        """Products of each target's query with the keys of its row: (target, beat). Targets are in order of row."""
+        """Products of each target's query with the keys of its row: (target, beat). Rows never fall."""
         counts = torch.bincount(row, minlength=len(keys))
         longest = int(counts.max()) if len(row) else 0
         place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]

@@ -14,11 +14,10 @@ from musegan.networks.cells import CellBatch, root_of, track_of
 class ResidualMlp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-        )
-        nn.init.zeros_(self.layers[3].weight)
-        nn.init.zeros_(self.layers[3].bias)
+        out = nn.Linear(2 * width, width)
+        nn.init.zeros_(out.weight)
+        nn.init.zeros_(out.bias)
+        self.layers = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), out)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -27,9 +26,14 @@ class ResidualMlp(nn.Module):
 class NoteDecoder(nn.Module):
     """Draws the notes of cells from the composer's vectors of them.
 
-    A note's step is one of the beat's, not before the last note's; its pitch is in the range of the instrument and,
-    at the last note's step, above it. Drums have no length.
+    A note's step is one of the beat's, not before the last note's; its pitch is in the range of the instrument
+    and, at the last note's step, above it. Drums have no length.
     """
+
+    in_range: Tensor  # (track, pitch), bool
+    over_root: Tensor  # (root, pitch), int64: where the logit of each pitch over each root is
+    is_drum: Tensor  # (track,), bool
+    top_pitch: Tensor  # (track,), int64: the last pitch in range
 
     def __init__(self, spec: RollSpec, note_size: int, width: int) -> None:
         super().__init__()
@@ -61,12 +65,12 @@ class NoteDecoder(nn.Module):
         over_root = torch.arange(n_pitches) - torch.arange(12)[:, None] + 12 + n_pitches
         self.register_buffer("over_root", over_root, persistent=False)
         self.register_buffer("is_drum", torch.tensor(spec.is_drum), persistent=False)
-        top = self.in_range.int().cumsum(1).argmax(1)  # last pitch in range
+        top = self.in_range.int().cumsum(1).argmax(1)
         self.register_buffer("top_pitch", top, persistent=False)
 
     def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
-        """What is known before a note. ``cells : (decision, width)``; the sum of the vectors of the notes before it
-        and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        """What is known before a note: ``cells : (decision, width)``, the sum of the vectors of the notes before
+        it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
         return self.state(cells + self.from_sum(sums) + self.from_last(last))
 
     def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
@@ -114,7 +118,7 @@ class NoteDecoder(nn.Module):
         target : (target,), int64
             The cells, rising flat indices.
         """
-        n_targets, n_cells = len(target), int(torch.Size(batch.shape).numel())
+        n_targets, n_cells = len(target), batch.first_pitch.numel()
         place = torch.full((n_cells,), -1, dtype=torch.long, device=target.device)
         place[target] = torch.arange(n_targets, device=target.device)
         mine = (place[batch.cell] >= 0).nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""Which cells are given in training: every task that the composer is used for, and every state on the way there."""
+"""Which cells are given in training: every task that the composer is used for, and every state on the way."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def draw_known_cells(
     """Random masks: ``(batch, track, beat), bool``, True is given.
 
     A region is to be composed: everything, some tracks, successive bars, or some bars of some tracks. Within it
-    some cells are given already, as on the way through the passes of composing: beats or bars by chance, by a share
-    that is 0 to 1, or none.
+    some cells are given already, as on the way through the passes of composing: beats or bars by chance, by a
+    share that is 0 to 1, or none.
     """
     known = np.ones((n_pieces, n_tracks, n_bars, beats_per_bar), bool)
     for piece in known:

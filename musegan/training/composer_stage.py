@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ class ComposerStage(Stage):
         torch.manual_seed(int(rng.integers(2**31)))
         music = self._draw(rng)
         batch, known = self._prepare(rng, music)
-        target, scores = self._score(composer.train(), batch, known)
+        _, scores = self._score(composer.train(), batch, known)
         loss = -scores.mean()
         optimizer = self.optimizers["composer"]
         rate = self.learning_rate()
@@ -93,7 +93,7 @@ class ComposerStage(Stage):
         falling = config.final_share + (1 - config.final_share) * (1 + math.cos(math.pi * share)) / 2
         return config.learning_rate * warm_up * falling
 
-    def _score(self, composer: nn.Module, batch: CellBatch, known: Tensor) -> tuple[Tensor, Tensor]:
+    def _score(self, composer: Any, batch: CellBatch, known: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.use_bfloat16):
             return composer.log_likelihood(batch, known)
 
@@ -139,8 +139,8 @@ class ComposerStage(Stage):
 
 
 def leave_out_tracks(music: Music, rng: np.random.Generator, share: float = _FEWER_TRACKS) -> Music:
-    """Music in which some windows have fewer tracks, so that small bands are learned too. One that sounds stays."""
-    there = music.is_sounding.any(2)
+    """Music in which some windows have fewer tracks, so that small bands are learned too; one stays."""
+    there: NDArray[np.bool_] = np.any(music.is_sounding, axis=2)
     leaves = rng.random(there.shape) < rng.random((len(there), 1))
     leaves &= (rng.random((len(there), 1)) < share) & there
     keep = rng.random(there.shape) * there

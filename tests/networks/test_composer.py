@@ -134,7 +134,7 @@ def test_copies_are_moved_with_the_pitch_and_drums_are_not(composer):
         target = torch.tensor([3, 2 * N_BEATS + 3])
         shares = composer.pointer(composer.read(batch, known), target, known)
         copies = composer.pointer.score_copies(shares, batch, target)
-    # Of beat 0, a semitone up, over the same chord; its two pitches stay among the four only if moved by -1, 0 or 1.
+    # Of beat 0, a semitone up, over the same chord; its pitches stay among the four only if moved by -1, 0 or 1.
     shifts = shares.shift[1, 6, SHIFTS - 1 : SHIFTS + 2].log_softmax(0)
     expected = shares.copy[1, 0] + shifts[2]
     assert float(copies[1]) == pytest.approx(float(expected), abs=1e-5)
@@ -152,9 +152,9 @@ def test_training_learns_a_riff():
     first = None
     for _ in range(40):
         loss = -composer.log_likelihood(batch, known)[1].mean()
-        first = first or float(loss)
+        first = first or loss.item()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in composer.parameters())
-    assert float(loss) < 0.2 < first
+    assert loss.item() < 0.2 < first
