@@ -18,7 +18,7 @@ import numpy as np
 import musegan
 from musegan.composing.explaining import explain
 from musegan.corpus.dataset import Dataset
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.piece import Piece
 

@@ -27,7 +27,7 @@ from musegan import metrics
 from musegan.composing.wishes import Wishes
 from musegan.corpus.dataset import Dataset
 from musegan.metrics import average
-from musegan.music.harmony import Key, canonical_shifts
+from musegan.music.key import Key, canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET, sounding_shares
 from musegan.music.spec import RollSpec

@@ -28,7 +28,7 @@ from musegan.metrics.agreement import moves_together, on_chord, swing
 from musegan.metrics.distance import frechet_distance
 from musegan.metrics.features import Scaler, feature_matrix
 from musegan.music.chords import harmony_plan
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.piece import Piece
 

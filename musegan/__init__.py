@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from musegan.errors import MuseganError
     from musegan.midi.song import Song, read
     from musegan.midi.write import write_midi
-    from musegan.music.harmony import Key
+    from musegan.music.key import Key
     from musegan.music.piece import Piece
     from musegan.music.spec import RollSpec, TrackSpec, load_ensemble
     from musegan.render import write
@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Dataset": "musegan.corpus.dataset",
-    "Key": "musegan.music.harmony",
+    "Key": "musegan.music.key",
     "Model": "musegan.composing.model",
     "MuseganError": "musegan.errors",
     "Piece": "musegan.music.piece",

@@ -82,7 +82,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
-    from musegan.music.harmony import note_name
+    from musegan.music.key import note_name
 
     return [
         {

@@ -99,7 +99,7 @@ def composing(command: Callable[..., None], without: Collection[str] = ()) -> Ca
 def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, Wishes]:
     from musegan.composing.model import load_model
     from musegan.composing.wishes import Wishes
-    from musegan.music.harmony import Key
+    from musegan.music.key import Key
 
     model = load_model(shared.model, shared.device)
     assert shared.seed is not None

@@ -37,7 +37,7 @@ from musegan.composing.wishes import (
     with_progression,
 )
 from musegan.errors import MuseganError
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.networks import Latents

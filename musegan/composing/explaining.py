@@ -13,7 +13,7 @@ from musegan.composing.compose import compose_window, score
 from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
 from musegan.errors import ConfigError
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import sounding_shares, transpose
 from musegan.music.piece import Piece

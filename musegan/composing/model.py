@@ -23,7 +23,7 @@ from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.threads import composing_threads
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError, MuseganError
-from musegan.music.harmony import estimate_key, note_name
+from musegan.music.key import estimate_key, note_name
 from musegan.music.pianoroll import clean, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.progression import analyse

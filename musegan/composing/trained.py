@@ -14,7 +14,7 @@ from torch import nn
 
 from musegan.composing.habits import Habits
 from musegan.config import Config
-from musegan.music.harmony import Key, key_scores
+from musegan.music.key import Key, key_scores
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
 from musegan.networks.controls import Controls

@@ -12,7 +12,7 @@ from musegan.composing.compose import draw_controls, near_unknown
 from musegan.composing.trained import TrainedModel
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
-from musegan.music.harmony import Key, estimate_key, key_scores
+from musegan.music.key import Key, estimate_key, key_scores
 from musegan.music.pianoroll import ONSET, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec

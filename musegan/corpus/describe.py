@@ -16,7 +16,7 @@ from musegan.midi.parts import describe_parts
 from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.tracks import MusicFile
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.spec import RollSpec
 
 PHRASE_BARS = 4  # of the phrases that are counted

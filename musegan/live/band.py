@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from musegan.composing.model import Model
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import sounding_shares
 from musegan.music.piece import Piece
 

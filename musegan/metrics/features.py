@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from musegan import metrics
 from musegan.metrics import Rolls, Values, average, share
-from musegan.music.harmony import key_scores
+from musegan.music.key import key_scores
 from musegan.music.note_table import find_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec

@@ -20,7 +20,7 @@ from musegan.midi.notes import GridNotes, find_part
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song, piece_of
 from musegan.midi.tracks import MusicFile
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.progression import analyse, write_progression
 from musegan.music.spec import RollSpec, TrackSpec

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.score import Part, Score, main_key, one_after_another
 from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
-from musegan.music.harmony import PITCH_CLASS_NAMES, Key
+from musegan.music.key import PITCH_CLASS_NAMES, Key
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90

@@ -20,7 +20,7 @@ from musegan.files import MIDI_SUFFIXES
 from musegan.midi import repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
 from musegan.midi.score import Part, Score, main_key, one_after_another
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
 from musegan.midi.tracks import MusicFile
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND, RollSpec, TrackSpec

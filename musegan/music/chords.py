@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, estimate_key, parse_note
+from musegan.music.key import Key, estimate_key, parse_note
 from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 

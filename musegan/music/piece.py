@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.music.chords import KINDS, NO_CHORD, beats_per_chord, estimate_chords
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 

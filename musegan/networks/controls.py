@@ -16,7 +16,7 @@ from torch import Tensor
 
 from musegan.music.chords import harmony_plan, unpack_tones
 from musegan.music.pianoroll import ONSET
-from musegan.music.returns import NOTES, measure_returns, measure_unison, returns_of_bars
+from musegan.music.repetition import NOTES, measure_returns, measure_unison, returns_of_bars
 from musegan.music.spec import RollSpec
 
 PLAY, FREE, REST = 1, 0, -1
@@ -41,8 +41,8 @@ class Controls:
     bass: NDArray[np.int8]  # (batch, beat): pitch class of the chord's lowest note; -1 free
     groove: NDArray[np.float32]  # (batch, step of the beat): share of onsets at each, sums to 1; all 0 is free
     style: NDArray[np.int64]  # (batch,): index of the style label; -1 is free
-    returns: NDArray[np.int8]  # (batch, track, bar, 1 + beats of a bar): see `musegan.music.returns`; 0 is new
-    unison: NDArray[np.int8]  # (batch, track, bar): see `musegan.music.returns`; 0 is a rhythm of its own
+    returns: NDArray[np.int8]  # (batch, track, bar, 1 + beats of a bar): see `musegan.music.repetition`; 0 is new
+    unison: NDArray[np.int8]  # (batch, track, bar): see `musegan.music.repetition`; 0 is a rhythm of its own
 
     @classmethod
     def free(cls, batch_size: int, spec: RollSpec, n_bars: int) -> Controls:

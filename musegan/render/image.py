@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import replacing
-from musegan.music.harmony import note_name
+from musegan.music.key import note_name
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of, mix

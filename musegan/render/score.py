@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from musegan.errors import MuseganError
 from musegan.files import replacing
 from musegan.music.chords import NO_CHORD, estimate_chords
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec

@@ -14,7 +14,7 @@ from musegan.composing.model import Model
 from musegan.composing.parse import MAX_STEPS
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.piece import Piece
 

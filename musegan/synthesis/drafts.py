@@ -19,7 +19,7 @@ from musegan.composing.model_file import describe_model
 from musegan.composing.wishes import Wishes
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec

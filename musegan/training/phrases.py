@@ -14,7 +14,7 @@ from musegan.composing.drafting import stacked
 from musegan.config import Config, ModelConfig, Transpose
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.networks.controls import Controls, measure_controls
 

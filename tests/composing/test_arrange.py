@@ -7,7 +7,7 @@ import pytest
 
 from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import clean
 from musegan.music.piece import Piece
 from musegan.networks.controls import PLAY, REST

@@ -10,7 +10,7 @@ from musegan.composing.forms import seam_likeness
 from musegan.composing.model import load_model
 from musegan.composing.wishes import Wishes, draw_key
 from musegan.errors import ConfigError, ModelError, MuseganError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import ONSET, clean, transpose
 
 

@@ -18,7 +18,7 @@ from musegan.composing.wishes import (
     with_progression,
 )
 from musegan.errors import ConfigError
-from musegan.music.harmony import PITCH_CLASS_NAMES, Key, key_scores
+from musegan.music.key import PITCH_CLASS_NAMES, Key, key_scores
 from musegan.music.pianoroll import transpose
 from musegan.music.piece import Piece
 from musegan.networks.controls import LENGTH, ON_BEAT, PLAY, REST, Controls

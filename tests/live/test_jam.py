@@ -20,7 +20,7 @@ from musegan.errors import ConfigError
 from musegan.live.band import Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP
 from musegan.live.jam import Jam
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 
 BEATS = 4
 

@@ -13,7 +13,7 @@ from musegan.errors import MidiError
 from musegan.midi import repair
 from musegan.midi.quantize import quantize
 from musegan.midi.read import end_of_file, read_score
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.spec import BAND
 
 MELODY = notes((0, 48, 60, 64), (96, 144, 62, 90), (192, 290, 64, 127))

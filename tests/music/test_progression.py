@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musegan.music.chords import parse_progression
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.progression import analyse, harmonize, write_progression
 from musegan.music.spec import RollSpec, TrackSpec
 

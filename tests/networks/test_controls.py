@@ -7,7 +7,7 @@ import pytest
 import torch
 from songs import TRIO
 
-from musegan.music.harmony import PITCH_CLASS_NAMES
+from musegan.music.key import PITCH_CLASS_NAMES
 from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks.controls import DROPPED, Conditions, Controls, encode, measure_controls, n_features
 

@@ -11,7 +11,7 @@ import pytest
 
 from musegan.errors import MuseganError
 from musegan.midi.read import read_score
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import CHORALE, RollSpec, TrackSpec

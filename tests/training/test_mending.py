@@ -10,7 +10,7 @@ from songs import let_play
 from musegan.composing.finishing import finished
 from musegan.composing.habits import Habits
 from musegan.config import Config
-from musegan.music.returns import NOTES
+from musegan.music.repetition import NOTES
 from musegan.networks import Codec, PatchGrid
 from musegan.networks.controls import Conditions, Controls
 from musegan.training import trainer as trainer_module

@@ -358,7 +358,7 @@ def test_phrases_come_in_one_key_and_say_what_they_are(dataset):
     plain = PhraseSource(dataset, "train", 4, transpose="none")
     assert len(source) == len(plain) == sum(n - 3 for n in (6, 7, 8, 10, 11, 12))
     phrases = source.at(np.arange(len(source)), np.zeros(len(source), int))
-    from musegan.music.harmony import key_scores
+    from musegan.music.key import key_scores
 
     best = key_scores(phrases.controls.key).argmax(-1)
     assert set(best) <= {0, 12 + 9}  # C major and A minor

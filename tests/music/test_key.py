@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, canonical_shifts, estimate_key, key_scores
+from musegan.music.key import Key, canonical_shifts, estimate_key, key_scores
 
 C_MAJOR = np.array([4, 0, 2, 0, 3, 2, 0, 3, 0, 2, 0, 1.0])
 A_MINOR = np.array([3, 0, 1, 0, 3, 1, 0, 1, 0.5, 4, 0, 1.0])

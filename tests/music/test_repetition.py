@@ -4,7 +4,7 @@ import numpy as np
 from songs import TRIO
 
 from musegan.music.pianoroll import ONSET
-from musegan.music.returns import NOTES, RHYTHM, measure_returns, measure_unison, returns_of_bars
+from musegan.music.repetition import NOTES, RHYTHM, measure_returns, measure_unison, returns_of_bars
 
 DRUMS, KEYS, BASS = range(3)
 
