@@ -3,8 +3,8 @@
     python benchmarks/melody.py FOLDER... [--files 2000] [--seed 0] [--fit]
 
 Of the MIDI files in the folders, those count that have three pitched parts or more, exactly one of them with such
-a name. Prints how often that part is chosen by `musegan.midi.lead`, by the highest mean pitch, and by chance; and
-how many notes of the melody are in the skyline of all pitched parts together. Only half of the files (by a
+a name. Prints how often that part is chosen by `musegan.midi.melody`, by the highest mean pitch, and by chance;
+and how many notes of the melody are in the skyline of all pitched parts together. Only half of the files (by a
 checksum) are measured: to the other half the weights were fitted, which `--fit` repeats.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from musegan.errors import MidiError
-from musegan.midi.lead import describe_part, is_named_melody, melody_scores, skyline
+from musegan.midi.melody import describe_part, is_named_melody, melody_scores, skyline
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Part, Score
 

@@ -9,7 +9,7 @@ and flat arrays:
 ``bar_tracks``   uint64 (bar,), bit t is set when track t sounds in the bar
 ``songs``        `SONG` rows
 ``names``        uint8, the source names of the songs as UTF-8, addressed by ``SONG.name_end``
-``feel``         float32 (track, step, 4), see `musegan.midi.feel.FEEL`
+``feel``         float32 (track, step, 4), see `musegan.midi.performance.FEEL`
 
 Notes take about a tenth of bit-packed rolls, a transposition is an addition, and drawing a batch is a few
 vectorised operations. Only the pages that a window touches are read. `musegan.corpus.packing` writes datasets.
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError
-from musegan.midi.feel import FEEL
+from musegan.midi.performance import FEEL
 from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import BAR_NOTE, FORMAT, MEMBERS, SONG, SPLITS
-from musegan.midi.feel import FEEL_SUMS
+from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import stable_order
 from musegan.music.spec import RollSpec
 

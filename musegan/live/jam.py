@@ -21,7 +21,7 @@ from musegan.live.listener import Listener, played_to_roll
 from musegan.live.performer import Performer
 from musegan.live.player import COMPOSING, Message, Player, ask_for_priority
 from musegan.midi.channels import allot
-from musegan.midi.feel import TICKS_PER_BEAT
+from musegan.midi.performance import TICKS_PER_BEAT
 from musegan.music.piece import Piece
 
 _CLICK_CHANNEL, _HIGH_CLICK, _LOW_CLICK = 9, 76, 77

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from musegan.live.player import Message
 from musegan.midi.channels import allot
-from musegan.midi.feel import PLAYED, TICKS_PER_BEAT, perform
+from musegan.midi.performance import PLAYED, TICKS_PER_BEAT, perform
 from musegan.music.pianoroll import HELD
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec

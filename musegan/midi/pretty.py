@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.midi.performance import TICKS_PER_BEAT, perform
 from musegan.midi.song import read
 from musegan.midi.tracks import microseconds
 from musegan.music.piece import Piece

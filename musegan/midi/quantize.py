@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.midi.feel import FEEL_SUMS
 from musegan.midi.grid import runs_in_meter, song_offset
+from musegan.midi.performance import FEEL_SUMS
 from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE, stable_order
 from musegan.music.spec import RollSpec

@@ -5,7 +5,7 @@ tracks. In composed cells the notes of the mapped parts go, those that start the
 composed ones come into the same tracks, or into new ones where nothing of a track is kept. A kept note that rings
 into a composed bar is cut at the bar line, or where the composed roll ends it, never made longer. A composed note
 ends at the latest where a kept one starts on its pitch. Bends and pedals of composed bars go with their notes
-(`musegan.midi.gestures`).
+(`musegan.midi.controllers`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.channels import DRUM_CHANNEL, free_place
+from musegan.midi.controllers import remove_controllers, restore_volume
 from musegan.midi.edits import scale_tempos, until, with_tempo, without_instruments
-from musegan.midi.feel import perform
-from musegan.midi.gestures import remove_gestures, restore_volume
 from musegan.midi.grid import swing, swing_of
 from musegan.midi.notes import GridNotes
+from musegan.midi.performance import perform
 from musegan.midi.ticks import Ruler, between, joined
 from musegan.midi.tracks import (
     NAME,
@@ -135,7 +135,7 @@ class _Splicer:
                 self._keep_or_drop(voice, note)
         for line, spans in self.kept.items():
             self.kept[line] = joined(spans)
-        self._remove_gestures()
+        self._remove_controllers()
         self._name_channels()
         played = self._composed_notes(humanize)
         for row in np.unique(played["track"]).tolist():
@@ -216,11 +216,11 @@ class _Splicer:
             self.stops[row, pitch] = np.flatnonzero(is_composed & ~goes_on)
         return self.stops[row, pitch]
 
-    def _remove_gestures(self) -> None:
+    def _remove_controllers(self) -> None:
         for (track, channel), row in self._places().items():
             if row is not None:
                 regions = self.ruler.regions(~self.given[row])
-                dropped, added = remove_gestures(self.tracks[track], channel, regions)
+                dropped, added = remove_controllers(self.tracks[track], channel, regions)
                 self.dropped[track] |= dropped
                 self.early[track] += added
                 if self.piece.n_bars > self.grid.n_bars:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.channels import allot
-from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.midi.performance import TICKS_PER_BEAT, perform
 from musegan.midi.stems import write_file
 from musegan.midi.tracks import (
     KEY,

@@ -29,7 +29,7 @@ class Piece:
     key: Key | None = None  # written as a key signature when it is known
     given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
-    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.feel.FEEL; nan where unknown
+    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.performance.FEEL; nan where unknown
     seed: int = 0  # of the humanised velocities and times
     bars_before: int = 0  # of the longer piece that this one is cut from
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import musegan
 from musegan.composing.model import Model
-from musegan.midi.feel import perform
+from musegan.midi.performance import perform
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import roll_to_notes

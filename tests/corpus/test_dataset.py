@@ -13,7 +13,7 @@ from songs import TRIO, make_song, write_dataset
 from musegan.corpus.dataset import BAR_NOTE, Dataset
 from musegan.corpus.packing import DatasetWriter, Song, pitch_class_shares, split_at_bars
 from musegan.errors import DatasetError
-from musegan.midi.feel import FEEL_SUMS
+from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes, transpose
 from musegan.music.spec import RollSpec
 

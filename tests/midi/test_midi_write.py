@@ -13,7 +13,7 @@ from midireader import read_file, read_pairs
 
 from musegan.errors import ConfigError, MidiError, MuseganError
 from musegan.midi import from_pretty_midi, read_notes, to_pretty_midi, write_midi
-from musegan.midi.feel import perform
+from musegan.midi.performance import perform
 from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, NOTE, ONSET, clean, notes_to_roll
 from musegan.music.piece import Piece

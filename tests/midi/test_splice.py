@@ -170,17 +170,17 @@ def test_drums_stay_where_they_ring_unless_they_are_struck_again(spliced):
 
 
 def test_bends_and_pedals_go_with_their_notes_and_are_put_back(spliced):
-    gestures = [
+    controllers = [
         (100, bend(9000)),
         (200, control(64, 127)),
         (300, bend(10000)),
         (310, control(1, 55)),
-        (320, control(10, 20)),  # panning is no gesture
+        (320, control(10, 20)),  # panning is not removed
         (500, bend(12000)),
         (550, control(64, 0)),
         (590, control(1, 0)),
     ]
-    *_, file = spliced([(KEYS, 1)], data=make_file([CONDUCTOR, [*PIANO, *gestures], RHYTHM, LEAD]))
+    *_, file = spliced([(KEYS, 1)], data=make_file([CONDUCTOR, [*PIANO, *controllers], RHYTHM, LEAD]))
     found = [m for m in file.tracks[1] if m[1][0] in (0xE0, 0xB0)]
     restored = 2 * BAR - STEP // 2  # notes from here on are of bar 3
     assert found[:3] == [(0, control(7, 99)), (100, bend(9000)), (200, control(64, 127))]

@@ -38,7 +38,7 @@ _OTHER_NAME = re.compile(r"back|choir|harm|bridge|bass|drum|counter|\b2", re.IGN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lead:
+class Melody:
     """A song of which only the melody is left, and the chords that were under it."""
 
     song: Song  # the melody alone; what is composed to it can be written into it
@@ -48,7 +48,7 @@ class Lead:
     chords: str  # a progression, those of the file's own chord symbols where it has some
 
 
-def find_lead(song: Song, part: str | None = None, on: str | None = None) -> Lead:
+def extract_melody(song: Song, part: str | None = None, on: str | None = None) -> Melody:
     """The melody of a song.
 
     Parameters
@@ -68,7 +68,7 @@ def find_lead(song: Song, part: str | None = None, on: str | None = None) -> Lea
     """
     spec, grid = song.piece.spec, song.grid
     score = grid.score
-    index = find_melody(score, song.name) if part is None else find_part(score.parts, part, song.name)
+    index = find_melody_part(score, song.name) if part is None else find_part(score.parts, part, song.name)
     chosen = score.parts[index]
     if chosen.is_drum:
         raise MidiError(f"part {index + 1} of {song.name} is drums; a melody has pitches", "no such part")
@@ -91,7 +91,7 @@ def find_lead(song: Song, part: str | None = None, on: str | None = None) -> Lea
     piece = replace(piece_of(alone.grid, spec), key=harmony[1])
     if not piece.roll.any():
         raise MidiError(f"part {index + 1} of {song.name} has no notes that the model can hear", "no notes")
-    return Lead(
+    return Melody(
         song=replace(alone, piece=piece),
         track=spec.track_names[row],
         part=index + 1,
@@ -100,7 +100,7 @@ def find_lead(song: Song, part: str | None = None, on: str | None = None) -> Lea
     )
 
 
-def find_melody(score: Score, name: str) -> int:
+def find_melody_part(score: Score, name: str) -> int:
     """Index of the part that has the melody. Raises `MidiError` when no part has pitches."""
     scores = melody_scores(score.parts, score.ticks_per_beat)
     if not np.isfinite(scores).any():

@@ -8,7 +8,7 @@ from midibytes import name, notes, program, smf, track
 from songs import TRIO
 
 from musegan.errors import ConfigError, MidiError
-from musegan.midi.lead import find_lead, find_melody, melody_scores, skyline
+from musegan.midi.melody import extract_melody, find_melody_part, melody_scores, skyline
 from musegan.midi.score import Part
 from musegan.midi.song import read
 
@@ -80,14 +80,14 @@ def test_the_skyline_is_the_highest_of_what_begins_together_and_nothing_under_wh
 def test_a_lead_keeps_the_ticks_of_its_part_and_hears_the_chords_of_all_others(tmp_path):
     path = tmp_path / "song.mid"
     path.write_bytes(midi(*PARTS))
-    lead = find_lead(read(path, TRIO))
-    assert (lead.part, lead.track, lead.is_whole) == (4, "keys", True)
-    assert lead.song.piece.roll.any((1, 2, 3)).tolist() == [False, True, False]
-    assert set(lead.chords.replace("|", " ").split()) <= {"C/E", "C", "C/G", "Em", "C7", "Cmaj7"}
-    piece = lead.song.piece
+    melody = extract_melody(read(path, TRIO))
+    assert (melody.part, melody.track, melody.is_whole) == (4, "keys", True)
+    assert melody.song.piece.roll.any((1, 2, 3)).tolist() == [False, True, False]
+    assert set(melody.chords.replace("|", " ").split()) <= {"C/E", "C", "C/G", "Em", "C7", "Cmaj7"}
+    piece = melody.song.piece
     mask = np.zeros(piece.roll.shape[:2], bool)
     mask[1] = True
-    (out,) = lead.song.write(replace(piece, given=mask), tmp_path / "lead.mid")
+    (out,) = melody.song.write(replace(piece, given=mask), tmp_path / "lead.mid")
     kept = read(out, None).grid.score
     assert [len(p.start) for p in kept.parts] == [len(TUNE)]
     assert kept.parts[0].start.tolist() == [start for start, _, _ in TUNE]
@@ -97,19 +97,19 @@ def test_a_lead_keeps_the_ticks_of_its_part_and_hears_the_chords_of_all_others(t
 def test_of_a_part_with_chords_the_highest_line_is_left_and_on_gives_it_a_sound(tmp_path):
     path = tmp_path / "song.mid"
     path.write_bytes(midi(part([*CHORDS, *TUNE])))
-    lead = find_lead(read(path, TRIO), on="bass")
-    assert not lead.is_whole
-    assert lead.track == "bass"
-    (line,) = lead.song.grid.score.parts
+    melody = extract_melody(read(path, TRIO), on="bass")
+    assert not melody.is_whole
+    assert melody.track == "bass"
+    (line,) = melody.song.grid.score.parts
     assert (line.pitch.tolist(), line.program) == ([pitch for _, _, pitch in TUNE], 33)
 
 
 def test_chord_symbols_of_a_lead_sheet_are_its_chords(tmp_path):
     path = tmp_path / "tune.abc"
     path.write_bytes(ABC)
-    lead = find_lead(read(path, TRIO))
-    assert lead.chords == "G | Em C/E | D7 | G"
-    assert str(lead.song.piece.key) == "G major"
+    melody = extract_melody(read(path, TRIO))
+    assert melody.chords == "G | Em C/E | D7 | G"
+    assert str(melody.song.piece.key) == "G major"
 
 
 def test_what_is_no_melody_is_refused(tmp_path):
@@ -117,13 +117,13 @@ def test_what_is_no_melody_is_refused(tmp_path):
     path.write_bytes(midi(*PARTS))
     song = read(path, TRIO)
     with pytest.raises(MidiError, match=r"part 2 .* is drums"):
-        find_lead(song, "2")
+        extract_melody(song, "2")
     with pytest.raises(MidiError, match="no part '9'"):
-        find_lead(song, "9")
+        extract_melody(song, "9")
     with pytest.raises(MidiError, match="cannot be on drums"):
-        find_lead(song, on="drums")
+        extract_melody(song, on="drums")
     with pytest.raises(ConfigError, match="flute"):
-        find_lead(song, on="flute")
+        extract_melody(song, on="flute")
     path.write_bytes(midi(PARTS[1]))
     with pytest.raises(MidiError, match="no part with pitches"):
-        find_melody(read(path, TRIO).grid.score, "song.mid")
+        find_melody_part(read(path, TRIO).grid.score, "song.mid")

@@ -18,7 +18,7 @@ _PERFORMED = (1, 64, 66, 67, 68)  # modulation and pedals, by number of controll
 _SILENCING = (120, 123)  # all sound off, all notes off
 
 
-def remove_gestures(track: Track, channel: int, regions: Sequence[tuple[int, int]]) -> tuple[set[int], Track]:
+def remove_controllers(track: Track, channel: int, regions: Sequence[tuple[int, int]]) -> tuple[set[int], Track]:
     """What to change in a track so that `regions` (first tick, end tick; in order) sound plain on a channel.
 
     Returns
@@ -64,7 +64,7 @@ def _is_on(event: Event, channel: int) -> bool:
 
 
 def _target(event: Event) -> tuple[int, int] | None:
-    """What a gesture moves; None for all other events."""
+    """What a controller event sets; None for all other events."""
     if event.kind in (_PRESSURE, _BEND):
         return event.kind, 0
     if event.kind == _POLY_PRESSURE or (event.kind == CONTROL and event.body[0] in _PERFORMED):
