@@ -16,9 +16,27 @@ import numpy as np
 
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
-from musegan.evaluation import comparison, longform
+from musegan.evaluation import longform
 from musegan.evaluation.candidates import Candidate, DatasetCandidate, OnProgress, PhraseSet
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Features, Measure, Scores, Value
+from musegan.evaluation.scores import (
+    MIXED,
+    REAL,
+    REAL_REAL,
+    Features,
+    Measure,
+    Scores,
+    Value,
+    distance_scores,
+    feature_names,
+    half_of_songs,
+    harmony_scores,
+    long_scores,
+    originality_scores,
+    overlap_scores,
+    phrase_scores,
+    similarity_curve,
+    task_scores,
+)
 from musegan.evaluation.tasks import TASKS, run_task
 from musegan.metrics import Rolls, Values, average
 from musegan.metrics.features import mix_tracks
@@ -185,7 +203,7 @@ def _measure_phrases(
         )
     if n < settings.n_phrases:
         result.notes.append(f"every row has {n} phrases, as many as there are, not {settings.n_phrases}")
-    in_first = comparison.half_of_songs(pool.groups, np.random.default_rng(seed))
+    in_first = half_of_songs(pool.groups, np.random.default_rng(seed))
     halves = pool[in_first], pool[~in_first]
     mixed = PhraseSet(mix_tracks(pool.rolls, pool.groups, seed)[:n], np.arange(n))
     rows = {REAL: pool[:n], REAL_REAL: halves[0][:n], MIXED: mixed}
@@ -194,19 +212,19 @@ def _measure_phrases(
     for done, (name, phrases) in enumerate(rows.items()):
         report("measuring bars", done / len(rows))
         # Mixing leaves each track as it is, so only what is between tracks is of interest.
-        measure = comparison.harmony_scores if name == MIXED else comparison.phrase_scores
+        measure = harmony_scores if name == MIXED else phrase_scores
         result.add(name, measure(phrases, spec, seed))
         result.samples[name] = phrases.rolls
     features = {name: Features.of(phrases, spec) for name, phrases in rows.items()}
-    result.feature_names = comparison.feature_names(spec)
+    result.feature_names = feature_names(spec)
     result.features = {name: found.matrix for name, found in features.items()}
     report("measuring distances", 0.0)
     fakes = {name: features[name] for name in generated}
-    for name, scores in comparison.distance_scores(pool, fakes, spec, n, seed).items():
+    for name, scores in distance_scores(pool, fakes, spec, n, seed).items():
         result.add(name, scores)
     reference = Features.of(halves[1][:n], spec)
     compared = {name: found for name, found in features.items() if name != REAL}
-    for name, scores in comparison.overlap_scores(reference, compared, result.feature_names).items():
+    for name, scores in overlap_scores(reference, compared, result.feature_names).items():
         result.add(name, scores)
 
 
@@ -223,7 +241,7 @@ def _measure_originality(result: Evaluation, dataset: Dataset, settings: Setting
         for row, a, b in zip(rows, ends[:-1], ends[1:], strict=True)
     }
     for row, query in zip(rows, queries, strict=True):
-        result.add(row, comparison.originality_scores(parts[row], parts[REAL]))
+        result.add(row, originality_scores(parts[row], parts[REAL]))
         result.similarities[row] = parts[row].similarity
         result.pairs[row] = _worst_pairs(query, parts[row], dataset)
 
@@ -265,10 +283,8 @@ def _measure_pieces(
     scale = {name: float(np.sqrt(average((values - average(values)) ** 2))) for name, values in measured.items()}
     joined = {REAL, *(c.name for c in candidates if c.has_joins)}
     for name, phrases in pieces.items():
-        scores = comparison.long_scores(
-            phrases, real.spec, settings.phrase_bars, name in joined, scale, settings.seed
-        )
-        result.curves[name] = comparison.similarity_curve(phrases)
+        scores = long_scores(phrases, real.spec, settings.phrase_bars, name in joined, scale, settings.seed)
+        result.curves[name] = similarity_curve(phrases)
         error = float(average(np.abs(result.curves[name] - result.curves[REAL])))
         result.add(name, scores | {Measure("drift", "bar-similarity error"): Value(error)})
 
@@ -282,8 +298,8 @@ def _measure_tasks(
         return
     contexts = real.sample(settings.n_contexts, settings.phrase_bars, settings.seed + 1).rolls
     for task in TASKS:
-        result.add(REAL, comparison.task_scores(task, run_task(task, contexts, real.spec), settings.seed))
+        result.add(REAL, task_scores(task, run_task(task, contexts, real.spec), settings.seed))
         for model in models:
             fill = partial(model.fill, seed=settings.seed, progress=report)
             done = run_task(task, contexts, real.spec, fill, settings.n_draws)
-            result.add(model.name, comparison.task_scores(task, done, settings.seed))
+            result.add(model.name, task_scores(task, done, settings.seed))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Measure, Value
-from musegan.evaluation.table import Evaluation
+from musegan.evaluation.evaluate import Evaluation
+from musegan.evaluation.scores import MIXED, REAL, REAL_REAL, Measure, Value
 
 SECTION_TITLES = {
     "phrases": "Bars and tracks",
@@ -70,13 +70,13 @@ def group_of(measure: Measure) -> str:
     return measure.name.partition(": ")[2] if measure.section == "tasks" else measure.name.partition(",")[0]
 
 
-def meaning(measure: Measure) -> str:
+def write_caption(measure: Measure) -> str:
     """What a measure says, in one line."""
     group = group_of(measure)
     return _BY_TASK.get(group) or _BY_NAME.get(group) or _BY_SECTION.get(group, "")
 
 
-def summary(evaluation: Evaluation, candidate: str) -> list[str]:
+def write_summary(evaluation: Evaluation, candidate: str) -> list[str]:
     """What the table says about one candidate, in sentences; of what could not be measured nothing."""
     sentences = (
         _distance(evaluation, candidate),
