@@ -42,7 +42,7 @@ def control_loss(
     grid : PatchGrid
     cues : Cues
     total : callable
-        Sums over this process's share of a batch to those over the whole batch, such as `Processes.total`.
+        Sums over this process's share of a batch to those over the whole batch, such as `Distributed.total`.
 
     Returns
     -------

@@ -30,8 +30,8 @@ from musegan.files import replacing
 from musegan.networks import Codec
 from musegan.networks.controls import Controls
 from musegan.training.codec_trainer import CodecTrainer
+from musegan.training.distributed import Distributed
 from musegan.training.phrases import sample_prior
-from musegan.training.processes import Processes
 from musegan.training.run_folder import run_folder
 from musegan.training.samples import Sampler
 from musegan.training.stage import Stage
@@ -79,7 +79,7 @@ def train(
             "a model brings its own codec; start from the model or from a codec, not both", field="codec"
         )
     keep_freed_memory()
-    processes = Processes(device)
+    processes = Distributed(device)
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
     parent = load_model_file(init, torch.device("cpu")) if init is not None else None
     with run_folder(run, resume, [CODEC, CODEC_CHECKPOINT, CHECKPOINT], processes.is_main) as can_resume:
@@ -198,7 +198,7 @@ def _sample(trainer: Trainer, sampler: Sampler, prior: Controls, run: Path, fact
     return Report(measures=samples.measures, warnings=[] if is_early else samples.warnings)
 
 
-def _describe(run: Path, config: Config, dataset: Dataset, processes: Processes) -> None:
+def _describe(run: Path, config: Config, dataset: Dataset, processes: Distributed) -> None:
     """Make the folder, only when a start has not failed, and write down the settings."""
     if not processes.is_main:
         return

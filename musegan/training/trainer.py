@@ -26,11 +26,11 @@ from musegan.networks.controls import Conditions, Controls, Cues
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
 from musegan.training.control_loss import control_loss
+from musegan.training.distributed import Distributed
 from musegan.training.draws import Draw, Draws, OwnContext
 from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.mending import habits_of_codec, mended
 from musegan.training.phrases import Ahead, habitual
-from musegan.training.processes import Processes
 from musegan.training.replay import Replay, refill
 from musegan.training.stage import Gradients, Stage, Terms, adam
 
@@ -69,7 +69,7 @@ class Trainer(Stage):
         self,
         dataset: Dataset,
         config: Config,
-        processes: Processes,
+        processes: Distributed,
         codec: Codec,
         parent: TrainedModel | None = None,
     ) -> None:

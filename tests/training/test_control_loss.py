@@ -8,7 +8,7 @@ from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks import PatchGrid
 from musegan.networks.controls import Conditions, Controls, measure_controls
 from musegan.training.control_loss import control_loss
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 
 DUO = RollSpec(
     tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
@@ -175,7 +175,7 @@ def test_shares_of_a_batch_have_its_gradients():
     controls = measured(rolls[1])
 
     def gradient(part, count=1, means=None):
-        processes = Processes(torch.device("cpu"))
+        processes = Distributed(torch.device("cpu"))
         processes.count, sums = count, []
 
         def average_(tensors):

@@ -12,7 +12,7 @@ from musegan.composing.keeping import measure_habits
 from musegan.config import Config
 from musegan.networks import Codec
 from musegan.networks.controls import Conditions
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 from musegan.training.samples import Sampler
 from musegan.training.trainer import Trainer
 
@@ -28,7 +28,7 @@ def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, styles=tuple(dataset.styles)))
     torch.manual_seed(0)
     codec = let_play(Codec(dataset.spec, config.codec))
-    model = Trainer(dataset, config, Processes(torch.device("cpu")), codec).as_model()
+    model = Trainer(dataset, config, Distributed(torch.device("cpu")), codec).as_model()
     sampler = Sampler(dataset, config, tmp_path)
     assert same(model.habits, Habits.none(dataset.spec))
     habits = measure(sampler, model)

@@ -16,7 +16,7 @@ from torch import Tensor
 from musegan.errors import ConfigError, MissingToolError
 
 
-class Processes:
+class Distributed:
     """The processes of a training run, and which one this is.
 
     Raises `MissingToolError` when there are several and Accelerate is not installed.
