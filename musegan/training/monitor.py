@@ -3,7 +3,7 @@
 >>> reference = Reference.from_rolls(real_rolls, spec)
 >>> measures = reference.measure(generated_rolls)
 >>> measures["score"]  # lower is better
->>> warnings(measures)  # sentences for people, [] when all is well
+>>> find_warnings(measures)  # sentences for people, [] when all is well
 
 512 phrases take about a second on one core.
 """
@@ -160,7 +160,7 @@ def _is_dead(measures: dict[str, float], track: str) -> bool:
     return silent > DEAD_SHARE and measures[f"silent_gap/{track}"] > 1 - DEAD_SHARE
 
 
-def warnings(measures: dict[str, float]) -> list[str]:
+def find_warnings(measures: dict[str, float]) -> list[str]:
     """What goes wrong and what to try, from `Reference.measure`; [] when nothing does.
 
     Measures of the first few percent of training set these off too: a model starts as silence or noise.

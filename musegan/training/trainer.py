@@ -25,13 +25,14 @@ from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
 from musegan.networks.controls import Conditions, Controls, Cues
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
+from musegan.training.batch_sampler import BatchSampler, SampledBatch, SelfContext
 from musegan.training.control_loss import control_loss
+from musegan.training.cuda_graph import CudaGraph, copy_tensors
 from musegan.training.distributed import Distributed
-from musegan.training.draws import Draw, Draws, OwnContext
 from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.mending import habits_of_codec, mended
-from musegan.training.phrases import Ahead, habitual
-from musegan.training.replay import Replay, refill
+from musegan.training.phrases import habitual
+from musegan.training.prefetcher import Prefetcher
 from musegan.training.stage import Gradients, Stage, Terms, adam
 
 WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
@@ -108,8 +109,8 @@ class Trainer(Stage):
         )
         self.dtype = torch.bfloat16 if uses_half else torch.float32
         is_gpu = self.device.type == "cuda"
-        draws = Draws(dataset, config, self.share)
-        self.draws = Ahead(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
+        draws = BatchSampler(dataset, config, self.share)
+        self.draws = Prefetcher(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
         self.habits = parent.habits if parent is not None else Habits.none(dataset.spec)  # of the last samples
         self.coded_habits: Habits | None = None
         if settings.mend:
@@ -119,9 +120,9 @@ class Trainer(Stage):
         self.batch: Batch | None = None
         self.gamma = torch.zeros((), device=self.device)
         is_replayed = is_gpu and processes.count == 1 and not settings.mend
-        self.warm_up = Replay(self._warm_up, is_replayed)
-        self.oppose = Replay(self._oppose, is_replayed)
-        self.please = Replay(self._please, is_replayed)
+        self.warm_up = CudaGraph(self._warm_up, is_replayed)
+        self.oppose = CudaGraph(self._oppose, is_replayed)
+        self.please = CudaGraph(self._please, is_replayed)
         if parent is None:
             rolls = draws.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
             self.discriminator.statistics.fit(self._fold(part) for part in rolls)
@@ -243,9 +244,9 @@ class Trainer(Stage):
         elif self.batch is None:  # what is given may be the real phrases themselves
             self.batch = replace(batch, given=batch.given.clone())
         else:
-            refill(self.batch, batch)
+            copy_tensors(self.batch, batch)
 
-    def _on_device(self, draw: Draw) -> Batch:
+    def _on_device(self, draw: SampledBatch) -> Batch:
         real = self._fold(draw.rolls)
         with torch.no_grad(), self._autocast():
             song = self.codec.standardised(real)
@@ -263,7 +264,7 @@ class Trainer(Stage):
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
 
-    def _with_own_context(self, draw: Draw, own: OwnContext) -> NDArray[np.uint8]:
+    def _with_own_context(self, draw: SampledBatch, own: SelfContext) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self

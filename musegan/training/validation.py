@@ -1,4 +1,4 @@
-"""What training shows of itself: samples as files and pictures, and how near they are to real music."""
+"""Validation while training: phrases are composed, written as MIDI and a picture, and compared with real music."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from musegan.composing.trained import TrainedModel
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.networks.controls import Conditions, Controls
-from musegan.training.monitor import Reference, warnings
+from musegan.training.monitor import Reference, find_warnings
 from musegan.training.phrases import habitual, held_out
 
 N_FILES = 4  # samples written as MIDI
@@ -26,14 +26,14 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
-    """What one sampling found."""
+class ValidationResult:
+    """Measures of the phrases that were composed, and what they warn of."""
 
     measures: dict[str, float]  # see musegan.training.monitor; "score", lower is better
     warnings: list[str]
 
 
-class Sampler:
+class Validator:
     """Composes the same fixed-seed phrases at every interval and compares them with held-out ones."""
 
     def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Sampler:
         self.habitual = habitual(dataset, config)
         self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
-    def take(self, model: TrainedModel, phrases_seen: int) -> Samples:
+    def validate(self, model: TrainedModel, phrases_seen: int) -> ValidationResult:
         """Compose, write samples, and measure them. `model` has no habits yet, and gets those that it needs."""
         model.habits = replace(Habits.none(self.spec), sings=measure_sings(self.habitual, self.spec))
         rolls, controls = self.phrases(model)
@@ -55,7 +55,7 @@ class Sampler:
         rolls = self._finished(rolls, controls, model.habits)
         measures = self.real.measure(rolls)
         self._write(model, rolls, phrases_seen)
-        return Samples(measures=measures, warnings=warnings(measures))
+        return ValidationResult(measures=measures, warnings=find_warnings(measures))
 
     def _habits(self, rolls: NDArray[np.uint8], controls: Controls) -> Habits:
         return measure_habits(rolls, self.habitual, self.spec, controls.tones)

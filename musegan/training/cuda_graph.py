@@ -1,4 +1,4 @@
-"""Work that a GPU repeats by itself: an iteration is thousands of small kernels, which Python is slow to name."""
+"""CUDA graphs: an iteration is thousands of small kernels, which Python is slow to launch one by one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ N_CALLS = 3  # before the recording: libraries choose and set up what they use
 _Result = TypeVar("_Result")
 
 
-class Replay(Generic[_Result]):
+class CudaGraph(Generic[_Result]):
     """A function that is recorded as a CUDA graph and then replayed, or only called where there is no GPU.
 
     Parameters
     ----------
     function : callable
-        Without arguments. It reads tensors that stay where they are, as those that `refill` fills, must not wait
-        for the device, and draws nothing at random. Once recorded, its result is always the same tensors, which
-        the next call overwrites.
+        Without arguments. It reads tensors that stay where they are, as those that `copy_tensors` fills, must
+        not wait for the device, and draws nothing at random. Once recorded, its result is always the same
+        tensors, which the next call overwrites.
     is_recorded : bool
         Whether to record at all.
     """
@@ -56,7 +56,7 @@ class Replay(Generic[_Result]):
         return result
 
 
-def refill(held: Any, values: Any) -> None:
+def copy_tensors(held: Any, values: Any) -> None:
     """Copy every tensor of a dataclass, those of nested ones too, into its place in another."""
     for place, value in zip(_tensors(held), _tensors(values), strict=True):
         place.copy_(value)

@@ -22,7 +22,7 @@ MAX_WINDOWS = 4  # windows composed one after another for a context of the gener
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnContext:
+class SelfContext:
     """Phrases whose given bars are to be of the generator's own making."""
 
     index: NDArray[np.int64]  # (phrase,): which of the batch; each is a continuation
@@ -31,25 +31,25 @@ class OwnContext:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
+class SampledBatch:
     """What an iteration begins with."""
 
     rolls: NDArray[np.uint8]  # (batch, track, bar, step, pitch): real phrases
     conditions: Conditions
-    own: OwnContext | None
+    own: SelfContext | None
     latents: Latents  # of the phrases to be composed
     noise: Latents  # for the posterior
     change: Augmentation | None  # what the discriminator sees phrases through
 
 
-class Draws:
+class BatchSampler:
     """What the iterations of a run begin with, by the number of phrases seen."""
 
     def __init__(self, dataset: Dataset, config: Config, share: slice) -> None:
         self.grid, self.config, self.share = PatchGrid(dataset.spec), config, share
         self.phrases = PhraseSource.of(dataset, "train", config.model)
 
-    def __call__(self, phrases_seen: int) -> Draw:
+    def __call__(self, phrases_seen: int) -> SampledBatch:
         settings, model, share = self.config.train, self.config.model, self.share
         size, n_tracks = settings.batch_size, self.grid.spec.n_tracks
         rng = np.random.default_rng([settings.seed, phrases_seen])
@@ -62,11 +62,11 @@ class Draws:
             index = np.flatnonzero(is_own & is_continuation(masks))
             n_windows, latents = int(rng.integers(1, MAX_WINDOWS + 1)), self._latents(rng)
             if len(index):
-                own = OwnContext(index=index, n_windows=n_windows, latents=latents.pieces(index))
+                own = SelfContext(index=index, n_windows=n_windows, latents=latents.pieces(index))
         change = None
         if settings.augment:
             change = Augmentation.draw(rng, self.grid, size, model.phrase_bars, settings.augment).pieces(share)
-        return Draw(
+        return SampledBatch(
             rolls=phrases.rolls,
             conditions=Conditions(mask=masks, controls=phrases.controls.dropped(drop)),
             own=own,

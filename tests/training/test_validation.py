@@ -13,8 +13,8 @@ from musegan.config import Config
 from musegan.networks import Codec
 from musegan.networks.controls import Conditions
 from musegan.training.distributed import Distributed
-from musegan.training.samples import Sampler
 from musegan.training.trainer import Trainer
+from musegan.training.validation import Validator
 
 
 def same(a, b):
@@ -29,32 +29,32 @@ def test_samples_give_a_model_the_habits_that_it_then_has(dataset, tmp_path):
     torch.manual_seed(0)
     codec = let_play(Codec(dataset.spec, config.codec))
     model = Trainer(dataset, config, Distributed(torch.device("cpu")), codec).as_model()
-    sampler = Sampler(dataset, config, tmp_path)
+    validator = Validator(dataset, config, tmp_path)
     assert same(model.habits, Habits.none(dataset.spec))
-    habits = measure(sampler, model)
-    starts = measure_starts(heard(sampler, model, habits), sampler.habitual, dataset.spec)
+    habits = measure(validator, model)
+    starts = measure_starts(heard(validator, model, habits), validator.habitual, dataset.spec)
     assert starts.any()
     model.habits = dataclasses.replace(model.habits, starts=starts)
-    habits = dataclasses.replace(measure(sampler, model), starts=starts)
-    raw, _ = sampler.phrases(model)
-    finished_by_hand = heard(sampler, model, habits)
+    habits = dataclasses.replace(measure(validator, model), starts=starts)
+    raw, _ = validator.phrases(model)
+    finished_by_hand = heard(validator, model, habits)
     model.habits = Habits.none(dataset.spec)
-    samples = sampler.take(model, 8)
+    result = validator.validate(model, 8)
     assert same(model.habits, habits)
     assert not same(model.habits, Habits.none(dataset.spec))
-    composed, _ = sampler.phrases(model)
+    composed, _ = validator.phrases(model)
     assert (composed == finished_by_hand).all()
     assert (composed != raw).any()
-    assert samples.measures == sampler.real.measure(composed)
+    assert result.measures == validator.real.measure(composed)
 
 
-def measure(sampler, model):
-    composed, controls = sampler.phrases(model)
-    return measure_habits(composed, sampler.habitual, model.spec, controls.tones)
+def measure(validator, model):
+    composed, controls = validator.phrases(model)
+    return measure_habits(composed, validator.habitual, model.spec, controls.tones)
 
 
-def heard(sampler, model, habits):
+def heard(validator, model, habits):
     """What `model` composes, finished with other habits."""
-    composed, controls = sampler.phrases(model)
+    composed, controls = validator.phrases(model)
     conditions = Conditions(mask=np.zeros(composed.shape[:3], bool), controls=controls)
     return finished(composed, conditions, habits, model.spec, 4)
