@@ -1,4 +1,4 @@
-"""The band in a process of its own: while it composes, nothing holds up what is heard and sent."""
+"""The band in a process of its own: while it composes, nothing delays what is heard and sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from musegan.live.band import Band
 from musegan.live.player import COMPOSING, ask_for_priority
 
 
-class Backstage:
+class ComposerProcess:
     """A process that composes bar after bar, as `Band.next_bar` does. It ends when this one does."""
 
     def __init__(self, band: Band) -> None:
