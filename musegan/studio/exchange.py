@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ import numpy as np
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MidiError
-from musegan.files import replacing
-from musegan.midi.read import MUSIC_SUFFIXES
-from musegan.midi.song import Song, read
+from musegan.midi.song import Song
 from musegan.midi.stems import stem_files
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
@@ -31,29 +27,6 @@ MEDIA_TYPES = {
     "png": "image/png",
     "musicxml": "application/vnd.recordare.musicxml+xml",
 }
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Copies of the files that were read, named by their content; no name from outside is ever a path."""
-
-    folder: Path
-
-    def put(self, data: bytes, name: str) -> Source:
-        suffix = Path(name).suffix.lower()
-        copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in MUSIC_SUFFIXES else ".mid")
-        if not (self.folder / copy).exists():
-            with replacing(self.folder / copy) as temporary:
-                temporary.write_bytes(data)
-        return Source(copy=copy, name=Path(name.replace("\\", "/")).name[:120] or "song.mid")
-
-    def read(self, source: Source, spec: RollSpec) -> Song:
-        """The file as the user sees it, with its mapping. Raises `MidiError` by the user's own name for it."""
-        path = self.folder / Path(source.copy).name
-        try:
-            return read(path, spec, track_map=dict(source.mapping))
-        except MidiError as error:
-            raise MidiError(str(error).replace(str(path), source.name), error.reason) from error
 
 
 def opened(model: Model, song: Song, source: Source, state: State) -> State:

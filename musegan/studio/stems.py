@@ -16,8 +16,8 @@ from musegan.midi.song import Song
 from musegan.midi.stems import stem_files
 from musegan.music.spec import RollSpec
 from musegan.render.synthesizer import seconds_until
+from musegan.studio.audio_process import AudioProcess
 from musegan.studio.exchange import midi_of
-from musegan.studio.player import Player
 from musegan.studio.state import State
 
 MOST_BYTES = 400_000_000  # of sound kept on disk; the least used goes first
@@ -29,7 +29,7 @@ class Stems:
     """Sound of the tracks of states, rendered when it is asked for and kept in a folder."""
 
     folder: Path
-    players: list[Player]
+    processes: list[AudioProcess]
     _midi: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: int = 0
@@ -87,11 +87,11 @@ class Stems:
             return path
         with self._lock:
             midi = self._midi.get(key)
-            player = self.players[self._turn % len(self.players)]
+            process = self.processes[self._turn % len(self.processes)]
             self._turn += 1
         if midi is None:
             raise MuseganError("this sound is not known any more; ask for the stems again")
-        sound = player.render(midi)
+        sound = process.render(midi)
         with replacing(path) as temporary:
             temporary.write_bytes(sound)
         self._make_room()
@@ -107,8 +107,8 @@ class Stems:
             left -= size
 
     def close(self) -> None:
-        for player in self.players:
-            player.close()
+        for process in self.processes:
+            process.close()
 
 
 def _lanes(song: Song | None, spec: RollSpec) -> dict[Any, int | None]:

@@ -10,8 +10,8 @@ import pytest
 from musegan.composing.explaining import Explanation
 from musegan.errors import ConfigError
 from musegan.music.piece import Piece
-from musegan.studio import critic as module
-from musegan.studio.critic import Critic
+from musegan.studio import explainer as module
+from musegan.studio.explainer import Explainer
 
 NAN = float("nan")
 
@@ -29,7 +29,7 @@ class Queue:
 
 @pytest.fixture
 def heard(model, monkeypatch):
-    """A critic, its worker, what it told, and how many passes of made-up networks there were."""
+    """An explainer, its worker, what it told, and how many passes of made-up networks there were."""
     worker, told, passes = Queue(), [], []
 
     def explained(model, piece):
@@ -45,7 +45,7 @@ def heard(model, monkeypatch):
         yield Explanation(piece=piece, change=change, replacement="new")
 
     monkeypatch.setattr(module, "explained", explained)
-    return Critic(model, worker, told.append), worker, told, passes
+    return Explainer(model, worker, told.append), worker, told, passes
 
 
 def piece_of(model, pitch):
@@ -55,39 +55,39 @@ def piece_of(model, pitch):
 
 
 def test_others_come_first_and_then_it_goes_on(model, heard):
-    critic, worker, told, passes = heard
-    critic.listen(piece_of(model, 5))
+    explainer, worker, told, passes = heard
+    explainer.listen(piece_of(model, 5))
     assert (len(passes), worker.messages) == (3, [{"type": "explain", "goes_on": True}])
     assert told[-1]["change"] == [[None, 0.5], [None, None], [None, None]]
     assert not told[-1]["is_done"]
     worker.is_awaited = False
-    critic.forget_others(piece_of(model, 5))  # equal notes, as after undo and redo
-    critic.listen(piece_of(model, 5), goes_on=True)
+    explainer.forget_others(piece_of(model, 5))  # equal notes, as after undo and redo
+    explainer.listen(piece_of(model, 5), goes_on=True)
     assert passes == [(0, 1)] * 2 + [(2, 0)] * 2 + [(2, 1)] * 2
-    assert told[-1] == critic.view()
+    assert told[-1] == explainer.view()
     assert told[-1]["change"] == [[None, 0.5], [None, None], [-0.25, 1.5]]
     assert told[-1]["heat"] == [[0, 0], [0, 0], [0, 0.6]]  # the middle one and what is below have no colour
     assert told[-1]["is_done"]
     n_told = len(told)
-    critic.listen(piece_of(model, 5))
+    explainer.listen(piece_of(model, 5))
     assert (len(passes), len(told)) == (6, n_told)
 
 
 def test_other_notes_make_it_forget(model, heard):
-    critic, worker, told, passes = heard
-    critic.listen(piece_of(model, 5))
-    critic.forget_others(piece_of(model, 6))
+    explainer, worker, told, passes = heard
+    explainer.listen(piece_of(model, 5))
+    explainer.forget_others(piece_of(model, 6))
     assert told[-1] == {"type": "explain", "is_done": False, "change": None, "heat": None}
     worker.is_awaited = False
-    critic.listen(piece_of(model, 6), goes_on=True)  # what was asked for was the other one
+    explainer.listen(piece_of(model, 6), goes_on=True)  # what was asked for was the other one
     assert len(passes) == 3
-    critic.listen(piece_of(model, 6))
+    explainer.listen(piece_of(model, 6))
     assert told[-1]["is_done"]
 
 
 def test_a_silent_piece_is_refused(model):
-    critic = Critic(model, Queue(), print)
+    explainer = Explainer(model, Queue(), print)
     silent = Piece(roll=np.zeros(model.spec.shape(2), np.uint8), spec=model.spec)
     for _ in range(2):
         with pytest.raises(ConfigError, match="no notes"):
-            critic.listen(silent)
+            explainer.listen(silent)

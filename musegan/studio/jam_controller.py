@@ -1,4 +1,4 @@
-"""Where the band plays along: starts and ends a jam for a desk, and says where it is."""
+"""Where the band plays along: starts and ends a jam for a session, and says where it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JAM_FILE = "jam.mid"
 """All that was played along, the last time."""
 
 
-class Bandstand:
+class JamController:
     """At most one jam at a time.
 
     Parameters

@@ -14,7 +14,7 @@ from musegan.render.heat import opacities
 from musegan.studio.worker import Worker
 
 
-class Critic:
+class Explainer:
     """Hears one piece at a time, as ``musegan explain`` does, and keeps what it found until that piece changes.
 
     Parameters
@@ -56,7 +56,7 @@ class Critic:
             self._tell(self.view())
 
     def view(self) -> dict[str, Any]:
-        """An event: how much rather the critic would have another cell, by track and bar, and how red that is.
+        """An event: how much rather the model would have another cell, by track and bar, and how red that is.
 
         Null where nothing is known: of a cell that is silent or not heard yet, or of the whole piece.
         """

@@ -12,7 +12,7 @@ from typing import IO
 from musegan.errors import MidiError
 
 
-class Player:
+class AudioProcess:
     """A process that renders one file at a time. It starts with the first file and again after a crash."""
 
     def __init__(self, font: Path) -> None:
@@ -48,7 +48,7 @@ class Player:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "musegan.studio.player", str(self.font)]
+            command = [sys.executable, "-m", "musegan.studio.audio_process", str(self.font)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self._process
 

@@ -16,14 +16,15 @@ from musegan.errors import ConfigError
 from musegan.midi.song import Song
 from musegan.music.piece import Piece
 from musegan.studio import verbs
-from musegan.studio.bandstand import Bandstand
-from musegan.studio.critic import Critic
-from musegan.studio.exchange import Shelf, export, opened
+from musegan.studio.audio_process import AudioProcess
+from musegan.studio.exchange import export, opened
+from musegan.studio.explainer import Explainer
+from musegan.studio.jam_controller import JamController
 from musegan.studio.jamming import PlayedBar, played
-from musegan.studio.player import Player
 from musegan.studio.project import Project
 from musegan.studio.state import Asked, Source, State
 from musegan.studio.stems import Stems
+from musegan.studio.upload_store import UploadStore
 from musegan.studio.view import hello, piece_view, state_view, thumbnail
 from musegan.studio.worker import Worker, merged
 
@@ -37,7 +38,7 @@ _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new",
 Listener = Callable[[dict[str, Any]], None]
 
 
-class Desk:
+class Session:
     """A project that is worked on. `send` takes a message, and every listener is told what became of it.
 
     Parameters
@@ -52,8 +53,8 @@ class Desk:
     def __init__(self, model: Model, folder: Path, font: Path) -> None:
         self.model, self.folder = model, folder
         self.project = Project.load(folder, model)
-        self.shelf = Shelf(folder / "files")
-        self.stems = Stems(folder / "sound", [Player(font), Player(font)])
+        self.uploads = UploadStore(folder / "files")
+        self.stems = Stems(folder / "sound", [AudioProcess(font), AudioProcess(font)])
         self.variations: list[State] = []
         self.listeners: set[Listener] = set()
         self.revision = 0
@@ -63,17 +64,17 @@ class Desk:
         self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
         self._lock = threading.Lock()
         self._worker = Worker(self._do, merged)
-        self.stand = Bandstand(
+        self.jam = JamController(
             model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._tell
         )
-        self.critic = Critic(model, self._worker, self._tell)
+        self.explainer = Explainer(model, self._worker, self._tell)
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
         """Do what a message says, after those before it. The future has the new view, or the error."""
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or not hasattr(self, f"_do_{kind}"):
             raise ConfigError(f"there is no message of type {kind!r}")
-        if self.stand.is_playing and kind in _NOT_IN_A_JAM:
+        if self.jam.is_playing and kind in _NOT_IN_A_JAM:
             raise ConfigError("the band is playing along; stop it first")
         return self._worker.submit(message)
 
@@ -110,7 +111,7 @@ class Desk:
         if source is None:
             return None
         if source not in self._songs:
-            self._songs = {source: self.shelf.read(source, self.model.spec)}
+            self._songs = {source: self.uploads.read(source, self.model.spec)}
         return self._songs[source]
 
     def export(self, kind: str, *, chords: bool = False) -> bytes:
@@ -120,7 +121,7 @@ class Desk:
 
     def close(self) -> None:
         """Finish what is asked for and end."""
-        self.stand.stop()
+        self.jam.stop()
         self._worker.close()
         self.stems.close()
 
@@ -147,7 +148,7 @@ class Desk:
             self.revision += 1
             self._view = None
         self._sketched = None
-        self.critic.forget_others(self.project.state.piece)
+        self.explainer.forget_others(self.project.state.piece)
 
     def _push(self, state: State, message: dict[str, Any]) -> None:
         self.project.push(state, message.get("gesture"))
@@ -179,7 +180,7 @@ class Desk:
 
     def _composed(self, state: State, *, sketch: bool = False) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""
-        if self.stand.is_playing:
+        if self.jam.is_playing:
             return verbs.resized(state, state.asked.n_bars)
         return verbs.compose(self.model, state, sketch=sketch)
 
@@ -236,8 +237,8 @@ class Desk:
 
     def _do_explain(self, message: dict[str, Any]) -> None:
         """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
-        if not self.stand.is_playing:
-            self.critic.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
+        if not self.jam.is_playing:
+            self.explainer.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
 
     def _do_take(self, message: dict[str, Any]) -> None:
         index = _whole(message, "index", 0, N_VARIATIONS - 1)
@@ -270,13 +271,13 @@ class Desk:
 
     def _do_jam(self, message: dict[str, Any]) -> None:
         """Let the band play along to what comes in on a MIDI port."""
-        self.stand.start(message)
+        self.jam.start(message)
 
     def _do_jam_stop(self, message: dict[str, Any]) -> None:
-        self.stand.stop()
+        self.jam.stop()
 
     def _do_jam_where(self, message: dict[str, Any]) -> None:
-        self._tell(self.stand.view())
+        self._tell(self.jam.view())
 
     def _do_jam_bar(self, message: dict[str, Any]) -> None:
         """A bar that the band plays next: only from this program."""
@@ -284,8 +285,8 @@ class Desk:
         if not isinstance(bar, PlayedBar):
             raise ConfigError("bars come from the band")
         self._push(played(self.project.state, bar), message)
-        if self.stand.is_playing:
-            self._tell(self.stand.view())
+        if self.jam.is_playing:
+            self._tell(self.jam.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the wishes as they are at first."""
@@ -298,7 +299,7 @@ class Desk:
         data = message["data"]
         if not isinstance(data, bytes):
             raise ConfigError("open a file with POST /api/open")
-        source = self.shelf.put(data, str(message.get("name") or "song.mid"))
+        source = self.uploads.put(data, str(message.get("name") or "song.mid"))
         self._open(source, message)
 
     def _do_map(self, message: dict[str, Any]) -> None:
@@ -310,7 +311,7 @@ class Desk:
         self._open(replace(state.source, mapping=tuple(mapping.items())), message)
 
     def _open(self, source: Source, message: dict[str, Any]) -> None:
-        song = self.shelf.read(source, self.model.spec)
+        song = self.uploads.read(source, self.model.spec)
         self._songs = {source: song}
         self._push(opened(self.model, song, source, self.project.state), message)
 
