@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import on_chord
 from musegan.metrics.distance import two_sample_auc
@@ -94,8 +94,8 @@ def arrange(
     Piece(roll=own, spec=model.spec).write(source, humanize=0)
     found = extract_melody(musegan.read(source, model.spec))
     like = Piece(roll=other, spec=model.spec)
-    wishes = Wishes(seed=seed, progression=found.chords)
-    piece = model.arrange(found.song.piece, found.track, like=like, wishes=wishes)
+    request = GenerationRequest(seed=seed, progression=found.chords)
+    piece = model.arrange(found.song.piece, found.track, like=like, request=request)
     found.song.write(piece, target)
     score = found.song.grid.score
     melody = score.parts[found.part - 1 if len(score.parts) > 1 else 0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model, load_model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.corpus.dataset import Dataset
     from musegan.errors import MuseganError
     from musegan.midi.song import Song, read
@@ -26,6 +26,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Dataset": "musegan.corpus.dataset",
+    "GenerationRequest": "musegan.composing.request",
     "Key": "musegan.music.key",
     "Model": "musegan.composing.model",
     "MuseganError": "musegan.errors",
@@ -33,7 +34,6 @@ _HOMES = {
     "RollSpec": "musegan.music.spec",
     "Song": "musegan.midi.song",
     "TrackSpec": "musegan.music.spec",
-    "Wishes": "musegan.composing.wishes",
     "load_ensemble": "musegan.music.spec",
     "load_model": "musegan.composing.model",
     "read": "musegan.midi.song",
@@ -43,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "GenerationRequest",
     "Key",
     "Model",
     "MuseganError",
@@ -50,7 +51,6 @@ __all__ = [
     "RollSpec",
     "Song",
     "TrackSpec",
-    "Wishes",
     "__version__",
     "load_ensemble",
     "load_model",

@@ -40,7 +40,7 @@ def arrange(
     from musegan.midi.song import read
 
     paths = outputs(shared, output, "arrange")
-    model, wishes = start(shared)
+    model, request = start(shared)
     song = read(source, model.spec)
     song = song.until(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec).piece
@@ -52,8 +52,8 @@ def arrange(
     say(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = shared.progression or found.chords
     say(f"'{progression}'")
-    wishes = replace(wishes, progression=progression)
+    request = replace(request, progression=progression)
     for index, path in enumerate(paths):
-        own = replace(wishes, seed=wishes.seed + index)
-        piece = model.arrange(found.song.piece, found.track, like=other, wishes=own)
+        own = replace(request, seed=request.seed + index)
+        piece = model.arrange(found.song.piece, found.track, like=other, request=own)
         write_piece(piece, path, shared, found.song)

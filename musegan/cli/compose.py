@@ -28,7 +28,7 @@ from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.midi.song import Song
     from musegan.music.piece import Piece
 
@@ -58,7 +58,7 @@ def generate(
     """
     n_bars = bars or (4 * len(form) if form else 8)
     paths = outputs(shared, output, "generate")
-    model, wishes = start(shared)
+    model, request = start(shared)
     for index, path in enumerate(paths):
         piece = model.generate(
             n_bars,
@@ -68,7 +68,7 @@ def generate(
             arrangement=arrangement,
             loop=loop,
             ending=ending,
-            wishes=replace(wishes, seed=wishes.seed + index),
+            request=replace(request, seed=request.seed + index),
         )
         say(f"key {piece.key}")
         write_piece(piece, path, shared)
@@ -89,9 +89,9 @@ def accompany(
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         chosen, kept = song.choose(names(keep) or [])
-        return model.accompany(chosen.piece, kept, wishes=wishes), chosen
+        return model.accompany(chosen.piece, kept, request=request), chosen
 
     _on_file(shared, source, output, maps, "accompany", ask)
 
@@ -112,9 +112,9 @@ def continue_(
     Example: musegan continue song.mid --bars 8 -o longer.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
-        return model.continue_(before.piece, bars, at=before.piece.n_bars, wishes=wishes), before
+        return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
     _on_file(shared, source, output, maps, "continue", ask)
 
@@ -134,8 +134,8 @@ def infill(
     """
     bars = bar_list(at)
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
-        return model.infill(song.piece, bars, names(tracks), wishes=wishes), song
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+        return model.infill(song.piece, bars, names(tracks), request=request), song
 
     _on_file(shared, source, output, maps, "infill", ask)
 
@@ -156,8 +156,8 @@ def vary(
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
-        return model.vary(song.piece, amount, names(tracks), wishes=wishes), song
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+        return model.vary(song.piece, amount, names(tracks), request=request), song
 
     _on_file(shared, source, output, maps, "vary", ask)
 
@@ -178,9 +178,9 @@ def interpolate(
     if shared.count < 2:
         raise ConfigError("interpolating takes 2 or more pieces", field="count")
     paths = outputs(shared, output, "interpolate")
-    model, wishes = start(shared, tell_seed=not (a.isdigit() and b.isdigit()))
+    model, request = start(shared, tell_seed=not (a.isdigit() and b.isdigit()))
     first, last = (int(end) if end.isdigit() else read_song(Path(end), None, model).piece for end in (a, b))
-    pieces = model.interpolate(first, last, len(paths), bars, wishes=wishes)
+    pieces = model.interpolate(first, last, len(paths), bars, request=request)
     for piece, path in zip(pieces, paths, strict=True):
         write_piece(piece, path, shared)
 
@@ -191,12 +191,12 @@ def _on_file(
     output: Path | None,
     maps: list[str] | None,
     verb: str,
-    ask: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
+    ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = outputs(shared, output, verb)
-    model, wishes = start(shared)
+    model, request = start(shared)
     song = read_song(source, maps, model)
     for index, path in enumerate(paths):
-        result, base = ask(model, song, replace(wishes, seed=wishes.seed + index))
+        result, base = ask(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, shared, base)

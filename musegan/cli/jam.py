@@ -56,8 +56,8 @@ def jam(
         raise ConfigError("the tempo comes with the clock: give --tempo or --follow-clock, not both")
     (path,) = outputs(shared, output, "jam")
     with OutputPort(output_port) as port:
-        model, wishes = start(shared)
-        band = Band(model, keep, tracks=names(tracks), wishes=wishes)
+        model, request = start(shared)
+        band = Band(model, keep, tracks=names(tracks), request=request)
         session = Jam(
             band=band,
             send=port.send,

@@ -1,4 +1,4 @@
-"""What the composing commands share: their options, the model and the wishes, files that are read and written."""
+"""What the composing commands share: their options, the model and the request, files that are read and written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.midi.song import Song
     from musegan.music.piece import Piece
 
@@ -96,16 +96,16 @@ def composing(command: Callable[..., None], without: Collection[str] = ()) -> Ca
     return app.command(command.__name__.rstrip("_"))(run)
 
 
-def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, Wishes]:
+def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
     from musegan.composing.model import load_model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.music.key import Key
 
     model = load_model(shared.model, shared.device)
     assert shared.seed is not None
     if tell_seed:
         say(f"seed {shared.seed}")
-    wishes = Wishes(
+    request = GenerationRequest(
         seed=shared.seed,
         temperature=shared.temperature,
         best_of=shared.best_of,
@@ -119,7 +119,7 @@ def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, Wishes]:
         style=shared.style,
         tempo_qpm=shared.tempo,
     )
-    return model, wishes
+    return model, request
 
 
 def outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:

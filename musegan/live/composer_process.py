@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.parallel import interrupts_held
 from musegan.errors import MuseganError
 from musegan.live.band import Band
@@ -37,15 +37,15 @@ class ComposerProcess:
         self,
         bar: int,
         heard: NDArray[np.uint8],
-        wishes: Wishes,
+        request: GenerationRequest,
         given: Mapping[int, NDArray[np.uint8]] | None = None,
     ) -> NDArray[np.uint8]:
-        """Compose a bar under `wishes`; the rest as in `Band.next_bar`.
+        """Compose a bar under `request`; the rest as in `Band.next_bar`.
 
         Raises `MuseganError` when it cannot be composed or the process has ended.
         """
         try:
-            self._connection.send((bar, heard, wishes, given))
+            self._connection.send((bar, heard, request, given))
         except OSError as error:
             raise MuseganError(f"the process that composes has ended: {error.strerror}") from error
         return self._answer()
@@ -74,7 +74,7 @@ def _compose(connection: Connection, band: Band) -> None:
         gc.freeze()  # what is loaded is never looked through again
         ask_for_priority(COMPOSING)
         while True:
-            bar, heard, band.wishes, given = connection.recv()
+            bar, heard, band.request, given = connection.recv()
             connection.send(_tried(band.next_bar, bar, heard, given))
 
 

@@ -49,7 +49,7 @@ class Jam:
         self._clock: Clock = FollowedClock() if self.tempo_qpm is None else SteadyClock(self.tempo_qpm)
         self._listener = Listener(spec, self.band.kept, self._clock)
         self._player = Player(self.send, self._clock)
-        self._performer = Performer(spec, self.band.model.feel, self.band.wishes.seed, self.humanize)
+        self._performer = Performer(spec, self.band.model.feel, self.band.request.seed, self.humanize)
         self._stop_beat: float | None = None
         self._is_stopped = False
 
@@ -113,7 +113,7 @@ class Jam:
         played = played[np.lexsort((played["pitch"], played["start"], played["track"]))]
         n_bars = -int(-self._stop_beat // self.n_beats)
         roll = played_to_roll(played, spec, 0, n_bars)
-        piece = Piece(roll=roll, spec=spec, tempo_qpm=round(self._clock.tempo_qpm, 2), seed=self.band.wishes.seed)
+        piece = Piece(roll=roll, spec=spec, tempo_qpm=round(self._clock.tempo_qpm, 2), seed=self.band.request.seed)
         return piece, played
 
     # -- how ----------------------------------------------------------------------------------------------

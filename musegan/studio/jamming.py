@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
 from musegan.live.band import Band
 from musegan.live.jam import Jam
@@ -77,16 +77,16 @@ class PageBand(Band):
 
     def __init__(self, model: Model, keep: str, state: Callable[[], State]) -> None:
         self._state = state
-        super().__init__(model, keep, wishes=state().asked.wishes(model.spec.track_names, state().n_bars))
+        super().__init__(model, keep, request=state().asked.request(model.spec.track_names, state().n_bars))
 
-    def ask(self, bar: int) -> tuple[Wishes, Mapping[int, Roll]]:
+    def ask(self, bar: int) -> tuple[GenerationRequest, Mapping[int, Roll]]:
         state, names = self._state(), self.spec.track_names
         place, asked = bar % state.n_bars, state.asked
         resting = [name for name in names if name in asked.out or place in asked.rests.get(name, ())]
-        wishes = asked.wishes(names, state.n_bars)
-        density = {**(wishes.density or {}), **dict.fromkeys(resting, 0.0)}
-        self.wishes = replace(wishes, density=density, rests=None)  # bars of the page are not those of the band
-        return self.wishes, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
+        request = asked.request(names, state.n_bars)
+        density = {**(request.density or {}), **dict.fromkeys(resting, 0.0)}
+        self.request = replace(request, density=density, rests=None)  # bars of the page are not those of the band
+        return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 
 class Jamming:

@@ -31,7 +31,7 @@ from musegan.studio.worker import Worker, merged
 N_VARIATIONS = 8
 _NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
 _NEW_NOTES |= {"density", "knobs", "out", "rests"}
-"""Wishes that compose at once when they change; tempo and humanise change how the same notes are played."""
+"""Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
 
@@ -289,7 +289,7 @@ class Session:
             self._tell(self.jam.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
-        """An empty page with the wishes as they are at first."""
+        """An empty page with the settings as they are at first."""
         n_bars = _whole(message, "bars", 1, 512) if "bars" in message else 8
         empty = State.empty(self.model, n_bars)
         self._push(replace(empty, asked=Asked(n_bars=n_bars, seed=self.project.state.asked.seed)), message)

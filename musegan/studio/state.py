@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.model import Model
 from musegan.composing.parse import MAX_STEPS
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
@@ -63,10 +63,10 @@ class Asked:
             changes[name] = _checked(name, value, known[name])
         return replace(self, **changes)
 
-    def wishes(self, track_names: tuple[str, ...], n_bars: int) -> Wishes:
+    def request(self, track_names: tuple[str, ...], n_bars: int) -> GenerationRequest:
         """The same for the composing functions, for a piece of `n_bars`."""
         rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
-        return Wishes(
+        return GenerationRequest(
             seed=self.seed,
             temperature=self.temperature,
             best_of=self.best_of,

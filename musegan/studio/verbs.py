@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import NOTE, clean, notes_to_roll, roll_to_notes, sort_notes
 from musegan.music.piece import Piece
@@ -26,23 +26,23 @@ def compose(model: Model, state: State, *, sketch: bool = False) -> State:
     asked = state.asked
     if not state.kept.any():
         n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
-        wishes = replace(asked.wishes(model.spec.track_names, n_bars), sketch=sketch)
+        request = replace(asked.request(model.spec.track_names, n_bars), sketch=sketch)
         tracks = _tracks_in(asked, model)
-        piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
+        piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, request=request)
         return _new(state, piece)
     state = resized(state, asked.n_bars)
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
-    wishes = replace(_wishes_around(model, state), sketch=sketch)
-    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
+    request = replace(_request_around(model, state), sketch=sketch)
+    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), request=request)
     return _with_piece(state, piece, state.kept, "compose")
 
 
-def _wishes_around(model: Model, state: State) -> Wishes:
+def _request_around(model: Model, state: State) -> GenerationRequest:
     """What is asked for of cells that are composed beside others; tracks that are out of the band rest."""
-    wishes = state.asked.wishes(model.spec.track_names, state.n_bars)
+    request = state.asked.request(model.spec.track_names, state.n_bars)
     rests = {name: tuple(range(state.n_bars)) for name in state.asked.out}
-    return replace(wishes, rests={**(wishes.rests or {}), **rests})
+    return replace(request, rests={**(request.rests or {}), **rests})
 
 
 def _new(state: State, piece: Piece) -> State:
@@ -86,8 +86,8 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
     if state.n_bars + n_bars > MAX_BARS:
         raise ConfigError(f"a piece can have {MAX_BARS} bars; this one would have {state.n_bars + n_bars}")
-    wishes = state.asked.wishes(model.spec.track_names, state.n_bars + n_bars)
-    piece = model.continue_(state.piece, n_bars, at=state.n_bars, wishes=wishes)
+    request = state.asked.request(model.spec.track_names, state.n_bars + n_bars)
+    piece = model.continue_(state.piece, n_bars, at=state.n_bars, request=request)
     return replace(
         state,
         piece=piece,
@@ -103,8 +103,8 @@ def vary(model: Model, state: State, amount: float) -> State:
     """A share of the free cells anew, here and there."""
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that may be varied")
-    wishes = _wishes_around(model, state)
-    piece = model.vary(state.piece, amount, among=~state.kept, wishes=wishes)
+    request = _request_around(model, state)
+    piece = model.vary(state.piece, amount, among=~state.kept, request=request)
     assert piece.given is not None
     return replace(
         state,
@@ -127,8 +127,8 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
             yield [replace(compose(model, other), label="variation")]
         return
     if is_new:
-        wishes = [other.asked.wishes(model.spec.track_names, asked.n_bars) for other in others]
-        pieces = model.generate_many(wishes, asked.n_bars, tracks=_tracks_in(asked, model))
+        requests = [other.asked.request(model.spec.track_names, asked.n_bars) for other in others]
+        pieces = model.generate_many(requests, asked.n_bars, tracks=_tracks_in(asked, model))
         yield [replace(_new(*each), label="variation") for each in zip(others, pieces, strict=True)]
         return
     others = [resized(other, asked.n_bars) for other in others]
@@ -138,7 +138,7 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
     pieces = model.fill_many(
         [other.piece for other in others],
         [kept] * count,
-        [_wishes_around(model, other) for other in others],
+        [_request_around(model, other) for other in others],
         must_play=_freed(kept, asked, model),
     )
     yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
@@ -154,11 +154,11 @@ def taken(model: Model, variation: State) -> State:
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     """States from one to another: between pieces from nothing the latents turn, otherwise cells change sides."""
-    wishes = a.asked.wishes(model.spec.track_names, min(a.n_bars, b.n_bars))
+    request = a.asked.request(model.spec.track_names, min(a.n_bars, b.n_bars))
     if a.kept.any() or b.kept.any() or a.piece.n_bars != b.piece.n_bars or a.asked.form:
-        pieces = model.interpolate(a.piece, b.piece, count, wishes=wishes)
+        pieces = model.interpolate(a.piece, b.piece, count, request=request)
     else:
-        pieces = model.interpolate(a.asked.seed, b.asked.seed, count, a.n_bars, wishes=wishes)
+        pieces = model.interpolate(a.asked.seed, b.asked.seed, count, a.n_bars, request=request)
     return [_with_piece(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
 
 

@@ -7,7 +7,7 @@ from musegan.composing.directions import NAMES, STEPS, find_knobs, measure, nudg
 from musegan.composing.model import load_model
 from musegan.composing.model_file import describe_model, save_model
 from musegan.composing.parse import knobs
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError, ModelError
 
 
@@ -59,7 +59,7 @@ def test_knobs_are_kept_in_the_file_and_turn_what_is_composed(model, tmp_path):
     save_model(model, tmp_path / "turned.safetensors")
     again = load_model(tmp_path / "turned.safetensors", "cpu")
     assert describe_model(tmp_path / "turned.safetensors")["facts"]["knobs"] == {"busier": [1, 2, 3, 4, 5]}
-    as_it_is, turned = (again.generate(4, wishes=Wishes(seed=1, knobs={"busier": n})) for n in (0, 2))
+    as_it_is, turned = (again.generate(4, request=GenerationRequest(seed=1, knobs={"busier": n})) for n in (0, 2))
     assert (as_it_is.roll == again.generate(4, seed=1).roll).all()
     assert (as_it_is.roll != turned.roll).any()
 
@@ -67,9 +67,9 @@ def test_knobs_are_kept_in_the_file_and_turn_what_is_composed(model, tmp_path):
 def test_what_is_no_knob_is_refused(model):
     assert nudge_of(model, {}) is None
     with pytest.raises(ConfigError, match="no knob 'busier'; it has none yet"):
-        model.generate(2, wishes=Wishes(knobs={"busier": 1}))
+        model.generate(2, request=GenerationRequest(knobs={"busier": 1}))
     with pytest.raises(ConfigError, match="no knob 'busier'"):
-        model.generate_many([Wishes(knobs={"busier": 1})], 2)
+        model.generate_many([GenerationRequest(knobs={"busier": 1})], 2)
     model.facts["knobs"] = {"busier": {"moves": "notes", "direction": [1.0, float("nan")], "effect": []}}
     with pytest.raises(ModelError, match="damaged"):
         nudge_of(model, {"busier": 1})

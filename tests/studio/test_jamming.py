@@ -49,12 +49,12 @@ def test_the_band_keeps_what_is_kept_and_asks_for_what_is_asked(model, monkeypat
     bar = band.next_bar(3, roll(model, 3, (1, 2, 0, 60)), given)
     assert np.array_equal(bar[2], state.piece.roll[2, 1])
     assert not bar[[0, 1]].any()
-    assert (band.wishes.temperature, band.wishes.seed) == (0.5, 8)
-    assert band.wishes.density == {"drums": 0.0}
+    assert (band.request.temperature, band.request.seed) == (0.5, 8)
+    assert band.request.density == {"drums": 0.0}
     _, given = band.ask(4)  # the first: nothing is kept there, nobody rests
     other = band.next_bar(4, roll(model, 4), given)
     assert not np.array_equal(other[2], state.piece.roll[2, 0])
-    assert band.wishes.density == {"drums": 2.0}
+    assert band.request.density == {"drums": 2.0}
 
 
 class Port:

@@ -32,9 +32,9 @@ def changed_cells(before, after):
 
 def test_wishes_are_checked_and_told():
     asked = Asked().changed({"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"})
-    wishes = asked.wishes(("drums", "keys", "bass"), 3)
-    assert (wishes.tempo_qpm, wishes.density, wishes.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
-    assert str(wishes.key) == "F# minor"
+    request = asked.request(("drums", "keys", "bass"), 3)
+    assert (request.tempo_qpm, request.density, request.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
+    assert str(request.key) == "F# minor"
     for values, message in [
         ({"tempo": 2}, "4 to 1000"),
         ({"what": 1}, "no wish 'what'"),
@@ -63,8 +63,8 @@ def test_knobs_of_another_model_are_left_behind(model, state, monkeypatch):
     monkeypatch.setitem(model.facts, "knobs", {"busier": {}, "higher": {}})
     turned = replace(state, asked=state.asked.changed({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}}))
     assert State.from_dict(turned.to_dict(), model).asked.knobs == {"busier": -1.5, "higher": 0}
-    assert turned.asked.wishes(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
-    assert state.asked.wishes(("drums", "keys", "bass"), 5).knobs == {}
+    assert turned.asked.request(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
+    assert state.asked.request(("drums", "keys", "bass"), 5).knobs == {}
 
 
 def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state):
@@ -86,8 +86,8 @@ def test_infilled_cells_are_those_of_the_command(model, state):
     """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
     kept = replace(state, kept=np.ones_like(state.kept), asked=replace(state.asked, seed=9))
     freed = verbs.mark(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
-    wishes = freed.asked.wishes(model.spec.track_names, 5)
-    expected = model.infill(state.piece, range(2, 4), ["bass"], wishes=wishes)
+    request = freed.asked.request(model.spec.track_names, 5)
+    expected = model.infill(state.piece, range(2, 4), ["bass"], request=request)
     assert np.array_equal(verbs.compose(model, freed).piece.roll, expected.roll)
 
 
@@ -190,7 +190,9 @@ def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
 
 def test_vary_of_free_tracks_is_that_of_the_command(model, state):
     kept = verbs.mark(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
-    expected = model.vary(state.piece, 0.3, ["keys", "bass"], wishes=kept.asked.wishes(model.spec.track_names, 5))
+    expected = model.vary(
+        state.piece, 0.3, ["keys", "bass"], request=kept.asked.request(model.spec.track_names, 5)
+    )
     assert np.array_equal(verbs.vary(model, kept, 0.3).piece.roll, expected.roll)
 
 

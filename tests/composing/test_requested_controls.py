@@ -7,14 +7,14 @@ import pytest
 
 from musegan.composing.compose import draw_controls
 from musegan.composing.forms import DRUM_FILL
-from musegan.composing.wishes import (
-    Wishes,
+from musegan.composing.request import GenerationRequest
+from musegan.composing.requested_controls import (
     clearest_in_key,
     controls_for,
-    key_wished,
     prior_rows,
+    requested_key,
+    requested_scale,
     restrict,
-    scale_wished,
     with_progression,
 )
 from musegan.errors import ConfigError
@@ -46,9 +46,9 @@ def given_bars(model, n_bars, n_given):
     return mask
 
 
-def drawn(model, n_bars, wishes, key):
-    rows = prior_rows(model, replace(wishes, key=key))
-    return draw_controls(model, np.random.default_rng(wishes.seed), 1, n_bars, rows)
+def drawn(model, n_bars, request, key):
+    rows = prior_rows(model, replace(request, key=key))
+    return draw_controls(model, np.random.default_rng(request.seed), 1, n_bars, rows)
 
 
 def by_bar(values):
@@ -57,7 +57,7 @@ def by_bar(values):
 
 def test_chords_are_those_of_what_is_given_and_then_of_the_phrase_before(model):
     context = chords(model, 11, C_KEYS, F_KEYS, G_KEYS, AM_KEYS, C_KEYS, G_KEYS)
-    controls = controls_for(model, context, given_bars(model, 11, 6), (), Key(0), Wishes(seed=1))
+    controls = controls_for(model, context, given_bars(model, 11, 6), (), Key(0), GenerationRequest(seed=1))
     # bars 7 and 8 have the chords of bars 3 and 4, 9 and 10 those of 5 and 6, 11 those of 7 and so of 3
     expected = [C, F, G, AM, C, G, G, AM, C, G, G]
     assert by_bar(controls.tones) == [[tones] * 4 for tones in expected]
@@ -65,24 +65,24 @@ def test_chords_are_those_of_what_is_given_and_then_of_the_phrase_before(model):
 
 
 def test_without_a_phrase_before_chords_are_drawn(model):
-    wishes, n_bars = Wishes(seed=4), 6
+    request, n_bars = GenerationRequest(seed=4), 6
     mask = given_bars(model, n_bars, 0)
     mask[:, 3:5] = True
     context = chords(model, n_bars, (), (), (), G_KEYS, F_KEYS)
-    controls = controls_for(model, context, mask, (), Key(0), wishes)
-    own = drawn(model, n_bars, wishes, Key(0))
+    controls = controls_for(model, context, mask, (), Key(0), request)
+    own = drawn(model, n_bars, request, Key(0))
     assert by_bar(controls.tones)[:3] == by_bar(own.tones)[:3]
     assert by_bar(controls.tones)[3:5] == [[G] * 4, [F] * 4]
     assert by_bar(controls.bass)[5] == by_bar(own.bass)[5]  # a phrase before it nothing is given
 
 
 def test_drums_alone_say_nothing_of_chords(model):
-    wishes, mask = Wishes(seed=2), given_bars(model, 5, 0)
+    request, mask = GenerationRequest(seed=2), given_bars(model, 5, 0)
     mask[DRUMS] = True
     context = chords(model, 5)
     context[0, DRUMS, :, ::4, 6] = 2
-    controls = controls_for(model, context, mask, (), Key(0), wishes)
-    own = drawn(model, 5, wishes, Key(0))
+    controls = controls_for(model, context, mask, (), Key(0), request)
+    own = drawn(model, 5, request, Key(0))
     assert np.array_equal(controls.tones, own.tones)
     assert np.array_equal(controls.bass, own.bass)
     assert np.array_equal(controls.key, own.key)
@@ -90,12 +90,12 @@ def test_drums_alone_say_nothing_of_chords(model):
 
 
 def test_groove_register_density_and_key_are_taken_from_what_is_given(model):
-    wishes, mask = Wishes(seed=3), given_bars(model, 5, 0)
+    request, mask = GenerationRequest(seed=3), given_bars(model, 5, 0)
     mask[KEYS, :3] = mask[DRUMS, 0] = True
     context = chords(model, 5, C_KEYS, (), (50, 65))
     context[0, DRUMS, 0, [0, 1, 4, 5, 9], 6] = 2
-    controls = controls_for(model, context, mask, (), Key(0), wishes)
-    own = drawn(model, 5, wishes, Key(0))
+    controls = controls_for(model, context, mask, (), Key(0), request)
+    own = drawn(model, 5, request, Key(0))
     # places: drums at 0, 1, 0, 1, 1 of the beat; keys at 0 in two bars
     assert controls.groove[0].tolist() == pytest.approx([4 / 7, 3 / 7, 0, 0])
     assert controls.register[0, KEYS] == (48 + 52 + 55 + 50 + 65) / 5
@@ -108,7 +108,7 @@ def test_groove_register_density_and_key_are_taken_from_what_is_given(model):
 
 def test_what_is_far_away_tells_the_key_but_not_how_to_play(model):
     context = chords(model, 600, AM_KEYS, *[()] * 594, C_KEYS)
-    controls = controls_for(model, context, given_bars(model, 600, 596), (), Key(0), Wishes(seed=1))
+    controls = controls_for(model, context, given_bars(model, 600, 596), (), Key(0), GenerationRequest(seed=1))
     assert controls.register[0, KEYS] == (48 + 52 + 55) / 3
     assert controls.density[0, KEYS, 595:].tolist() == [3] * 5
     assert by_bar(controls.tones)[599] == [C] * 4
@@ -118,13 +118,13 @@ def test_what_is_far_away_tells_the_key_but_not_how_to_play(model):
 def test_who_plays(model):
     mask = given_bars(model, 4, 2)
     context = chords(model, 4, C_KEYS)  # keys play in bar 1, rest in bar 2; drums and bass are silent
-    controls = controls_for(model, context, mask, [BASS], Key(0), Wishes(seed=1, rests={"keys": [3]}))
+    controls = controls_for(model, context, mask, [BASS], Key(0), GenerationRequest(seed=1, rests={"keys": [3]}))
     assert controls.play[0, DRUMS].tolist() == [REST] * 4  # what is given of it is silent
     assert controls.play[0, KEYS].tolist() == [PLAY, REST, PLAY, REST]
     assert controls.play[0, BASS].tolist() == [REST, REST, PLAY, PLAY]  # it must play
     whole_track = given_bars(model, 4, 0)
     whole_track[KEYS] = True
-    controls = controls_for(model, context, whole_track, (), Key(0), Wishes(seed=1))
+    controls = controls_for(model, context, whole_track, (), Key(0), GenerationRequest(seed=1))
     assert (controls.play[0, [DRUMS, BASS]] == PLAY).all()
 
 
@@ -132,7 +132,7 @@ def test_density_is_a_multiple_of_what_the_song_has_or_else_of_the_usual(model):
     controls = Controls.free(1, model.spec, 3)
     controls.density[0] = [[4, 0, 6], [0, 0, 0], [1, 1, 1]]
     controls.play[0] = [[1, 1, 1], [1, 1, 1], [1, 1, -1]]
-    wished = restrict(model, controls, None, Wishes(density={"drums": 0.5}))
+    wished = restrict(model, controls, None, GenerationRequest(density={"drums": 0.5}))
     assert wished.density[0, DRUMS].tolist() == pytest.approx([2, 2.5, 3])  # as in its other bars where it rests
     assert wished.density[0, BASS].tolist() == [1, 1, 0]  # who rests has no notes
     found = model.prior.density[:, KEYS]
@@ -147,7 +147,7 @@ def test_below_temperature_1_notes_are_to_be_longer_and_more_of_them_on_beats(mo
     controls.texture[0, :2, LENGTH], controls.texture[0, :2, ON_BEAT] = [2.0, 3.0], [0.5, 0.97]
 
     def asked(temperature):
-        return restrict(model, controls, None, Wishes(temperature=temperature)).texture[0]
+        return restrict(model, controls, None, GenerationRequest(temperature=temperature)).texture[0]
 
     assert asked(1.0)[:2, [LENGTH, ON_BEAT]].tolist() == controls.texture[0, :2, [LENGTH, ON_BEAT]].T.tolist()
     assert asked(0.5)[:2, LENGTH].tolist() == pytest.approx([2.3, 3.3])
@@ -161,8 +161,8 @@ def test_below_temperature_1_fewer_pitch_classes_are_outside_the_key(model):
     key = Key(7)
     inside = set(key.pitch_classes)
 
-    def found(**wishes):
-        return scale_wished(Wishes(**wishes), key, model.spec)
+    def found(**request):
+        return requested_scale(GenerationRequest(**request), key, model.spec)
 
     assert found(temperature=1) is None
     assert found(temperature=1.3) is None
@@ -179,7 +179,7 @@ def test_below_temperature_1_fewer_pitch_classes_are_outside_the_key(model):
 def test_only_some_tracks(model):
     controls = Controls.free(1, model.spec, 3)
     controls.play[0] = [[1, 1, 1], [-1, 1, -1], [-1, -1, -1]]
-    wished = restrict(model, controls, ["keys", "bass"], Wishes())
+    wished = restrict(model, controls, ["keys", "bass"], GenerationRequest())
     assert wished.play[0].tolist() == [[-1, -1, -1], [-1, 1, -1], [1, 1, 1]]
 
 
@@ -193,26 +193,26 @@ def test_only_some_tracks(model):
     ],
 )
 def test_a_progression_has_a_key(model, progression, key):
-    assert key_wished(model, Wishes(progression=progression)) == key
-    assert key_wished(model, Wishes(progression=progression, key=Key(6, True))) == Key(6, True)
+    assert requested_key(model, GenerationRequest(progression=progression)) == key
+    assert requested_key(model, GenerationRequest(progression=progression, key=Key(6, True))) == Key(6, True)
 
 
 def test_without_key_and_progression_the_key_is_free(model):
-    assert key_wished(model, Wishes()) is None
+    assert requested_key(model, GenerationRequest()) is None
 
 
 def test_a_progression_is_repeated_to_the_end(model):
     controls = Controls.free(1, model.spec, 5)
-    wished = with_progression(model, controls, Wishes(progression="D G/B"), -2)
+    wished = with_progression(model, controls, GenerationRequest(progression="D G/B"), -2)
     c, f_over_a = C, F
     assert by_bar(wished.tones) == [[c] * 4, [f_over_a] * 4] * 2 + [[c] * 4]
     assert by_bar(wished.bass) == [[0] * 4, [9] * 4] * 2 + [[0] * 4]
-    assert with_progression(model, controls, Wishes(), -2) is controls
+    assert with_progression(model, controls, GenerationRequest(), -2) is controls
 
 
 def test_a_progression_in_e_is_composed_in_c_and_comes_back(model, asked):
-    in_e = model.generate(6, wishes=Wishes(seed=5, progression="E B C#m A"))
-    in_c = model.generate(6, wishes=Wishes(seed=5, progression="C G Am F"))
+    in_e = model.generate(6, request=GenerationRequest(seed=5, progression="E B C#m A"))
+    in_c = model.generate(6, request=GenerationRequest(seed=5, progression="C G Am F"))
     for controls in asked:
         assert by_bar(controls.tones) == [[tones] * 4 for tones in (C, G, AM, F, C, G)]
         assert by_bar(controls.bass) == [[root] * 4 for root in (0, 7, 9, 5, 0, 7)]
@@ -224,18 +224,18 @@ def test_a_progression_in_e_is_composed_in_c_and_comes_back(model, asked):
 def test_a_progression_for_given_music_moves_with_it(model, asked):
     roll = chords(model, 5, (52, 56, 59), (57, 61, 64))[0]  # E and A major
     piece = Piece(roll=roll, spec=model.spec)
-    wishes = Wishes(seed=1, key=Key(4), progression="E A | B | C#m")
-    model.accompany(piece, ["keys"], wishes=wishes)
+    request = GenerationRequest(seed=1, key=Key(4), progression="E A | B | C#m")
+    model.accompany(piece, ["keys"], request=request)
     (controls,) = asked
     assert by_bar(controls.tones) == [[C, C, F, F], [G] * 4, [AM] * 4, [C, C, F, F], [G] * 4]
     del asked[:]
-    model.accompany(piece, ["keys"], wishes=replace(wishes, progression=None))
+    model.accompany(piece, ["keys"], request=replace(request, progression=None))
     (controls,) = asked
     assert by_bar(controls.tones)[:2] == [[C] * 4, [F] * 4]  # heard in what is given
 
 
 def test_sections_that_return_have_the_controls_that_they_had(model, asked):
-    model.generate(9, form="ABA", wishes=Wishes(seed=5, progression="C F G Am"))
+    model.generate(9, form="ABA", request=GenerationRequest(seed=5, progression="C F G Am"))
     assert [controls.n_bars for controls in asked] == [3, 6, 9]
     assert by_bar(asked[-1].tones) == [[tones] * 4 for tones in (C, F, G, AM, C, F, C, F, G)]
     play, density = asked[-1].play, asked[-1].density
@@ -267,7 +267,7 @@ def test_the_first_excerpt_whose_chords_say_the_key_is_followed(model):
 
 def test_a_wrong_progression_is_refused(model):
     with pytest.raises(ConfigError, match="'H' is not a chord"):
-        model.generate(2, wishes=Wishes(progression="C H"))
+        model.generate(2, request=GenerationRequest(progression="C H"))
 
 
 def test_sections_of_the_mode_and_style_that_are_wished_for(model):
@@ -277,9 +277,9 @@ def test_sections_of_the_mode_and_style_that_are_wished_for(model):
     assert not style.all()
     tones, bass = np.zeros_like(model.prior.tones), np.full_like(model.prior.bass, -1)
     chords = replace(model, prior=replace(model.prior, tones=tones, bass=bass))
-    assert prior_rows(chords, Wishes()).tolist() == list(range(len(style)))
-    assert prior_rows(chords, Wishes(style="odd")).tolist() == style.nonzero()[0].tolist()
-    minor = prior_rows(chords, Wishes(key=Key(2, True))).tolist()
+    assert prior_rows(chords, GenerationRequest()).tolist() == list(range(len(style)))
+    assert prior_rows(chords, GenerationRequest(style="odd")).tolist() == style.nonzero()[0].tolist()
+    minor = prior_rows(chords, GenerationRequest(key=Key(2, True))).tolist()
     assert minor == (is_minor.nonzero()[0].tolist() or list(range(len(style))))
 
 
@@ -290,21 +290,21 @@ def test_sections_whose_chords_are_in_another_key_are_not_followed(model):
     tones[[1, 4, 6]], bass[[1, 4, 6]] = C, 0
     tones[[0, 2, 3, 5, 7]], bass[[0, 2, 3, 5, 7]] = AM, 9
     chosen = replace(model, prior=replace(prior, tones=tones, bass=bass, key=key))
-    assert prior_rows(chosen, Wishes()).tolist() == [1, 4, 6]
-    assert prior_rows(chosen, Wishes(key=Key(2))).tolist() == [1, 4, 6]
+    assert prior_rows(chosen, GenerationRequest()).tolist() == [1, 4, 6]
+    assert prior_rows(chosen, GenerationRequest(key=Key(2))).tolist() == [1, 4, 6]
 
 
 def test_a_knob_leaves_free_how_the_tracks_play(model):
     controls = draw_controls(model, np.random.default_rng(0), 1, 4)
     controls.play[0, KEYS] = REST
-    turned = restrict(model, controls, None, Wishes(knobs={"busier": 1}, density={"bass": 2.0}))
+    turned = restrict(model, controls, None, GenerationRequest(knobs={"busier": 1}, density={"bass": 2.0}))
     assert np.isnan(turned.density[0, [DRUMS, KEYS]]).all()
     assert (turned.density[0, BASS] == 2 * model.usual_densities[BASS]).all()
     assert np.isnan(turned.texture).all()
     assert not turned.groove.any()
     assert (turned.play == controls.play).all()
     assert (turned.tones == controls.tones).all()
-    as_it_is = restrict(model, controls, None, Wishes(knobs={"busier": 0}))
+    as_it_is = restrict(model, controls, None, GenerationRequest(knobs={"busier": 0}))
     assert not as_it_is.density[0, KEYS].any()
     assert np.array_equal(as_it_is.texture, controls.texture, equal_nan=True)
 
@@ -313,14 +313,14 @@ def test_what_is_usual_stays_the_same_for_a_track_that_no_song_has(model):
     density = model.prior.density.copy()
     density[:, BASS] = 0
     lacking = replace(model, prior=replace(model.prior, density=density))
-    controls = drawn(lacking, 2, Wishes(seed=1), Key(0))
-    restrict(lacking, controls, None, Wishes(seed=1, plays={"bass": [0]}))
+    controls = drawn(lacking, 2, GenerationRequest(seed=1), Key(0))
+    restrict(lacking, controls, None, GenerationRequest(seed=1, plays={"bass": [0]}))
     assert lacking.usual_densities[BASS] == 0
 
 
 def test_more_notes_have_another_texture(model):
     controls = draw_controls(model, np.random.default_rng(0), 1, 4)
     controls.texture[:] = 1
-    wished = restrict(model, controls, None, Wishes(density={"bass": 2.0, "keys": 1.0}))
+    wished = restrict(model, controls, None, GenerationRequest(density={"bass": 2.0, "keys": 1.0}))
     assert np.isnan(wished.texture[0, BASS]).all()
     assert (wished.texture[0, [DRUMS, KEYS]] == 1).all()

@@ -1,14 +1,15 @@
-"""What a user asks for besides the task, and the controls that it comes to."""
+"""The controls that a request comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.compose import draw_controls, near_unknown
+from musegan.composing.request import GenerationRequest
 from musegan.composing.trained import TrainedModel
 from musegan.errors import ConfigError
 from musegan.music.chords import harmony_plan, parse_progression, transpose_plan, unpack_tones
@@ -36,39 +37,20 @@ _MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
 _MINOR_SHARES = (9, 5, 13, 5, 17, 5, 5, 10, 3, 17, 3, 7)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What the user asks for besides the task. Everything can be left out."""
-
-    seed: int = 0
-    temperature: float = 1.0  # scale of the latents; below 1 longer notes too, more on beats and of the key
-    best_of: int = 1  # drafts, of which the best is kept
-    key: Key | None = None  # of the piece; estimated from given material when there is some
-    snap: bool = False  # move the notes outside the key's scale to it
-    density: Mapping[str, float] | None = None  # times the usual number of notes, by track name
-    rests: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track is silent
-    plays: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track plays
-    progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
-    knobs: Mapping[str, float] | None = None  # steps by knob of the model, see composing.directions
-    style: str | None = None  # label of the training corpus
-    sketch: bool = False  # in one pass, as it comes: nothing is drafted until it holds
-    tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
-
-
-def prior_rows(model: TrainedModel, wishes: Wishes) -> NDArray[np.int64]:
-    """The sections of real songs in the mode and style wished for, whose chords do not say another key.
+def prior_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.int64]:
+    """The sections of real songs in the mode and style asked for, whose chords do not say another key.
 
     Where no section is all of this, the chords do not count, then not the mode either.
     """
     prior, (keys, fits) = model.prior, model.keys_of_prior
     wanted = np.ones(len(keys), bool)
-    if wishes.style is not None:
+    if request.style is not None:
         offered = model.offered_styles
-        if wishes.style not in offered:
-            raise ConfigError(f"there is no style {wishes.style!r}; the model has {', '.join(offered) or 'none'}")
-        wanted &= prior.style == model.config.model.styles.index(wishes.style)
-    if wishes.key is not None:
-        wanted = _narrowed(wanted, (keys >= 12) == wishes.key.is_minor)
+        if request.style not in offered:
+            raise ConfigError(f"there is no style {request.style!r}; the model has {', '.join(offered) or 'none'}")
+        wanted &= prior.style == model.config.model.styles.index(request.style)
+    if request.key is not None:
+        wanted = _narrowed(wanted, (keys >= 12) == request.key.is_minor)
     return np.flatnonzero(_narrowed(wanted, fits))
 
 
@@ -99,7 +81,7 @@ def restrict(
     model: TrainedModel,
     controls: Controls,
     tracks: Sequence[str] | None,
-    wishes: Wishes,
+    request: GenerationRequest,
     composed: NDArray[np.bool_] | None = None,
 ) -> Controls:
     """Controls with what the user says of tracks, of who plays and rests, and of density.
@@ -107,7 +89,7 @@ def restrict(
     A track that would be silent throughout and is asked for notes plays where it is `composed`, ``(track, bar)``;
     everywhere when that is left out. Where a knob is turned, the style says how the tracks play.
     """
-    if any((wishes.knobs or {}).values()):
+    if any((request.knobs or {}).values()):
         controls = controls.loosened()
     play, density, texture = controls.play.copy(), controls.density.copy(), controls.texture.copy()
     elsewhere = _elsewhere(model, density)
@@ -117,7 +99,7 @@ def restrict(
         play[(play <= 0).all(2) & is_asked] = PLAY
         play[:, ~is_asked] = REST
         may_play = may_play & is_asked[:, None]
-    for name, factor in (wishes.density or {}).items():
+    for name, factor in (request.density or {}).items():
         row = model.spec.track_index(name)
         if factor == 0:
             play[:, row, may_play[row]] = REST
@@ -126,7 +108,7 @@ def restrict(
         if factor != 1:
             texture[:, row] = np.nan  # more notes have another one
         density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], elsewhere[:, row])
-    for asked, value, verb in ((wishes.plays, PLAY, "play"), (wishes.rests, REST, "rest")):
+    for asked, value, verb in ((request.plays, PLAY, "play"), (request.rests, REST, "rest")):
         for name, bars in (asked or {}).items():
             outside = [bar + 1 for bar in bars if not 0 <= bar < play.shape[2]]
             if outside:
@@ -134,7 +116,7 @@ def restrict(
             play[:, model.spec.track_index(name), list(bars)] = value
     density = np.where((play == PLAY) & (density == 0), elsewhere, density)
     density[(play == REST) & ~np.isnan(density)] = 0
-    return replace(controls, play=play, density=density, texture=_calmer(texture, 1 - wishes.temperature))
+    return replace(controls, play=play, density=density, texture=_calmer(texture, 1 - request.temperature))
 
 
 def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
@@ -156,14 +138,16 @@ def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.
     return np.where(n_bars > 0, total / np.maximum(n_bars, 1), usual)
 
 
-def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, semitones: int) -> Controls:
-    """Controls with the chords that are wished for, moved by `semitones`, repeated to the end.
+def with_progression(
+    model: TrainedModel, controls: Controls, request: GenerationRequest, semitones: int
+) -> Controls:
+    """Controls with the chords that are asked for, moved by `semitones`, repeated to the end.
 
     The key is half that of the controls, half what the chords say of it.
     """
-    if wishes.progression is None:
+    if request.progression is None:
         return controls
-    tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
+    tones, bass = parse_progression(request.progression, model.spec.beats_per_bar)
     tones, bass = transpose_plan(tones, bass, semitones)
     shape = controls.tones.shape
     sounding = unpack_tones(tones).sum(0)
@@ -172,17 +156,17 @@ def with_progression(model: TrainedModel, controls: Controls, wishes: Wishes, se
     return replace(controls.with_chords(tones, bass, model.spec), key=key.astype(np.float32))
 
 
-def scale_wished(wishes: Wishes, key: Key, spec: RollSpec) -> list[int] | None:
+def requested_scale(request: GenerationRequest, key: Key, spec: RollSpec) -> list[int] | None:
     """The pitch classes of composed notes, to which others move; None where all may sound.
 
     Those of the key where notes snap to it. Below temperature 1 those of chords that are asked for besides, and
     some of the others: the fewer the lower it is. Which ones follows from the seed.
     """
-    if wishes.snap or wishes.temperature >= 1:
-        return key.pitch_classes if wishes.snap else None
-    stays = np.random.default_rng([wishes.seed, 7]).random(12) < wishes.temperature
-    if wishes.progression is not None:
-        tones, bass = parse_progression(wishes.progression, spec.beats_per_bar)
+    if request.snap or request.temperature >= 1:
+        return key.pitch_classes if request.snap else None
+    stays = np.random.default_rng([request.seed, 7]).random(12) < request.temperature
+    if request.progression is not None:
+        tones, bass = parse_progression(request.progression, spec.beats_per_bar)
         stays |= unpack_tones(tones).any(0) | np.isin(np.arange(12), bass)
     return [*key.pitch_classes, *np.flatnonzero(stays).tolist()]
 
@@ -193,11 +177,11 @@ def draw_key(seed: int, is_minor: bool) -> Key:
     return Key(int(np.random.default_rng([seed, 2]).choice(12, p=shares / shares.sum())), is_minor)
 
 
-def key_wished(model: TrainedModel, wishes: Wishes) -> Key | None:
-    """The key that is wished for, or that of the progression; None where the user leaves it free."""
-    if wishes.key is not None or wishes.progression is None:
-        return wishes.key
-    tones, bass = parse_progression(wishes.progression, model.spec.beats_per_bar)
+def requested_key(model: TrainedModel, request: GenerationRequest) -> Key | None:
+    """The key that is asked for, or that of the progression; None where the user leaves it free."""
+    if request.key is not None or request.progression is None:
+        return request.key
+    tones, bass = parse_progression(request.progression, model.spec.beats_per_bar)
     weights = np.where(np.arange(len(tones)) < model.spec.beats_per_bar, 2, 1)  # it begins at home, more often
     sounding = unpack_tones(tones) + (bass[:, None] == np.arange(12))
     return estimate_key(weights @ sounding)
@@ -209,7 +193,7 @@ def controls_for(
     mask: NDArray[np.bool_],
     must_play: Sequence[int],
     key: Key,
-    wishes: Wishes,
+    request: GenerationRequest,
     manner: Controls | None = None,
 ) -> Controls:
     """Controls of a task on given material: its key, groove and chords, and who of its tracks plays and how.
@@ -230,8 +214,8 @@ def controls_for(
         Of another piece, in the key that the networks know, one piece of as many bars.
     """
     spec = model.spec
-    rng = np.random.default_rng(wishes.seed)
-    drawn = manner or draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(wishes, key=key)))
+    rng = np.random.default_rng(request.seed)
+    drawn = manner or draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(request, key=key)))
     sounds = context[0].any((2, 3))
     plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
     plays |= np.isin(np.arange(spec.n_tracks), must_play)
@@ -258,7 +242,7 @@ def controls_for(
         key=shares[None] if shares.any() else drawn.key,
         groove=groove if groove.any() else drawn.groove,
     )
-    return restrict(model, controls, None, wishes, composed=~mask)
+    return restrict(model, controls, None, request, composed=~mask)
 
 
 def manner_of(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> Controls:
