@@ -38,15 +38,23 @@ def opened(model: Model, song: Song, source: Source, state: State) -> State:
         )
     grid = np.ones(piece.roll.shape[:2], bool)
     heard = np.any(piece.roll, axis=(1, 2, 3))
-    asked = replace(
-        state.asked, n_bars=piece.n_bars, tempo=None, key="", progression="", form="", rests={}, out=(), loop=False
+    settings = replace(
+        state.settings,
+        n_bars=piece.n_bars,
+        tempo=None,
+        key="",
+        progression="",
+        form="",
+        rests={},
+        out=(),
+        loop=False,
     )
     return State(
         piece=replace(piece, feel=model.feel),
         kept=grid & heard[:, None],
         own=grid & heard[:, None],
         from_file=grid,
-        asked=asked,
+        settings=settings,
         source=source,
         mixer=state.mixer if state.source is not None and state.source.copy == source.copy else {},
         label=f"open {source.name}",
@@ -73,7 +81,7 @@ def midi_of(state: State, song: Song | None, *, chords: bool = False) -> bytes:
     """The MIDI file of a state, byte for byte what the command line writes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        humanize = state.asked.humanize
+        humanize = state.settings.humanize
         if song is None:
             state.piece.write(path, humanize=humanize, chords=chords)
         else:

@@ -77,13 +77,13 @@ class PageBand(Band):
 
     def __init__(self, model: Model, keep: str, state: Callable[[], State]) -> None:
         self._state = state
-        super().__init__(model, keep, request=state().asked.request(model.spec.track_names, state().n_bars))
+        super().__init__(model, keep, request=state().settings.request(model.spec.track_names, state().n_bars))
 
     def ask(self, bar: int) -> tuple[GenerationRequest, Mapping[int, Roll]]:
         state, names = self._state(), self.spec.track_names
-        place, asked = bar % state.n_bars, state.asked
-        resting = [name for name in names if name in asked.out or place in asked.rests.get(name, ())]
-        request = asked.request(names, state.n_bars)
+        place, settings = bar % state.n_bars, state.settings
+        resting = [name for name in names if name in settings.out or place in settings.rests.get(name, ())]
+        request = settings.request(names, state.n_bars)
         density = {**(request.density or {}), **dict.fromkeys(resting, 0.0)}
         self.request = replace(request, density=density, rests=None)  # bars of the page are not those of the band
         return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
@@ -127,7 +127,7 @@ class Jamming:
         with ExitStack() as opened:
             self._send = opened.enter_context(OutputPort(setting.output_port)).send
             tempo = None if setting.follow_clock else state().piece.tempo_qpm
-            self._jam = Jam(self._band, self._mixed, tempo, state().asked.humanize, self._on_bar)
+            self._jam = Jam(self._band, self._mixed, tempo, state().settings.humanize, self._on_bar)
             opened.enter_context(InputPort(setting.input_port, self._jam.hear, with_clock=setting.follow_clock))
             self._ports = opened.pop_all()
         self._thread = threading.Thread(target=self._run, name="jam", daemon=True)

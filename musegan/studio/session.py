@@ -22,7 +22,7 @@ from musegan.studio.explainer import Explainer
 from musegan.studio.jam_controller import JamController
 from musegan.studio.jamming import PlayedBar, played
 from musegan.studio.project import Project
-from musegan.studio.state import Asked, Source, State
+from musegan.studio.state import Source, State, StudioSettings
 from musegan.studio.stems import Stems
 from musegan.studio.upload_store import UploadStore
 from musegan.studio.view import hello, piece_view, state_view, thumbnail
@@ -96,7 +96,7 @@ class Session:
 
     def _piece_view(self, state: State) -> dict[str, Any]:
         """Made anew only when other notes sound, not for a changed cell or volume."""
-        piece, humanize = state.piece, state.asked.humanize
+        piece, humanize = state.piece, state.settings.humanize
         if self._shown is None or self._shown[0] is not piece or self._shown[1] != humanize:
             self._shown = piece, humanize, piece_view(piece, humanize)
         return self._shown[2]
@@ -167,8 +167,8 @@ class Session:
         if changes & _NEW_NOTES and not is_idle:
             state = self._composed(state, sketch=bool(message.get("sketch")))
         elif "n_bars" in changes:
-            state = verbs.resized(state, state.asked.n_bars)
-        tempo = state.asked.tempo or self._own_tempo(state)
+            state = verbs.resized(state, state.settings.n_bars)
+        tempo = state.settings.tempo or self._own_tempo(state)
         if "tempo" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
@@ -181,7 +181,7 @@ class Session:
     def _composed(self, state: State, *, sketch: bool = False) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""
         if self.jam.is_playing:
-            return verbs.resized(state, state.asked.n_bars)
+            return verbs.resized(state, state.settings.n_bars)
         return verbs.compose(self.model, state, sketch=sketch)
 
     def _own_tempo(self, state: State) -> float:
@@ -190,17 +190,17 @@ class Session:
 
     def _asking(self, message: dict[str, Any]) -> State:
         state = self.project.state
-        return replace(state, asked=state.asked.changed(message.get("changes") or {}))
+        return replace(state, settings=state.settings.changed(message.get("changes") or {}))
 
     def _do_another(self, message: dict[str, Any]) -> None:
         state = self._asking(message)
-        asked = replace(state.asked, seed=(state.asked.seed + 1) % 2**31)
-        self._push(replace(self._composed(replace(state, asked=asked)), label="another"), message)
+        settings = replace(state.settings, seed=(state.settings.seed + 1) % 2**31)
+        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
         state = self._asking(message)
-        asked = replace(state.asked, seed=secrets.randbelow(2**31))
-        self._push(replace(self._composed(replace(state, asked=asked)), label="another"), message)
+        settings = replace(state.settings, seed=secrets.randbelow(2**31))
+        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
 
     def _do_cells(self, message: dict[str, Any]) -> None:
         names = self.model.spec.track_names
@@ -292,7 +292,9 @@ class Session:
         """An empty page with the settings as they are at first."""
         n_bars = _whole(message, "bars", 1, 512) if "bars" in message else 8
         empty = State.empty(self.model, n_bars)
-        self._push(replace(empty, asked=Asked(n_bars=n_bars, seed=self.project.state.asked.seed)), message)
+        self._push(
+            replace(empty, settings=StudioSettings(n_bars=n_bars, seed=self.project.state.settings.seed)), message
+        )
 
     def _do_open(self, message: dict[str, Any]) -> None:
         """A file, as bytes in ``data``: only from this program, a message of the page has none."""

@@ -69,7 +69,7 @@ def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> di
         "piece": piece,
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
-        "asked": asdict(state.asked),
+        "asked": asdict(state.settings),
         "label": state.label,
         "undo": state.label if position else None,
         "redo": project.next_label(),
@@ -91,7 +91,7 @@ def thumbnail(state: State) -> dict[str, Any]:
     """A variation as the strip shows it."""
     return {
         "n_bars": state.n_bars,
-        "seed": state.asked.seed,
+        "seed": state.settings.seed,
         "key": str(state.piece.key) if state.piece.key else None,
         "notes": [row[:4] for row in notes_of(state.piece)],
     }

@@ -43,7 +43,9 @@ def test_a_bar_of_the_jam_is_shown_where_the_round_is(model):
 def test_the_band_keeps_what_is_kept_and_asks_for_what_is_asked(model, monkeypatch):
     state = verbs.edit(model, State.empty(model, 2), [], [(2, 16, 4, 40)])  # bass, second bar: kept
     state = verbs.mark(state, [(0, 1)], "rest", model.spec.track_names)
-    state = replace(state, asked=state.asked.changed({"temperature": 0.5, "seed": 8, "density": {"drums": 2}}))
+    state = replace(
+        state, settings=state.settings.changed({"temperature": 0.5, "seed": 8, "density": {"drums": 2}})
+    )
     band = PageBand(model, "keys", lambda: state)
     _, given = band.ask(3)  # the second of the page
     bar = band.next_bar(3, roll(model, 3, (1, 2, 0, 60)), given)
@@ -120,7 +122,7 @@ def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(session):
     assert {m[0] & 15 for m in output.sent if m[0] >> 4 == 9 and m[1] not in clicks} <= {1}  # the drums are mute
     assert mido.MidiFile(session.jam.file).length > 1
     state = session.project.state
-    assert (state.label, state.asked.temperature) == ("play along", 0.25)
+    assert (state.label, state.settings.temperature) == ("play along", 0.25)
     for _ in range(3):
         do("undo")
     assert not session.project.state.piece.roll.any()
