@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from musegan.cli.common import AsJson, Force, app, say, table
-from musegan.cli.shared import Maps, read_song
+from musegan.cli.composing_options import Maps, read_song
 from musegan.errors import ConfigError
 from musegan.files import refuse_overwrite
 

@@ -37,7 +37,7 @@ Maps = Annotated[
 
 
 @dataclass
-class Shared:
+class ComposingOptions:
     """Options of all composing verbs."""
 
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
@@ -75,19 +75,24 @@ class Shared:
     force: Force = False
 
 
-def composing(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
-    """Register a command whose parameter ``shared`` stands for all options of `Shared` but those in `without`."""
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "shared"]
-    hints = {**get_type_hints(command, include_extras=True), **get_type_hints(Shared, include_extras=True)}
-    hints.pop("shared")
-    options = [item for item in fields(Shared) if item.name not in without]
-    more = [inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default) for item in options]
+def composing_command(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
+    """Register a command whose parameter ``options`` stands for all `ComposingOptions` but those in `without`."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+    hints = {
+        **get_type_hints(command, include_extras=True),
+        **get_type_hints(ComposingOptions, include_extras=True),
+    }
+    hints.pop("options")
+    accepted = [item for item in fields(ComposingOptions) if item.name not in without]
+    more = [
+        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default) for item in accepted
+    ]
 
     def run(**values: Any) -> None:
-        shared = Shared(**{item.name: values.pop(item.name) for item in options})
-        if shared.seed is None:
-            shared.seed = secrets.randbelow(2**31)
-        command(**values, shared=shared)
+        options = ComposingOptions(**{item.name: values.pop(item.name) for item in accepted})
+        if options.seed is None:
+            options.seed = secrets.randbelow(2**31)
+        command(**values, options=options)
 
     parameters = [p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *more)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -96,46 +101,46 @@ def composing(command: Callable[..., None], without: Collection[str] = ()) -> Ca
     return app.command(command.__name__.rstrip("_"))(run)
 
 
-def start(shared: Shared, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
+def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
     from musegan.composing.model import load_model
     from musegan.composing.request import GenerationRequest
     from musegan.music.key import Key
 
-    model = load_model(shared.model, shared.device)
-    assert shared.seed is not None
+    model = load_model(options.model, options.device)
+    assert options.seed is not None
     if tell_seed:
-        say(f"seed {shared.seed}")
+        say(f"seed {options.seed}")
     request = GenerationRequest(
-        seed=shared.seed,
-        temperature=shared.temperature,
-        best_of=shared.best_of,
-        key=None if shared.key is None else Key.parse(shared.key),
-        snap=shared.snap,
-        density=densities(shared.density, model.spec.track_names),
-        rests=bars_of_tracks(shared.rest),
-        plays=bars_of_tracks(shared.play),
-        progression=shared.progression,
-        knobs=knobs(shared.knob),
-        style=shared.style,
-        tempo_qpm=shared.tempo,
+        seed=options.seed,
+        temperature=options.temperature,
+        best_of=options.best_of,
+        key=None if options.key is None else Key.parse(options.key),
+        snap=options.snap,
+        density=densities(options.density, model.spec.track_names),
+        rests=bars_of_tracks(options.rest),
+        plays=bars_of_tracks(options.play),
+        progression=options.progression,
+        knobs=knobs(options.knob),
+        style=options.style,
+        tempo_qpm=options.tempo,
     )
     return model, request
 
 
-def outputs(shared: Shared, output: Path | None, verb: str) -> list[Path]:
+def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> list[Path]:
     """The files to write; refuses names that are taken before anything is composed."""
-    path = output or Path(f"{verb}-{shared.seed}.mid")
+    path = output or Path(f"{verb}-{options.seed}.mid")
     if path.is_dir():
-        path = path / f"{verb}-{shared.seed}.mid"
+        path = path / f"{verb}-{options.seed}.mid"
     if path.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
         raise ConfigError(
             f"{path} is not a MIDI file name; end it with .mid, and use `musegan render` for the rest"
         )
     paths = [path]
-    if shared.count is not None and shared.count > 1:
-        paths = [path.with_name(f"{path.stem}-{i + 1}{path.suffix}") for i in range(shared.count)]
+    if options.count is not None and options.count > 1:
+        paths = [path.with_name(f"{path.stem}-{i + 1}{path.suffix}") for i in range(options.count)]
     for item in paths:
-        refuse_overwrite(item, shared.force)
+        refuse_overwrite(item, options.force)
     return paths
 
 
@@ -158,20 +163,20 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
     return song
 
 
-def write_piece(piece: Piece, path: Path, shared: Shared, song: Song | None = None) -> None:
+def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song | None = None) -> None:
     """Write a piece, into the song that it is made from, tell the files and play the first of them."""
     from musegan.midi.write import write_files
 
-    options: dict[str, Any] = {
-        "humanize": 0.0 if shared.no_humanize else shared.humanize,
-        "stems": shared.stems,
-        "chords": shared.chords,
-        "force": shared.force,
+    arguments: dict[str, Any] = {
+        "humanize": 0.0 if options.no_humanize else options.humanize,
+        "stems": options.stems,
+        "chords": options.chords,
+        "force": options.force,
     }
-    paths = song.write(piece, path, **options) if song else write_files(piece, path, **options)
+    paths = song.write(piece, path, **arguments) if song else write_files(piece, path, **arguments)
     for written in paths:
         typer.echo(written)
-    if shared.listen or shared.port:
+    if options.listen or options.port:
         from musegan.render.playback import play
 
-        play(paths[0], shared.port)
+        play(paths[0], options.port)
