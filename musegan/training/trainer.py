@@ -22,7 +22,7 @@ from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
 from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
-from musegan.networks.controls import Conditions, Controls, Cues
+from musegan.networks.controls import Conditions, ConditionTensors, Controls
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
 from musegan.training.batch_sampler import BatchSampler, SampledBatch, SelfContext
@@ -48,7 +48,7 @@ class Batch:
     song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
     given: Tensor  # like real: what the generator is given, of the song or of its own making
     conditions: Conditions  # as they were drawn, for `train.mend`, whose work is never replayed
-    cues: Cues  # the same
+    conditioning: ConditionTensors  # the same
     latents: Latents
     noise: Latents  # for the posterior
     change: Augmentation | None  # what the discriminator sees phrases through
@@ -169,15 +169,15 @@ class Trainer(Stage):
         batch = self.batch
         assert batch is not None
         with self._autocast():
-            logits = self.generator.logits(batch.latents, batch.given, batch.cues)
-            fake = self.generator.complete(logits, batch.given, batch.cues)
+            logits = self.generator.logits(batch.latents, batch.given, batch.conditioning)
+            fake = self.generator.complete(logits, batch.given, batch.conditioning)
             with torch.no_grad():
-                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.cues)
+                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.conditioning)
             if self.coded_habits is not None:
                 real = mended(real, batch.conditions, self.coded_habits, self.generator.grid)
                 fake = mended(fake, batch.conditions, self.habits, self.generator.grid)
             share = self.config.train.penalty_share
-            loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
+            loss, terms = discriminator_loss(self._judge, real, fake, batch.conditioning, self.gamma, share)
         self.pair, self.logits = (real, fake), logits
         return self._gradients(loss, ("discriminator",)), terms
 
@@ -187,8 +187,10 @@ class Trainer(Stage):
         assert batch is not None
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            loss, terms = generator_loss(self._judge, real, fake, batch.cues)
-        asked, more = control_loss(fake, self.logits, self.generator.grid, batch.cues, self.processes.total)
+            loss, terms = generator_loss(self._judge, real, fake, batch.conditioning)
+        asked, more = control_loss(
+            fake, self.logits, self.generator.grid, batch.conditioning, self.processes.total
+        )
         loss, terms = loss + settings.controls * asked, terms | more
         gradients = self._gradients(loss, ("generator",))
         self._let_discriminator_learn()
@@ -214,17 +216,17 @@ class Trainer(Stage):
                 batch.real,
                 batch.song,
                 batch.given,
-                batch.cues,
+                batch.conditioning,
                 batch.noise,
                 self.config.train.kl_weight,
             )
 
-    def _judge(self, patches: Tensor, cues: Cues, part: slice | Tensor) -> Tensor:
+    def _judge(self, patches: Tensor, conditioning: ConditionTensors, part: slice | Tensor) -> Tensor:
         """The discriminator, through this batch's augmentation if there is one."""
         assert self.batch is not None
         change = self.batch.change
         seen = patches if change is None else change.pieces(part)(patches)
-        scores: Tensor = self.discriminator(seen, cues.pieces(part))
+        scores: Tensor = self.discriminator(seen, conditioning.pieces(part))
         return scores
 
     def _let_discriminator_learn(self) -> None:
@@ -255,7 +257,7 @@ class Trainer(Stage):
             song=song,
             given=real if draw.own is None else self._fold(self._with_own_context(draw, draw.own)),
             conditions=draw.conditions,
-            cues=draw.conditions.cues(len(self.config.model.styles), self.device, self.dtype),
+            conditioning=draw.conditions.to_tensors(len(self.config.model.styles), self.device, self.dtype),
             latents=draw.latents.to(self.device),
             noise=draw.noise.to(self.device),
             change=None if draw.change is None else draw.change.to(self.device, self.dtype),

@@ -23,9 +23,11 @@ N = 8  # phrases
 
 def followed(rolls, controls, mask=None, logits=None, **options):
     mask = np.zeros(controls.play.shape, bool) if mask is None else mask
-    cues = Conditions(mask=mask, controls=controls).cues(0, torch.device("cpu"))
+    conditioning = Conditions(mask=mask, controls=controls).to_tensors(0, torch.device("cpu"))
     notes = GRID.fold(torch.from_numpy(rolls))
-    return control_loss(notes, torch.zeros_like(notes) if logits is None else logits, GRID, cues, **options)
+    return control_loss(
+        notes, torch.zeros_like(notes) if logits is None else logits, GRID, conditioning, **options
+    )
 
 
 def measured(rolls):

@@ -86,7 +86,9 @@ def test_both_of_a_pair_are_mended_each_with_habits_of_its_own(dataset, monkeypa
     assert asked[1] is trainer.habits
     real, fake = trainer.pair
     batch, generator = trainer.batch, trainer.generator
-    raw = generator.grid.unfold(generator.complete(trainer.logits.detach(), batch.given, batch.cues)).numpy()
+    raw = generator.grid.unfold(
+        generator.complete(trainer.logits.detach(), batch.given, batch.conditioning)
+    ).numpy()
     heard = generator.grid.unfold(fake.detach()).numpy()
     assert (heard == finished(raw, batch.conditions, trainer.habits, dataset.spec, 4)).all()
     assert (heard != raw).any()

@@ -201,9 +201,9 @@ def test_penalties_are_taken_of_a_share_of_the_batch_at_the_weight_of_the_schedu
 
     asked, original = [], module.discriminator_loss
 
-    def spy(judge, real, fake, cues, gamma, penalty_share):
+    def spy(judge, real, fake, conditioning, gamma, penalty_share):
         asked.append((float(gamma), penalty_share))
-        return original(judge, real, fake, cues, gamma, penalty_share)
+        return original(judge, real, fake, conditioning, gamma, penalty_share)
 
     monkeypatch.setattr(module, "discriminator_loss", spy)
     settings = [
