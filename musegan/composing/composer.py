@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement, arrange
 from musegan.composing.compose import compose, draw_controls
-from musegan.composing.directions import nudge_of
 from musegan.composing.drafting import as_dense, draw, factors_of, stacked, temperatures_of
 from musegan.composing.forms import (
     DRUM_FILL,
@@ -22,6 +21,7 @@ from musegan.composing.forms import (
     line_likeness,
     seam_likeness,
 )
+from musegan.composing.latent_directions import latent_shift
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import (
     clearest_in_key,
@@ -189,7 +189,7 @@ class Composer(TrainedModel):
         request: GenerationRequest,
         latents: Latents | None = None,
     ) -> NDArray[np.uint8]:
-        nudge = nudge_of(self, request.knobs)
+        nudge = latent_shift(self, request.knobs)
         once = partial(
             compose,
             self,

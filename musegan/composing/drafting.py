@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.compose import moved
-from musegan.composing.directions import nudge_of
+from musegan.composing.latent_directions import latent_shift
 from musegan.composing.request import GenerationRequest
 from musegan.composing.trained import TrainedModel
 from musegan.music.pianoroll import ONSET
@@ -36,7 +36,7 @@ def temperatures_of(requests: Sequence[GenerationRequest]) -> NDArray[np.float64
 def draw(model: TrainedModel, request: GenerationRequest, n_bars: int, *more: int) -> Latents:
     """Latents of one piece, its knobs included; others for other numbers `more`."""
     latents = model.draw_latents(np.random.default_rng([request.seed, *more]), 1, n_bars)
-    return moved(latents, nudge_of(model, request.knobs))
+    return moved(latents, latent_shift(model, request.knobs))
 
 
 def stacked(parts: Sequence[Batch]) -> Batch:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
+from musegan.composing.attribution import Explanation, Replacement, explain
 from musegan.composing.compose import near_unknown
 from musegan.composing.composer import MAX_BARS, Composer, check_bars, numbered_sections
-from musegan.composing.explaining import Explanation, Replacement, explain
 from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
@@ -292,7 +292,7 @@ class Model(Composer):
     ) -> Explanation:
         """How the discriminator's score of a piece changes when a cell is replaced, for each cell that sounds.
 
-        The same as `musegan.composing.explaining.explain`, which describes the arguments.
+        The same as `musegan.composing.attribution.explain`, which describes the arguments.
         """
         return explain(self, piece, replacement=replacement, n_draws=n_draws, seed=seed)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from musegan.composing.explaining import Explanation, explained
+from musegan.composing.attribution import Explanation, explain_in_steps
 from musegan.composing.model import Model
 from musegan.music.piece import Piece
 from musegan.render.heat import opacities
@@ -36,7 +36,7 @@ class Explainer:
     def listen(self, piece: Piece, *, goes_on: bool = False) -> None:
         """Hear a piece, or go on with it if it is still the same. Raises `MuseganError` for a silent one."""
         if self._piece is None and not goes_on:
-            self._steps = explained(self._model, piece)
+            self._steps = explain_in_steps(self._model, piece)
             self._found, self._piece = next(self._steps), piece
             self._tell(self.view())
         while self._piece is not None and not self._is_done:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from musegan.composing.explaining import Explanation
+from musegan.composing.attribution import Explanation
 from musegan.errors import ConfigError
 from musegan.music.piece import Piece
 from musegan.studio import explainer as module
@@ -32,7 +32,7 @@ def heard(model, monkeypatch):
     """An explainer, its worker, what it told, and how many passes of made-up networks there were."""
     worker, told, passes = Queue(), [], []
 
-    def explained(model, piece):
+    def explain_in_steps(model, piece):
         change = np.full((3, 2), NAN)
         for cell, value in (((0, 1), 0.5), ((2, 0), -0.25), ((2, 1), 1.5)):
             found = Explanation(piece=piece, change=change, replacement="new")
@@ -44,7 +44,7 @@ def heard(model, monkeypatch):
             change[cell] = value
         yield Explanation(piece=piece, change=change, replacement="new")
 
-    monkeypatch.setattr(module, "explained", explained)
+    monkeypatch.setattr(module, "explain_in_steps", explain_in_steps)
     return Explainer(model, worker, told.append), worker, told, passes
 
 

@@ -37,10 +37,10 @@ NAMES = {
     "off_beat": ("offbeat", "share of the notes that begin off the eighths"),
     "alike": ("steadier", "likeness of a bar to the one before, 0 to 1"),
 }
-"""The knob that each measure of `measure` names, and what it says."""
+"""The knob that each measure of `measure_style` names, and what it says."""
 
 
-def measure(rolls: NDArray[np.uint8], spec: RollSpec) -> dict[str, NDArray[np.float64]]:
+def measure_style(rolls: NDArray[np.uint8], spec: RollSpec) -> dict[str, NDArray[np.float64]]:
     """The measures of `NAMES` of ``rolls : (piece, track, bar, step, pitch)``: (piece,) each, nan for none."""
     pitched = ~np.array(spec.is_drum)
     n_pieces, _, n_bars = rolls.shape[:3]
@@ -67,7 +67,7 @@ def measure(rolls: NDArray[np.uint8], spec: RollSpec) -> dict[str, NDArray[np.fl
         }
 
 
-def sefa(model: TrainedModel, n_directions: int = _N_DIRECTIONS) -> NDArray[np.float64]:
+def find_directions(model: TrainedModel, n_directions: int = _N_DIRECTIONS) -> NDArray[np.float64]:
     """The directions of the shared latents that move the style most: (direction, latent), of length 1."""
     size = model.config.model.latent_dim
     weights = model.generator.latent_in.weight[:, :size].detach().double().cpu().numpy()
@@ -88,15 +88,15 @@ def find_knobs(model: TrainedModel, *, n_pieces: int = 64, seed: int = 0) -> dic
         the steps -2 ... 2 as ``effect``, on other pieces than it was chosen on: it must move them that way too,
         but for one step. Ready for JSON.
     """
-    directions = sefa(model) * _STEP * np.sqrt(model.config.model.latent_dim)
+    directions = find_directions(model) * _STEP * np.sqrt(model.config.model.latent_dim)
     knobs: dict[str, Any] = {}
     used: set[int] = set()
-    for _, number, name, sign in _effects(model, directions, n_pieces, seed):
+    for _, number, name, sign in _rank_effects(model, directions, n_pieces, seed):
         knob, moves = NAMES[name]
         if knob in knobs or number in used or len(knobs) == N_KNOBS:
             continue
         direction = sign * directions[number]
-        fresh = [_measured(model, direction * step, n_pieces, seed + 1)[name] for step in STEPS]
+        fresh = [_measure_moved(model, direction * step, n_pieces, seed + 1)[name] for step in STEPS]
         effect = [round(float(average(values, 0)), 4) for values in fresh]
         if effect[0] < effect[-1] and (np.diff(effect) > 0).sum() >= len(STEPS) - 2:
             used.add(number)
@@ -108,13 +108,13 @@ def find_knobs(model: TrainedModel, *, n_pieces: int = 64, seed: int = 0) -> dic
     return knobs
 
 
-def _effects(
+def _rank_effects(
     model: TrainedModel, directions: NDArray[np.float64], n_pieces: int, seed: int
 ) -> list[tuple[float, int, str, int]]:
     """Size, direction, measure and sign of each effect that goes one way, the largest first."""
     found = []
     for number, direction in enumerate(directions):
-        steps = [_measured(model, direction * step, n_pieces, seed) for step in STEPS]
+        steps = [_measure_moved(model, direction * step, n_pieces, seed) for step in STEPS]
         for name in NAMES:
             values = np.array([average(step[name], 0) for step in steps])
             spread = np.sqrt(average((steps[STEPS.index(0)][name] - values[STEPS.index(0)]) ** 2, 0)) or 1.0
@@ -124,7 +124,7 @@ def _effects(
     return sorted(found, reverse=True)
 
 
-def _measured(
+def _measure_moved(
     model: TrainedModel, nudge: NDArray[np.float64], n_pieces: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Measures of the pieces of a seed whose shared latents are moved."""
@@ -141,10 +141,10 @@ def _measured(
                 model, nothing, np.zeros(nothing.shape[:3], bool), controls=controls, latents=latents, nudge=nudge
             )
         )
-    return measure(keep_notes(np.concatenate(parts), spec), spec)
+    return measure_style(keep_notes(np.concatenate(parts), spec), spec)
 
 
-def nudge_of(model: TrainedModel, asked: Mapping[str, float] | None) -> NDArray[np.float64] | None:
+def latent_shift(model: TrainedModel, asked: Mapping[str, float] | None) -> NDArray[np.float64] | None:
     """How far the knobs that are asked for move the shared latents: (latent,), None for no knobs.
 
     Raises `ConfigError` for a knob that the model has not.

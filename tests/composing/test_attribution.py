@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musegan.composing import explaining
+from musegan.composing import attribution
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.piece import Piece
 
@@ -28,7 +28,7 @@ def notes_count(monkeypatch):
     def count(model, rolls, conditions):
         return (rolls == 2).sum((2, 3, 4)) @ weights
 
-    monkeypatch.setattr(explaining, "score", count)
+    monkeypatch.setattr(attribution, "score", count)
 
 
 @pytest.mark.parametrize("n_bars", [1, 3, 4, 7])
@@ -57,7 +57,7 @@ def test_a_cell_is_composed_anew_into_all_others(model, monkeypatch):
         asked.append((given, conditions))
         return given
 
-    monkeypatch.setattr(explaining, "compose_window", spy)
+    monkeypatch.setattr(attribution, "compose_window", spy)
     piece = piece_of(model, 4, (DRUMS, 1), (KEYS, 2))
     model.explain(piece, n_draws=3)
     assert len(asked) == 3
@@ -71,7 +71,7 @@ def test_a_cell_is_composed_anew_into_all_others(model, monkeypatch):
 def test_what_is_known_by_then_is_told_between_the_passes(model):
     """Seven bars are three windows, each scored once and once more after each of two drafts."""
     piece = piece_of(model, 7, (DRUMS, 0), (KEYS, 3), (BASS, 6))
-    found = list(explaining.explained(model, piece, n_draws=2, seed=3))
+    found = list(attribution.explain_in_steps(model, piece, n_draws=2, seed=3))
     assert len(found) == 3 * (1 + 2 * 2) + 1
     known = [int(np.isfinite(each.change).sum()) for each in found]
     assert (known[:5], known[5:10], known[-1]) == ([0] * 5, [2] * 5, 3)

@@ -69,11 +69,11 @@ def explain(
         The piece is silent or of another ensemble, or there is no such replacement.
     """
     with composing_threads():
-        *_, found = explained(model, piece, replacement=replacement, n_draws=n_draws, seed=seed)
+        *_, found = explain_in_steps(model, piece, replacement=replacement, n_draws=n_draws, seed=seed)
     return found
 
 
-def explained(
+def explain_in_steps(
     model: TrainedModel, piece: Piece, *, replacement: Replacement = "new", n_draws: int = 4, seed: int = 0
 ) -> Iterator[Explanation]:
     """`explain` for who has to do other things between: after each pass of the networks what is known by then.
@@ -92,13 +92,13 @@ def explained(
     total, count = np.zeros(roll.shape[:2]), np.zeros(roll.shape[:2])
     rng = np.random.default_rng(seed)
     found = Explanation(piece=piece, change=np.full(total.shape, np.nan), replacement=replacement)
-    for bars in _windows(n_bars, phrase):
+    for bars in _slide_window(n_bars, phrase):
         window = keep_notes(roll[None, :, bars], model.spec)[0]
         cells = np.argwhere(window.any((2, 3)))
         cells = cells[cells[:, 1] < n_bars]  # a short piece comes round in its window
         if not len(cells):
             continue
-        for known in _changes(model, window, cells, shares, replacement, n_draws, rng):
+        for known in _score_changes(model, window, cells, shares, replacement, n_draws, rng):
             changes = known
             yield found
         total[cells[:, 0], bars[cells[:, 1]]] += changes
@@ -107,7 +107,7 @@ def explained(
     yield found
 
 
-def _windows(n_bars: int, phrase: int) -> Iterator[NDArray[np.int64]]:
+def _slide_window(n_bars: int, phrase: int) -> Iterator[NDArray[np.int64]]:
     """Bars of each window; a piece shorter than a phrase comes round."""
     if n_bars <= phrase:
         yield np.arange(phrase) % n_bars
@@ -116,7 +116,7 @@ def _windows(n_bars: int, phrase: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(first, first + phrase)
 
 
-def _changes(
+def _score_changes(
     model: TrainedModel,
     window: NDArray[np.uint8],
     cells: NDArray[np.int64],
@@ -133,7 +133,7 @@ def _changes(
     is_cell = np.zeros((n_cells, n_tracks, n_bars), bool)
     is_cell[np.arange(n_cells), cells[:, 0], cells[:, 1]] = True
     rest = keep_notes(np.where(is_cell[..., None, None], 0, window).astype(np.uint8), model.spec)
-    conditions = Conditions(mask=~is_cell, controls=_controls(model, rest, is_cell, shares))
+    conditions = Conditions(mask=~is_cell, controls=_controls_without(model, rest, is_cell, shares))
     before = score(model, np.repeat(window[None], n_cells, axis=0), conditions)
     yield -before
     if replacement == "silence":
@@ -148,7 +148,7 @@ def _changes(
         yield after - before
 
 
-def _controls(
+def _controls_without(
     model: TrainedModel, rest: NDArray[np.uint8], is_cell: NDArray[np.bool_], shares: NDArray[np.float32]
 ) -> Controls:
     """Controls of windows without a cell each: it plays, as densely as it likes."""

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from musegan.composing.directions import NAMES, STEPS, find_knobs, measure, nudge_of, sefa
+from musegan.composing.latent_directions import (
+    NAMES,
+    STEPS,
+    find_directions,
+    find_knobs,
+    latent_shift,
+    measure_style,
+)
 from musegan.composing.model import load_model
 from musegan.composing.model_file import describe_model, save_model
 from musegan.composing.parse import knobs
@@ -21,7 +28,7 @@ def test_measures_by_hand(trio):
     roll[0, 0, 0, [0, 4, 5], 3] = 2  # three hits, one of them off the eighths
     roll[0, 1, 0, 0, [10, 14]], roll[0, 1, 0, 1:4, [10, 14]] = 2, 1  # two notes of a beat
     roll[0, 2, 1, 2, 6] = 2  # a note of a quarter of a beat, half a beat in
-    found = measure(roll, trio)
+    found = measure_style(roll, trio)
     assert list(found) == list(NAMES)
     expected = {
         "notes": 1.5,
@@ -38,7 +45,7 @@ def test_measures_by_hand(trio):
 
 
 def test_directions_are_those_that_the_first_layer_amplifies_most(model):
-    directions = sefa(model, 3)
+    directions = find_directions(model, 3)
     size = model.config.model.latent_dim
     assert np.allclose(directions @ directions.T, np.eye(3), atol=1e-6)
     weights = model.generator.latent_in.weight[:, :size].double().numpy()
@@ -65,14 +72,14 @@ def test_knobs_are_kept_in_the_file_and_turn_what_is_composed(model, tmp_path):
 
 
 def test_what_is_no_knob_is_refused(model):
-    assert nudge_of(model, {}) is None
+    assert latent_shift(model, {}) is None
     with pytest.raises(ConfigError, match="no knob 'busier'; it has none yet"):
         model.generate(2, request=GenerationRequest(knobs={"busier": 1}))
     with pytest.raises(ConfigError, match="no knob 'busier'"):
         model.generate_many([GenerationRequest(knobs={"busier": 1})], 2)
     model.facts["knobs"] = {"busier": {"moves": "notes", "direction": [1.0, float("nan")], "effect": []}}
     with pytest.raises(ModelError, match="damaged"):
-        nudge_of(model, {"busier": 1})
+        latent_shift(model, {"busier": 1})
 
 
 def test_knobs_as_texts():
