@@ -38,7 +38,7 @@ from musegan.composing.threads import composing_threads
 from musegan.composing.trained import TrainedModel
 from musegan.errors import MuseganError
 from musegan.music.key import Key, estimate_key
-from musegan.music.pianoroll import clean, snap_to_scale, sounding_shares, transpose
+from musegan.music.pianoroll import drop_orphan_holds, snap_to_scale, sounding_shares, transpose
 from musegan.music.piece import Piece
 from musegan.networks import Latents
 from musegan.networks.controls import REST, Controls
@@ -83,7 +83,7 @@ class Composer(TrainedModel):
         for roll, (own, key), request in zip(rolls, asked, requests, strict=True):
             roll = self._in_key(roll, own, request)
             sections = numbered_sections(n_bars, phrase)
-            pieces.append(self._new_piece(clean(roll, self.spec), own, key, request, sections))
+            pieces.append(self._new_piece(drop_orphan_holds(roll, self.spec), own, key, request, sections))
         return pieces
 
     def fill_many(
@@ -143,7 +143,7 @@ class Composer(TrainedModel):
         composed = transpose(composed, -plan.shift, self.spec, out=composed)
         if scale := requested_scale(plan.request, plan.key, self.spec):
             composed = snap_to_scale(composed, scale, self.spec)
-        composed = clean(composed, self.spec, out=composed)
+        composed = drop_orphan_holds(composed, self.spec, out=composed)
         roll = plan.piece.roll.copy()
         np.copyto(roll[:, bars], composed, where=~plan.mask[:, bars, None, None])
         return replace(

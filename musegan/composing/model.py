@@ -24,9 +24,9 @@ from musegan.composing.request import GenerationRequest
 from musegan.composing.threads import composing_threads
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.key import estimate_key, note_name
-from musegan.music.pianoroll import clean, sounding_shares
+from musegan.music.pianoroll import drop_orphan_holds, sounding_shares
 from musegan.music.piece import Piece
-from musegan.music.progression import analyse
+from musegan.music.progression import estimate_progression
 
 
 @dataclass(kw_only=True, repr=False)
@@ -98,7 +98,7 @@ class Model(Composer):
         if loop:
             roll = self._close_loop(roll, controls, request)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
-        piece = self._new_piece(clean(roll, self.spec), controls, key, request, sections)
+        piece = self._new_piece(drop_orphan_holds(roll, self.spec), controls, key, request, sections)
         return replace(piece, roll=closed(piece.roll, self.spec, piece.key)) if ending and piece.key else piece
 
     def accompany(self, piece: Piece, keep: Sequence[str], *, request: GenerationRequest | None = None) -> Piece:
@@ -217,7 +217,8 @@ class Model(Composer):
         ----------
         piece : Piece
             A song, of which all tracks tell the chords, or a melody alone. The chords are those of
-            ``request.progression`` where there is one; `musegan.music.progression.analyse` shows what is heard.
+            ``request.progression`` where there is one, or else
+            `musegan.music.progression.estimate_progression` of the piece.
         melody : str
             The track that is kept, note for note.
         like : Piece, optional
@@ -236,7 +237,7 @@ class Model(Composer):
         request = replace(
             request,
             key=request.key or key,
-            progression=request.progression or analyse(piece.roll, self.spec, key),
+            progression=request.progression or estimate_progression(piece.roll, self.spec, key),
         )
         mask = np.zeros(piece.roll.shape[:2], bool)
         mask[row] = True
@@ -312,7 +313,7 @@ class Model(Composer):
         ends = [self.draw_latents(np.random.default_rng(seed), 1, n_bars) for seed in (a, b)]
         given, mask = self._nothing(n_bars)
         roll = self._compose_cells(given, mask, controls, nearer, ends[0].towards(ends[1], share))
-        return self._new_piece(clean(roll, self.spec), controls, key, nearer)
+        return self._new_piece(drop_orphan_holds(roll, self.spec), controls, key, nearer)
 
     def _between(self, a: Piece, b: Piece, share: float, request: GenerationRequest) -> Piece:
         n_bars = min(a.n_bars, b.n_bars)

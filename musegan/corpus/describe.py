@@ -13,7 +13,7 @@ from musegan.corpus.packing import pitch_class_shares
 from musegan.errors import MuseganError
 from musegan.midi.notes import read_notes
 from musegan.midi.parts import describe_parts
-from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
+from musegan.midi.quantize import Stretch, find_main_tempo, map_parts, quantize_score
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.tracks import MusicFile
 from musegan.music.key import estimate_key
@@ -89,7 +89,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     """Parts, tempo, meter and bars of a music file, and what of it an ensemble can use. Raises `MidiError`."""
     score = read_score(path)
     mapping = map_parts(score.parts, spec)
-    stretches = quantize(score, spec)
+    stretches = quantize_score(score, spec)
     meters = [f"{top}/{bottom}" for top, bottom in score.meters.tolist()]
     problem, n_bars = None, None
     heard = str(estimate_key(_pitch_classes(stretches, spec))) if stretches else None
@@ -104,7 +104,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "path": str(path),
         "repairs": list(score.repairs),
         "ticks_per_beat": score.ticks_per_beat,
-        "tempo_qpm": round(main_tempo(score, 0, score.end_tick), 3),
+        "tempo_qpm": round(find_main_tempo(score, 0, score.end_tick), 3),
         "tempo_changes": max(len(score.tempo_ticks) - 1, 0),
         "meters": [meter for index, meter in enumerate(meters) if index == 0 or meter != meters[index - 1]],
         "key": str(score.key) if score.key else heard,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from musegan.corpus.parallel import Lost
 from musegan.corpus.sources import Item
 from musegan.errors import MidiError
-from musegan.midi.grid import runs_in_meter
-from musegan.midi.quantize import Stretch, map_parts, quantize
+from musegan.midi.grid import find_runs_in_meter
+from musegan.midi.quantize import Stretch, map_parts, quantize_score
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
 from musegan.music.spec import RollSpec
@@ -43,7 +43,7 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
         score = read_score(Path(item.content) if isinstance(item.content, str) else item.content, item.name)
     except MidiError as error:
         return Lost(error.reason, str(error))
-    stretches = quantize(score, spec)
+    stretches = quantize_score(score, spec)
     if not stretches:
         return Lost(_why_nothing_fits(score, spec))
     n_used = sum(int(stretch.feel_sums[..., 0].sum()) for stretch in stretches)
@@ -54,7 +54,7 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
 def _why_nothing_fits(score: Score, spec: RollSpec) -> str:
     if all(track is None for track in map_parts(score.parts, spec)):
         return "no instrument of the ensemble"
-    if not runs_in_meter(score, spec):
+    if not find_runs_in_meter(score, spec):
         return f"no bars of {spec.beats_per_bar} quarter notes"
     return "no notes of the ensemble in its meter and range"
 

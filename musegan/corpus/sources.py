@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from musegan.errors import DatasetError
-from musegan.midi.read import MUSIC_SUFFIXES, most_bytes
+from musegan.midi.read import MUSIC_SUFFIXES, max_file_bytes
 
 _TAR_OPENERS: dict[str, Callable[[str], Any]] = {
     ".tar": io.FileIO,
@@ -109,9 +109,9 @@ def _find(source: str | Path) -> Iterator[FoundFile]:
 
 def _music21_files(source: str) -> Iterator[FoundFile]:
     """The works of one composer in the corpus that comes with music21, as ``music21:bach``."""
-    from musegan.midi.notation import corpus_files  # music21 takes a while to load
+    from musegan.midi.notation import list_corpus_files  # music21 takes a while to load
 
-    for path in corpus_files(source.removeprefix("music21:")):
+    for path in list_corpus_files(source.removeprefix("music21:")):
         yield FoundFile(f"{source}/{path.name}", str(path))
 
 
@@ -183,7 +183,7 @@ def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
         for member in archive:
             if member.isfile() and _is_music(member.name):
                 name = _inner_name(file, member.name)
-                content = archive.extractfile(member) if member.size <= most_bytes(name) else None
+                content = archive.extractfile(member) if member.size <= max_file_bytes(name) else None
                 yield Item(name, None, "too large") if content is None else Item(name, content.read())
             archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
 
@@ -195,7 +195,7 @@ def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:
             if member.is_dir() or not _is_music(member.filename):
                 continue
             name = _inner_name(file, member.filename)
-            if member.file_size > most_bytes(name):
+            if member.file_size > max_file_bytes(name):
                 yield Item(name, None, "too large")
                 continue
             left -= member.file_size

@@ -16,7 +16,7 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.metrics import Rolls, Values, loose_cells
-from musegan.midi.quantize import quantize
+from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
@@ -163,7 +163,7 @@ class FolderCandidate(Candidate):
         found = []
         for index, path in enumerate(self.paths):
             try:
-                stretches = quantize(read_score(path), self.spec)
+                stretches = quantize_score(read_score(path), self.spec)
             except MidiError:
                 continue  # one bad file does not stop the others
             found += [(index, notes_to_roll(s.notes, self.spec, s.n_bars)) for s in stretches]

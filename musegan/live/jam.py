@@ -20,7 +20,7 @@ from musegan.live.composer_process import ComposerProcess
 from musegan.live.listener import Listener, played_to_roll
 from musegan.live.performer import Performer
 from musegan.live.player import COMPOSING, Message, Player, ask_for_priority
-from musegan.midi.channels import allot
+from musegan.midi.channels import assign_channels
 from musegan.midi.performance import TICKS_PER_BEAT
 from musegan.music.piece import Piece
 
@@ -150,7 +150,7 @@ class Jam:
             self.on_bar(bar, roll, known)
 
     def _programs(self) -> Iterator[tuple[float, Message]]:
-        for row, (_, channel) in enumerate(allot(self.band.spec.is_drum)):
+        for row, (_, channel) in enumerate(assign_channels(self.band.spec.is_drum)):
             if row in self.band.rows:
                 yield -float(self.n_beats), (0xC0 | channel, self.band.spec.tracks[row].program)
 

@@ -27,16 +27,16 @@ def remove_controllers(track: Track, channel: int, regions: Sequence[tuple[int, 
     """
     dropped: set[int] = set()
     added: Track = []
-    changes = deque((index, event) for index, event in enumerate(track) if _is_on(event, channel))
+    changes = deque((index, event) for index, event in enumerate(track) if _is_on_channel(event, channel))
     state: dict[tuple[int, int], Event] = {}
     for begin, end in regions:
         while changes and changes[0][1].tick < begin:
-            _follow(state, changes.popleft()[1])
-        added += [_neutral(begin, event) for event in state.values() if not _is_neutral(event)]
+            _update_state(state, changes.popleft()[1])
+        added += [_neutral_event(begin, event) for event in state.values() if not _is_neutral(event)]
         while changes and changes[0][1].tick < end:
             index, event = changes.popleft()
-            _follow(state, event)
-            if _target(event) or _is_silencing(event):
+            _update_state(state, event)
+            if _controller_of(event) or _is_silencing(event):
                 dropped.add(index)
         added += [event._replace(tick=end) for event in state.values() if not _is_neutral(event)]
     return dropped, added
@@ -45,7 +45,7 @@ def remove_controllers(track: Track, channel: int, regions: Sequence[tuple[int, 
 def restore_volume(track: Track, channel: int, tick: int) -> Track:
     """The volume and expression that most notes of a channel have, where they are lower at `tick`: new music
     after a fade-out is to be heard."""
-    own = [event for event in track if _is_on(event, channel)]
+    own = [event for event in track if _is_on_channel(event, channel)]
     onsets = [event.tick for event in own if event.kind == NOTE_ON and event.body[1]]
     added = []
     for number in (_VOLUME, _EXPRESSION):
@@ -59,11 +59,11 @@ def restore_volume(track: Track, channel: int, tick: int) -> Track:
     return added
 
 
-def _is_on(event: Event, channel: int) -> bool:
+def _is_on_channel(event: Event, channel: int) -> bool:
     return event.status < 0xF0 and event.channel == channel
 
 
-def _target(event: Event) -> tuple[int, int] | None:
+def _controller_of(event: Event) -> tuple[int, int] | None:
     """What a controller event sets; None for all other events."""
     if event.kind in (_PRESSURE, _BEND):
         return event.kind, 0
@@ -76,21 +76,21 @@ def _is_silencing(event: Event) -> bool:
     return event.kind == CONTROL and event.body[0] in _SILENCING
 
 
-def _follow(state: dict[tuple[int, int], Event], event: Event) -> None:
+def _update_state(state: dict[tuple[int, int], Event], event: Event) -> None:
     """Keep the last event for each target in `state`. The pressure of a single key ends with its note."""
-    target = _target(event)
+    target = _controller_of(event)
     if target is not None and event.kind != _POLY_PRESSURE:
         state[target] = event
 
 
-def _rest(event: Event) -> bytes:
+def _neutral_bytes(event: Event) -> bytes:
     """The data bytes of the same event at rest."""
     return {_PRESSURE: b"\0", _BEND: b"\0\x40"}.get(event.kind) or bytes([event.body[0], 0])
 
 
 def _is_neutral(event: Event) -> bool:
-    return event.body == _rest(event)
+    return event.body == _neutral_bytes(event)
 
 
-def _neutral(tick: int, event: Event) -> Event:
-    return Event(tick, event.status, _rest(event))
+def _neutral_event(tick: int, event: Event) -> Event:
+    return Event(tick, event.status, _neutral_bytes(event))

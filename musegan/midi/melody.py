@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError
 from musegan.midi.notes import GridNotes, find_part
 from musegan.midi.score import Part, Score
-from musegan.midi.song import Song, piece_of
+from musegan.midi.song import Song, grid_to_piece
 from musegan.midi.tracks import MusicFile
 from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
-from musegan.music.progression import analyse, write_progression
+from musegan.music.progression import estimate_progression, write_progression
 from musegan.music.spec import RollSpec, TrackSpec
 
 _PLACES = 8  # of a beat, within which onsets are at once
@@ -73,22 +73,22 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
     if chosen.is_drum:
         raise MidiError(f"part {index + 1} of {song.name} is drums; a melody has pitches", "no such part")
     found = grid.mapping[index] if on is None else spec.track_index(on)
-    row = _widest(spec) if found is None else found
+    row = _find_widest_track(spec) if found is None else found
     if spec.tracks[row].is_drum:
         raise MidiError(f"a melody cannot be on {spec.track_names[row]}; choose a track with pitches", "drums")
-    is_whole = notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
-    harmony = _harmony(song)
+    is_whole = mean_notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
+    harmony = _estimate_harmony(song)
     if is_whole and on is None:
         mapping = tuple(row if i == index else track for i, track in enumerate(grid.mapping))
         others = [i for i in range(len(score.parts)) if i != index]
         alone = replace(song, grid=replace(grid, mapping=mapping).without(others, spec))
     else:
-        line = chosen if is_whole else skyline(chosen, score.ticks_per_beat)
+        line = chosen if is_whole else extract_skyline(chosen, score.ticks_per_beat)
         line = line if on is None else replace(line, program=spec.tracks[row].program)
         only = replace(grid, score=replace(score, parts=(line,)), mapping=(row,), removed=frozenset())
         file = MusicFile(data=b"", score=only.score, name=song.name)
         alone = replace(song, grid=only.without((), spec), file=file)
-    piece = replace(piece_of(alone.grid, spec), key=harmony[1])
+    piece = replace(grid_to_piece(alone.grid, spec), key=harmony[1])
     if not piece.roll.any():
         raise MidiError(f"part {index + 1} of {song.name} has no notes that the model can hear", "no notes")
     return Melody(
@@ -102,13 +102,13 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
 
 def find_melody_part(score: Score, name: str) -> int:
     """Index of the part that has the melody. Raises `MidiError` when no part has pitches."""
-    scores = melody_scores(score.parts, score.ticks_per_beat)
+    scores = score_melodies(score.parts, score.ticks_per_beat)
     if not np.isfinite(scores).any():
         raise MidiError(f"{name} has no part with pitches, so it has no melody", "no notes")
     return int(scores.argmax())
 
 
-def melody_scores(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
+def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
     """How much each part is like a melody: (part,), minus infinity for drums. `by_name` also reads their names."""
     end = max(int(part.end.max()) for part in parts)
     scores = np.full(len(parts), -np.inf)
@@ -125,15 +125,15 @@ def is_named_melody(name: str) -> bool:
     return bool(_MELODY_NAME.search(name)) and not _OTHER_NAME.search(name)
 
 
-def notes_at_once(part: Part, ticks_per_beat: int) -> float:
+def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
     """Mean number of notes that begin together."""
-    return len(part.start) / len(np.unique(_places(part.start, ticks_per_beat)))
+    return len(part.start) / len(np.unique(_round_onsets(part.start, ticks_per_beat)))
 
 
-def skyline(part: Part, ticks_per_beat: int) -> Part:
+def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
     """The highest line of a part, note by note: of notes that begin at once the highest, unless a higher one still
     sounds; each ends at the latest where the next begins."""
-    places = _places(part.start, ticks_per_beat)
+    places = _round_onsets(part.start, ticks_per_beat)
     order = np.lexsort((-part.pitch.astype(np.int64), places))
     kept: list[int] = []
     near = ticks_per_beat / _PLACES
@@ -150,7 +150,7 @@ def skyline(part: Part, ticks_per_beat: int) -> Part:
     return replace(part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line])
 
 
-def _places(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:
+def _round_onsets(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:
     return np.rint(start / ticks_per_beat * _PLACES).astype(np.int64)
 
 
@@ -162,7 +162,7 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     start, ends, pitch = part.start[order], part.end[order], part.pitch[order].astype(np.float64)
     until = np.maximum.accumulate(ends)
     sounding = until[-1] - start[0] - np.maximum(start[1:] - until[:-1], 0).sum()
-    places, at = np.unique(_places(start, ticks_per_beat), return_inverse=True)
+    places, at = np.unique(_round_onsets(start, ticks_per_beat), return_inverse=True)
     top = np.zeros(len(places))
     np.maximum.at(top, at, pitch)
     intervals = np.abs(np.diff(top)) if len(top) > 1 else np.zeros(1)
@@ -180,13 +180,13 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     )
 
 
-def _widest(spec: RollSpec) -> int:
+def _find_widest_track(spec: RollSpec) -> int:
     """The pitched track that takes the most programs."""
     rows = [row for row, track in enumerate(spec.tracks) if not track.is_drum]
     return max(rows, key=lambda row: len(spec.tracks[row].programs))
 
 
-def _harmony(song: Song) -> tuple[str, Key]:
+def _estimate_harmony(song: Song) -> tuple[str, Key]:
     """Chords and key of all pitched parts of a song, those that fit no track of its ensemble too."""
     grid, own = song.grid, song.piece.spec
     spec = replace(own, tracks=(TrackSpec(name="all", program=0),))
@@ -198,4 +198,6 @@ def _harmony(song: Song) -> tuple[str, Key]:
         (round((tick - grid.first_bar_tick) / grid.score.ticks_per_beat), symbol)
         for tick, symbol in grid.score.chords
     ]
-    return (write_progression(written, grid.n_bars, spec) if written else analyse(roll, spec, key)), key
+    return (
+        write_progression(written, grid.n_bars, spec) if written else estimate_progression(roll, spec, key)
+    ), key

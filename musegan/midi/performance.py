@@ -43,12 +43,12 @@ _VELOCITY_SHARES = (0.5, 0.3, 0.2)
 _OFFSET_SHARES = (0.1, 0.7, 0.2)
 
 
-def to_ticks(steps: NDArray, spec: RollSpec, ticks_per_beat: int = TICKS_PER_BEAT) -> NDArray[np.int64]:
+def steps_to_ticks(steps: NDArray, spec: RollSpec, ticks_per_beat: int = TICKS_PER_BEAT) -> NDArray[np.int64]:
     """Steps from the start as the nearest ticks (exact wherever the steps of a beat divide its ticks)."""
     return np.rint(np.asarray(steps) * (ticks_per_beat / spec.steps_per_beat)).astype(np.int64)
 
 
-def perform(
+def perform_piece(
     piece: Piece, humanize: float = 1.0, ticks_per_beat: int = TICKS_PER_BEAT, first_bar: int = 0
 ) -> NDArray:
     """Play the notes of a piece.
@@ -72,23 +72,25 @@ def perform(
     spec = piece.spec
     notes = roll_to_notes(piece.roll, spec)
     end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
-    velocity, offset = _draw(piece, notes, first_bar)
+    velocity, offset = _draw_deviations(piece, notes, first_bar)
     start = notes["start"].astype(np.int64)
     # Whole ticks towards the grid: in files of few ticks a rounded offset would reach half a step.
     offset_ticks = np.trunc(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
     played = np.empty(len(notes), PLAYED)
     played["track"], played["pitch"], played["step"] = notes["track"], notes["pitch"], start
     played["velocity"] = np.clip(np.rint(FLAT_VELOCITY + humanize * (velocity - FLAT_VELOCITY)), 1, 127)
-    onset = np.clip(to_ticks(start, spec, ticks_per_beat) + offset_ticks.astype(np.int64), 0, end_of_piece - 1)
-    held = to_ticks(start + notes["duration"], spec, ticks_per_beat) + offset_ticks.astype(np.int64)
+    onset = np.clip(
+        steps_to_ticks(start, spec, ticks_per_beat) + offset_ticks.astype(np.int64), 0, end_of_piece - 1
+    )
+    held = steps_to_ticks(start + notes["duration"], spec, ticks_per_beat) + offset_ticks.astype(np.int64)
     is_drum = np.array(spec.is_drum)[notes["track"]]
     end = np.where(is_drum, onset + ticks_per_beat // 4, held)
     played["start"] = onset
-    played["end"] = np.clip(end, onset + 1, np.minimum(_next_onset(played), end_of_piece))
+    played["end"] = np.clip(end, onset + 1, np.minimum(_find_next_onsets(played), end_of_piece))
     return played[np.lexsort((played["pitch"], played["start"], played["track"]))]
 
 
-def _next_onset(played: NDArray) -> NDArray[np.int64]:
+def _find_next_onsets(played: NDArray) -> NDArray[np.int64]:
     """Start of the next note on the same pitch of the same track, or a very late tick."""
     order = np.lexsort((played["start"], played["pitch"], played["track"]))
     line = played["track"].astype(np.int64) * 128 + played["pitch"]
@@ -98,10 +100,12 @@ def _next_onset(played: NDArray) -> NDArray[np.int64]:
     return following
 
 
-def _draw(piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _draw_deviations(
+    piece: Piece, notes: NDArray, first_bar: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Velocity and offset (in steps) of each note at full humanisation."""
     bar, step = np.divmod(notes["start"], piece.spec.steps_per_bar)
-    velocity, spread, offset, offset_spread = _table(piece)[notes["track"], step].T
+    velocity, spread, offset, offset_spread = _fill_feel_table(piece)[notes["track"], step].T
     drawn = np.empty((2, len(notes)))
     shares = np.sqrt([_VELOCITY_SHARES, _OFFSET_SHARES])[..., None]  # (2, 3, 1)
     whole = [np.random.default_rng([piece.seed, i]).standard_normal((2, 1)) for i in range(piece.spec.n_tracks)]
@@ -118,7 +122,7 @@ def _draw(piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray[np.floa
     return velocity + spread * drawn[0], offset + offset_spread * drawn[1]
 
 
-def _table(piece: Piece) -> NDArray[np.float64]:
+def _fill_feel_table(piece: Piece) -> NDArray[np.float64]:
     """The feel table without gaps: (track, step, 4). Unseen steps take the mean of their track, and tracks
     that the corpus lacks the metrical accents."""
     spec = piece.spec

@@ -35,7 +35,7 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{self.names()[self.tonic]} {'minor' if self.is_minor else 'major'}"
+        return f"{self.note_names()[self.tonic]} {'minor' if self.is_minor else 'major'}"
 
     @property
     def sharps(self) -> int:
@@ -43,7 +43,7 @@ class Key:
         fewest = -6 if self.is_minor else -5
         return ((self.tonic + 3 * self.is_minor) * 7 - fewest) % 12 + fewest
 
-    def names(self, *, plain: bool = False) -> tuple[str, ...]:
+    def note_names(self, *, plain: bool = False) -> tuple[str, ...]:
         """How each pitch class (C = 0) is spelled in the key: as near to its notes in fifths as can be.
 
         With `plain` without E#, B#, Cb, Fb and double accidentals, as chord symbols are written.

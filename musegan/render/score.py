@@ -220,7 +220,7 @@ class _Pen:
             clef=clef.PercussionClef() if track.is_drum else sign(),
             signature=None if track.is_drum else signature,
             is_drum=track.is_drum,
-            names=[name.replace("b", "-") for name in key.names()],
+            names=[name.replace("b", "-") for name in key.note_names()],
             up=12 if track.program in _BASSES else 0,
         )
 

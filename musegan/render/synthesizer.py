@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError, MissingToolError
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
-from musegan.midi.tracks import Track, from_score, merge, read_tracks, to_bytes
+from musegan.midi.tracks import Track, merge_events, read_tracks, score_to_tracks, tracks_to_bytes
 
 SAMPLE_RATE = 48_000  # Hz, fixed by the synthesizer
 MAX_SECONDS = 360.0  # longest music; it takes 75 MB a minute on the way
@@ -83,16 +83,16 @@ def _with_tail(source: Path | bytes) -> bytes:
         )
     end += round(TAIL_SECONDS * qpm / 60 * score.ticks_per_beat)
     cut = [[event for event in track if event.tick <= end] for track in tracks]
-    return to_bytes([merge(track, [], end) for track in cut if track], score.ticks_per_beat)
+    return tracks_to_bytes([merge_events(track, [], end) for track in cut if track], score.ticks_per_beat)
 
 
 def _read(source: Path | bytes) -> tuple[Score, list[Track]]:
     data, name = (source, "the MIDI data") if isinstance(source, bytes) else (read_bytes(source), str(source))
     score = read_score(data, name)
     if b"MThd" not in data[:4096] and data[:2] != b"\x1f\x8b":
-        return score, from_score(score)
+        return score, score_to_tracks(score)
     tracks = read_tracks(data, name)
-    return score, tracks if any(tracks) else from_score(score)
+    return score, tracks if any(tracks) else score_to_tracks(score)
 
 
 def seconds_until(score: Score, tick: int) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import numpy as np
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MidiError
 from musegan.midi.song import Song
-from musegan.midi.stems import stem_files
+from musegan.midi.stems import split_stems
 from musegan.music.piece import Piece
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
@@ -114,7 +114,7 @@ def export(state: State, song: Song | None, kind: str, *, chords: bool = False) 
 
 def _zip(midi: bytes) -> bytes:
     whole = Path("musegan.mid")
-    files: Mapping[Path, bytes] = {whole: midi, **stem_files(midi, whole)}
+    files: Mapping[Path, bytes] = {whole: midi, **split_stems(midi, whole)}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in files.items():

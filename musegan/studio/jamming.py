@@ -19,10 +19,10 @@ from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
 from musegan.live.band import Band
 from musegan.live.jam import Jam
-from musegan.midi.channels import allot
+from musegan.midi.channels import assign_channels
 from musegan.midi.ports import InputPort, OutputPort, list_inputs, list_outputs
 from musegan.midi.write import write_files
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.spec import RollSpec
 from musegan.studio.state import State
 
@@ -67,7 +67,7 @@ def played(state: State, bar: PlayedBar) -> State:
         place = (bar.number - back) % state.n_bars
         roll[bar.keep, place] = bar.heard[bar.keep, n_heard - back]
         kept[bar.keep, place] = own[bar.keep, place] = True
-    piece = replace(state.piece, roll=clean(roll, state.piece.spec), given=None)
+    piece = replace(state.piece, roll=drop_orphan_holds(roll, state.piece.spec), given=None)
     same = np.all(piece.roll == state.piece.roll, axis=(2, 3))
     return replace(state, piece=piece, kept=kept, own=own, from_file=state.from_file & same, label="play along")
 
@@ -187,7 +187,7 @@ def _levels(state: State, spec: RollSpec) -> dict[int, float]:
     """Loudness of each MIDI channel: the volume of its track, 0 where that is mute or another is alone."""
     some_alone = any(values.get("solo") for values in state.mixer.values())
     levels = {}
-    for name, (_, channel) in zip(spec.track_names, allot(spec.is_drum), strict=True):
+    for name, (_, channel) in zip(spec.track_names, assign_channels(spec.is_drum), strict=True):
         values = state.mixer.get(name, {})
         is_silent = values.get("mute") or (some_alone and not values.get("solo"))
         levels[channel] = 0.0 if is_silent else float(values.get("volume", 1.0))

@@ -13,7 +13,7 @@ from musegan.errors import MuseganError
 from musegan.files import replacing
 from musegan.midi.read import read_score
 from musegan.midi.song import Song
-from musegan.midi.stems import stem_files
+from musegan.midi.stems import split_stems
 from musegan.music.spec import RollSpec
 from musegan.render.synthesizer import seconds_until
 from musegan.studio.audio_process import AudioProcess
@@ -49,7 +49,7 @@ class Stems:
             times = [tick * 60 / state.piece.tempo_qpm for tick in ticks]
         lanes = _lanes(song, state.piece.spec)
         stems = []
-        for path, data in stem_files(midi, Path("s.mid")).items() if score else ():
+        for path, data in split_stems(midi, Path("s.mid")).items() if score else ():
             name = path.stem[2:]
             try:
                 parts = read_score(data).parts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musegan.composing.model import Model
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.pianoroll import NOTE, clean, notes_to_roll, roll_to_notes, sort_notes
+from musegan.music.pianoroll import NOTE, drop_orphan_holds, notes_to_roll, roll_to_notes, sort_notes
 from musegan.music.piece import Piece
 from musegan.studio.state import MAX_BARS, Grid, State, StudioSettings
 
@@ -191,7 +191,7 @@ def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Seque
     roll = notes_to_roll(sort_notes(np.concatenate([notes[stays], new])), spec, state.n_bars)
     return replace(
         state,
-        piece=replace(state.piece, roll=clean(roll, spec)),
+        piece=replace(state.piece, roll=drop_orphan_holds(roll, spec)),
         kept=state.kept | touched,
         own=state.own | touched,
         from_file=state.from_file & ~touched,
@@ -234,7 +234,7 @@ def resized(state: State, n_bars: int) -> State:
     piece = state.piece
     roll = np.pad(piece.roll, ((0, 0), (0, max(change, 0)), (0, 0), (0, 0)))[:, :n_bars]
     sections = tuple((bar, label) for bar, label in piece.sections if bar < n_bars)
-    piece = replace(piece, roll=clean(roll, piece.spec), given=None, sections=sections)
+    piece = replace(piece, roll=drop_orphan_holds(roll, piece.spec), given=None, sections=sections)
     from_file = _padded(state.from_file, change)[:, :n_bars]
     return replace(
         state,

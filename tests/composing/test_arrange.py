@@ -8,7 +8,7 @@ import pytest
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.key import Key
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
 from musegan.networks.controls import PLAY, REST
 
@@ -17,7 +17,9 @@ DRUMS, KEYS, BASS = 0, 1, 2
 
 @pytest.fixture(scope="module")
 def song(dataset):
-    return Piece(roll=clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec), spec=dataset.spec, key=Key(0))
+    return Piece(
+        roll=drop_orphan_holds(dataset.rolls(np.array([0]), 6)[0], dataset.spec), spec=dataset.spec, key=Key(0)
+    )
 
 
 def test_the_melody_stays_and_all_else_is_new(model, song):

@@ -21,7 +21,7 @@ from musegan.corpus.prepare import choose_split, prepare
 from musegan.corpus.songs import digest, family, read_song
 from musegan.corpus.sources import Item
 from musegan.errors import DatasetError
-from musegan.midi.quantize import quantize
+from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 
 
@@ -125,7 +125,7 @@ def test_labels_win(tmp_path):
 
 
 def read(data):
-    return quantize(read_score(data), TRIO)
+    return quantize_score(read_score(data), TRIO)
 
 
 def test_copies_are_known_by_their_notes():

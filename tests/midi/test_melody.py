@@ -8,7 +8,7 @@ from midibytes import name, notes, program, smf, track
 from songs import TRIO
 
 from musegan.errors import ConfigError, MidiError
-from musegan.midi.melody import extract_melody, find_melody_part, melody_scores, skyline
+from musegan.midi.melody import extract_melody, extract_skyline, find_melody_part, score_melodies
 from musegan.midi.score import Part
 from musegan.midi.song import read
 
@@ -56,20 +56,22 @@ PARTS = [part(CHORDS), part(HATS, is_drum=True), part(BELLS), part(TUNE), part(B
 
 
 def test_the_tune_is_found_among_chords_bass_bells_and_drums():
-    scores = melody_scores(PARTS, 48)
+    scores = score_melodies(PARTS, 48)
     assert scores.argmax() == 3
     assert scores[1] == -np.inf
 
 
 def test_a_name_says_more_than_the_notes_unless_it_is_of_the_backing():
     named = [*PARTS[:3], part(TUNE), part(BASS, "Lead Vocal")]
-    assert melody_scores(named, 48).argmax() == 4
-    assert melody_scores(named, 48, by_name=False).argmax() == 3
-    assert melody_scores([*PARTS[:4], part(BASS, "Backing vocals")], 48).argmax() == 3
+    assert score_melodies(named, 48).argmax() == 4
+    assert score_melodies(named, 48, by_name=False).argmax() == 3
+    assert score_melodies([*PARTS[:4], part(BASS, "Backing vocals")], 48).argmax() == 3
 
 
 def test_the_skyline_is_the_highest_of_what_begins_together_and_nothing_under_what_rings():
-    line = skyline(part([(0, 48, 60), (1, 48, 72), (24, 48, 65), (48, 200, 67), (96, 120, 74), (96, 120, 50)]), 48)
+    line = extract_skyline(
+        part([(0, 48, 60), (1, 48, 72), (24, 48, 65), (48, 200, 67), (96, 120, 74), (96, 120, 50)]), 48
+    )
     assert list(zip(line.start.tolist(), line.end.tolist(), line.pitch.tolist(), strict=True)) == [
         (1, 48, 72),
         (48, 96, 67),

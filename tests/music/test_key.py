@@ -66,17 +66,17 @@ def test_key_signatures(key, sharps):
 
 
 def test_notes_are_spelled_in_their_key():
-    assert Key.parse("C").names()[8] == "Ab"
-    assert Key.parse("Am").names()[8] == "G#"
-    assert Key.parse("F#").names()[5] == "E#"
-    assert Key.parse("Db").names()[11] == "Cb"
+    assert Key.parse("C").note_names()[8] == "Ab"
+    assert Key.parse("Am").note_names()[8] == "G#"
+    assert Key.parse("F#").note_names()[5] == "E#"
+    assert Key.parse("Db").note_names()[11] == "Cb"
     assert [str(Key.parse(text)) for text in ("Dbm", "D#m", "A#")] == ["C# minor", "Eb minor", "Bb major"]
 
 
 @pytest.mark.parametrize("number", range(24))
 def test_every_pitch_class_has_a_name_that_is_read_as_itself(number):
     key = Key(number % 12, number >= 12)
-    for names in (key.names(), key.names(plain=True)):
+    for names in (key.note_names(), key.note_names(plain=True)):
         assert [Key.parse(name).tonic for name in names] == list(range(12))
     assert not {"E#", "B#", "Cb", "Fb"} & set(names)
     assert max(map(len, names)) == 2

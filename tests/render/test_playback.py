@@ -119,7 +119,7 @@ class Device:
 @pytest.fixture
 def port(monkeypatch):
     devices = {"MidiOut": Device(["Through 0", "Synth one", "Synth one"]), "MidiIn": Device(["Keys"])}
-    monkeypatch.setattr(ports, "_device", devices.__getitem__)
+    monkeypatch.setattr(ports, "_make_device", devices.__getitem__)
     return devices["MidiOut"]
 
 
