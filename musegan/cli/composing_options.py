@@ -177,6 +177,6 @@ def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song 
     for written in paths:
         typer.echo(written)
     if options.listen or options.port:
-        from musegan.render.playback import play
+        from musegan.render.playback import play_midi
 
-        play(paths[0], options.port)
+        play_midi(paths[0], options.port)

@@ -122,11 +122,11 @@ class Dataset:
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
             self._names = members["names"]
-            self._check()
+            self._check_header()
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
 
-    def _check(self) -> None:
+    def _check_header(self) -> None:
         """Check what takes no reading of arrays, and read the spec. `musegan.corpus.verify` checks the rest."""
         if self.header["format"] != FORMAT:
             raise ValueError(f"it has format {self.header['format']!r}; this version reads {FORMAT!r}")

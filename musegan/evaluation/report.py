@@ -15,7 +15,7 @@ from musegan.errors import MuseganError
 from musegan.evaluation.captions import SECTION_TITLES, group_of, write_caption, write_summary
 from musegan.evaluation.evaluate import Evaluation, Pair, format_value
 from musegan.evaluation.scores import REAL, Measure
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.metrics import Rolls
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
@@ -73,7 +73,7 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
         _originality(evaluation),
         *(_pair_section(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
     ]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
             "<meta name='viewport' content='width=device-width'>"

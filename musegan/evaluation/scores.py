@@ -167,7 +167,7 @@ def distance_scores(
 def _distances(real: Features, fake: Features, seed: int) -> dict[str, float]:
     scaler = Scaler.fit(real.matrix)
     first, second = scaler(real.matrix), scaler(fake.matrix)
-    near = distance.neighbours(first, second, real.groups, fake.groups)
+    near = distance.measure_neighbours(first, second, real.groups, fake.groups)
     return {
         "Frechet distance": distance.frechet_distance(first, second),
         "two-sample AUC": distance.two_sample_auc(first, second, real.groups, fake.groups, seed=seed),
@@ -188,7 +188,7 @@ def overlap_scores(real: Features, rows: Mapping[str, Features], names: list[str
     """Overlapped area and KLD of each feature, and their means: row -> scores."""
     scores: dict[str, Scores] = {}
     for row, fake in rows.items():
-        pairs = [distance.overlap(real.matrix[:, i], fake.matrix[:, i]) for i in range(len(names))]
+        pairs = [distance.overlapped_area(real.matrix[:, i], fake.matrix[:, i]) for i in range(len(names))]
         areas, divergences = average(np.array(pairs), 0)
         scores[row] = {
             Measure("distance", "overlapped area, mean"): Value(float(areas)),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.request import GenerationRequest
-from musegan.corpus.parallel import interrupts_held
+from musegan.corpus.parallel import hold_interrupts
 from musegan.errors import MuseganError
 from musegan.live.band import Band
 from musegan.live.player import COMPOSING, ask_for_priority
@@ -28,7 +28,7 @@ class ComposerProcess:
         context = multiprocessing.get_context("spawn")  # safe beside threads, and the same on every system
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_compose, args=(theirs, band.plain()), name="band", daemon=True)
-        with interrupts_held():
+        with hold_interrupts():
             self._process.start()
         theirs.close()
         self.first_time: float = self._answer()  # seconds of a bar

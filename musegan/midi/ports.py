@@ -62,10 +62,10 @@ class InputPort:
         self._device, self._hear = _open_device("MidiIn", name), hear
         self._device.ignore_types(sysex=True, timing=not with_clock, active_sense=True)
         self._is_closing = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="listening", daemon=True)
+        self._thread = threading.Thread(target=self._read_messages, name="listening", daemon=True)
         self._thread.start()
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         while not self._is_closing.wait(_BETWEEN_LOOKS):
             while event := self._device.get_message():
                 self._hear(event[0])

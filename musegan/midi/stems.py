@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from musegan.errors import MidiError
-from musegan.files import refuse_overwrite, replacing
+from musegan.files import atomic_write, refuse_overwrite
 from musegan.midi import repair
 from musegan.midi.tracks import (
     KEY,
@@ -19,7 +19,7 @@ from musegan.midi.tracks import (
     read_tracks,
     tracks_to_bytes,
 )
-from musegan.text import for_file_name
+from musegan.text import clean_file_name
 
 _FOR_ALL = (TEMPO, METER, KEY, MARKER)
 
@@ -41,7 +41,7 @@ def split_stems(data: bytes, path: Path) -> dict[Path, bytes]:
     for number, track in enumerate(tracks, start=1):
         if any(event.status < 0xF0 for event in track):
             own = [event for event in track if not _is_for_all(event)]
-            target = _find_free_path(path, for_file_name(find_name(track)) or f"track {number}", files)
+            target = _find_free_path(path, clean_file_name(find_name(track)) or f"track {number}", files)
             files[target] = tracks_to_bytes([guide, merge_events(own, [], end)], repair.read_header(data)[2])
     return files
 
@@ -69,7 +69,7 @@ def write_file(data: bytes, path: Path, *, stems: bool = False, force: bool = Tr
         refuse_overwrite(target, force)
     for target, content in files.items():
         try:
-            with replacing(target) as temporary:
+            with atomic_write(target) as temporary:
                 temporary.write_bytes(content)
         except OSError as error:
             raise MidiError(f"{target} cannot be written: {error}", "unwritable") from error

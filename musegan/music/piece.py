@@ -108,7 +108,7 @@ class Piece:
         return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
 
     def _repr_html_(self) -> str:
-        return _outputs().html(self)
+        return _outputs().piece_to_html(self)
 
 
 def _outputs() -> ModuleType:

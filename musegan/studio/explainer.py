@@ -10,7 +10,7 @@ import numpy as np
 from musegan.composing.attribution import Explanation, explain_in_steps
 from musegan.composing.model import Model
 from musegan.music.piece import Piece
-from musegan.render.heat import opacities
+from musegan.render.heat import heat_opacities
 from musegan.studio.worker import Worker
 
 
@@ -65,4 +65,4 @@ class Explainer:
             return event
         change = self._found.change
         rows = [[round(float(value), 4) if np.isfinite(value) else None for value in row] for row in change]
-        return {**event, "change": rows, "heat": opacities(change).round(3).tolist()}
+        return {**event, "change": rows, "heat": heat_opacities(change).round(3).tolist()}

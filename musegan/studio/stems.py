@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from musegan.errors import MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.midi.read import read_score
 from musegan.midi.song import Song
 from musegan.midi.stems import split_stems
 from musegan.music.spec import RollSpec
-from musegan.render.synthesizer import seconds_until
+from musegan.render.synthesizer import measure_seconds
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.exchange import midi_of
 from musegan.studio.state import State
@@ -44,7 +44,7 @@ class Stems:
             begin = song.grid.first_bar_tick
         ticks = [round(begin + bar * number) for number in range(state.n_bars + 1)]
         if score:
-            times = [seconds_until(score, tick)[0] for tick in ticks]
+            times = [measure_seconds(score, tick)[0] for tick in ticks]
         else:  # nothing sounds, but the cursor moves
             times = [tick * 60 / state.piece.tempo_qpm for tick in ticks]
         lanes = _lanes(song, state.piece.spec)
@@ -92,7 +92,7 @@ class Stems:
         if midi is None:
             raise MuseganError("this sound is not known any more; ask for the stems again")
         sound = process.render(midi)
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(sound)
         self._make_room()
         return path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musegan.errors import MidiError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.midi.song import Song, read
 from musegan.music.spec import RollSpec
@@ -24,7 +24,7 @@ class UploadStore:
         suffix = Path(name).suffix.lower()
         copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in MUSIC_SUFFIXES else ".mid")
         if not (self.folder / copy).exists():
-            with replacing(self.folder / copy) as temporary:
+            with atomic_write(self.folder / copy) as temporary:
                 temporary.write_bytes(data)
         return Source(copy=copy, name=Path(name.replace("\\", "/")).name[:120] or "song.mid")
 

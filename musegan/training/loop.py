@@ -26,7 +26,7 @@ from musegan.composing.model_file import load_codec, load_model_file, save_codec
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.networks import Codec
 from musegan.networks.controls import Controls
 from musegan.training.codec_trainer import CodecTrainer
@@ -258,5 +258,5 @@ def _average(pending: list[dict[str, Tensor]], stage: Stage) -> dict[str, float]
 
 
 def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -65,7 +65,7 @@ class Reference:
         raw = feature_matrix(rolls, spec)
         scaler = Scaler.fit(raw)
         first, second = scaler(raw[in_first]), scaler(raw[~in_first])
-        near = distance.neighbours(first, second, groups[in_first], groups[~in_first])
+        near = distance.measure_neighbours(first, second, groups[in_first], groups[~in_first])
         return cls(
             spec=spec,
             scaler=scaler,
@@ -106,7 +106,7 @@ class Reference:
         loose = average(metrics.loose_cells(rolls, self.spec), (0, 2))
         rolls = keep_notes(rolls, self.spec)
         features = self.scaler(feature_matrix(rolls, self.spec))
-        near = distance.neighbours(self.features, features, self.groups)
+        near = distance.measure_neighbours(self.features, features, self.groups)
         frechet = distance.frechet_distance(self.features, features)
         real, mixed = self.tonal_distance
         measures = {

@@ -112,7 +112,7 @@ def test_stems_and_chords_come_beside_new_and_given_music(musegan, song, tmp_pat
 
 def test_play_is_asked_for_with_a_port_or_without(musegan, monkeypatch):
     calls = []
-    monkeypatch.setattr("musegan.render.playback.play", lambda path, port: calls.append((str(path), port)))
+    monkeypatch.setattr("musegan.render.playback.play_midi", lambda path, port: calls.append((str(path), port)))
     musegan("generate", "--bars", 1, "--listen", "-o", "a.mid")
     musegan("generate", "--bars", 1, "--port", "synth", "-o", "b.mid")
     assert calls == [("a.mid", None), ("b.mid", "synth")]
