@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import on_chord
 from musegan.metrics.distance import two_sample_auc
 from musegan.metrics.features import Scaler, feature_matrix
-from musegan.midi.lead import find_lead
+from musegan.midi.melody import extract_melody
 from musegan.music.chords import harmony_plan
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET
@@ -92,15 +92,15 @@ def arrange(
     """An arrangement through files, the track of its melody, and whether that is kept."""
     source, target = folder / "source.mid", folder / "target.mid"
     Piece(roll=own, spec=model.spec).write(source, humanize=0)
-    lead = find_lead(musegan.read(source, model.spec))
+    found = extract_melody(musegan.read(source, model.spec))
     like = Piece(roll=other, spec=model.spec)
-    wishes = Wishes(seed=seed, progression=lead.chords)
-    piece = model.arrange(lead.song.piece, lead.track, like=like, wishes=wishes)
-    lead.song.write(piece, target)
-    score = lead.song.grid.score
-    melody = score.parts[lead.part - 1 if len(score.parts) > 1 else 0]
+    request = GenerationRequest(seed=seed, progression=found.chords)
+    piece = model.arrange(found.song.piece, found.track, like=like, request=request)
+    found.song.write(piece, target)
+    score = found.song.grid.score
+    melody = score.parts[found.part - 1 if len(score.parts) > 1 else 0]
     written = musegan.read(target, model.spec).grid.score.parts
-    return piece.roll, model.spec.track_index(lead.track), any(notes(melody) == notes(part) for part in written)
+    return piece.roll, model.spec.track_index(found.track), any(notes(melody) == notes(part) for part in written)
 
 
 def notes(part) -> list[tuple[int, int, int]]:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 import musegan
-from musegan.composing.explaining import explain
+from musegan.composing.attribution import explain
 from musegan.corpus.dataset import Dataset
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.piece import Piece
 

@@ -22,8 +22,8 @@ from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import read_notes, write_midi
 from musegan.midi.notes import GridNotes
-from musegan.midi.quantize import gather, in_range, to_steps
-from musegan.music.pianoroll import clean
+from musegan.midi.quantize import drop_out_of_range, gather_notes, round_to_steps
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 
@@ -54,7 +54,7 @@ def real(dataset: Dataset, count: int, n_bars: int = 16) -> list[Piece]:
     windows = dataset.windows(n_bars, "valid")
     rolls = dataset.rolls(rng.choice(windows, min(count, len(windows)), replace=False), n_bars)
     return [
-        Piece(roll=clean(roll, dataset.spec), spec=dataset.spec, feel=dataset.feel, seed=seed)
+        Piece(roll=drop_orphan_holds(roll, dataset.spec), spec=dataset.spec, feel=dataset.feel, seed=seed)
         for seed, roll in enumerate(rolls)
     ]
 
@@ -89,9 +89,9 @@ def from_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
 
 
 def measure(grid: GridNotes, spec: RollSpec) -> Played:
-    ticks, _ = in_range(gather(grid.score.parts, grid.mapping), spec)
+    ticks, _ = drop_out_of_range(gather_notes(grid.score.parts, grid.mapping), spec)
     step = grid.score.ticks_per_beat / spec.steps_per_beat
-    steps, late = to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, 1)
+    steps, late = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, 1)
     return steps.track, steps.start % spec.steps_per_bar, steps.velocity.astype(float), late
 
 

@@ -3,8 +3,8 @@
     python benchmarks/melody.py FOLDER... [--files 2000] [--seed 0] [--fit]
 
 Of the MIDI files in the folders, those count that have three pitched parts or more, exactly one of them with such
-a name. Prints how often that part is chosen by `musegan.midi.lead`, by the highest mean pitch, and by chance; and
-how many notes of the melody are in the skyline of all pitched parts together. Only half of the files (by a
+a name. Prints how often that part is chosen by `musegan.midi.melody`, by the highest mean pitch, and by chance;
+and how many notes of the melody are in the skyline of all pitched parts together. Only half of the files (by a
 checksum) are measured: to the other half the weights were fitted, which `--fit` repeats.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from musegan.errors import MidiError
-from musegan.midi.lead import describe_part, is_named_melody, melody_scores, skyline
+from musegan.midi.melody import describe_part, extract_skyline, is_named_melody, score_melodies
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Part, Score
 
@@ -40,7 +40,7 @@ def main() -> None:
         print(f"weights fitted to {len(songs)} songs: {fit(songs).round(2).tolist()}")
         return
     right = [
-        melody_scores(score.parts, score.ticks_per_beat, by_name=False).argmax() == row for score, row in songs
+        score_melodies(score.parts, score.ticks_per_beat, by_name=False).argmax() == row for score, row in songs
     ]
     highest = [highest_part(score) == row for score, row in songs]
     chance = [1 / len(pitched(score)) for score, _ in songs]
@@ -82,7 +82,7 @@ def notes_found(score: Score, melody: Part) -> float:
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("start", "end", "pitch", "velocity")
     }
-    line = skyline(replace(melody, **columns), score.ticks_per_beat)
+    line = extract_skyline(replace(melody, **columns), score.ticks_per_beat)
     found = set(zip(line.start.tolist(), line.pitch.tolist(), strict=True))
     own = list(zip(melody.start.tolist(), melody.pitch.tolist(), strict=True))
     return float(np.mean([note in found for note in own]))

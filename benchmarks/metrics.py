@@ -18,7 +18,7 @@ import numpy as np
 
 from musegan import metrics
 from musegan.corpus.dataset import Dataset
-from musegan.music.pianoroll import clean, roll_to_notes
+from musegan.music.pianoroll import drop_orphan_holds, roll_to_notes
 from musegan.music.spec import RollSpec
 
 N_BARS = 4
@@ -76,7 +76,7 @@ def main() -> None:
     dataset = Dataset(options.dataset)
     spec = dataset.spec
     windows = np.random.default_rng(0).permutation(dataset.windows(N_BARS, "valid"))[: options.n_phrases]
-    rolls = np.stack([clean(roll, spec) for roll in dataset.rolls(windows, N_BARS)])
+    rolls = np.stack([drop_orphan_holds(roll, spec) for roll in dataset.rolls(windows, N_BARS)])
     pieces = [to_muspy(roll, spec) for roll in rolls]
 
     start = time.perf_counter()

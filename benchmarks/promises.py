@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 import musegan
 from musegan import metrics
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics import average
-from musegan.music.harmony import Key, canonical_shifts
+from musegan.music.key import Key, canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET, sounding_shares
 from musegan.music.spec import RollSpec
@@ -60,10 +60,10 @@ def overlap(rolls: Rolls, first: int, second: int) -> float:
 
 
 def compose(
-    model: musegan.Model, n_pieces: int, n_bars: int, options: Mapping | None = None, **wishes: object
+    model: musegan.Model, n_pieces: int, n_bars: int, options: Mapping | None = None, **wanted: object
 ) -> Rolls:
     pieces = [
-        model.generate(n_bars, wishes=Wishes(seed=seed, **wishes), **(options or {}))  # type: ignore[arg-type]
+        model.generate(n_bars, request=GenerationRequest(seed=seed, **wanted), **(options or {}))  # type: ignore[arg-type]
         for seed in range(n_pieces)
     ]
     return np.stack([piece.roll for piece in pieces])
@@ -130,7 +130,9 @@ def density(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
 def keys(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
     tonics = np.resize(np.arange(0, 60, 5) % 12, max(n_pieces, 10)).tolist()
     wanted = [Key(tonic, is_minor=seed % 2 == 1) for seed, tonic in enumerate(tonics)]
-    rolls = [model.generate(8, wishes=Wishes(seed=seed, key=key)).roll for seed, key in enumerate(wanted)]
+    rolls = [
+        model.generate(8, request=GenerationRequest(seed=seed, key=key)).roll for seed, key in enumerate(wanted)
+    ]
     for finder in ("krumhanslschmuckler", "aardenessen"):
         heard = [find_key(roll, model.spec, finder) for roll in rolls]
         right = [key == other for key, other in zip(wanted, heard, strict=True)]

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 import musegan
 from musegan.composing.compose import compose, draw_controls
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import moves_together, on_chord, swing
 from musegan.metrics.distance import frechet_distance
 from musegan.metrics.features import Scaler, feature_matrix
 from musegan.music.chords import harmony_plan
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.music.piece import Piece
 
@@ -52,7 +52,10 @@ def sections(dataset: Dataset, rng: np.random.Generator, wanted: Sequence[str]) 
 def accompany(model: musegan.Model, rolls: NDArray[np.uint8], keep: list[str], seed: int) -> NDArray[np.uint8]:
     pieces = [Piece(roll=roll, spec=model.spec) for roll in rolls]
     return np.stack(
-        [model.accompany(piece, keep, wishes=Wishes(seed=seed + i)).roll for i, piece in enumerate(pieces)]
+        [
+            model.accompany(piece, keep, request=GenerationRequest(seed=seed + i)).roll
+            for i, piece in enumerate(pieces)
+        ]
     )
 
 

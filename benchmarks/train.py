@@ -26,8 +26,8 @@ from musegan.config import Config, preset
 from musegan.corpus.dataset import Dataset
 from musegan.networks import Codec
 from musegan.training.codec_trainer import CodecTrainer
+from musegan.training.distributed import Distributed
 from musegan.training.loop import keep_freed_memory
-from musegan.training.processes import Processes
 from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
 
@@ -66,7 +66,7 @@ def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
 
 def make_stage(name: str, dataset: Dataset, config: Config, device: torch.device) -> tuple[Stage, torch.dtype]:
     """The stage of training called `name`, `gan` after its warm-up, and the dtype of its products."""
-    processes = Processes(device)
+    processes = Distributed(device)
     if name == "codec":
         return CodecTrainer(dataset, config, processes), torch.float32
     trainer = Trainer(dataset, config, processes, Codec(dataset.spec, config.codec))

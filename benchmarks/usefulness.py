@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import musegan
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.music.pianoroll import ONSET, chroma_matrix, transpose
 from musegan.music.piece import Piece
@@ -74,15 +74,15 @@ def vary(model: musegan.Model, rolls: NDArray[np.uint8], amount: float, seed: in
         part = rolls[first : first + AT_ONCE]
         new = part.any((3, 4)) & (rng.random(part.shape[:3]) < amount)
         names = model.spec.track_names
-        wishes = [
-            Wishes(
+        requests = [
+            GenerationRequest(
                 seed=seed + first + i,
                 plays={name: np.flatnonzero(row).tolist() for name, row in zip(names, cells, strict=True)},
             )
             for i, cells in enumerate(new)
         ]
         pieces = [Piece(roll=roll, spec=model.spec) for roll in part]
-        varied += [piece.roll for piece in model.fill_many(pieces, list(~new), wishes)]
+        varied += [piece.roll for piece in model.fill_many(pieces, list(~new), requests)]
     return np.stack(varied)
 
 

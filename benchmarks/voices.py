@@ -33,7 +33,7 @@ from musegan.composing.compose import compose
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.features import mix_tracks
 from musegan.music.chords import KINDS
-from musegan.music.harmony import PITCH_CLASS_NAMES, canonical_shifts
+from musegan.music.key import PITCH_CLASS_NAMES, canonical_shifts
 from musegan.music.spec import RollSpec
 
 FIFTH, OCTAVE = 7, 0  # semitones, octaves aside

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model, load_model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.corpus.dataset import Dataset
     from musegan.errors import MuseganError
     from musegan.midi.song import Song, read
     from musegan.midi.write import write_midi
-    from musegan.music.harmony import Key
+    from musegan.music.key import Key
     from musegan.music.piece import Piece
     from musegan.music.spec import RollSpec, TrackSpec, load_ensemble
     from musegan.render import write
@@ -26,14 +26,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Dataset": "musegan.corpus.dataset",
-    "Key": "musegan.music.harmony",
+    "GenerationRequest": "musegan.composing.request",
+    "Key": "musegan.music.key",
     "Model": "musegan.composing.model",
     "MuseganError": "musegan.errors",
     "Piece": "musegan.music.piece",
     "RollSpec": "musegan.music.spec",
     "Song": "musegan.midi.song",
     "TrackSpec": "musegan.music.spec",
-    "Wishes": "musegan.composing.wishes",
     "load_ensemble": "musegan.music.spec",
     "load_model": "musegan.composing.model",
     "read": "musegan.midi.song",
@@ -43,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "GenerationRequest",
     "Key",
     "Model",
     "MuseganError",
@@ -50,7 +51,6 @@ __all__ = [
     "RollSpec",
     "Song",
     "TrackSpec",
-    "Wishes",
     "__version__",
     "load_ensemble",
     "load_model",

@@ -22,7 +22,7 @@ def refuse_overwrite(path: Path, force: bool) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`, with its suffix, that takes its place when the block ends well.
 
     A kill at any moment leaves either the old file or the new. Missing folders are made.
@@ -31,11 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        temporary.chmod(_usual_mode())  # some libraries make files that only their owner can read
+        temporary.chmod(_default_mode())  # some libraries make files that only their owner can read
         os.replace(temporary, path)
 
 
-def _usual_mode() -> int:
+def _default_mode() -> int:
     """What the user's umask leaves of the permissions of a new file."""
     umask = os.umask(0o077)
     os.umask(umask)

@@ -12,7 +12,7 @@ _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]+')
 _MOST_BYTES = 80  # of a part of a file name; systems allow 255 for the whole
 
 
-def for_terminal(text: str) -> str:
+def clean_for_terminal(text: str) -> str:
     """One line for people: what would move the cursor, change colours, break the line or turn the direction of
     the text is written as an escape, such as ``\\x1b``."""
     if text.isprintable():  # nearly all text, and then there is nothing of that
@@ -25,17 +25,17 @@ def for_terminal(text: str) -> str:
     )
 
 
-def for_html(text: str) -> str:
+def escape_html(text: str) -> str:
     """Text for the content of an element, or for an attribute in quotes."""
     return html.escape(text)
 
 
-def for_xml(text: str) -> str:
+def escape_xml(text: str) -> str:
     """Without the characters that no XML file may hold; what writes XML escapes the others."""
     return _NOT_IN_XML.sub("", text)
 
 
-def for_file_name(text: str) -> str:
+def clean_file_name(text: str) -> str:
     """A part of a file name that every system takes; may be empty."""
     name = _NOT_IN_FILE_NAMES.sub("_", text).strip(". ")
     return name.encode()[:_MOST_BYTES].decode(errors="ignore").strip(". ")

@@ -40,15 +40,15 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     from musegan.composing.model_file import save_model
     from musegan.config import preset
     from musegan.networks import Codec
+    from musegan.training.distributed import Distributed
     from musegan.training.phrases import sample_prior
-    from musegan.training.processes import Processes
     from musegan.training.trainer import Trainer
 
     config = preset("tiny")
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
     torch.manual_seed(0)
     codec = let_play(Codec(dataset.spec, config.codec))
-    trainer = Trainer(dataset, config, Processes(torch.device("cpu")), codec)
+    trainer = Trainer(dataset, config, Distributed(torch.device("cpu")), codec)
     prior = sample_prior(dataset, config, 8)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(trainer.as_model(prior), path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from musegan.corpus.dataset import Dataset
 from musegan.corpus.packing import DatasetWriter, Song
-from musegan.midi.feel import FEEL_SUMS
+from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import NOTE, sort_notes
 from musegan.music.spec import RollSpec, TrackSpec
 

@@ -12,25 +12,25 @@ from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.midi.song import read
-from musegan.render.image import draw
+from musegan.render.image import draw_piece
 from musegan.render.score import write_score
-from musegan.text import for_file_name, for_html, for_terminal, for_xml
+from musegan.text import clean_file_name, clean_for_terminal, escape_html, escape_xml
 
 HOSTILE = '\x1b[31m"><script>$\\frac$\x00\x07\u202e\r\n\ud800'
 
 
 def test_terminal():
-    assert for_terminal("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
-    assert for_terminal("Gitarre – 作曲 👩\u200d🎤") == "Gitarre – 作曲 👩\u200d🎤"
-    for_terminal(HOSTILE).encode()
+    assert clean_for_terminal("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
+    assert clean_for_terminal("Gitarre – 作曲 👩\u200d🎤") == "Gitarre – 作曲 👩\u200d🎤"
+    clean_for_terminal(HOSTILE).encode()
 
 
 def test_html():
-    assert for_html("""a"b'c<d>&""") == "a&quot;b&#x27;c&lt;d&gt;&amp;"
+    assert escape_html("""a"b'c<d>&""") == "a&quot;b&#x27;c&lt;d&gt;&amp;"
 
 
 def test_xml():
-    assert for_xml("a\x00b\x1bc\td\ufffee\ud800f 作") == "abc\tdef 作"
+    assert escape_xml("a\x00b\x1bc\td\ufffee\ud800f 作") == "abc\tdef 作"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_xml():
     [("../a/b", "_a_b"), ("x" * 300, "x" * 80), ("作" * 100, "作" * 26), (" . ", ""), ("a\x00\x9fb", "a_b")],
 )
 def test_file_name(name, expected):
-    assert for_file_name(name) == expected
+    assert clean_file_name(name) == expected
 
 
 def hostile_song():
@@ -53,7 +53,7 @@ def test_hostile_names_in_every_output(tmp_path):
     html = song.piece._repr_html_()
     assert "<script>" not in html
     for suffix in (".svg", ".png"):
-        draw(song.piece, tmp_path / f"a{suffix}")
+        draw_piece(song.piece, tmp_path / f"a{suffix}")
     ElementTree.parse(tmp_path / "a.svg")
     write_score(song.piece, tmp_path / "a.musicxml")
     ElementTree.parse(tmp_path / "a.musicxml")

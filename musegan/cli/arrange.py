@@ -9,12 +9,20 @@ from typing import Annotated
 import typer
 
 from musegan.cli.common import part_rows, say, table
-from musegan.cli.shared import Input, Output, Shared, composing, outputs, start, write_piece
+from musegan.cli.composing_options import (
+    ComposingOptions,
+    Input,
+    Output,
+    composing_command,
+    load_model_and_request,
+    output_paths,
+    write_piece,
+)
 
 
-@composing
+@composing_command
 def arrange(
-    shared: Shared,
+    options: ComposingOptions,
     source: Input,
     output: Output = None,
     melody: Annotated[
@@ -36,24 +44,24 @@ def arrange(
 
     Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
     """
-    from musegan.midi.lead import find_lead
+    from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 
-    paths = outputs(shared, output, "arrange")
-    model, wishes = start(shared)
+    paths = output_paths(options, output, "arrange")
+    model, request = load_model_and_request(options)
     song = read(source, model.spec)
     song = song.until(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec).piece
-    lead = find_lead(song, melody, on)
-    kept = f"melody, on {lead.track}" + ("" if lead.is_whole else ": its highest line")
+    found = extract_melody(song, melody, on)
+    kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
     rows = part_rows(map(vars, song.parts))
-    for line in table([row | {"track": kept if row["part"] == lead.part else None} for row in rows]):
+    for line in table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         say(line)
-    say(f"key {lead.song.piece.key}; chords, as for --progression:")
-    progression = shared.progression or lead.chords
+    say(f"key {found.song.piece.key}; chords, as for --progression:")
+    progression = options.progression or found.chords
     say(f"'{progression}'")
-    wishes = replace(wishes, progression=progression)
+    request = replace(request, progression=progression)
     for index, path in enumerate(paths):
-        own = replace(wishes, seed=wishes.seed + index)
-        piece = model.arrange(lead.song.piece, lead.track, like=other, wishes=own)
-        write_piece(piece, path, shared, lead.song)
+        own = replace(request, seed=request.seed + index)
+        piece = model.arrange(found.song.piece, found.track, like=other, request=own)
+        write_piece(piece, path, options, found.song)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from musegan.errors import MuseganError
-from musegan.text import for_terminal
+from musegan.text import clean_for_terminal
 
 _OPTIONS = {
     "force": "--force",
@@ -69,7 +69,7 @@ app = typer.Typer(
 
 def say(message: str) -> None:
     """Print to stderr: progress, warnings and facts. Results go to stdout."""
-    typer.echo(for_terminal(message), err=True)
+    typer.echo(clean_for_terminal(message), err=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -82,7 +82,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
-    from musegan.music.harmony import note_name
+    from musegan.music.key import note_name
 
     return [
         {

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from musegan.cli.common import say
-from musegan.cli.shared import (
+from musegan.cli.composing_options import (
     Bars,
+    ComposingOptions,
     Input,
     Maps,
     Output,
-    Shared,
     Tracks,
-    composing,
-    outputs,
+    composing_command,
+    load_model_and_request,
+    output_paths,
     read_song,
-    start,
     write_piece,
 )
 from musegan.composing.parse import bar_list, names
@@ -28,14 +28,14 @@ from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model
-    from musegan.composing.wishes import Wishes
+    from musegan.composing.request import GenerationRequest
     from musegan.midi.song import Song
     from musegan.music.piece import Piece
 
 
-@composing
+@composing_command
 def generate(
-    shared: Shared,
+    options: ComposingOptions,
     output: Output = None,
     bars: Annotated[
         int | None, typer.Option(help="Bars to compose. (default: 8, or 4 a section)", min=1, max=512)
@@ -57,8 +57,8 @@ def generate(
     Example: musegan generate --bars 8 -o song.mid
     """
     n_bars = bars or (4 * len(form) if form else 8)
-    paths = outputs(shared, output, "generate")
-    model, wishes = start(shared)
+    paths = output_paths(options, output, "generate")
+    model, request = load_model_and_request(options)
     for index, path in enumerate(paths):
         piece = model.generate(
             n_bars,
@@ -68,15 +68,15 @@ def generate(
             arrangement=arrangement,
             loop=loop,
             ending=ending,
-            wishes=replace(wishes, seed=wishes.seed + index),
+            request=replace(request, seed=request.seed + index),
         )
         say(f"key {piece.key}")
-        write_piece(piece, path, shared)
+        write_piece(piece, path, options)
 
 
-@composing
+@composing_command
 def accompany(
-    shared: Shared,
+    options: ComposingOptions,
     source: Input,
     keep: Annotated[
         str, typer.Option(help="What stays, with commas: tracks, or parts of the file by number or name.")
@@ -89,16 +89,16 @@ def accompany(
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         chosen, kept = song.choose(names(keep) or [])
-        return model.accompany(chosen.piece, kept, wishes=wishes), chosen
+        return model.accompany(chosen.piece, kept, request=request), chosen
 
-    _on_file(shared, source, output, maps, "accompany", ask)
+    _on_file(options, source, output, maps, "accompany", ask)
 
 
-@composing
+@composing_command
 def continue_(
-    shared: Shared,
+    options: ComposingOptions,
     source: Input,
     output: Output = None,
     bars: Bars = 8,
@@ -112,16 +112,16 @@ def continue_(
     Example: musegan continue song.mid --bars 8 -o longer.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
-        return model.continue_(before.piece, bars, at=before.piece.n_bars, wishes=wishes), before
+        return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _on_file(shared, source, output, maps, "continue", ask)
+    _on_file(options, source, output, maps, "continue", ask)
 
 
-@composing
+@composing_command
 def infill(
-    shared: Shared,
+    options: ComposingOptions,
     source: Input,
     at: Annotated[str, typer.Option(help="Bars to compose anew: 5-8, or 1-4,9-12; the first bar is 1.")],
     output: Output = None,
@@ -134,15 +134,15 @@ def infill(
     """
     bars = bar_list(at)
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
-        return model.infill(song.piece, bars, names(tracks), wishes=wishes), song
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+        return model.infill(song.piece, bars, names(tracks), request=request), song
 
-    _on_file(shared, source, output, maps, "infill", ask)
+    _on_file(options, source, output, maps, "infill", ask)
 
 
-@composing
+@composing_command
 def vary(
-    shared: Shared,
+    options: ComposingOptions,
     source: Input,
     output: Output = None,
     amount: Annotated[
@@ -156,15 +156,15 @@ def vary(
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
 
-    def ask(model: Model, song: Song, wishes: Wishes) -> tuple[Piece, Song]:
-        return model.vary(song.piece, amount, names(tracks), wishes=wishes), song
+    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+        return model.vary(song.piece, amount, names(tracks), request=request), song
 
-    _on_file(shared, source, output, maps, "vary", ask)
+    _on_file(options, source, output, maps, "vary", ask)
 
 
-@composing
+@composing_command
 def interpolate(
-    shared: Shared,
+    options: ComposingOptions,
     a: Annotated[str, typer.Argument(metavar="A", help="A seed or a MIDI file.")],
     b: Annotated[str, typer.Argument(metavar="B", help="A seed or a MIDI file.")],
     output: Output = None,
@@ -174,29 +174,29 @@ def interpolate(
 
     Example: musegan interpolate 1 2 --count 8 -o way.mid
     """
-    shared.count = 8 if shared.count is None else shared.count
-    if shared.count < 2:
+    options.count = 8 if options.count is None else options.count
+    if options.count < 2:
         raise ConfigError("interpolating takes 2 or more pieces", field="count")
-    paths = outputs(shared, output, "interpolate")
-    model, wishes = start(shared, tell_seed=not (a.isdigit() and b.isdigit()))
+    paths = output_paths(options, output, "interpolate")
+    model, request = load_model_and_request(options, tell_seed=not (a.isdigit() and b.isdigit()))
     first, last = (int(end) if end.isdigit() else read_song(Path(end), None, model).piece for end in (a, b))
-    pieces = model.interpolate(first, last, len(paths), bars, wishes=wishes)
+    pieces = model.interpolate(first, last, len(paths), bars, request=request)
     for piece, path in zip(pieces, paths, strict=True):
-        write_piece(piece, path, shared)
+        write_piece(piece, path, options)
 
 
 def _on_file(
-    shared: Shared,
+    options: ComposingOptions,
     source: Path,
     output: Path | None,
     maps: list[str] | None,
     verb: str,
-    ask: Callable[[Model, Song, Wishes], tuple[Piece, Song]],
+    ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
-    paths = outputs(shared, output, verb)
-    model, wishes = start(shared)
+    paths = output_paths(options, output, verb)
+    model, request = load_model_and_request(options)
     song = read_song(source, maps, model)
     for index, path in enumerate(paths):
-        result, base = ask(model, song, replace(wishes, seed=wishes.seed + index))
-        write_piece(result, path, shared, base)
+        result, base = ask(model, song, replace(request, seed=request.seed + index))
+        write_piece(result, path, options, base)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from musegan.cli.common import AsJson, Force, app, say, table
-from musegan.cli.shared import Maps, read_song
+from musegan.cli.composing_options import Maps, read_song
 from musegan.errors import ConfigError
 from musegan.files import refuse_overwrite
 
@@ -42,7 +42,7 @@ def explain(
     """
     from musegan.composing.model import load_model
     from musegan.render import IMAGE_SUFFIXES
-    from musegan.render.image import draw
+    from musegan.render.image import draw_piece
 
     if output is not None:
         if output.suffix.lower() not in IMAGE_SUFFIXES:
@@ -62,5 +62,5 @@ def explain(
         for line in table(rows):
             typer.echo(line)
     if output is not None:
-        path = draw(song.piece, output, found.change)
+        path = draw_piece(song.piece, output, found.change)
         (say if as_json else typer.echo)(str(path))

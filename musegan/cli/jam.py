@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from musegan.cli.common import AsJson, say
-from musegan.cli.shared import Output, Shared, Tracks, composing, outputs, start
+from musegan.cli.composing_options import (
+    ComposingOptions,
+    Output,
+    Tracks,
+    composing_command,
+    load_model_and_request,
+    output_paths,
+)
 from musegan.composing.parse import names
 from musegan.errors import ConfigError
 
@@ -22,9 +29,9 @@ if TYPE_CHECKING:
 _NOT_LIVE = ("count", "rest", "play", "stems", "listen", "port")
 
 
-@partial(composing, without=_NOT_LIVE)
+@partial(composing_command, without=_NOT_LIVE)
 def jam(
-    shared: Shared,
+    options: ComposingOptions,
     output: Output = None,
     input_port: Annotated[
         str | None, typer.Option("--in", metavar="PORT", help="MIDI port to listen to. (default: one of our own)")
@@ -52,17 +59,17 @@ def jam(
     from musegan.live.jam import Jam
     from musegan.midi.ports import InputPort, OutputPort
 
-    if follow_clock and shared.tempo:
+    if follow_clock and options.tempo:
         raise ConfigError("the tempo comes with the clock: give --tempo or --follow-clock, not both")
-    (path,) = outputs(shared, output, "jam")
+    (path,) = output_paths(options, output, "jam")
     with OutputPort(output_port) as port:
-        model, wishes = start(shared)
-        band = Band(model, keep, tracks=names(tracks), wishes=wishes)
+        model, request = load_model_and_request(options)
+        band = Band(model, keep, tracks=names(tracks), request=request)
         session = Jam(
             band=band,
             send=port.send,
-            tempo_qpm=None if follow_clock else shared.tempo or 120.0,
-            humanize=0.0 if shared.no_humanize else shared.humanize,
+            tempo_qpm=None if follow_clock else options.tempo or 120.0,
+            humanize=0.0 if options.no_humanize else options.humanize,
         )
         with InputPort(input_port, session.hear, with_clock=follow_clock):
             say("waiting for the clock to start" if follow_clock else "counting in; Ctrl-C ends the session")
@@ -73,10 +80,10 @@ def jam(
                 session.run(bars)
             finally:
                 session.close()
-    _write(session, path, shared, as_json)
+    _write(session, path, options, as_json)
 
 
-def _write(session: Jam, path: Path, shared: Shared, as_json: bool) -> None:
+def _write(session: Jam, path: Path, options: ComposingOptions, as_json: bool) -> None:
     from musegan.midi.write import write_files
 
     recording = session.recording()
@@ -84,7 +91,7 @@ def _write(session: Jam, path: Path, shared: Shared, as_json: bool) -> None:
         say("stopped before the first bar, so nothing is written")
         return
     piece, played = recording
-    (path,) = write_files(piece, path, chords=shared.chords, played=played)
+    (path,) = write_files(piece, path, chords=options.chords, played=played)
     milliseconds = [1000 * seconds for seconds in session.composing] or [0.0]
     median, slowest = round(statistics.median(milliseconds), 1), round(max(milliseconds), 1)
     n_late = len(session.late_bars)

@@ -69,7 +69,7 @@ def knobs(
 
     Example: musegan models knobs runs/mine -o mine.safetensors
     """
-    from musegan.composing.directions import STEPS, find_knobs
+    from musegan.composing.latent_directions import STEPS, find_knobs
     from musegan.composing.model import load_model
     from musegan.composing.model_file import save_model
 

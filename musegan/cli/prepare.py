@@ -12,7 +12,7 @@ from musegan.cli.common import AsJson, Force, app, part_rows, say, table
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
-from musegan.text import for_terminal
+from musegan.text import clean_for_terminal
 
 if TYPE_CHECKING:
     from musegan.corpus import PrepareReport
@@ -105,17 +105,17 @@ def info(
         _verify(path)
     facts = _describe(path, ensemble)
     typer.echo(
-        json.dumps(facts, indent=2, default=str) if as_json else "\n".join(map(for_terminal, _lines(facts)))
+        json.dumps(facts, indent=2, default=str) if as_json else "\n".join(map(clean_for_terminal, _lines(facts)))
     )
 
 
 def _verify(path: Path) -> None:
     from musegan.corpus.dataset import Dataset
-    from musegan.corpus.verify import verify
+    from musegan.corpus.verify import verify_dataset
 
     if path.suffix.lower() != ".npz":
         raise MuseganError(f"{path} is no dataset (.npz); only these have checksums to verify")
-    verify(Dataset(path))
+    verify_dataset(Dataset(path))
     say(f"{path} is as it was written")
 
 

@@ -36,9 +36,9 @@ def render(
         raise ConfigError(f"{path} is the name of a MIDI file; render makes pictures, sound and scores")
     refuse_overwrite(path, force)
     if path.suffix.lower() in AUDIO_SUFFIXES:
-        from musegan.render.audio import convert
+        from musegan.render.audio import convert_to_audio
 
-        typer.echo(convert(source, path, sound_font=sound_font))
+        typer.echo(convert_to_audio(source, path, sound_font=sound_font))
         return
     from musegan.midi.song import read
 

@@ -1,1 +1,1 @@
-"""The model and what is asked of it: windows over a piece of any length, wishes, the model file."""
+"""The model and what is asked of it: windows over a piece of any length, requests, the model file."""

@@ -182,7 +182,7 @@ def compose_window(
     composed = model.generator.compose(
         latents.scaled(temperature).to(device),
         torch.from_numpy(given).to(device),
-        conditions.cues(len(model.config.model.styles), device),
+        conditions.to_tensors(len(model.config.model.styles), device),
         torch.from_numpy(model.habits.starts).to(device),
         model.habits.sings > 0,
     )
@@ -192,6 +192,6 @@ def compose_window(
 @torch.inference_mode()
 def score(model: TrainedModel, rolls: NDArray[np.uint8], conditions: Conditions) -> NDArray[np.float64]:
     """The discriminator's score of phrases, ``rolls : (batch, track, bar, step, pitch)``: (batch,)."""
-    cues = conditions.cues(len(model.config.model.styles), model.device)
+    conditioning = conditions.to_tensors(len(model.config.model.styles), model.device)
     patches = model.generator.grid.fold(torch.from_numpy(rolls).to(model.device))
-    return model.discriminator(patches, cues).double().cpu().numpy()
+    return model.discriminator(patches, conditioning).double().cpu().numpy()

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.compose import moved
-from musegan.composing.directions import nudge_of
+from musegan.composing.latent_directions import latent_shift
+from musegan.composing.request import GenerationRequest
 from musegan.composing.trained import TrainedModel
-from musegan.composing.wishes import Wishes
 from musegan.music.pianoroll import ONSET
 from musegan.networks import Latents
 from musegan.networks.controls import Controls
@@ -28,15 +28,15 @@ _FURTHEST = 5.0  # octaves that the density asked of the networks may lie from t
 _LEAST_SLOPE = 0.2  # octaves of notes that an octave of density is taken to bring
 
 
-def temperatures_of(wishes: Sequence[Wishes]) -> NDArray[np.float64]:
+def temperatures_of(requests: Sequence[GenerationRequest]) -> NDArray[np.float64]:
     """The temperature of each piece: (piece,)."""
-    return np.array([own.temperature for own in wishes])
+    return np.array([own.temperature for own in requests])
 
 
-def draw(model: TrainedModel, wishes: Wishes, n_bars: int, *more: int) -> Latents:
+def draw(model: TrainedModel, request: GenerationRequest, n_bars: int, *more: int) -> Latents:
     """Latents of one piece, its knobs included; others for other numbers `more`."""
-    latents = model.draw_latents(np.random.default_rng([wishes.seed, *more]), 1, n_bars)
-    return moved(latents, nudge_of(model, wishes.knobs))
+    latents = model.draw_latents(np.random.default_rng([request.seed, *more]), 1, n_bars)
+    return moved(latents, latent_shift(model, request.knobs))
 
 
 def stacked(parts: Sequence[Batch]) -> Batch:
@@ -49,9 +49,11 @@ def stacked(parts: Sequence[Batch]) -> Batch:
     return type(parts[0])(**{name: join([getattr(part, name) for part in parts]) for name in names})
 
 
-def factors_of(model: TrainedModel, wishes: Sequence[Wishes]) -> NDArray[np.float64]:
+def factors_of(model: TrainedModel, requests: Sequence[GenerationRequest]) -> NDArray[np.float64]:
     """Times the usual notes that are wished for, 1 where nothing is said and 0 for silence: (piece, track)."""
-    wanted: list[Mapping[str, float]] = [{k.lower(): v for k, v in (own.density or {}).items()} for own in wishes]
+    wanted: list[Mapping[str, float]] = [
+        {k.lower(): v for k, v in (own.density or {}).items()} for own in requests
+    ]
     return np.array([[own.get(name.lower(), 1.0) for name in model.spec.track_names] for own in wanted])
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
 from musegan.metrics import average, bar_similarity
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from musegan.composing.library import SUFFIX, find_model, user_folder
 from musegan.composing.model_file import read_description
 from musegan.errors import MissingToolError, ModelError
-from musegan.files import refuse_overwrite, replacing
+from musegan.files import atomic_write, refuse_overwrite
 
 FILE = f"model{SUFFIX}"
 """The name of the model in its repository."""
@@ -33,7 +33,7 @@ def pull(name: str, *, force: bool = False) -> Path:
     target = user_folder() / f"{_checked(name)}{SUFFIX}"
     refuse_overwrite(target, force)
     hub = _hub()
-    with _told(f"{name} cannot be pulled"), replacing(target) as temporary:
+    with _told(f"{name} cannot be pulled"), atomic_write(target) as temporary:
         info = hub.HfApi().model_info(name, files_metadata=True)
         listed = {item.rfilename: item for item in info.siblings or []}
         if FILE not in listed:

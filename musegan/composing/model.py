@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
+from musegan.composing.attribution import Explanation, Replacement, explain
 from musegan.composing.compose import near_unknown
 from musegan.composing.composer import MAX_BARS, Composer, check_bars, numbered_sections
-from musegan.composing.explaining import Explanation, Replacement, explain
 from musegan.composing.forms import check_form, closed
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
+from musegan.composing.request import GenerationRequest
 from musegan.composing.threads import composing_threads
-from musegan.composing.wishes import Wishes
 from musegan.errors import ConfigError, MuseganError
-from musegan.music.harmony import estimate_key, note_name
-from musegan.music.pianoroll import clean, sounding_shares
+from musegan.music.key import estimate_key, note_name
+from musegan.music.pianoroll import drop_orphan_holds, sounding_shares
 from musegan.music.piece import Piece
-from musegan.music.progression import analyse
+from musegan.music.progression import estimate_progression
 
 
 @dataclass(kw_only=True, repr=False)
@@ -55,7 +55,7 @@ class Model(Composer):
         arrangement: Arrangement = "full",
         loop: bool = False,
         ending: bool = False,
-        wishes: Wishes | None = None,
+        request: GenerationRequest | None = None,
         seed: int | None = None,
     ) -> Piece:
         """Compose a piece from nothing.
@@ -79,29 +79,29 @@ class Model(Composer):
         ending : bool
             The last bar closes: the tonic chord, held.
         seed : int, optional
-            Short for ``wishes=Wishes(seed=...)``.
+            Short for ``request=GenerationRequest(seed=...)``.
         """
-        wishes = wishes or Wishes()
+        request = request or GenerationRequest()
         if seed is not None:
-            wishes = replace(wishes, seed=seed)
+            request = replace(request, seed=seed)
         check_bars(n_bars)
         check_form(form, n_bars)
         if not 0 <= repeat_change <= 1:
             raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
         size = n_bars // len(form) if form else self.config.model.phrase_bars
-        controls, key = self._asked(n_bars, tracks, wishes, arrangement, size, form)
+        controls, key = self._asked(n_bars, tracks, request, arrangement, size, form)
         given, mask = self._nothing(n_bars)
         if form:
-            roll = self._sections(form, n_bars, controls, wishes, repeat_change)
+            roll = self._sections(form, n_bars, controls, request, repeat_change)
         else:
-            roll = self._in_key(self._compose_cells(given, mask, controls, wishes), controls, wishes)
+            roll = self._in_key(self._compose_cells(given, mask, controls, request), controls, request)
         if loop:
-            roll = self._close_loop(roll, controls, wishes)
+            roll = self._close_loop(roll, controls, request)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
-        piece = self._new_piece(clean(roll, self.spec), controls, key, wishes, sections)
+        piece = self._new_piece(drop_orphan_holds(roll, self.spec), controls, key, request, sections)
         return replace(piece, roll=closed(piece.roll, self.spec, piece.key)) if ending and piece.key else piece
 
-    def accompany(self, piece: Piece, keep: Sequence[str], *, wishes: Wishes | None = None) -> Piece:
+    def accompany(self, piece: Piece, keep: Sequence[str], *, request: GenerationRequest | None = None) -> Piece:
         """Keep the tracks named in `keep` and compose the others."""
         mask = np.zeros(piece.roll.shape[:2], bool)
         mask[[self.spec.track_index(name) for name in keep]] = True
@@ -116,10 +116,10 @@ class Model(Composer):
                 "correct that",
                 field="track_map",
             )
-        return self.fill(piece, mask, wishes=wishes)
+        return self.fill(piece, mask, request=request)
 
     def continue_(
-        self, piece: Piece, n_bars: int = 8, *, at: int | None = None, wishes: Wishes | None = None
+        self, piece: Piece, n_bars: int = 8, *, at: int | None = None, request: GenerationRequest | None = None
     ) -> Piece:
         """The piece followed by `n_bars` new bars, from bar `at` (0-based) on.
 
@@ -135,7 +135,7 @@ class Model(Composer):
         mask = np.ones(longer.shape[:2], bool)
         mask[:, at : at + n_bars] = False
         sections = (*(section for section in piece.sections if section[0] < at), (at, "continued"))
-        return self.fill(replace(piece, roll=longer, given=None, sections=sections), mask, wishes=wishes)
+        return self.fill(replace(piece, roll=longer, given=None, sections=sections), mask, request=request)
 
     def infill(
         self,
@@ -143,7 +143,7 @@ class Model(Composer):
         bars: Sequence[int],
         tracks: Sequence[str] | None = None,
         *,
-        wishes: Wishes | None = None,
+        request: GenerationRequest | None = None,
     ) -> Piece:
         """Compose some `bars` (0-based) anew, such as ``range(4, 8)``, in all tracks or some."""
         outside = [bar + 1 for bar in bars if not 0 <= bar < piece.n_bars]
@@ -156,7 +156,7 @@ class Model(Composer):
         mask = np.ones(piece.roll.shape[:2], bool)
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
         mask[np.ix_(rows, bars)] = False
-        return self.fill(piece, mask, must_play=rows if tracks else (), wishes=wishes)
+        return self.fill(piece, mask, must_play=rows if tracks else (), request=request)
 
     def vary(
         self,
@@ -165,24 +165,30 @@ class Model(Composer):
         tracks: Sequence[str] | None = None,
         *,
         among: NDArray[np.bool_] | None = None,
-        wishes: Wishes | None = None,
+        request: GenerationRequest | None = None,
     ) -> Piece:
         """Compose a share `amount` of the bars of all tracks anew, or of the named ones; only `among` these cells,
         ``(track, bar)``, where that is given."""
         if not 0 < amount <= 1:
             raise ConfigError(f"varying a share of {amount:g} changes nothing; choose more than 0, up to 1")
-        wishes = wishes or Wishes()
-        rng = np.random.default_rng([wishes.seed, 1])
+        request = request or GenerationRequest()
+        rng = np.random.default_rng([request.seed, 1])
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
         may_change = np.zeros(piece.roll.shape[:2], bool)
         may_change[rows] = True if among is None else among[rows]
         cells = np.flatnonzero(may_change)
         mask = np.ones_like(may_change)
         mask.flat[rng.permutation(cells)[: max(round(amount * len(cells)), 1)]] = False
-        return self.fill(piece, mask, wishes=wishes)
+        return self.fill(piece, mask, request=request)
 
     def interpolate(
-        self, a: Piece | int, b: Piece | int, count: int = 8, n_bars: int = 8, *, wishes: Wishes | None = None
+        self,
+        a: Piece | int,
+        b: Piece | int,
+        count: int = 8,
+        n_bars: int = 8,
+        *,
+        request: GenerationRequest | None = None,
     ) -> list[Piece]:
         """`count` pieces from `a` to `b`: two seeds, or two pieces.
 
@@ -190,20 +196,20 @@ class Model(Composer):
         one to the other, in the key and the arrangement of the nearer seed. Between pieces, more and more cells
         are those of `b` instead of `a`, and the cells between the two are composed.
         """
-        wishes = wishes or Wishes()
+        request = request or GenerationRequest()
         if count < 2:
             raise ConfigError(f"interpolating takes 2 or more pieces, not {count}")
         shares = np.linspace(0, 1, count)
         if isinstance(a, Piece) and isinstance(b, Piece):
             check_bars(min(a.n_bars, b.n_bars))
-            return [self._between(a, b, share, wishes) for share in shares]
+            return [self._between(a, b, share, request) for share in shares]
         if isinstance(a, Piece) or isinstance(b, Piece):
             raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
         check_bars(n_bars)
-        return [self._between_seeds(a, b, float(share), n_bars, wishes) for share in shares]
+        return [self._between_seeds(a, b, float(share), n_bars, request) for share in shares]
 
     def arrange(
-        self, piece: Piece, melody: str, *, like: Piece | None = None, wishes: Wishes | None = None
+        self, piece: Piece, melody: str, *, like: Piece | None = None, request: GenerationRequest | None = None
     ) -> Piece:
         """Keep the track `melody` and compose the others to the chords of the piece.
 
@@ -211,7 +217,8 @@ class Model(Composer):
         ----------
         piece : Piece
             A song, of which all tracks tell the chords, or a melody alone. The chords are those of
-            ``wishes.progression`` where there is one; `musegan.music.progression.analyse` shows what is heard.
+            ``request.progression`` where there is one, or else
+            `musegan.music.progression.estimate_progression` of the piece.
         melody : str
             The track that is kept, note for note.
         like : Piece, optional
@@ -222,19 +229,19 @@ class Model(Composer):
         ConfigError
             The track is not there or silent, or `like` has no notes.
         """
-        wishes = wishes or Wishes()
+        request = request or GenerationRequest()
         row = self.spec.track_index(melody)
         if not piece.roll[row].any():
             raise ConfigError(f"{melody} has no notes; name the track that has the melody", field="melody")
         key = piece.key or estimate_key(sounding_shares(piece.roll, self.spec))
-        wishes = replace(
-            wishes,
-            key=wishes.key or key,
-            progression=wishes.progression or analyse(piece.roll, self.spec, key),
+        request = replace(
+            request,
+            key=request.key or key,
+            progression=request.progression or estimate_progression(piece.roll, self.spec, key),
         )
         mask = np.zeros(piece.roll.shape[:2], bool)
         mask[row] = True
-        return self.fill(piece, mask, like=like, wishes=wishes)
+        return self.fill(piece, mask, like=like, request=request)
 
     def fill(
         self,
@@ -243,7 +250,7 @@ class Model(Composer):
         *,
         must_play: Sequence[int] = (),
         like: Piece | None = None,
-        wishes: Wishes | None = None,
+        request: GenerationRequest | None = None,
     ) -> Piece:
         """Compose the cells of a piece that are not given.
 
@@ -261,7 +268,7 @@ class Model(Composer):
         -------
         Piece
             Given cells bit for bit; ``given`` is the mask. The key is that of the given material, or the one
-            wished for.
+            asked for.
 
         Raises
         ------
@@ -274,10 +281,10 @@ class Model(Composer):
             raise MuseganError(
                 f"{n_new} bars would be composed and {MAX_BARS} can be at once; name some, or cut the piece"
             )
-        plan, context = self._filling(piece, mask, wishes or Wishes(), must_play, like)
+        plan, context = self._filling(piece, mask, request or GenerationRequest(), must_play, like)
         bars = near_unknown(is_known, self.prior.n_bars)  # bars may return from so far
         near = plan.controls.bars(np.arange(bars.start, bars.stop))
-        composed = self._compose_cells(context[:, :, bars], mask[None, :, bars], near, plan.wishes)
+        composed = self._compose_cells(context[:, :, bars], mask[None, :, bars], near, plan.request)
         del context  # of a long piece as large as all else
         return self._filled(plan, composed, bars)
 
@@ -286,7 +293,7 @@ class Model(Composer):
     ) -> Explanation:
         """How the discriminator's score of a piece changes when a cell is replaced, for each cell that sounds.
 
-        The same as `musegan.composing.explaining.explain`, which describes the arguments.
+        The same as `musegan.composing.attribution.explain`, which describes the arguments.
         """
         return explain(self, piece, replacement=replacement, n_draws=n_draws, seed=seed)
 
@@ -297,27 +304,27 @@ class Model(Composer):
             f"{n_weights:,} weights; {self.device})"
         )
 
-    def _between_seeds(self, a: int, b: int, share: float, n_bars: int, wishes: Wishes) -> Piece:
+    def _between_seeds(self, a: int, b: int, share: float, n_bars: int, request: GenerationRequest) -> Piece:
         """A piece on the way from what `generate` makes of one seed to that of another."""
-        nearer = replace(wishes, seed=a if share < 0.5 else b)
+        nearer = replace(request, seed=a if share < 0.5 else b)
         if share in (0, 1):
-            return self.generate(n_bars, wishes=nearer)
+            return self.generate(n_bars, request=nearer)
         controls, key = self._asked(n_bars, None, nearer, "full", self.config.model.phrase_bars)
         ends = [self.draw_latents(np.random.default_rng(seed), 1, n_bars) for seed in (a, b)]
         given, mask = self._nothing(n_bars)
         roll = self._compose_cells(given, mask, controls, nearer, ends[0].towards(ends[1], share))
-        return self._new_piece(clean(roll, self.spec), controls, key, nearer)
+        return self._new_piece(drop_orphan_holds(roll, self.spec), controls, key, nearer)
 
-    def _between(self, a: Piece, b: Piece, share: float, wishes: Wishes) -> Piece:
+    def _between(self, a: Piece, b: Piece, share: float, request: GenerationRequest) -> Piece:
         n_bars = min(a.n_bars, b.n_bars)
-        order = np.random.default_rng(wishes.seed).random(a.roll[:, :n_bars].shape[:2])
+        order = np.random.default_rng(request.seed).random(a.roll[:, :n_bars].shape[:2])
         margin = share * (1 - share)  # at the middle, half of the cells are composed
         from_a, from_b = order > share + margin, order < share - margin
         roll = np.where(from_b[..., None, None], b.roll[:, :n_bars], a.roll[:, :n_bars])
         mask = from_a | from_b if 0 < share < 1 else np.ones_like(from_a)
         tempo = (1 - share) * a.tempo_qpm + share * b.tempo_qpm
         mixed = replace(a, roll=roll, tempo_qpm=tempo, given=None, sections=())
-        return self.fill(mixed, mask, wishes=wishes)
+        return self.fill(mixed, mask, request=request)
 
 
 def load_model(name_or_path: str | os.PathLike | None = None, device: str = "auto") -> Model:

@@ -26,7 +26,7 @@ from musegan.composing.trained import TrainedModel, count_styles
 from musegan.config import CodecConfig, Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, ModelError, MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator
 from musegan.networks.controls import Controls
@@ -241,7 +241,7 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str)
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description to a safetensors file, all or nothing."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(
             {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
             temporary,

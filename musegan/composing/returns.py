@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.rows import coming, ends_of, following, heard, latest, number_of, places_of, with_notes
 from musegan.music.pianoroll import HELD, ONSET
-from musegan.music.returns import NOTES, RHYTHM, Returns
+from musegan.music.repetition import NOTES, RHYTHM, Returns
 
 
 def with_returns(
@@ -27,9 +27,9 @@ def with_returns(
     stays : (batch, track, bar), bool
         Such bars are as they are.
     returns : (batch, track, bar, 1 + beats of a bar), int8
-        See `musegan.music.returns.measure_returns`. Nothing returns from where there are no notes.
+        See `musegan.music.repetition.measure_returns`. Nothing returns from where there are no notes.
     unison : (batch, track, bar), int8
-        See `musegan.music.returns.measure_unison`. A bar that stays is the one whose rhythm is taken.
+        See `musegan.music.repetition.measure_unison`. A bar that stays is the one whose rhythm is taken.
     """
     rows, backs = _rows(rolls, stays, returns)
     is_whole = _return_as_a_whole(backs)

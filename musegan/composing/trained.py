@@ -14,7 +14,7 @@ from torch import nn
 
 from musegan.composing.habits import Habits
 from musegan.config import Config
-from musegan.music.harmony import Key, key_scores
+from musegan.music.key import Key, key_scores
 from musegan.music.spec import RollSpec
 from musegan.networks import Codec, Discriminator, Generator, Latents, sample_latents
 from musegan.networks.controls import Controls
@@ -31,7 +31,7 @@ class TrainedModel:
     codec: Codec
     generator: Generator
     discriminator: Discriminator
-    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.feel.FEEL
+    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.performance.FEEL
     habits: Habits
     prior: Controls  # controls of sections of real songs, drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: phrases seen, corpus, date

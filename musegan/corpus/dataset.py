@@ -9,7 +9,7 @@ and flat arrays:
 ``bar_tracks``   uint64 (bar,), bit t is set when track t sounds in the bar
 ``songs``        `SONG` rows
 ``names``        uint8, the source names of the songs as UTF-8, addressed by ``SONG.name_end``
-``feel``         float32 (track, step, 4), see `musegan.midi.feel.FEEL`
+``feel``         float32 (track, step, 4), see `musegan.midi.performance.FEEL`
 
 Notes take about a tenth of bit-packed rolls, a transposition is an addition, and drawing a batch is a few
 vectorised operations. Only the pages that a window touches are read. `musegan.corpus.packing` writes datasets.
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError
-from musegan.midi.feel import FEEL
+from musegan.midi.performance import FEEL
 from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
 
@@ -122,11 +122,11 @@ class Dataset:
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
             self._names = members["names"]
-            self._check()
+            self._check_header()
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
 
-    def _check(self) -> None:
+    def _check_header(self) -> None:
         """Check what takes no reading of arrays, and read the spec. `musegan.corpus.verify` checks the rest."""
         if self.header["format"] != FORMAT:
             raise ValueError(f"it has format {self.header['format']!r}; this version reads {FORMAT!r}")

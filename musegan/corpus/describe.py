@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import SPLITS, Dataset
-from musegan.corpus.packing import pitch_class_shares
+from musegan.corpus.packing import measure_pitch_classes
 from musegan.errors import MuseganError
 from musegan.midi.notes import read_notes
 from musegan.midi.parts import describe_parts
-from musegan.midi.quantize import Stretch, main_tempo, map_parts, quantize
+from musegan.midi.quantize import Stretch, find_main_tempo, map_parts, quantize_score
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.tracks import MusicFile
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.spec import RollSpec
 
 PHRASE_BARS = 4  # of the phrases that are counted
@@ -47,10 +47,10 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
             }
             for index, name in enumerate(SPLITS)
         },
-        "tracks": dict(zip(dataset.spec.track_names, _track_shares(dataset), strict=True)),
+        "tracks": dict(zip(dataset.spec.track_names, _measure_track_shares(dataset), strict=True)),
         "styles": _count_labels(songs, "style", names["styles"]),
         "licences": _count_labels(songs, "licence", names["licences"]),
-        "tempo_qpm": _percentiles(songs["tempo_qpm"]),
+        "tempo_qpm": _find_percentiles(songs["tempo_qpm"]),
         "spec": dataset.spec.to_dict(),
     }
 
@@ -71,7 +71,7 @@ def _count_labels(songs: NDArray, field: str, names: list[str]) -> dict[str, int
     return {"none" if found[i] < 0 else names[found[i]]: int(counts[i]) for i in order}
 
 
-def _track_shares(dataset: Dataset) -> list[float]:
+def _measure_track_shares(dataset: Dataset) -> list[float]:
     """Share of the bars in which each track sounds."""
     sounding = np.zeros(dataset.spec.n_tracks, np.int64)
     for first in range(0, dataset.n_bars, _CHUNK):
@@ -80,7 +80,7 @@ def _track_shares(dataset: Dataset) -> list[float]:
     return [round(float(share), 4) for share in sounding / max(dataset.n_bars, 1)]
 
 
-def _percentiles(values: NDArray) -> dict[str, float]:
+def _find_percentiles(values: NDArray) -> dict[str, float]:
     marks = np.percentile(values, [5, 50, 95])
     return dict(zip(("p5", "median", "p95"), (round(float(mark), 1) for mark in marks), strict=True))
 
@@ -89,10 +89,10 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     """Parts, tempo, meter and bars of a music file, and what of it an ensemble can use. Raises `MidiError`."""
     score = read_score(path)
     mapping = map_parts(score.parts, spec)
-    stretches = quantize(score, spec)
+    stretches = quantize_score(score, spec)
     meters = [f"{top}/{bottom}" for top, bottom in score.meters.tolist()]
     problem, n_bars = None, None
-    heard = str(estimate_key(_pitch_classes(stretches, spec))) if stretches else None
+    heard = str(estimate_key(_count_pitch_classes(stretches, spec))) if stretches else None
     try:
         grid = read_notes(path, spec)
         n_bars, mapping = grid.n_bars, grid.mapping
@@ -104,7 +104,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "path": str(path),
         "repairs": list(score.repairs),
         "ticks_per_beat": score.ticks_per_beat,
-        "tempo_qpm": round(main_tempo(score, 0, score.end_tick), 3),
+        "tempo_qpm": round(find_main_tempo(score, 0, score.end_tick), 3),
         "tempo_changes": max(len(score.tempo_ticks) - 1, 0),
         "meters": [meter for index, meter in enumerate(meters) if index == 0 or meter != meters[index - 1]],
         "key": str(score.key) if score.key else heard,
@@ -117,5 +117,5 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     }
 
 
-def _pitch_classes(stretches: list[Stretch], spec: RollSpec) -> NDArray[np.float32]:
-    return pitch_class_shares(np.concatenate([stretch.notes for stretch in stretches]), spec)
+def _count_pitch_classes(stretches: list[Stretch], spec: RollSpec) -> NDArray[np.float32]:
+    return measure_pitch_classes(np.concatenate([stretch.notes for stretch in stretches]), spec)

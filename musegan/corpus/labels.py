@@ -28,7 +28,7 @@ class Labels:
     def __init__(self, labels: Iterable[Label] = ()) -> None:
         self._by_base: dict[str, list[Label]] = defaultdict(list)
         for label in labels:
-            self._by_base[_parts(label.file)[-1]].append(label)
+            self._by_base[_split_path(label.file)[-1]].append(label)
 
     @classmethod
     def load(cls, path: Path) -> Labels:
@@ -39,27 +39,27 @@ class Labels:
                 rows = csv.DictReader(file)
                 if "file" not in (rows.fieldnames or ()):
                     raise DatasetError(f"{path} has no column 'file'; its first line must name the columns")
-                return cls([_label(row, f"{path} line {rows.line_num}") for row in rows if row["file"]])
+                return cls([_parse_label(row, f"{path} line {rows.line_num}") for row in rows if row["file"]])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"the labels in {path} cannot be read: {error}") from error
 
     def of(self, name: str) -> Label:
         """The label of a file, the most exact one where several fit; an empty one where none does."""
-        parts = _parts(name)
+        parts = _split_path(name)
         best, depth = Label(), 0
         for label in self._by_base.get(parts[-1], ()):
-            theirs = _parts(label.file)
+            theirs = _split_path(label.file)
             common = min(len(parts), len(theirs))
             if parts[-common:] == theirs[-common:] and common > depth:
                 best, depth = label, common
         return best
 
 
-def _parts(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     return path.replace("\\", "/").strip("/").split("/")
 
 
-def _label(row: Mapping[str, str | None], place: str) -> Label:
+def _parse_label(row: Mapping[str, str | None], place: str) -> Label:
     split = row.get("split") or None
     if split is not None and split not in SPLITS:
         raise DatasetError(f"{place}: split is {split!r}; {' or '.join(SPLITS)} or nothing is possible")

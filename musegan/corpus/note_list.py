@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import DatasetError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.music.cells import CellNotes
 from musegan.music.chords import harmony_plan, transpose_plan
 from musegan.music.controls import Music
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.pianoroll import fold_octaves, stable_order
 from musegan.music.spec import RollSpec
 
@@ -100,7 +100,7 @@ class NoteList:
     def save(self, path: Path) -> None:
         """Write everything to one compressed ``.npz`` file."""
         header = np.frombuffer(json.dumps({"format": FORMAT, "spec": self.spec.to_dict()}).encode(), np.uint8)
-        with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, header=header, **{name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import BAR_NOTE, FORMAT, MEMBERS, SONG, SPLITS
-from musegan.midi.feel import FEEL_SUMS
+from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import stable_order
 from musegan.music.spec import RollSpec
 
@@ -85,7 +85,7 @@ def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray,
     return rows, np.bincount(bar, minlength=n_bars).astype(np.int64)
 
 
-def pitch_class_shares(notes: NDArray, spec: RollSpec) -> NDArray[np.float32]:
+def measure_pitch_classes(notes: NDArray, spec: RollSpec) -> NDArray[np.float32]:
     """Share of the sounding time of each pitch class (C = 0) over the pitched tracks: (12,), sums to 1 or 0."""
     sounding = np.where(np.array(spec.is_drum)[notes["track"]], 0, notes["duration"])
     shares = np.bincount(notes["pitch"], weights=sounding, minlength=132).reshape(11, 12).sum(0)
@@ -116,13 +116,13 @@ class DatasetWriter:
         }
         if fcntl is not None:
             fcntl.flock(self._parts["notes"], fcntl.LOCK_EX)
-        self._append("bar_offsets", [0])
+        self._append_values("bar_offsets", [0])
         return self
 
-    def _append(self, name: str, values: Any) -> None:
+    def _append_values(self, name: str, values: Any) -> None:
         self._parts[name].write(np.asarray(values, MEMBERS[name]).tobytes())
 
-    def _label(self, kind: str, value: str | None) -> int:
+    def _label_index(self, kind: str, value: str | None) -> int:
         if value is None:
             return -1
         labels = self._labels[kind]
@@ -136,9 +136,9 @@ class DatasetWriter:
         cell = np.repeat(np.arange(song.n_bars) * self.spec.n_tracks, counts) + rows["track"]
         sounding = np.bincount(cell, minlength=song.n_bars * self.spec.n_tracks).reshape(song.n_bars, -1) > 0
         bits = (sounding.astype(np.uint64) << np.arange(self.spec.n_tracks, dtype=np.uint64)).sum(1)
-        self._append("notes", rows)
-        self._append("bar_offsets", self.n_notes + np.cumsum(counts))
-        self._append("bar_tracks", bits)
+        self._append_values("notes", rows)
+        self._append_values("bar_offsets", self.n_notes + np.cumsum(counts))
+        self._append_values("bar_tracks", bits)
         name = song.name.encode("utf-8", "replace")
         self._parts["names"].write(name)
         self._name_end += len(name)
@@ -149,15 +149,15 @@ class DatasetWriter:
         entry["bar_end"], entry["name_end"], entry["source"] = self.n_bars, self._name_end, song.source
         entry["split"] = SPLITS.index(song.split)
         entry["style"], entry["licence"] = (
-            self._label("styles", song.style),
-            self._label("licences", song.licence),
+            self._label_index("styles", song.style),
+            self._label_index("licences", song.licence),
         )
         entry["tempo_qpm"] = song.tempo_qpm
-        entry["pitch_classes"] = pitch_class_shares(song.notes, self.spec)
-        self._append("songs", entry)
+        entry["pitch_classes"] = measure_pitch_classes(song.notes, self.spec)
+        self._append_values("songs", entry)
         self._feel_sums += song.feel_sums
 
-    def _feel(self) -> NDArray[np.float32]:
+    def _compute_feel(self) -> NDArray[np.float32]:
         count, velocity, velocity_squared, offset, offset_squared = np.moveaxis(self._feel_sums, -1, 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = velocity / count, offset / count
@@ -171,13 +171,13 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                self._assemble()
+                self._assemble_archive()
         finally:
             for part in self._parts.values():
                 part.close()
             self._folder.cleanup()
 
-    def _assemble(self) -> None:
+    def _assemble_archive(self) -> None:
         header = {
             "format": FORMAT,
             "spec": self.spec.to_dict(),
@@ -189,7 +189,7 @@ class DatasetWriter:
         whole = self.folder / "dataset.npz"
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
             _write_array(archive, "header", np.frombuffer(json.dumps(header).encode(), np.uint8))
-            _write_array(archive, "feel", self._feel())
+            _write_array(archive, "feel", self._compute_feel())
             for name, part in self._parts.items():
                 length = part.tell() // MEMBERS[name].itemsize
                 part.seek(0)

@@ -61,8 +61,8 @@ class _Worker(Generic[Task]):
         # spawn: safe beside threads, and the same on every system.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
-        with interrupts_held():
+        self.process = context.Process(target=_serve_tasks, args=(theirs, function), daemon=True)
+        with hold_interrupts():
             self.process.start()
         theirs.close()
         self.has_started = False
@@ -83,7 +83,7 @@ class _Worker(Generic[Task]):
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
+def hold_interrupts() -> Iterator[None]:
     """A process that is started meanwhile never sees Ctrl-C; the parent decides what becomes of it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -95,7 +95,7 @@ def interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, function: Callable) -> None:
+def _serve_tasks(connection: Connection, function: Callable) -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection.send(None)
@@ -132,7 +132,7 @@ class _Pool(Generic[Task, Result]):
         has_more = True
         while has_more or n_out < n_given:
             while has_more and self._has_room(n_given - n_out) and (worker := self._idle_worker()):
-                batch = self._batch(tasks)
+                batch = self._next_batch(tasks)
                 worker.give(enumerate(batch, n_given))
                 n_given += len(batch)
                 has_more = bool(batch)
@@ -142,12 +142,12 @@ class _Pool(Generic[Task, Result]):
                 yield task, result
                 n_out += 1
             if n_out < n_given:
-                self._collect()
+                self._collect_answers()
 
     def _has_room(self, n_ahead: int) -> bool:
         return n_ahead < self.n_workers * _AHEAD and self.bytes_ahead < _BYTES_AHEAD
 
-    def _batch(self, tasks: Iterator[Task]) -> list[Task]:
+    def _next_batch(self, tasks: Iterator[Task]) -> list[Task]:
         """The next tasks, fewer when they are large; empty at the end."""
         batch: list[Task] = []
         before = self.bytes_ahead
@@ -170,22 +170,22 @@ class _Pool(Generic[Task, Result]):
         self.workers.append(_Worker(self.function))
         return self.workers[-1]
 
-    def _collect(self) -> None:
+    def _collect_answers(self) -> None:
         """Wait, for a second at most, for answers and for workers that are lost."""
         ready = wait([worker.connection for worker in self.workers], timeout=1.0)
         for index, worker in enumerate(self.workers):
             if worker.connection in ready:
                 try:
-                    self._take(worker, worker.connection.recv())
+                    self._take_answer(worker, worker.connection.recv())
                 except (EOFError, OSError):
-                    self._replace(index, "crashed the reader")
-            elif worker.tasks and time.monotonic() - worker.since > self._limit(worker):
-                self._replace(index, "took too long")
+                    self._replace_worker(index, "crashed the reader")
+            elif worker.tasks and time.monotonic() - worker.since > self._find_time_limit(worker):
+                self._replace_worker(index, "took too long")
 
-    def _limit(self, worker: _Worker[Task]) -> float:
+    def _find_time_limit(self, worker: _Worker[Task]) -> float:
         return self.time_limit if worker.has_started else _START_LIMIT
 
-    def _take(self, worker: _Worker[Task], answer: Result | Lost | None) -> None:
+    def _take_answer(self, worker: _Worker[Task], answer: Result | Lost | None) -> None:
         worker.since = time.monotonic()
         if not worker.has_started:
             worker.has_started = True
@@ -193,7 +193,7 @@ class _Pool(Generic[Task, Result]):
         index, task = worker.tasks.popleft()
         self.results[index] = task, answer  # type: ignore[assignment]
 
-    def _replace(self, place: int, reason: str) -> None:
+    def _replace_worker(self, place: int, reason: str) -> None:
         """The first task of a worker is lost; a new worker gets the others."""
         worker = self.workers[place]
         worker.stop()

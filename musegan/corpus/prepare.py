@@ -22,7 +22,7 @@ from musegan.corpus.sources import find_files, read_items
 from musegan.errors import DatasetError
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
-from musegan.text import for_terminal
+from musegan.text import clean_for_terminal
 
 TIME_LIMIT = 60.0  # seconds for one file
 
@@ -99,14 +99,14 @@ def prepare(
             tally = _Tally(log)
             read = partial(read_song, spec=spec)
             items = read_items(files)
-            for item, song in map_in_order(read, items, workers or n_cores(), TIME_LIMIT, lambda i: i.n_bytes):
+            for item, song in map_in_order(read, items, workers or count_cores(), TIME_LIMIT, lambda i: i.n_bytes):
                 if isinstance(song, Lost):
                     tally.skip(item.name, song)
                 elif tally.is_new(item.name, song):
                     label = known.of(item.name)
                     split = label.split or choose_split(song.family, seed, valid_fraction)
                     tally.n_valid += split == "valid"
-                    _add(writer, song, item.name, tally.n_songs - 1, split, label)
+                    _add_song(writer, song, item.name, tally.n_songs - 1, split, label)
                 if progress:
                     progress(tally.n_files, max(tally.n_files, len(files)))
         if not tally.n_songs:
@@ -115,7 +115,7 @@ def prepare(
     return tally.report(Dataset(output), log_path, time.monotonic() - began)
 
 
-def n_cores() -> int:
+def count_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -127,7 +127,7 @@ def choose_split(family: int, seed: int, valid_fraction: float) -> str:
     return "valid" if int.from_bytes(value, "little") < valid_fraction * 2**64 else "train"
 
 
-def _add(writer: DatasetWriter, song: SongFile, name: str, source: int, split: str, label: Label) -> None:
+def _add_song(writer: DatasetWriter, song: SongFile, name: str, source: int, split: str, label: Label) -> None:
     for stretch in song.stretches:
         writer.add(
             Song(
@@ -157,25 +157,25 @@ class _Tally:
     def skip(self, name: str, lost: Lost) -> None:
         self.n_files += 1
         self.skipped[lost.reason] += 1
-        self._tell("skipped", lost.reason, name, lost.message)
+        self._log_file("skipped", lost.reason, name, lost.message)
 
     def is_new(self, name: str, song: SongFile) -> bool:
         """Whether no earlier file had the same notes; counts the song if so."""
         self.n_files += 1
         for repair in song.repairs:
             self.repaired[repair] += 1
-            self._tell("repaired", repair, name)
+            self._log_file("repaired", repair, name)
         if song.digest in self.seen:
             self.n_duplicates += 1
-            self._tell("duplicate", "same notes as an earlier file", name)
+            self._log_file("duplicate", "same notes as an earlier file", name)
             return False
         self.seen.add(song.digest)
         self.n_songs += 1
         self.n_unused += song.n_unused
         return True
 
-    def _tell(self, *fields: str) -> None:
-        self.log.write("\t".join(for_terminal(" ".join(field.split())) for field in fields) + "\n")
+    def _log_file(self, *fields: str) -> None:
+        self.log.write("\t".join(clean_for_terminal(" ".join(field.split())) for field in fields) + "\n")
 
     def failure(self) -> DatasetError:
         """Why there is no dataset."""

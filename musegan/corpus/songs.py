@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from musegan.corpus.parallel import Lost
 from musegan.corpus.sources import Item
 from musegan.errors import MidiError
-from musegan.midi.grid import runs_in_meter
+from musegan.midi.grid import find_runs_in_meter
 from musegan.midi.lanes import choose_players
-from musegan.midi.quantize import Stretch, map_parts, quantize
+from musegan.midi.quantize import Stretch, map_parts, quantize_score
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
 from musegan.music.spec import RollSpec
@@ -44,23 +44,23 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
         score = read_score(Path(item.content) if isinstance(item.content, str) else item.content, item.name)
     except MidiError as error:
         return Lost(error.reason, str(error))
-    stretches = quantize(score, spec, choose_players(score, spec))
+    stretches = quantize_score(score, spec, choose_players(score, spec))
     if not stretches:
-        return Lost(_why_nothing_fits(score, spec))
+        return Lost(_explain_no_notes(score, spec))
     n_used = sum(int(stretch.feel_sums[..., 0].sum()) for stretch in stretches)
     n_unused = score.n_notes - n_used
-    return SongFile(stretches, score.repairs, n_unused, digest(stretches), family(stretches, spec))
+    return SongFile(stretches, score.repairs, n_unused, hash_onsets(stretches), hash_family(stretches, spec))
 
 
-def _why_nothing_fits(score: Score, spec: RollSpec) -> str:
+def _explain_no_notes(score: Score, spec: RollSpec) -> str:
     if all(track is None for track in map_parts(score.parts, spec)):
         return "no instrument of the ensemble"
-    if not runs_in_meter(score, spec):
+    if not find_runs_in_meter(score, spec):
         return f"no bars of {spec.beats_per_bar} quarter notes"
     return "no notes of the ensemble in its meter and range"
 
 
-def digest(stretches: Sequence[Stretch]) -> int:
+def hash_onsets(stretches: Sequence[Stretch]) -> int:
     """A hash, 64 bits, of the onsets of a song: of track, time and pitch, but not of velocity and length."""
     state = blake2b(digest_size=8)
     for stretch in stretches:
@@ -69,17 +69,17 @@ def digest(stretches: Sequence[Stretch]) -> int:
     return int.from_bytes(state.digest(), "little")
 
 
-def family(stretches: Sequence[Stretch], spec: RollSpec) -> int:
+def hash_family(stretches: Sequence[Stretch], spec: RollSpec) -> int:
     """A hash, 64 bits, that versions of one song mostly share: the smallest hash of its melodic patterns.
 
     Two songs have it in common with a probability that is the share of their patterns which they have in
     common (MinHash; Broder, On the resemblance and containment of documents, 1997).
     """
-    smallest = [hashes.min() for s in stretches if len(hashes := _pattern_hashes(s.notes, spec))]
-    return int(min(smallest)) if smallest else digest(stretches)
+    smallest = [hashes.min() for s in stretches if len(hashes := _hash_patterns(s.notes, spec))]
+    return int(min(smallest)) if smallest else hash_onsets(stretches)
 
 
-def _pattern_hashes(notes: NDArray, spec: RollSpec) -> NDArray[np.uint64]:
+def _hash_patterns(notes: NDArray, spec: RollSpec) -> NDArray[np.uint64]:
     """One hash for every run of intervals between successive notes, unless most of them repeat a note."""
     track = notes["track"]
     intervals = np.diff(notes["pitch"].astype(np.int64))

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from musegan.errors import DatasetError
-from musegan.midi.read import MUSIC_SUFFIXES, most_bytes
+from musegan.midi.read import MUSIC_SUFFIXES, max_file_bytes
 
 _TAR_OPENERS: dict[str, Callable[[str], Any]] = {
     ".tar": io.FileIO,
@@ -78,12 +78,12 @@ def find_files(sources: Iterable[str | Path]) -> list[FoundFile]:
 
     Raises `DatasetError` when a source does not exist or is no music file or archive.
     """
-    return sorted({found for source in sources for found in _find(source)})
+    return sorted({found for source in sources for found in _find_source(source)})
 
 
-def _find(source: str | Path) -> Iterator[FoundFile]:
+def _find_source(source: str | Path) -> Iterator[FoundFile]:
     if str(source).startswith("music21:"):
-        yield from _music21_files(str(source))
+        yield from _find_music21_files(str(source))
         return
     path = Path(source)
     if path.is_dir():
@@ -107,11 +107,11 @@ def _find(source: str | Path) -> Iterator[FoundFile]:
         yield FoundFile(path.name, str(path.resolve()))
 
 
-def _music21_files(source: str) -> Iterator[FoundFile]:
+def _find_music21_files(source: str) -> Iterator[FoundFile]:
     """The works of one composer in the corpus that comes with music21, as ``music21:bach``."""
-    from musegan.midi.notation import corpus_files  # music21 takes a while to load
+    from musegan.midi.notation import list_corpus_files  # music21 takes a while to load
 
-    for path in corpus_files(source.removeprefix("music21:")):
+    for path in list_corpus_files(source.removeprefix("music21:")):
         yield FoundFile(f"{source}/{path.name}", str(path))
 
 
@@ -120,7 +120,7 @@ def read_items(files: Iterable[FoundFile]) -> Iterator[Item]:
     for file in files:
         suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if file.path.lower().endswith(suffix)), None)
         if suffix is None:
-            yield Item(file.name, file.path, size=_size(file.path))
+            yield Item(file.name, file.path, size=_file_size(file.path))
             continue
         read = _read_zip if suffix == ".zip" else _read_tar
         try:
@@ -163,7 +163,7 @@ class _TarInfo(tarfile.TarInfo):
         return entry
 
 
-def _size(path: str) -> int:
+def _file_size(path: str) -> int:
     """0 when there is no file any more."""
     try:
         return os.path.getsize(path)
@@ -171,40 +171,42 @@ def _size(path: str) -> int:
         return 0
 
 
-def _limit(path: str) -> int:
+def _expansion_limit(path: str) -> int:
     return max(MIN_EXPANSION_BYTES, MAX_EXPANSION * os.path.getsize(path))
 
 
 def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
     with (
         _TAR_OPENERS[suffix](file.path) as stream,
-        tarfile.open(fileobj=_Limited(stream, _limit(file.path)), mode="r|", tarinfo=_TarInfo) as archive,
+        tarfile.open(
+            fileobj=_Limited(stream, _expansion_limit(file.path)), mode="r|", tarinfo=_TarInfo
+        ) as archive,
     ):
         for member in archive:
             if member.isfile() and _is_music(member.name):
-                name = _inner_name(file, member.name)
-                content = archive.extractfile(member) if member.size <= most_bytes(name) else None
+                name = _join_name(file, member.name)
+                content = archive.extractfile(member) if member.size <= max_file_bytes(name) else None
                 yield Item(name, None, "too large") if content is None else Item(name, content.read())
             archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
 
 
 def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:
-    left = _limit(file.path)
+    left = _expansion_limit(file.path)
     with zipfile.ZipFile(file.path) as archive:
         for member in archive.infolist():
             if member.is_dir() or not _is_music(member.filename):
                 continue
-            name = _inner_name(file, member.filename)
-            if member.file_size > most_bytes(name):
+            name = _join_name(file, member.filename)
+            if member.file_size > max_file_bytes(name):
                 yield Item(name, None, "too large")
                 continue
             left -= member.file_size
             if left < 0:
                 raise _ExpandsTooFar
-            yield _zip_item(archive, member, name)
+            yield _read_zip_member(archive, member, name)
 
 
-def _zip_item(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Item:
+def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Item:
     if member.flag_bits & 1:
         return Item(name, None, "encrypted")
     try:
@@ -219,7 +221,7 @@ def _is_music(name: str) -> bool:
     return base.lower().endswith(MUSIC_SUFFIXES) and not base.startswith(".")
 
 
-def _inner_name(file: FoundFile, member: str) -> str:
+def _join_name(file: FoundFile, member: str) -> str:
     """The name of a member, which is only shown, without steps out of the archive."""
     parts = [part for part in member.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join([file.name, *parts])

@@ -12,19 +12,19 @@ from musegan.errors import DatasetError
 _CHUNK = 1 << 20  # rows that are looked at together
 
 
-def verify(dataset: Dataset) -> None:
+def verify_dataset(dataset: Dataset) -> None:
     """Read all of a dataset, and raise `DatasetError` where its checksums or its numbers are wrong."""
     try:
         with zipfile.ZipFile(dataset.path) as archive:
             wrong = archive.testzip()
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DatasetError(f"{dataset.path} is damaged: {error}") from error
-    problem = f"the checksum of {wrong!r} is wrong" if wrong else _problem(dataset)
+    problem = f"the checksum of {wrong!r} is wrong" if wrong else _find_problem(dataset)
     if problem:
         raise DatasetError(f"{dataset.path} is damaged: {problem}; prepare it again")
 
 
-def _problem(dataset: Dataset) -> str | None:
+def _find_problem(dataset: Dataset) -> str | None:
     spec, songs = dataset.spec, dataset.songs
     for name, ends in (("bars", dataset.bar_offsets), ("songs", songs["bar_end"]), ("names", songs["name_end"])):
         if (np.diff(ends, prepend=0) < 0).any():

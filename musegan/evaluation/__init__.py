@@ -1,5 +1,5 @@
 """How near generated music is to real music: one table, from any model or folder of files."""
 
-from musegan.evaluation.table import Evaluation, Settings, evaluate
+from musegan.evaluation.evaluate import Evaluation, Settings, evaluate
 
 __all__ = ["Evaluation", "Settings", "evaluate"]

@@ -16,7 +16,7 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError, MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.metrics import Rolls, Values, loose_cells
-from musegan.midi.quantize import quantize
+from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
@@ -108,7 +108,7 @@ class ModelCandidate(Candidate):
     def of(cls, model: Any, name: str) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it."""
         from musegan.composing.compose import compose  # these load torch
-        from musegan.composing.wishes import Wishes
+        from musegan.composing.request import GenerationRequest
 
         spec = model.spec
 
@@ -118,9 +118,9 @@ class ModelCandidate(Candidate):
 
         def around(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
             pieces = (Piece(roll=roll, spec=spec) for roll in given)
-            wishes = (Wishes(seed=seed + index) for index in range(len(given)))
-            asked = zip(pieces, mask, wishes, strict=True)
-            return np.stack([model.fill(piece, own, wishes=wish).roll for piece, own, wish in asked])
+            requests = (GenerationRequest(seed=seed + index) for index in range(len(given)))
+            asked = zip(pieces, mask, requests, strict=True)
+            return np.stack([model.fill(piece, own, request=request).roll for piece, own, request in asked])
 
         return cls(name, spec, from_nothing, around)
 
@@ -163,7 +163,7 @@ class FolderCandidate(Candidate):
         found = []
         for index, path in enumerate(self.paths):
             try:
-                stretches = quantize(read_score(path), self.spec)
+                stretches = quantize_score(read_score(path), self.spec)
             except MidiError:
                 continue  # one bad file does not stop the others
             found += [(index, notes_to_roll(s.notes, self.spec, s.n_bars)) for s in stretches]

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
-from musegan.evaluation.comparison import REAL, Measure
-from musegan.evaluation.meanings import SECTION_TITLES, group_of, meaning, summary
-from musegan.evaluation.table import Evaluation, Pair, format_value
-from musegan.files import replacing
+from musegan.evaluation.captions import SECTION_TITLES, group_of, write_caption, write_summary
+from musegan.evaluation.evaluate import Evaluation, Pair, format_value
+from musegan.evaluation.scores import REAL, Measure
+from musegan.files import atomic_write
 from musegan.metrics import Rolls
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
@@ -73,7 +73,7 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
         _originality(evaluation),
         *(_pair_section(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
     ]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
             "<meta name='viewport' content='width=device-width'>"
@@ -84,7 +84,7 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
 
 
 def _summary(evaluation: Evaluation, row: str) -> str:
-    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in summary(evaluation, row))
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in write_summary(evaluation, row))
     return f"<ul class='summary'>{sentences}</ul>"
 
 
@@ -137,7 +137,7 @@ def _table(evaluation: Evaluation) -> str:
             lines.append(_wide_row("section", SECTION_TITLES[section], evaluation))
         if group_of(measure) != group:
             group = group_of(measure)
-            lines.append(_wide_row("group", meaning(measure), evaluation))
+            lines.append(_wide_row("group", write_caption(measure), evaluation))
         best = evaluation.nearest(measure)
         cells = "".join(
             f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import sounding_shares
 from musegan.music.piece import Piece
 
@@ -21,13 +21,18 @@ MEMORY_BARS = 16
 
 
 class Band:
-    """Composes bar after bar to what is played on one track. `wishes` may be replaced between bars."""
+    """Composes bar after bar to what is played on one track. `request` may be replaced between bars."""
 
     def __init__(
-        self, model: Model, keep: str, *, tracks: Sequence[str] | None = None, wishes: Wishes | None = None
+        self,
+        model: Model,
+        keep: str,
+        *,
+        tracks: Sequence[str] | None = None,
+        request: GenerationRequest | None = None,
     ) -> None:
         """`keep` is the track that somebody plays, `tracks` those that are composed (all others when left out)."""
-        self.model, self.wishes = model, wishes or Wishes()
+        self.model, self.request = model, request or GenerationRequest()
         self.spec = model.spec
         self.kept = self.spec.track_index(keep)
         rows = [self.spec.track_index(name) for name in tracks or self.spec.track_names]
@@ -36,14 +41,14 @@ class Band:
             raise ConfigError(f"{keep} is what you play; name other tracks that the band composes")
         self._composed: dict[int, NDArray[np.uint8]] = {}  # (track, step, pitch) of the newest bars, by number
 
-    def ask(self, bar: int) -> tuple[Wishes, Mapping[int, NDArray[np.uint8]]]:
-        """The wishes for a bar, and what is `given` of it: what others may change until it is composed."""
-        return self.wishes, {}
+    def ask(self, bar: int) -> tuple[GenerationRequest, Mapping[int, NDArray[np.uint8]]]:
+        """The request for a bar, and what is `given` of it: what others may change until it is composed."""
+        return self.request, {}
 
     def plain(self) -> Band:
         """A band like this one that asks nobody, for another process."""
         names = self.spec.track_names
-        return Band(self.model, names[self.kept], tracks=[names[row] for row in self.rows], wishes=self.wishes)
+        return Band(self.model, names[self.kept], tracks=[names[row] for row in self.rows], request=self.request)
 
     def warm_up(self) -> float:
         """Compose twice for nothing, for the first pass of the networks is slow; the seconds of the second."""
@@ -88,10 +93,10 @@ class Band:
             roll[row, n_past] = cells
             mask[row, n_past] = True
         roll[self.kept, :n_past] = heard[self.kept, heard.shape[1] - n_past :]
-        key = self.wishes.key or self._key(heard)
-        wishes = replace(self.wishes, key=key, seed=self.wishes.seed + bar // n_bars)
+        key = self.request.key or self._key(heard)
+        request = replace(self.request, key=key, seed=self.request.seed + bar // n_bars)
         piece = Piece(roll=roll, spec=self.spec)
-        composed = self.model.fill(piece, mask, must_play=self.rows, wishes=wishes).roll[:, n_past].copy()
+        composed = self.model.fill(piece, mask, must_play=self.rows, request=request).roll[:, n_past].copy()
         composed[self.kept] = 0
         self._composed[bar] = composed
         self._composed.pop(bar - n_bars, None)

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
-from musegan.live.backstage import Backstage
 from musegan.live.band import MEMORY_BARS, Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP, Clock, FollowedClock, SteadyClock
+from musegan.live.composer_process import ComposerProcess
 from musegan.live.listener import Listener, played_to_roll
 from musegan.live.performer import Performer
 from musegan.live.player import COMPOSING, Message, Player, ask_for_priority
-from musegan.midi.channels import allot
-from musegan.midi.feel import TICKS_PER_BEAT
+from musegan.midi.channels import assign_channels
+from musegan.midi.performance import TICKS_PER_BEAT
 from musegan.music.piece import Piece
 
 _CLICK_CHANNEL, _HIGH_CLICK, _LOW_CLICK = 9, 76, 77
@@ -45,11 +45,11 @@ class Jam:
     def __post_init__(self) -> None:
         spec = self.band.spec
         self.n_beats = spec.beats_per_bar
-        self._backstage = Backstage(self.band)
+        self._composer = ComposerProcess(self.band)
         self._clock: Clock = FollowedClock() if self.tempo_qpm is None else SteadyClock(self.tempo_qpm)
         self._listener = Listener(spec, self.band.kept, self._clock)
         self._player = Player(self.send, self._clock)
-        self._performer = Performer(spec, self.band.model.feel, self.band.wishes.seed, self.humanize)
+        self._performer = Performer(spec, self.band.model.feel, self.band.request.seed, self.humanize)
         self._stop_beat: float | None = None
         self._is_stopped = False
 
@@ -99,7 +99,7 @@ class Jam:
         if self._stop_beat is None:
             self._stop_beat = max(self._clock.beat_at(time.perf_counter()), 0.0)
         self._player.close()
-        self._backstage.close()
+        self._composer.close()
         if self.tempo_qpm is not None and self._player.failure is None:
             self.send((STOP,))
 
@@ -113,7 +113,7 @@ class Jam:
         played = played[np.lexsort((played["pitch"], played["start"], played["track"]))]
         n_bars = -int(-self._stop_beat // self.n_beats)
         roll = played_to_roll(played, spec, 0, n_bars)
-        piece = Piece(roll=roll, spec=spec, tempo_qpm=round(self._clock.tempo_qpm, 2), seed=self.band.wishes.seed)
+        piece = Piece(roll=roll, spec=spec, tempo_qpm=round(self._clock.tempo_qpm, 2), seed=self.band.request.seed)
         return piece, played
 
     # -- how ----------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Jam:
 
     def _lead(self) -> float:
         """Beats before the bar line at which composing begins: as late as is safe, to have heard most."""
-        seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._backstage.first_time))
+        seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._composer.first_time))
         return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
 
     def _prepare(self, bar: int) -> None:
@@ -138,7 +138,7 @@ class Jam:
         first = max(bar - MEMORY_BARS, 0)
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
         known = played_to_roll(heard, self.band.spec, first, bar - first)
-        roll = self._backstage.next_bar(bar, known, *self.band.ask(bar))
+        roll = self._composer.next_bar(bar, known, *self.band.ask(bar))
         messages = self._performer.perform(bar, roll)
         self.composing.append(time.perf_counter() - begun)
         if time.perf_counter() > self._clock.time_of(
@@ -150,7 +150,7 @@ class Jam:
             self.on_bar(bar, roll, known)
 
     def _programs(self) -> Iterator[tuple[float, Message]]:
-        for row, (_, channel) in enumerate(allot(self.band.spec.is_drum)):
+        for row, (_, channel) in enumerate(assign_channels(self.band.spec.is_drum)):
             if row in self.band.rows:
                 yield -float(self.n_beats), (0xC0 | channel, self.band.spec.tracks[row].program)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.live.clock import Clock
-from musegan.midi.feel import PLAYED, TICKS_PER_BEAT
+from musegan.midi.performance import PLAYED, TICKS_PER_BEAT
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.spec import RollSpec
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.live.player import Message
-from musegan.midi.channels import allot
-from musegan.midi.feel import PLAYED, TICKS_PER_BEAT, perform
+from musegan.midi.channels import assign_channels
+from musegan.midi.performance import PLAYED, TICKS_PER_BEAT, perform_piece
 from musegan.music.pianoroll import HELD
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
@@ -32,7 +32,7 @@ class Performer:
 
     def __init__(self, spec: RollSpec, feel: NDArray[np.float32] | None, seed: int, humanize: float) -> None:
         self._spec, self._feel, self._seed, self._humanize = spec, feel, seed, humanize
-        self._channels = [channel for _, channel in allot(spec.is_drum)]
+        self._channels = [channel for _, channel in assign_channels(spec.is_drum)]
         self._bar_ticks = spec.beats_per_bar * TICKS_PER_BEAT
         self._notes: list[_Note] = []
         self._open: dict[tuple[int, int], _Note] = {}  # by track and pitch
@@ -81,7 +81,9 @@ class Performer:
         piece = Piece(roll=pair, spec=spec, feel=self._feel, seed=self._seed)
         shift, step_shift = (bar - 1) * self._bar_ticks, (bar - 1) * spec.steps_per_bar
         notes, last = [], {}
-        for track, start, end, pitch, velocity, step in perform(piece, self._humanize, first_bar=bar - 1).tolist():
+        for track, start, end, pitch, velocity, step in perform_piece(
+            piece, self._humanize, first_bar=bar - 1
+        ).tolist():
             note = _Note(track, max(start + shift, 0), end + shift, pitch, velocity, step + step_shift)
             notes.append(note)
             last[track, pitch] = note

@@ -41,15 +41,15 @@ def moves_together(rolls: Rolls, is_first: NDArray[np.bool_], spec: RollSpec) ->
         (the end comes round to the beginning); nan where they never sound together. At 0 they do not hear each
         other.
     """
-    first, second = _chroma(rolls, is_first, spec), _chroma(rolls, ~is_first, spec)
+    first, second = _slot_chroma(rolls, is_first, spec), _slot_chroma(rolls, ~is_first, spec)
     n_bars = rolls.shape[2]
     per_bar = first.shape[1] // n_bars
-    found = [_cosine(first, np.roll(second, shift * per_bar, axis=1)) for shift in range(n_bars)]
+    found = [_mean_cosine(first, np.roll(second, shift * per_bar, axis=1)) for shift in range(n_bars)]
     with np.errstate(invalid="ignore"):
         return found[0] - np.mean(found[1:], axis=0)
 
 
-def _chroma(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
+def _slot_chroma(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
     """Sounding time by pitch class of every half bar (bar, where the beats are odd): (phrase, slot, 12)."""
     n_phrases, _, n_bars = rolls.shape[:3]
     n_slots = n_bars * spec.beats_per_bar // beats_per_chord(spec)
@@ -58,7 +58,7 @@ def _chroma(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
     return counts @ chroma_matrix(spec)
 
 
-def _cosine(first: Values, second: Values) -> Values:
+def _mean_cosine(first: Values, second: Values) -> Values:
     """Mean cosine over the slots in which both sound: (phrase,)."""
     norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     cosines = share((first * second).sum(-1), norms)

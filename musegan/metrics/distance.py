@@ -60,7 +60,7 @@ class Neighbours:
     coverage: float  # share of the real balls that hold a generated phrase; 1 - 2^-k for equal sets
 
 
-def neighbours(
+def measure_neighbours(
     real: Matrix,
     fake: Matrix,
     real_groups: NDArray | None = None,
@@ -79,8 +79,8 @@ def neighbours(
         real phrases fall into them.
     """
     between = cdist(real, fake)
-    in_real = between < _radii(real, real_groups, k)[:, None]
-    in_fake = between < _radii(fake, fake_groups, k)
+    in_real = between < _neighbour_radii(real, real_groups, k)[:, None]
+    in_fake = between < _neighbour_radii(fake, fake_groups, k)
     return Neighbours(
         precision=float(in_real.any(0).mean()),
         recall=float(in_fake.any(1).mean()),
@@ -89,7 +89,7 @@ def neighbours(
     )
 
 
-def _radii(features: Matrix, groups: NDArray | None, k: int) -> NDArray[np.float64]:
+def _neighbour_radii(features: Matrix, groups: NDArray | None, k: int) -> NDArray[np.float64]:
     """Distance of each row to its k-th neighbour of another group: (phrase,)."""
     distance = cdist(features, features)
     groups = np.arange(len(features)) if groups is None else groups
@@ -102,7 +102,7 @@ def pairwise_distance(features: Matrix) -> float:
     return float(pdist(features).mean()) if len(features) > 1 else 0.0
 
 
-def _density(distances: NDArray[np.float64], low: float, width: float) -> NDArray[np.float64]:
+def _kernel_density(distances: NDArray[np.float64], low: float, width: float) -> NDArray[np.float64]:
     """Gaussian kernel density (Scott's rule) on `GRID` points from `low` in steps of `width`; sums to 1."""
     bandwidth = distances.std() * len(distances) ** -0.2
     place = np.clip(np.rint((distances - low) / width).astype(np.int64), 0, GRID - 1)
@@ -110,7 +110,7 @@ def _density(distances: NDArray[np.float64], low: float, width: float) -> NDArra
     return gaussian_filter1d(counts, max(bandwidth / width, 1.0), mode="constant")
 
 
-def overlap(real: NDArray, fake: NDArray, limit: int = 500) -> tuple[float, float]:
+def overlapped_area(real: NDArray, fake: NDArray, limit: int = 500) -> tuple[float, float]:
     """Overlapped area and KLD of one feature (Yang and Lerch).
 
     Compares the distances within the real set with those from each generated phrase to each real one, as Gaussian
@@ -127,7 +127,7 @@ def overlap(real: NDArray, fake: NDArray, limit: int = 500) -> tuple[float, floa
     divergence : Kullback-Leibler divergence in nats of within from between; 0 for equal sets
         Both nan when a set has fewer than 2 values.
     """
-    real, fake = (_thinned(values[~np.isnan(values)], limit) for values in (real, fake))
+    real, fake = (_thin_values(values[~np.isnan(values)], limit) for values in (real, fake))
     if min(len(real), len(fake)) < 2:
         return float("nan"), float("nan")
     within = pdist(real[:, None])
@@ -137,13 +137,13 @@ def overlap(real: NDArray, fake: NDArray, limit: int = 500) -> tuple[float, floa
         return 1.0, 0.0
     margin = 3 * max(d.std() * len(d) ** -0.2 for d in (within, between))
     width = (top + 2 * margin) / (GRID - 1)
-    p, q = (_density(distances, -margin, width) for distances in (within, between))
+    p, q = (_kernel_density(distances, -margin, width) for distances in (within, between))
     tiny = 1e-12
     divergence = (p * np.log((p + tiny) / (q + tiny))).sum()
     return float(np.minimum(p, q).sum()), float(max(divergence, 0.0))
 
 
-def _thinned(values: NDArray, limit: int) -> NDArray:
+def _thin_values(values: NDArray, limit: int) -> NDArray:
     if len(values) <= limit:
         return values
     return values[np.linspace(0, len(values) - 1, limit).astype(np.int64)]
@@ -195,7 +195,7 @@ def two_sample_auc(
     rng = np.random.default_rng(seed)
     _, group = np.unique(groups, return_inverse=True)
     fold = rng.permutation(group.max() + 1)[group] % n_folds
-    design = _expanded(features, rng)
+    design = _expand_features(features, rng)
     scores = [
         auc(_ridge_scores(design[fold != held], labels[fold != held], design[fold == held]), labels[fold == held])
         for held in range(n_folds)
@@ -204,7 +204,7 @@ def two_sample_auc(
     return float(np.mean(known)) if known else float("nan")
 
 
-def _expanded(features: Matrix, rng: np.random.Generator, n_random: int = 128) -> Matrix:
+def _expand_features(features: Matrix, rng: np.random.Generator, n_random: int = 128) -> Matrix:
     """Features, their squares and random rectified features, each with mean 0 and spread 1."""
     weights = rng.normal(size=(features.shape[1], n_random)) / np.sqrt(features.shape[1])
     rectified = np.maximum(features @ weights + rng.normal(size=n_random), 0)

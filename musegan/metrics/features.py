@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from musegan import metrics
 from musegan.metrics import Rolls, Values, average, share
-from musegan.music.harmony import key_scores
+from musegan.music.key import key_scores
 from musegan.music.note_table import find_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
@@ -93,7 +93,7 @@ def _by_track(prefix: str, values: Values, spec: RollSpec, pitched_only: bool = 
     }
 
 
-def _jaccard(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Values:
+def _jaccard_index(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Values:
     """|common| / |union| over the last axis; nan for two empty sets."""
     return share(np.count_nonzero(first & second, axis=-1), np.count_nonzero(first | second, axis=-1))
 
@@ -104,7 +104,7 @@ def _track_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
     place = onsets > 0
     within_beat = np.arange(rolls.shape[3]) % spec.steps_per_beat
     times = place.reshape(*place.shape[:2], place.shape[2] * place.shape[3])
-    lock = _jaccard(times[:, :, None], times[:, None])
+    lock = _jaccard_index(times[:, :, None], times[:, None])
     lock[:, np.arange(spec.n_tracks), np.arange(spec.n_tracks)] = np.nan
     columns = {
         "active": 1 - metrics.empty_bars(rolls).mean(-1),
@@ -112,7 +112,7 @@ def _track_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
         "polyphony": average(metrics.polyphony_rate(rolls), -1),
         "on beat": share(onsets[..., within_beat == 0].sum((-1, -2)), counts),
         "off beat": share(onsets[..., within_beat == spec.steps_per_beat // 2].sum((-1, -2)), counts),
-        "groove": average(_jaccard(place[:, :, :-1], place[:, :, 1:]), -1),
+        "groove": average(_jaccard_index(place[:, :, :-1], place[:, :, 1:]), -1),
         "repeats": metrics.bar_similarity(rolls, 1)[..., 0],
         "lock": average(lock, -1),
     }

@@ -81,7 +81,7 @@ def share(part: NDArray, whole: NDArray) -> Values:
     return out
 
 
-def _check(rolls: Rolls, spec: RollSpec) -> None:
+def _check_rolls(rolls: Rolls, spec: RollSpec) -> None:
     """Raise `ConfigError` when `rolls` cannot be rolls of `spec`."""
     shape = rolls.shape[-4:]
     fits = len(shape) == 4 and shape[0] == spec.n_tracks and shape[3] == spec.n_pitches
@@ -92,12 +92,12 @@ def _check(rolls: Rolls, spec: RollSpec) -> None:
         )
 
 
-def _pitched(spec: RollSpec) -> NDArray[np.bool_]:
+def _is_pitched(spec: RollSpec) -> NDArray[np.bool_]:
     """True for tracks that have pitches: (track, 1), to broadcast over bars."""
     return ~np.array(spec.is_drum)[:, None]
 
 
-def _fold(spec: RollSpec) -> NDArray[np.float32]:
+def _pitch_class_matrix(spec: RollSpec) -> NDArray[np.float32]:
     """One-hot pitch class of each pitch index: (pitch, 12)."""
     return chroma_matrix(spec).astype(np.float32)
 
@@ -120,9 +120,11 @@ def pitches_used(rolls: Rolls) -> Values:
 
 def pitch_classes_used(rolls: Rolls, spec: RollSpec) -> Values:
     """UPC (AAAI-18): distinct pitch classes, octaves folded, that sound in the bar; nan for silence and drums."""
-    _check(rolls, spec)
-    used = np.count_nonzero(rolls.any(axis=-2).astype(np.float32) @ _fold(spec), axis=-1).astype(np.float64)
-    return np.where((used > 0) & _pitched(spec), used, np.nan)
+    _check_rolls(rolls, spec)
+    used = np.count_nonzero(rolls.any(axis=-2).astype(np.float32) @ _pitch_class_matrix(spec), axis=-1).astype(
+        np.float64
+    )
+    return np.where((used > 0) & _is_pitched(spec), used, np.nan)
 
 
 def min_qualified_steps(spec: RollSpec) -> int:
@@ -136,11 +138,11 @@ def qualified_notes(rolls: Rolls, spec: RollSpec) -> Values:
 
     Notes that the end of the roll cuts off before that are left out. nan for a bar without notes and for drums.
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     notes = find_notes(rolls)
     is_long = notes.duration >= min_qualified_steps(spec)
     rate = share(notes.per_bar(is_long), notes.per_bar(is_long | ~notes.is_cut))
-    return np.where(_pitched(spec), rate, np.nan)
+    return np.where(_is_pitched(spec), rate, np.nan)
 
 
 def polyphony_rate(rolls: Rolls) -> Values:
@@ -157,13 +159,13 @@ def drum_pattern(rolls: Rolls, spec: RollSpec, neighbour_weight: float = 0.0) ->
     With `neighbour_weight` an onset one step off the grid counts that much (the released MuseGAN code uses 0.1).
     nan for a bar without onsets and for pitched tracks. On a grid of sixteenths itself it is always 1.
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     step = np.arange(rolls.shape[-2])
     sixteenth = spec.steps_per_beat / 4
     on_grid = np.rint(np.rint(step / sixteenth) * sixteenth) == step
     weights = np.where(on_grid, 1.0, neighbour_weight * (np.roll(on_grid, 1) | np.roll(on_grid, -1)))
     onsets = np.count_nonzero(rolls == ONSET, axis=-1)
-    return np.where(_pitched(spec), np.nan, share(onsets @ weights, onsets.sum(-1)))
+    return np.where(_is_pitched(spec), np.nan, share(onsets @ weights, onsets.sum(-1)))
 
 
 def beat_chroma(rolls: Rolls, spec: RollSpec) -> NDArray[np.float32]:
@@ -171,10 +173,10 @@ def beat_chroma(rolls: Rolls, spec: RollSpec) -> NDArray[np.float32]:
 
     Drums are folded like any track; leave them out where pitch matters.
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     *lead, n_steps, n_pitches = rolls.shape
     beats = (rolls != 0).reshape(*lead, n_steps // spec.steps_per_beat, spec.steps_per_beat, n_pitches)
-    return beats.sum(axis=-2, dtype=np.uint8).astype(np.float32) @ _fold(spec)
+    return beats.sum(axis=-2, dtype=np.uint8).astype(np.float32) @ _pitch_class_matrix(spec)
 
 
 def tonal_centroid(chroma: NDArray) -> Values:
@@ -201,15 +203,15 @@ def tonal_distance(rolls: Rolls, spec: RollSpec) -> Values:
     """
     centroid = tonal_centroid(beat_chroma(rolls, spec))
     distance = np.linalg.norm(centroid[..., :, None, :, :, :] - centroid[..., None, :, :, :, :], axis=-1)
-    pitched = _pitched(spec)[:, 0]
+    pitched = _is_pitched(spec)[:, 0]
     pairs = np.outer(pitched, pitched) & ~np.eye(spec.n_tracks, dtype=bool)
     return np.where(pairs[:, :, None], average(distance, -1), np.nan)
 
 
 def note_classes(rolls: Rolls, spec: RollSpec) -> NDArray[np.float32]:
     """Notes of each pitch class that start in the bar: (..., track, bar, 12)."""
-    _check(rolls, spec)
-    return np.count_nonzero(rolls == ONSET, axis=-2).astype(np.float32) @ _fold(spec)
+    _check_rolls(rolls, spec)
+    return np.count_nonzero(rolls == ONSET, axis=-2).astype(np.float32) @ _pitch_class_matrix(spec)
 
 
 def scale_masks() -> NDArray[np.float32]:
@@ -232,7 +234,7 @@ def scale_consistency(rolls: Rolls, spec: RollSpec) -> Values:
     """
     counts = note_classes(rolls, spec)
     best = (counts @ scale_masks().T).max(-1)
-    return np.where(_pitched(spec), share(best, counts.sum(-1)), np.nan)
+    return np.where(_is_pitched(spec), share(best, counts.sum(-1)), np.nan)
 
 
 def entropy(counts: NDArray) -> Values:
@@ -249,7 +251,7 @@ def pitch_entropy(rolls: Rolls) -> Values:
 
 def pitch_class_entropy(rolls: Rolls, spec: RollSpec) -> Values:
     """Entropy in bits of the pitch classes of the notes of the bar (MusPy); nan without notes and for drums."""
-    return np.where(_pitched(spec), entropy(note_classes(rolls, spec)), np.nan)
+    return np.where(_is_pitched(spec), entropy(note_classes(rolls, spec)), np.nan)
 
 
 def stepwise_motion(rolls: Rolls, spec: RollSpec) -> Values:
@@ -259,7 +261,7 @@ def stepwise_motion(rolls: Rolls, spec: RollSpec) -> Values:
     The top line is the highest note at each step at which some start. A move belongs to the bar that it leaves.
     Melodies of all cultures go mostly by small intervals (Huron, Sweet Anticipation, 2006).
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     *lead, n_bars, n_steps, n_pitches = rolls.shape
     onsets = (rolls == ONSET).reshape(-1, n_bars * n_steps, n_pitches)
     line, time = np.nonzero(onsets.any(-1))
@@ -268,7 +270,7 @@ def stepwise_motion(rolls: Rolls, spec: RollSpec) -> Values:
     move = np.where(np.diff(line) == 0, np.abs(np.diff(top)), 0)
     size = int(np.prod((*lead, n_bars)))
     counts = [np.bincount(leaves[which], minlength=size) for which in ((move == 1) | (move == 2), move > 0)]
-    return np.where(_pitched(spec), share(*counts).reshape(*lead, n_bars), np.nan)
+    return np.where(_is_pitched(spec), share(*counts).reshape(*lead, n_bars), np.nan)
 
 
 def ties(rolls: Rolls) -> Values:
@@ -283,7 +285,7 @@ def loose_cells(rolls: Rolls, spec: RollSpec) -> Values:
 
     A tie into the first step of the roll is not loose. Held cells of drums, which are onsets only, are.
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     *lead, n_bars, n_steps, n_pitches = rolls.shape
     stretches = find_stretches(rolls, spec)
     bar = stretches.cells // (n_steps * n_pitches)
@@ -298,8 +300,8 @@ def one_step_notes(rolls: Rolls, spec: RollSpec) -> Values:
 
     nan for a bar without notes and for drums.
     """
-    _check(rolls, spec)
+    _check_rolls(rolls, spec)
     notes = find_notes(rolls)
     is_short = (notes.duration == 1) & ~notes.is_cut
     rate = share(notes.per_bar(is_short), notes.per_bar(is_short | (notes.duration > 1)))
-    return np.where(_pitched(spec), rate, np.nan)
+    return np.where(_is_pitched(spec), rate, np.nan)

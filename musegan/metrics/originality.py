@@ -148,7 +148,7 @@ class _Queries:
         phrase, track, bar, step, pitch = np.nonzero(rolls == ONSET)
         cell = (track * spec.steps_per_bar + step) * spec.n_pitches + pitch
         is_drum = np.array(spec.is_drum)[track]
-        note, shift = np.nonzero(~is_drum[:, None] & _is_inside(pitch[:, None] + SHIFTS, spec))
+        note, shift = np.nonzero(~is_drum[:, None] & _is_in_range(pitch[:, None] + SHIFTS, spec))
         shifted = cell[note] + SHIFTS[shift]
         n_cells = spec.n_tracks * spec.steps_per_bar * spec.n_pitches
         pitched_cells, drum_cells = _Cells(shifted, n_cells), _Cells(cell[is_drum], n_cells)
@@ -173,7 +173,7 @@ class _Queries:
         return pitched.reshape(-1, len(SHIFTS), pitched.shape[-1]) + drums[:, None]
 
 
-def _is_inside(pitch: NDArray, spec: RollSpec) -> NDArray[np.bool_]:
+def _is_in_range(pitch: NDArray, spec: RollSpec) -> NDArray[np.bool_]:
     return (pitch >= 0) & (pitch < spec.n_pitches)
 
 

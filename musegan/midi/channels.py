@@ -27,7 +27,7 @@ def free_place(taken: Collection[Place]) -> Place:
     raise AssertionError("not reached: a new port is empty")
 
 
-def allot(are_drums: Iterable[bool]) -> list[Place]:
+def assign_channels(are_drums: Iterable[bool]) -> list[Place]:
     """The places of the tracks of a new file: drums on the drum channel, every pitched track on one of its own."""
     places: list[Place] = []
     for is_drum in are_drums:

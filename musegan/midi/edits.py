@@ -15,15 +15,15 @@ from musegan.midi.tracks import (
     Track,
     is_note_on,
     is_tempo,
-    merge,
+    merge_events,
     note_off,
-    tempo,
+    tempo_event,
 )
 
 _OF_AN_INSTRUMENT = (0x00, NAME, 0x04, 0x08, 0x09, 0x20, PORT, END_OF_TRACK)  # number, names, device, channel
 
 
-def until(track: Track, tick: int, tolerance: int) -> Track:
+def cut_track(track: Track, tick: int, tolerance: int) -> Track:
     """A track up to a tick, where all that sounds ends; notes that begin less than `tolerance` before it are of
     what follows."""
     kept: Track = []
@@ -38,10 +38,10 @@ def until(track: Track, tick: int, tolerance: int) -> Track:
                 sounding[line] + 1 if kind == NOTE_ON and event.body[1] else max(sounding[line] - 1, 0)
             )
     ends = [note_off(tick, *line) for line, count in sounding.items() for _ in range(count)]
-    return merge(kept, ends, tick)
+    return merge_events(kept, ends, tick)
 
 
-def without_instruments(tracks: list[Track], emptied: set[int]) -> list[Track]:
+def drop_instruments(tracks: list[Track], emptied: set[int]) -> list[Track]:
     """The tracks without the instruments of those that are `emptied`; of these stays what is said nowhere else
     and is not about the instrument, such as a tempo or a lyric."""
     if not emptied:
@@ -52,33 +52,33 @@ def without_instruments(tracks: list[Track], emptied: set[int]) -> list[Track]:
         if index not in emptied:
             out.append(track)
         elif rest := [
-            event for event in track if event.status >= 0xF0 and event not in said and not _is_own(event)
+            event for event in track if event.status >= 0xF0 and event not in said and not _is_of_instrument(event)
         ]:
-            out.append(merge(rest, [], track[-1].tick))
+            out.append(merge_events(rest, [], track[-1].tick))
     return out
 
 
-def _is_own(event: Event) -> bool:
+def _is_of_instrument(event: Event) -> bool:
     """Whether an event is about the instrument of its track."""
     return event.status == META and event.body[0] in _OF_AN_INSTRUMENT
 
 
-def with_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
+def set_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
     """From `tick` on one tempo instead of those of the file."""
     sets_tempos = [index for index, track in enumerate(tracks) if any(map(is_tempo, track))]
     changed = [[event for event in track if event.tick < tick or not is_tempo(event)] for track in tracks]
     index = sets_tempos[0] if sets_tempos else 0
-    changed[index] = merge(changed[index], [tempo(tick, qpm)], tick)
+    changed[index] = merge_events(changed[index], [tempo_event(tick, qpm)], tick)
     return changed
 
 
 def scale_tempos(tracks: list[Track], factor: float) -> list[Track]:
     """All tempos `factor` times as fast; tracks without any are as fast as 120 quarter notes a minute."""
-    scaled = [[_faster(event, factor) if is_tempo(event) else event for event in track] for track in tracks]
+    scaled = [[_scale_tempo(event, factor) if is_tempo(event) else event for event in track] for track in tracks]
     if not any(is_tempo(event) for track in tracks for event in track):
-        scaled[0] = [_faster(tempo(0, 120.0), factor), *scaled[0]]
+        scaled[0] = [_scale_tempo(tempo_event(0, 120.0), factor), *scaled[0]]
     return scaled
 
 
-def _faster(event: Event, factor: float) -> Event:
-    return tempo(event.tick, 6e7 / int.from_bytes(event.body[1:], "big") * factor)
+def _scale_tempo(event: Event, factor: float) -> Event:
+    return tempo_event(event.tick, 6e7 / int.from_bytes(event.body[1:], "big") * factor)

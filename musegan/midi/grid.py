@@ -29,7 +29,7 @@ _MIN_SWUNG = 0.8  # share of the off-beats
 _PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
 
 
-def runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
+def find_runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
     """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's, or of
     which two or more make one, as two bars of 2/4 make one of 4/4.
 
@@ -54,15 +54,15 @@ def runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
     return [(begin, end) for begin, end, is_fit in runs if is_fit and end - begin > bar - tolerance]
 
 
-def grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
+def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
     """Ticks by which the onsets are later than the nearest steps, all in all; at most half a step.
 
     The mean direction of the onsets on the circle of a step. 0 when it is weak or a matter of style.
     """
-    return _fine_offset(_histogram(start, ticks_per_beat), spec) * ticks_per_beat
+    return _find_fine_offset(_count_places(start, ticks_per_beat), spec) * ticks_per_beat
 
 
-def swing_of(start: NDArray, ticks_per_beat: float) -> float:
+def estimate_swing(start: NDArray, ticks_per_beat: float) -> float:
     """Where the second half of a beat begins in it: 0.5 when it is straight, 2/3 in a shuffle.
 
     The median place of the onsets around the middle of a beat, believed when nearly all of them are late. `start`
@@ -74,20 +74,20 @@ def swing_of(start: NDArray, ticks_per_beat: float) -> float:
     return float(np.median(off_beats)) if is_swung else 0.5
 
 
-def swing(start: NDArray, ticks_per_beat: float, place: float) -> NDArray[np.float64]:
+def apply_swing(start: NDArray, ticks_per_beat: float, place: float) -> NDArray[np.float64]:
     """Ticks of a straight beat moved so that its second half begins at `place`, and all others in proportion."""
     beat, rest = np.divmod(start / ticks_per_beat, 1)
     return (beat + np.interp(rest, [0, 0.5, 1], [0, place, 1])) * ticks_per_beat
 
 
-def song_offset(
+def find_song_offset(
     start: NDArray[np.int64],
     end: NDArray[np.int64],
     is_drum: NDArray[np.bool_],
     ticks_per_beat: int,
     spec: RollSpec,
 ) -> float:
-    """As `grid_offset`, but also finds songs that lie between the beats of their file.
+    """As `find_grid_offset`, but also finds songs that lie between the beats of their file.
 
     Parameters
     ----------
@@ -99,31 +99,31 @@ def song_offset(
     -------
     The tick of the first bar line, between minus one bar and half a step.
     """
-    histogram = _histogram(start, ticks_per_beat)
+    histogram = _count_places(start, ticks_per_beat)
     width = _BINS // _PARTS
     fit = _usual_places() @ np.roll(histogram, width // 2).reshape(_PARTS, width).sum(1)
     coarse = int(fit.argmax())
     steps = min(coarse, _PARTS - coarse) / _PARTS * spec.steps_per_beat
     if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0] or len(start) < _MIN_ONSETS:
-        return _fine_offset(histogram, spec) * ticks_per_beat
-    offset = coarse / _PARTS + _fine_offset(np.roll(histogram, -coarse * width), spec)
+        return _find_fine_offset(histogram, spec) * ticks_per_beat
+    offset = coarse / _PARTS + _find_fine_offset(np.roll(histogram, -coarse * width), spec)
     # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
     beat = np.rint(start / ticks_per_beat - offset).astype(np.int64) % spec.beats_per_bar
     sounding = np.bincount(beat, weights=(end - start) * ~is_drum, minlength=spec.beats_per_bar)
     return ((offset + int(sounding.argmax())) % spec.beats_per_bar - spec.beats_per_bar) * ticks_per_beat
 
 
-def _histogram(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.float64]:
+def _count_places(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.float64]:
     """Onsets by place in the beat: (_BINS,)."""
     counts = np.bincount(start % ticks_per_beat)
     place = (np.arange(len(counts)) * _BINS + ticks_per_beat // 2) // ticks_per_beat % _BINS
     return np.bincount(place, weights=counts, minlength=_BINS).astype(np.float64)
 
 
-def _fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
+def _find_fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
     """In beats."""
     n_onsets = histogram.sum()
-    mean = histogram @ _circle(spec.steps_per_beat) / max(n_onsets, 1)
+    mean = histogram @ _bin_directions(spec.steps_per_beat) / max(n_onsets, 1)
     steps = float(np.angle(mean)) / (2 * np.pi)
     is_clear = abs(mean) >= _MIN_STRENGTH and abs(mean) ** 2 * n_onsets >= _MIN_EVIDENCE
     if not is_clear or abs(steps) < _MIN_OFFSET:
@@ -132,7 +132,7 @@ def _fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
 
 
 @cache
-def _circle(steps_per_beat: int) -> NDArray[np.complex128]:
+def _bin_directions(steps_per_beat: int) -> NDArray[np.complex128]:
     """Direction of each bin on the circle of a step: (_BINS,)."""
     return np.exp(2j * np.pi * steps_per_beat / _BINS * np.arange(_BINS))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from musegan.midi.lead import is_named_melody, melody_scores, notes_at_once
+from musegan.midi.melody import is_named_melody, mean_notes_at_once, score_melodies
 from musegan.midi.quantize import map_parts
 from musegan.midi.score import Part, Score
 from musegan.music.spec import RollSpec
 
 _MOST_AT_ONCE = 1.2  # notes an onset of a part that is taken for a melody without a name that says so
 _FEWEST_NOTES = 16  # of such a part
-_LEAST_MELODIC = -1.0  # score of such a part, see `melody_scores`
+_LEAST_MELODIC = -1.0  # score of such a part, see `score_melodies`
 _BASS_PROGRAMS = range(32, 40)
 
 
@@ -40,7 +40,7 @@ def choose_players(score: Score, spec: RollSpec) -> tuple[int | None, ...]:
 
 def _find_melody_part(score: Score) -> int | None:
     """Index of the part that is most like a melody, None where none is a single line."""
-    scores = melody_scores(score.parts, score.ticks_per_beat)
+    scores = score_melodies(score.parts, score.ticks_per_beat)
     for index, part in enumerate(score.parts):
         if not _may_be_melody(part, score.ticks_per_beat):
             scores[index] = -np.inf
@@ -50,4 +50,4 @@ def _find_melody_part(score: Score) -> int | None:
 def _may_be_melody(part: Part, ticks_per_beat: int) -> bool:
     if part.is_drum or part.program in _BASS_PROGRAMS or len(part.start) < _FEWEST_NOTES:
         return False
-    return is_named_melody(part.name) or notes_at_once(part, ticks_per_beat) <= _MOST_AT_ONCE
+    return is_named_melody(part.name) or mean_notes_at_once(part, ticks_per_beat) <= _MOST_AT_ONCE

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
-from musegan.midi.score import Part, Score, main_key, one_after_another
+from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
 from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
-from musegan.music.harmony import PITCH_CLASS_NAMES, Key
+from musegan.music.key import PITCH_CLASS_NAMES, Key
 
 TICKS_PER_BEAT = 10080  # divisible by every number of notes up to 10 in a quarter
 DEFAULT_VELOCITY = 90
@@ -29,7 +29,7 @@ _FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".a
 NOTATION_SUFFIXES = tuple(_FORMATS)
 
 
-def corpus_files(composer: str) -> list[Path]:
+def list_corpus_files(composer: str) -> list[Path]:
     """The files of one composer in the corpus of music21. Raises `DatasetError` when there are none."""
     import music21
 
@@ -44,21 +44,21 @@ def read_notation(data: bytes, name: str) -> Score:
     import music21
 
     suffix = Path(name).suffix.lower()
-    text = _decode(_unzip(data, name) if suffix == ".mxl" else data)
+    text = _decode_text(_unzip_score(data, name) if suffix == ".mxl" else data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             parsed = music21.converter.parseData(text, format=_FORMATS[suffix])
             pieces = parsed.scores if isinstance(parsed, music21.stream.Opus) else [parsed]
-            scores = [score for piece in pieces if (score := _convert(piece.toSoundingPitch())).parts]
+            scores = [score for piece in pieces if (score := _convert_score(piece.toSoundingPitch())).parts]
     except Exception as error:  # music21 lets every kind of error through
         raise MidiError(f"{name} cannot be read as {_FORMATS[suffix]}: {error}", "notation unreadable") from error
     if not scores:
         raise MidiError(f"{name} has no notes that can be read", "no notes")
-    return one_after_another(scores)
+    return concatenate_scores(scores)
 
 
-def _unzip(data: bytes, name: str) -> bytes:
+def _unzip_score(data: bytes, name: str) -> bytes:
     """The score inside a compressed MusicXML file."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -74,7 +74,7 @@ def _unzip(data: bytes, name: str) -> bytes:
     raise MidiError(f"{name} holds no MusicXML", "notation unreadable")
 
 
-def _decode(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     """Text in the encoding that its first bytes show: UTF-16, or UTF-8, or else Latin-1."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -83,28 +83,28 @@ def _decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:
+def _to_ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:
     return np.array([round(value * TICKS_PER_BEAT) for value in quarters], np.int64)
 
 
-def _convert(piece: Any) -> Score:
+def _convert_score(piece: Any) -> Score:
     parts = list(piece.parts) or [piece]
-    meters = list(_meters(parts[0]))
+    meters = list(_read_meters(parts[0]))
     tempos = [(begin, mark.getQuarterBPM() or 120.0) for begin, _, mark in piece.metronomeMarkBoundaries()]
-    signatures = list(_keys(parts[0]))
+    signatures = list(_read_keys(parts[0]))
     return Score(
         ticks_per_beat=TICKS_PER_BEAT,
-        parts=tuple(part for part in map(_part, parts) if len(part.start)),
-        tempo_ticks=_ticks(begin for begin, _ in tempos),
+        parts=tuple(part for part in map(_convert_part, parts) if len(part.start)),
+        tempo_ticks=_to_ticks(begin for begin, _ in tempos),
         tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
-        meter_ticks=_ticks(begin for begin, _ in meters),
-        key=main_key(signatures, float(parts[0].highestTime)),
+        meter_ticks=_to_ticks(begin for begin, _ in meters),
+        key=find_main_key(signatures, float(parts[0].highestTime)),
         meters=np.array([meter for _, meter in meters], np.int64).reshape(-1, 2),
-        chords=tuple(_chords(piece)),
+        chords=tuple(_read_chord_symbols(piece)),
     )
 
 
-def _chords(piece: Any) -> Iterator[tuple[int, str]]:
+def _read_chord_symbols(piece: Any) -> Iterator[tuple[int, str]]:
     """Tick and symbol of the chord symbols of a piece; a kind that we do not know is told as the triad in it."""
     import music21
 
@@ -121,7 +121,7 @@ def _chords(piece: Any) -> Iterator[tuple[int, str]]:
         yield tick, PITCH_CLASS_NAMES[root] + (kinds or ["5"])[0] + over
 
 
-def _keys(part: Any) -> Iterator[tuple[float, Key]]:
+def _read_keys(part: Any) -> Iterator[tuple[float, Key]]:
     """Offset in quarters and key of the signatures that say a mode."""
     import music21
 
@@ -129,7 +129,7 @@ def _keys(part: Any) -> Iterator[tuple[float, Key]]:
         yield float(key.getOffsetInHierarchy(part)), Key.of_signature(key.sharps, key.mode == "minor")
 
 
-def _meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
+def _read_meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
     """Offset in quarters and time signature wherever it changes; a short bar has one of its own.
 
     Two short bars that make a whole one, as around a repeat sign, are one bar.
@@ -155,7 +155,7 @@ def _meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:
         before = length
 
 
-def _part(part: Any) -> Part:
+def _convert_part(part: Any) -> Part:
     import music21
 
     instrument = part.getInstrument(returnDefault=True)
@@ -172,8 +172,8 @@ def _part(part: Any) -> Part:
         name=(part.partName or "").strip(),
         program=instrument.midiProgram or 0,
         is_drum=isinstance(instrument, music21.instrument.UnpitchedPercussion),
-        start=_ticks(row[0] for row in rows),
-        end=_ticks(row[1] for row in rows),
+        start=_to_ticks(row[0] for row in rows),
+        end=_to_ticks(row[1] for row in rows),
         pitch=np.array([row[2] for row in rows], np.uint8),
         velocity=np.array([row[3] for row in rows], np.uint8),
     )

@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.grid import grid_offset, runs_in_meter, swing_of
-from musegan.midi.quantize import MAX_SILENCE_BARS, gather, in_range, main_tempo, map_parts, on_grid, to_steps
-from musegan.midi.read import end_of_file, read_bytes, read_score
+from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter
+from musegan.midi.quantize import (
+    MAX_SILENCE_BARS,
+    cut_overlaps,
+    drop_out_of_range,
+    find_main_tempo,
+    gather_notes,
+    map_parts,
+    round_to_steps,
+)
+from musegan.midi.read import find_end_of_file, read_bytes, read_score
 from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE
 from musegan.music.spec import RollSpec
@@ -88,12 +96,12 @@ def read_notes(
             f"{name} has {score.n_notes} notes; up to {MAX_NOTES} can be worked on, so cut it", "too many notes"
         )
     mapping = _map_parts(score.parts, track_map or {}, spec, name)
-    ticks, _ = in_range(gather(score.parts, mapping), spec)
+    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
     ticks_per_bar = spec.beats_per_bar * score.ticks_per_beat
     first_bar_tick = _first_bar_tick(score, spec, name)
-    offset = grid_offset(ticks.start, score.ticks_per_beat, spec)
+    offset = find_grid_offset(ticks.start, score.ticks_per_beat, spec)
     music_end_bar = _bars_with_notes(score, spec, first_bar_tick + offset)
-    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, end_of_file(data, name)))
+    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, find_end_of_file(data, name)))
     if n_bars > MAX_BARS:
         raise MidiError(f"{name} has {n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
     grid = GridNotes(
@@ -101,33 +109,33 @@ def read_notes(
         notes=np.empty(0, NOTE),
         n_bars=n_bars,
         music_end_bar=music_end_bar,
-        tempo_qpm=main_tempo(score, first_bar_tick, first_bar_tick + n_bars * ticks_per_bar),
+        tempo_qpm=find_main_tempo(score, first_bar_tick, first_bar_tick + n_bars * ticks_per_bar),
         mapping=mapping,
         n_outside=0,
         first_bar_tick=first_bar_tick,
         ticks_per_bar=ticks_per_bar,
         offset_ticks=offset,
-        swing=_swing(ticks.start - first_bar_tick, score.ticks_per_beat),
+        swing=_estimate_swings(ticks.start - first_bar_tick, score.ticks_per_beat),
     )
     return grid.without((), spec)
 
 
-def _swing(start: NDArray, ticks_per_beat: int) -> tuple[float, float]:
-    """Swing of eighths and, where these are straight, of sixteenths; see `musegan.midi.grid.swing_of`."""
-    eighths = swing_of(start, ticks_per_beat)
-    return eighths, swing_of(start, ticks_per_beat / 2) if eighths == 0.5 else 0.5
+def _estimate_swings(start: NDArray, ticks_per_beat: int) -> tuple[float, float]:
+    """Swing of eighths and, where these are straight, of sixteenths; see `musegan.midi.grid.estimate_swing`."""
+    eighths = estimate_swing(start, ticks_per_beat)
+    return eighths, estimate_swing(start, ticks_per_beat / 2) if eighths == 0.5 else 0.5
 
 
 def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) -> tuple[NDArray, int]:
     """The notes of the mapped parts that are not removed, as NOTE, and how many are out of range."""
     mapping = [None if part in removed else track for part, track in enumerate(grid.mapping)]
-    ticks, n_outside = in_range(gather(grid.score.parts, mapping), spec)
+    ticks, n_outside = drop_out_of_range(gather_notes(grid.score.parts, mapping), spec)
     n_steps = grid.n_bars * spec.steps_per_bar
     step = grid.score.ticks_per_beat / spec.steps_per_beat
-    steps, _ = to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, n_steps)
+    steps, _ = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, n_steps)
     np.minimum(steps.start, n_steps - 1, out=steps.start)
     np.minimum(steps.end, n_steps, out=steps.end)
-    return on_grid(steps, 0), n_outside
+    return cut_overlaps(steps, 0), n_outside
 
 
 def find_part(parts: Sequence[Part], wanted: str, name: str) -> int:
@@ -173,7 +181,7 @@ def _map_parts(
 def _first_bar_tick(score: Score, spec: RollSpec, name: str) -> float:
     """Tick of the bar line that begins bar 1. A short first bar is filled up from the left."""
     bar = spec.beats_per_bar * score.ticks_per_beat
-    runs = runs_in_meter(score, spec)
+    runs = find_runs_in_meter(score, spec)
     if not len(score.meters) or (runs and runs[0] == (0, np.inf)):
         return 0.0
     wanted = f"this ensemble has {spec.beats_per_bar} quarter notes in a bar throughout"

@@ -25,7 +25,7 @@ class OutputPort:
 
     def __init__(self, name: str | None = None) -> None:
         """Open the port called `name`, or one of our own that others connect to. Raises as `list_outputs`."""
-        self._device = _open("MidiOut", name)
+        self._device = _open_device("MidiOut", name)
 
     def send(self, message: Sequence[int]) -> None:
         """Send the bytes of one message."""
@@ -59,13 +59,13 @@ class InputPort:
     def __init__(self, name: str | None, hear: Callable[[Sequence[int]], None], *, with_clock: bool) -> None:
         """Open the port called `name`, or one of our own. `hear` is called with the bytes of every message, in a
         thread of its own; clock messages come only `with_clock`. Raises as `list_inputs`."""
-        self._device, self._hear = _open("MidiIn", name), hear
+        self._device, self._hear = _open_device("MidiIn", name), hear
         self._device.ignore_types(sysex=True, timing=not with_clock, active_sense=True)
         self._is_closing = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="listening", daemon=True)
+        self._thread = threading.Thread(target=self._read_messages, name="listening", daemon=True)
         self._thread.start()
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         while not self._is_closing.wait(_BETWEEN_LOOKS):
             while event := self._device.get_message():
                 self._hear(event[0])
@@ -82,31 +82,31 @@ class InputPort:
 
 def list_outputs() -> list[str]:
     """Names of the ports that can be sent to. Raises `MissingToolError` without the package or a MIDI system."""
-    return _names(_device("MidiOut"))
+    return _list_ports(_make_device("MidiOut"))
 
 
 def list_inputs() -> list[str]:
     """Names of the ports that can be listened to. Raises `MissingToolError` as `list_outputs`."""
-    return _names(_device("MidiIn"))
+    return _list_ports(_make_device("MidiIn"))
 
 
-def _open(kind: str, name: str | None) -> Any:
-    device = _device(kind)
+def _open_device(kind: str, name: str | None) -> Any:
+    device = _make_device(kind)
     known = device.get_ports()
     if name is None:
         try:
             device.open_virtual_port({"MidiIn": "in", "MidiOut": "out"}[kind])
-        except (NotImplementedError, _rtmidi().RtMidiError) as error:  # Windows has none
+        except (NotImplementedError, _import_rtmidi().RtMidiError) as error:  # Windows has none
             raise MissingToolError(_MISUSE.format("own", error, ", ".join(known) or "there is none")) from error
         return device
     try:
-        device.open_port(_find(name, known, {"MidiIn": "input", "MidiOut": "output"}[kind]), name="port")
-    except _rtmidi().RtMidiError as error:
+        device.open_port(_find_port(name, known, {"MidiIn": "input", "MidiOut": "output"}[kind]), name="port")
+    except _import_rtmidi().RtMidiError as error:
         raise MuseganError(f"the MIDI port {name!r} cannot be opened: {error}") from error
     return device
 
 
-def _find(wanted: str, known: list[str], kind: str) -> int:
+def _find_port(wanted: str, known: list[str], kind: str) -> int:
     """Number of the port called `wanted`, or whose name begins so, case ignored."""
     names = [name.lower() for name in known]
     matches = [i for i, name in enumerate(names) if name == wanted.lower()]
@@ -118,13 +118,13 @@ def _find(wanted: str, known: list[str], kind: str) -> int:
     return matches[0]
 
 
-def _names(device: Any) -> list[str]:
+def _list_ports(device: Any) -> list[str]:
     return list(dict.fromkeys(device.get_ports()))
 
 
-def _device(kind: str) -> Any:
+def _make_device(kind: str) -> Any:
     """A closed input or output of the first MIDI system that answers, or of the one that RTMIDI_API names."""
-    rtmidi = _rtmidi()
+    rtmidi = _import_rtmidi()
     systems = {name.removeprefix("API_"): getattr(rtmidi, name) for name in dir(rtmidi) if name.startswith("API_")}
     chosen = os.environ.get("RTMIDI_API", "").upper()
     if chosen and chosen not in systems:
@@ -138,7 +138,7 @@ def _device(kind: str) -> Any:
     raise MissingToolError(f"this machine has no MIDI system: {'; '.join(reasons) or 'none is compiled in'}")
 
 
-def _rtmidi() -> ModuleType:
+def _import_rtmidi() -> ModuleType:
     try:
         import rtmidi
     except ImportError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.midi.performance import TICKS_PER_BEAT, perform_piece
 from musegan.midi.song import read
-from musegan.midi.tracks import microseconds
+from musegan.midi.tracks import qpm_to_microseconds
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 
@@ -19,7 +19,7 @@ def to_pretty_midi(piece: Piece, humanize: float = 1.0) -> PrettyMIDI:
     """The piece as a `pretty_midi.PrettyMIDI`, one instrument a track; markers become text events."""
     import pretty_midi
 
-    qpm = 60_000_000 / microseconds(piece.tempo_qpm)
+    qpm = 60_000_000 / qpm_to_microseconds(piece.tempo_qpm)
     midi = pretty_midi.PrettyMIDI(resolution=TICKS_PER_BEAT, initial_tempo=qpm)
     seconds = 60 / qpm / TICKS_PER_BEAT
     midi.time_signature_changes.append(pretty_midi.TimeSignature(piece.spec.beats_per_bar, 4, 0.0))
@@ -29,7 +29,7 @@ def to_pretty_midi(piece: Piece, humanize: float = 1.0) -> PrettyMIDI:
     for bar, label in piece.sections:
         tick = bar * piece.spec.beats_per_bar * TICKS_PER_BEAT
         midi.text_events.append(pretty_midi.Text(label, tick * seconds))
-    played = perform(piece, humanize)
+    played = perform_piece(piece, humanize)
     for index, track in enumerate(piece.spec.tracks):
         instrument = pretty_midi.Instrument(track.program, track.is_drum, track.name)
         for _, start, end, pitch, velocity, _ in played[played["track"] == index].tolist():

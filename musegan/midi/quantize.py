@@ -1,6 +1,6 @@
 """Notes in ticks to notes on the grid of a `RollSpec`, without a Python loop over notes.
 
-`quantize` is for corpora: it keeps what fits, cuts away what does not, and trims silence. For a file that
+`quantize_score` is for corpora: it keeps what fits, cuts away what does not, and trims silence. For a file that
 somebody works on see `musegan.midi.notes`.
 """
 
@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.midi.feel import FEEL_SUMS
-from musegan.midi.grid import runs_in_meter, song_offset
+from musegan.midi.grid import find_runs_in_meter, find_song_offset
+from musegan.midi.performance import FEEL_SUMS
 from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE, stable_order
 from musegan.music.spec import RollSpec
@@ -32,7 +32,7 @@ class Stretch:
     notes: NDArray  # (note,), NOTE, starts counted from the first bar of the stretch
     n_bars: int
     first_tick: float  # tick of its first bar line in the file
-    feel_sums: NDArray[np.float64]  # (track, step, 5), see feel.FEEL_SUMS
+    feel_sums: NDArray[np.float64]  # (track, step, 5), see performance.FEEL_SUMS
     tempo_qpm: float  # the tempo that lasts longest
 
 
@@ -58,14 +58,14 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
     For an ensemble that names parts but no programs, parts without those names are taken in order, when there
     are as many as tracks.
     """
-    mapping = tuple(_track_of(part, spec) for part in parts)
+    mapping = tuple(_find_track(part, spec) for part in parts)
     by_name_only = not any(track.programs or track.is_drum for track in spec.tracks)
     if by_name_only and len(parts) == spec.n_tracks and not any(index is not None for index in mapping):
         return tuple(range(spec.n_tracks))
     return mapping
 
 
-def _track_of(part: Part, spec: RollSpec) -> int | None:
+def _find_track(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
     for index, track in enumerate(spec.tracks):
         if name and name in (known.lower() for known in track.part_names):
@@ -76,30 +76,31 @@ def _track_of(part: Part, spec: RollSpec) -> int | None:
     return None
 
 
-def quantize(score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None) -> list[Stretch]:
+def quantize_score(score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None) -> list[Stretch]:
     """All stretches of a score that are in the meter of the spec, with the notes of its tracks.
 
     `mapping` says for each part its track, None for none; by default `map_parts` does. Empty bars at both ends are
     trimmed, a silence of more than `MAX_SILENCE_BARS` ends a stretch, and a constant offset from the grid is
     removed. Empty when nothing fits.
     """
-    ticks, _ = in_range(gather(score.parts, mapping or map_parts(score.parts, spec)), spec)
+    mapping = mapping or map_parts(score.parts, spec)
+    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
     if not len(ticks.start):
         return []
     is_drum = np.array(spec.is_drum)[ticks.track]
-    offset = song_offset(ticks.start, ticks.end, is_drum, score.ticks_per_beat, spec)
-    runs = [(begin + offset, end + offset) for begin, end in runs_in_meter(score, spec)]
+    offset = find_song_offset(ticks.start, ticks.end, is_drum, score.ticks_per_beat, spec)
+    runs = [(begin + offset, end + offset) for begin, end in find_runs_in_meter(score, spec)]
     edges = np.array(runs).reshape(-1) - score.ticks_per_beat / spec.steps_per_beat / 2
     found = (
         stretch
-        for (begin, end), index in zip(runs, _between(ticks.start, edges)[::2], strict=True)
+        for (begin, end), index in zip(runs, _split_at(ticks.start, edges)[::2], strict=True)
         if isinstance(index, slice) or len(index)
-        for stretch in _stretches(score, spec, ticks[index], begin, end)
+        for stretch in _quantize_run(score, spec, ticks[index], begin, end)
     )
     return list(islice(found, MAX_STRETCHES))
 
 
-def _between(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice]:
+def _split_at(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice]:
     """Where `values` lie between each edge and the next: as many indices as edges, less one."""
     if len(edges) == 2 and edges[0] <= values.min() and edges[1] > values.max():
         return [slice(None)]
@@ -108,7 +109,7 @@ def _between(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice]
     return [order[first:last] for first, last in pairwise(places)]
 
 
-def gather(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
+def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
     """The notes of the mapped parts, in ticks."""
     used = [(part, track) for part, track in zip(parts, mapping, strict=True) if track is not None]
     tracks = np.array([track for _, track in used], np.int64)
@@ -122,18 +123,18 @@ def gather(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
     )
 
 
-def in_range(notes: Columns, spec: RollSpec) -> tuple[Columns, int]:
+def drop_out_of_range(notes: Columns, spec: RollSpec) -> tuple[Columns, int]:
     """The notes with a pitch that the spec has, and how many have not."""
     inside = (notes.pitch >= spec.lowest_pitch) & (notes.pitch < spec.lowest_pitch + spec.n_pitches)
     n_outside = int(len(inside) - np.count_nonzero(inside))
     return (notes[inside] if n_outside else notes), n_outside
 
 
-def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: float) -> list[Stretch]:
+def _quantize_run(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: float) -> list[Stretch]:
     """The stretches between long silences of one run of bars, the first `MAX_STRETCHES` of them."""
     bar = spec.steps_per_bar
     step = score.ticks_per_beat / spec.steps_per_beat
-    steps, late = to_steps(ticks, begin, step, spec, MAX_NOTE_BARS * bar)
+    steps, late = round_to_steps(ticks, begin, step, spec, MAX_NOTE_BARS * bar)
     if np.isfinite(end):
         n_steps = round((end - begin) / step + spec.steps_per_beat / 4) // bar * bar
         inside = steps.start < n_steps
@@ -146,7 +147,7 @@ def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: 
     silent = np.flatnonzero(starts[1:] - ends[:-1] > MAX_SILENCE_BARS * bar) + 1
     edges = [int(starts[0]), *starts[silent].tolist(), np.inf][: MAX_STRETCHES + 1]
     stretches = []
-    for first_step, index in zip(edges[:-1], _between(steps.start, np.array(edges)), strict=True):
+    for first_step, index in zip(edges[:-1], _split_at(steps.start, np.array(edges)), strict=True):
         first_bar = first_step // bar
         piece, its_late = steps[index], late[index]
         limit = (first_bar + MAX_STRETCH_BARS) * bar
@@ -158,17 +159,17 @@ def _stretches(score: Score, spec: RollSpec, ticks: Columns, begin: float, end: 
         tick = begin + first_bar * bar * step
         stretches.append(
             Stretch(
-                notes=on_grid(piece, first_bar * bar),
+                notes=cut_overlaps(piece, first_bar * bar),
                 n_bars=n_bars,
                 first_tick=tick,
-                feel_sums=feel_sums(piece, its_late, spec),
-                tempo_qpm=main_tempo(score, tick, tick + n_bars * bar * step),
+                feel_sums=sum_feel(piece, its_late, spec),
+                tempo_qpm=find_main_tempo(score, tick, tick + n_bars * bar * step),
             )
         )
     return stretches
 
 
-def to_steps(
+def round_to_steps(
     ticks: Columns, begin: float, ticks_per_step: float, spec: RollSpec, longest: int
 ) -> tuple[Columns, NDArray[np.float64]]:
     """The notes at the nearest steps from tick `begin`, and how much later they were played, in steps."""
@@ -180,7 +181,7 @@ def to_steps(
     return Columns(ticks.track, start, end, ticks.pitch, ticks.velocity), exact - start
 
 
-def on_grid(steps: Columns, first_step: int) -> NDArray:
+def cut_overlaps(steps: Columns, first_step: int) -> NDArray:
     """Notes from `first_step` on as NOTE, one voice for each pitch of a track.
 
     Of notes that start together on a pitch one stays, the longest; one that sounds when its pitch starts
@@ -202,7 +203,7 @@ def on_grid(steps: Columns, first_step: int) -> NDArray:
     return notes
 
 
-def feel_sums(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDArray[np.float64]:
+def sum_feel(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDArray[np.float64]:
     """Sums of `FEEL_SUMS` over the notes of each track and step of the bar: (track, step, 5).
 
     ``late : (note,)`` is how much later than its step each note was played, in steps.
@@ -215,7 +216,7 @@ def feel_sums(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDAr
     return np.ascontiguousarray(sums.T).reshape(spec.n_tracks, spec.steps_per_bar, len(FEEL_SUMS))
 
 
-def main_tempo(score: Score, begin: float, end: float) -> float:
+def find_main_tempo(score: Score, begin: float, end: float) -> float:
     """The tempo in qpm that lasts longest between two ticks; 120 where the file says nothing."""
     if len(score.tempo_ticks) == 1 and score.tempo_ticks[0] <= begin:
         return float(score.tempo_qpm[0])

@@ -19,8 +19,8 @@ from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
-from musegan.midi.score import Part, Score, main_key, one_after_another
-from musegan.music.harmony import Key
+from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
+from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *NOTATION_SUFFIXES)
@@ -47,9 +47,9 @@ def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     if Path(name).suffix.lower() in NOTATION_SUFFIXES:
         return read_notation(data, name)
-    data, repairs = repair.unwrap(data, name)
-    kind, n_tracks, _ = repair.header(data)
-    score = _read_sequences(data, name) if kind == 2 and n_tracks > 1 else _parse(data, name)
+    data, repairs = repair.unwrap_midi(data, name)
+    kind, n_tracks, _ = repair.read_header(data)
+    score = _read_sequences(data, name) if kind == 2 and n_tracks > 1 else _parse_midi(data, name)
     if score is None:
         raise MidiError(f"{name} has no notes that can be read", "no notes")
     if not len(score.meter_ticks):
@@ -59,7 +59,7 @@ def read_score(source: str | Path | bytes, name: str | None = None) -> Score:
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file that is not absurdly large. Raises `MidiError`."""
-    most = most_bytes(path.name)
+    most = max_file_bytes(path.name)
     try:
         with open(path, "rb") as file:
             data = file.read(most + 1)
@@ -70,20 +70,20 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def most_bytes(name: str) -> int:
+def max_file_bytes(name: str) -> int:
     """How large a file of that name may be."""
     return MAX_NOTATION_BYTES if Path(name).suffix.lower() in NOTATION_SUFFIXES else repair.MAX_BYTES
 
 
-def end_of_file(data: bytes, name: str) -> int:
+def find_end_of_file(data: bytes, name: str) -> int:
     """The tick at which a MIDI file ends, silence included; 0 for other formats, which have no such thing."""
     if Path(name).suffix.lower() in NOTATION_SUFFIXES:
         return 0
-    data, _ = repair.unwrap(data, name)
-    return 0 if repair.header(data)[0] == 2 else repair.end_tick(data)
+    data, _ = repair.unwrap_midi(data, name)
+    return 0 if repair.read_header(data)[0] == 2 else repair.find_end_tick(data)
 
 
-def _parse(data: bytes, name: str) -> Score | None:
+def _parse_midi(data: bytes, name: str) -> Score | None:
     """One MIDI file: as it is, or mended where that fails. None when no note is found.
 
     Many damaged files have garbage behind the tracks that their header counts, so the others come last.
@@ -91,8 +91,8 @@ def _parse(data: bytes, name: str) -> Score | None:
     score = _parse_strictly(data, name)
     if score is not None:
         return score
-    for n_tracks in (repair.header(data)[1], None):
-        mended, repairs = repair.mend(data, n_tracks)
+    for n_tracks in (repair.read_header(data)[1], None):
+        mended, repairs = repair.repair_midi(data, n_tracks)
         score = _parse_strictly(mended, name)
         if score is not None:
             return replace(score, repairs=tuple(repairs))
@@ -102,26 +102,26 @@ def _parse(data: bytes, name: str) -> Score | None:
 def _parse_strictly(data: bytes, name: str) -> Score | None:
     """None where the data is malformed or has no notes."""
     try:
-        score = _convert(symusic.Score.from_midi(data, ttype="tick"), name)
+        score = _convert_score(symusic.Score.from_midi(data, ttype="tick"), name)
     except RuntimeError:  # what symusic raises on malformed data
         return None
     return score if score.parts else None
 
 
-def _convert(parsed: Any, name: str) -> Score:
+def _convert_score(parsed: Any, name: str) -> Score:
     """A `symusic.Score` in ticks as ours."""
     sounding = [track for track in parsed.tracks if len(track.notes)]
     if len(sounding) > MAX_PARTS:
         raise MidiError(f"{name} has {len(sounding)} parts; up to {MAX_PARTS} are read", "too many parts")
-    parts = _parts(sounding)
+    parts = _convert_tracks(sounding)
     if parts and parsed.tpq <= 0:
         raise MidiError(f"{name} has {parsed.tpq} ticks a beat, so its notes have no times", "no ticks per beat")
     tempos, meters = parsed.tempos.numpy(), parsed.time_signatures.numpy()
     tempo_ticks, microseconds = tempos["time"].astype(np.int64), tempos["mspq"].astype(np.float64)
-    tempo = _in_order(tempo_ticks, (microseconds >= 6e7 / FASTEST_QPM) & (microseconds <= 6e7 / SLOWEST_QPM))
+    tempo = _sort_ticks(tempo_ticks, (microseconds >= 6e7 / FASTEST_QPM) & (microseconds <= 6e7 / SLOWEST_QPM))
     meter_ticks = meters["time"].astype(np.int64)
     fractions = np.stack([meters["numerator"], meters["denominator"]], axis=-1).astype(np.int64)
-    meter = _in_order(meter_ticks, fractions.min(-1) > 0)
+    meter = _sort_ticks(meter_ticks, fractions.min(-1) > 0)
     signatures = [
         (item.time, Key.of_signature(item.key, item.tonality == 1))
         for item in parsed.key_signatures
@@ -134,17 +134,17 @@ def _convert(parsed: Any, name: str) -> Score:
         tempo_qpm=6e7 / microseconds[tempo],
         meter_ticks=meter_ticks[meter],
         meters=fractions[meter],
-        key=main_key(signatures, parsed.end()),
+        key=find_main_key(signatures, parsed.end()),
     )
 
 
-def _in_order(ticks: NDArray[np.int64], is_valid: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _sort_ticks(ticks: NDArray[np.int64], is_valid: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Indices of the valid events by tick."""
     order = np.argsort(ticks, kind="stable")
     return order[(is_valid & (ticks >= 0))[order]]
 
 
-def _parts(tracks: list[Any]) -> tuple[Part, ...]:
+def _convert_tracks(tracks: list[Any]) -> tuple[Part, ...]:
     """Tracks with notes as parts. Notes at ticks beyond 31 bits, which symusic wraps around, are left out."""
     if not tracks:
         return ()
@@ -177,7 +177,7 @@ def _parts(tracks: list[Any]) -> tuple[Part, ...]:
 
 def _read_sequences(data: bytes, name: str) -> Score | None:
     """A type 2 file. Its tracks are pieces of their own, so they follow each other, each from a bar line."""
-    division = repair.header(data)[2]
-    parsed = (_parse(repair.join([track], division), name) for track in repair.tracks(data))
+    division = repair.read_header(data)[2]
+    parsed = (_parse_midi(repair.join_tracks([track], division), name) for track in repair.find_tracks(data))
     scores = [score for score in parsed if score is not None]
-    return one_after_another(scores) if scores else None
+    return concatenate_scores(scores) if scores else None

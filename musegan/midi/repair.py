@@ -1,7 +1,7 @@
 """Mends MIDI data that a strict parser refuses.
 
-`unwrap` finds the MIDI file inside what surrounds it (RIFF-RMID, gzip, stray bytes). `mend` walks the events
-leniently and writes a clean file with what this package reads: notes, programs, tempos, meters and names.
+`unwrap_midi` finds the MIDI file inside what surrounds it (RIFF-RMID, gzip, stray bytes). `repair_midi` walks the
+events leniently and writes a clean file with what this package reads: notes, programs, tempos, meters and names.
 What was done is told in short phrases that ``prepare`` counts.
 """
 
@@ -25,11 +25,11 @@ _MAX_TICK = (1 << 28) - 1  # the longest time that fits one delta; data beyond i
 _SMPTE_QPM = 120  # the tempo assumed for files whose ticks are fractions of a second
 
 
-def unwrap(data: bytes, name: str) -> tuple[bytes, list[str]]:
+def unwrap_midi(data: bytes, name: str) -> tuple[bytes, list[str]]:
     """The MIDI file inside `data`, from its header on, and the repairs. Raises `MidiError`."""
     repairs = []
     if data[:2] == b"\x1f\x8b":
-        data = _gunzip(data, name)
+        data = _unzip_gzip(data, name)
         repairs.append("gzip unpacked")
     if len(data) > MAX_BYTES:
         raise MidiError(f"{name} has {len(data)} bytes; MIDI files of up to {MAX_BYTES} are read", "too large")
@@ -43,19 +43,19 @@ def unwrap(data: bytes, name: str) -> tuple[bytes, list[str]]:
     return data[start:], repairs
 
 
-def _gunzip(data: bytes, name: str) -> bytes:
+def _unzip_gzip(data: bytes, name: str) -> bytes:
     try:
         return zlib.decompressobj(31).decompress(data, MAX_BYTES + 1)
     except zlib.error as error:
         raise MidiError(f"{name} is damaged gzip data: {error}", "not a MIDI file") from error
 
 
-def header(data: bytes) -> tuple[int, int, int]:
+def read_header(data: bytes) -> tuple[int, int, int]:
     """Type, number of tracks and division that the header of unwrapped data declares."""
     return struct.unpack(">HHH", data[8:14])
 
 
-def tracks(data: bytes) -> Iterator[bytes]:
+def find_tracks(data: bytes) -> Iterator[bytes]:
     """The event bytes of every track chunk, found also where chunk lengths are wrong."""
     position = 8 + int.from_bytes(data[4:8], "big")
     if data[position : position + 4] != b"MTrk":
@@ -76,7 +76,7 @@ def _is_chunk(data: bytes, position: int) -> bool:
     return position == len(data) or (position <= len(data) - 8 and data[position : position + 4].isalnum())
 
 
-def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
+def parse_events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
     """Tick, status and data bytes of every event; the first byte of a meta event is its type.
 
     What is wrong is stepped over and added to `repairs`. The last event is always the end of the track.
@@ -86,7 +86,7 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
         while position < len(track):
             delta, position = track[position], position + 1
             if delta >= 0x80:
-                delta, position = _variable_length(track, position - 1)
+                delta, position = _read_variable_length(track, position - 1)
             if tick + delta > _MAX_TICK:
                 raise IndexError
             tick += delta
@@ -100,13 +100,13 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
             if status < 0xF0:
                 begin, end = position, position + _N_DATA_BYTES[status >> 4]
             else:
-                begin, end = _extent(track, status, position)
+                begin, end = _find_data_bytes(track, status, position)
             if end > len(track):
                 raise IndexError
             if status < 0xF0:
                 running = status  # kept over meta events too, which many writers rely on
                 body = track[begin:end]
-                yield tick, status, body if body.isascii() else _clip(body, repairs)
+                yield tick, status, body if body.isascii() else _clip_data_bytes(body, repairs)
             elif status == 0xFF and track[position] == _END_OF_TRACK:
                 break
             elif status == 0xFF:
@@ -123,20 +123,20 @@ def events(track: bytes, repairs: set[str]) -> Iterator[tuple[int, int, bytes]]:
     yield tick, 0xFF, bytes([_END_OF_TRACK])
 
 
-def _extent(track: bytes, status: int, position: int) -> tuple[int, int]:
+def _find_data_bytes(track: bytes, status: int, position: int) -> tuple[int, int]:
     """Where the data bytes of an event of no channel begin and end, its status byte read."""
     if status in (0xF0, 0xF7, 0xFF):
-        length, begin = _variable_length(track, position + (status == 0xFF))
+        length, begin = _read_variable_length(track, position + (status == 0xFF))
         return begin, begin + length
     return position, position + _N_SYSTEM_BYTES.get(status, 0)
 
 
-def _clip(body: bytes, repairs: set[str]) -> bytes:
+def _clip_data_bytes(body: bytes, repairs: set[str]) -> bytes:
     repairs.add("data bytes clipped")
     return bytes(min(byte, 0x7F) for byte in body)
 
 
-def _variable_length(data: bytes, position: int) -> tuple[int, int]:
+def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
     """A variable-length number of at most four bytes, and the position after it."""
     value = 0
     for last in range(position, position + 4):
@@ -147,29 +147,29 @@ def _variable_length(data: bytes, position: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=4096)
-def _to_variable_length(value: int) -> bytes:
+def _write_variable_length(value: int) -> bytes:
     out = bytearray([value & 0x7F])
     while value := value >> 7:
         out.insert(0, value & 0x7F | 0x80)
     return bytes(out)
 
 
-def mend(data: bytes, n_tracks: int | None = None) -> tuple[bytes, list[str]]:
+def repair_midi(data: bytes, n_tracks: int | None = None) -> tuple[bytes, list[str]]:
     """Rewrite (the first `n_tracks` tracks of) unwrapped data as a valid MIDI file with the same ticks.
 
     Returns the file and the repairs.
     """
-    division = header(data)[2]
+    division = read_header(data)[2]
     repairs: set[str] = set()
     if has_smpte_time := bool(division & 0x8000):
         repairs.add(f"SMPTE time read at {_SMPTE_QPM} qpm")
         ticks_per_second = (256 - (division >> 8)) * (division & 0xFF)
         division = max(1, min(ticks_per_second * 60 // _SMPTE_QPM, 0x7FFF))
-    bodies = [_rewrite(track, repairs, has_smpte_time) for track in islice(tracks(data), n_tracks)]
-    return join(bodies, division), sorted(repairs) or ["chunks mended"]
+    bodies = [_rewrite_track(track, repairs, has_smpte_time) for track in islice(find_tracks(data), n_tracks)]
+    return join_tracks(bodies, division), sorted(repairs) or ["chunks mended"]
 
 
-def join(bodies: list[bytes], division: int) -> bytes:
+def join_tracks(bodies: list[bytes], division: int) -> bytes:
     """A MIDI file of type 0 or 1 from the event bytes of its tracks. Raises `MidiError`."""
     if len(bodies) > 0xFFFF:
         raise MidiError(f"a MIDI file holds up to {0xFFFF} tracks, not {len(bodies)}", "too many tracks")
@@ -177,10 +177,10 @@ def join(bodies: list[bytes], division: int) -> bytes:
     return b"".join([head, *(b"MTrk" + struct.pack(">I", len(body)) + body for body in bodies)])
 
 
-def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
+def _rewrite_track(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
     """The events that this package reads, as a clean track."""
     kept = []
-    for tick, status, body in events(track, repairs):
+    for tick, status, body in parse_events(track, repairs):
         if status == 0xFF:
             kind, content = body[0], body[1:]
             if kind == _METER:
@@ -190,11 +190,11 @@ def _rewrite(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
                 kept.append((tick, status, bytes([kind]) + content))
         elif status >> 4 in (_NOTE_OFF, _NOTE_ON, _PROGRAM):
             kept.append((tick, status, body))
-    return encode(kept)
+    return encode_events(kept)
 
 
-def encode(events: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """The event bytes of a track: the inverse of `events`. A status that repeats is written once.
+def encode_events(events: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The event bytes of a track: the inverse of `parse_events`. A status that repeats is written once.
 
     A wait that no delta can hold is broken by texts that say nothing.
     """
@@ -202,21 +202,21 @@ def encode(events: Iterable[tuple[int, int, bytes]]) -> bytes:
     written = running = 0
     for tick, status, body in events:
         while tick - written > _MAX_TICK:
-            out += _to_variable_length(_MAX_TICK) + b"\xff\x01\x00"
+            out += _write_variable_length(_MAX_TICK) + b"\xff\x01\x00"
             written, running = written + _MAX_TICK, 0
-        out += _to_variable_length(tick - written)
+        out += _write_variable_length(tick - written)
         if status != running:
             out.append(status)
         if status == 0xFF:
-            out += body[:1] + _to_variable_length(len(body) - 1) + body[1:]
+            out += body[:1] + _write_variable_length(len(body) - 1) + body[1:]
         elif status >= 0xF0:
-            out += _to_variable_length(len(body)) + body
+            out += _write_variable_length(len(body)) + body
         else:
             out += body
         written, running = tick, status if status < 0xF0 else 0
     return bytes(out)
 
 
-def end_tick(data: bytes) -> int:
+def find_end_tick(data: bytes) -> int:
     """Tick at which the longest track of unwrapped data ends."""
-    return max((tick for track in tracks(data) for tick, _, _ in events(track, set())), default=0)
+    return max((tick for track in find_tracks(data) for tick, _, _ in parse_events(track, set())), default=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Score:
         return float(tempos[order[middle]])
 
 
-def main_key(changes: Sequence[tuple[float, Key]], end: float) -> Key | None:
+def find_main_key(changes: Sequence[tuple[float, Key]], end: float) -> Key | None:
     """Of keys, each with the time from which it counts, the one that lasts longest until `end`, if any."""
     changes = sorted(changes, key=lambda change: change[0])
     ends = [*(begin for begin, _ in changes), end][1:]
@@ -67,7 +67,7 @@ def main_key(changes: Sequence[tuple[float, Key]], end: float) -> Key | None:
     return max(lasting, key=lambda key: lasting[key], default=None)
 
 
-def one_after_another(scores: list[Score]) -> Score:
+def concatenate_scores(scores: list[Score]) -> Score:
     """Scores of the same ticks a beat as one."""
     ticks_per_beat = scores[0].ticks_per_beat
     moved, chords = [], []

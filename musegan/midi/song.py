@@ -16,7 +16,7 @@ from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
 from musegan.midi.tracks import MusicFile
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND, RollSpec, TrackSpec
@@ -82,7 +82,7 @@ class Song:
         tracks = {track for part in parts if (track := mapping[part]) is not None} | whole
         rivals = [i for i, track in enumerate(mapping) if track in tracks - whole and i not in parts]
         grid = self.grid.without(rivals, spec)
-        song = replace(self, grid=grid, piece=piece_of(grid, spec))
+        song = replace(self, grid=grid, piece=grid_to_piece(grid, spec))
         return song, [spec.track_names[track] for track in sorted(tracks)]
 
     def write(
@@ -152,12 +152,12 @@ def read(
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = "the MIDI data" if isinstance(source, bytes) else str(source)
     if spec is None:
-        spec = ensemble_of(read_score(data, name), name)
+        spec = guess_ensemble(read_score(data, name), name)
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
     _check_size(grid, spec, name)
     file = MusicFile(data=data, score=grid.score, name=name)
-    return Song(piece=piece_of(grid, spec), grid=grid, file=file)
+    return Song(piece=grid_to_piece(grid, spec), grid=grid, file=file)
 
 
 def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
@@ -172,7 +172,7 @@ def _check_size(grid: GridNotes, spec: RollSpec, name: str) -> None:
         raise MidiError(f"the notes of {name} last too long all in all; shorten them or cut it", "too long")
 
 
-def piece_of(grid: GridNotes, spec: RollSpec) -> Piece:
+def grid_to_piece(grid: GridNotes, spec: RollSpec) -> Piece:
     """The notes on the grid as a piece; without a key signature its key is an estimate."""
     roll = notes_to_roll(grid.notes, spec, grid.n_bars)
     shares = sounding_shares(roll, spec)
@@ -180,7 +180,7 @@ def piece_of(grid: GridNotes, spec: RollSpec) -> Piece:
     return Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm, key=key)
 
 
-def ensemble_of(score: Score, name: str) -> RollSpec:
+def guess_ensemble(score: Score, name: str) -> RollSpec:
     """An ensemble of the parts of a file, in its first meter. Raises `MidiError` when it has none."""
     if not score.parts:
         raise MidiError(f"{name} has no notes to show", "no notes")

@@ -5,7 +5,7 @@ tracks. In composed cells the notes of the mapped parts go, those that start the
 composed ones come into the same tracks, or into new ones where nothing of a track is kept. A kept note that rings
 into a composed bar is cut at the bar line, or where the composed roll ends it, never made longer. A composed note
 ends at the latest where a kept one starts on its pitch. Bends and pedals of composed bars go with their notes
-(`musegan.midi.gestures`).
+(`musegan.midi.controllers`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.channels import DRUM_CHANNEL, free_place
-from musegan.midi.edits import scale_tempos, until, with_tempo, without_instruments
-from musegan.midi.feel import perform
-from musegan.midi.gestures import remove_gestures, restore_volume
-from musegan.midi.grid import swing, swing_of
+from musegan.midi.controllers import remove_controllers, restore_volume
+from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_tempo
+from musegan.midi.grid import apply_swing, estimate_swing
 from musegan.midi.notes import GridNotes
-from musegan.midi.ticks import Ruler, between, joined
+from musegan.midi.performance import perform_piece
+from musegan.midi.ticks import Ruler, clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
@@ -32,18 +32,18 @@ from musegan.midi.tracks import (
     Note,
     Track,
     Voice,
+    find_name,
+    find_port,
     find_voices,
     is_note_on,
-    merge,
-    meta,
-    name_of,
-    new_track,
+    make_track,
+    merge_events,
+    meta_event,
     note_off,
     note_on,
-    port_of,
-    to_bytes,
+    tracks_to_bytes,
 )
-from musegan.midi.write import chord_track
+from musegan.midi.write import make_chord_track
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
 
@@ -90,12 +90,12 @@ def splice(
     if grid.is_cut:
         line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
         half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
-        tracks = [until(track, line, half) for track in tracks]
+        tracks = [cut_track(track, line, half) for track in tracks]
     splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
     result = splicer.run(humanize)
     if chords:
         result.append(splicer.chord_track())
-    return to_bytes(result, grid.score.ticks_per_beat)
+    return tracks_to_bytes(result, grid.score.ticks_per_beat)
 
 
 @dataclass
@@ -134,21 +134,21 @@ class _Splicer:
             for note in notes:
                 self._keep_or_drop(voice, note)
         for line, spans in self.kept.items():
-            self.kept[line] = joined(spans)
-        self._remove_gestures()
+            self.kept[line] = join_spans(spans)
+        self._remove_controllers()
         self._name_channels()
         played = self._composed_notes(humanize)
         for row in np.unique(played["track"]).tolist():
-            self._add(row, played[played["track"] == row])
+            self._add_notes(row, played[played["track"] == row])
         changed = [
             [event for index, event in enumerate(track) if index not in gone]
             for track, gone in zip(self.tracks, self.dropped, strict=True)
         ]
         merged = [
-            merge(track, added, self.end, early)
+            merge_events(track, added, self.end, early)
             for track, added, early in zip(changed, self.added, self.early, strict=True)
         ]
-        merged = without_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
+        merged = drop_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
         if self.piece.n_bars > self.grid.n_bars:
             merged = self._go_on_in_tempo(merged)
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
@@ -156,10 +156,10 @@ class _Splicer:
 
     def _name_channels(self) -> None:
         """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
-        for (track, channel), row in self._places().items():
-            if self.is_split and not name_of(self.tracks[track]):
+        for (track, channel), row in self._map_places().items():
+            if self.is_split and not find_name(self.tracks[track]):
                 name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
-                self.early[track].append(meta(0, NAME, name.encode()))
+                self.early[track].append(meta_event(0, NAME, name.encode()))
 
     def _is_emptied(self, index: int, track: Track) -> bool:
         return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))
@@ -170,12 +170,12 @@ class _Splicer:
         line = self.ruler.bar_line(int(bars[-1]) + 1 if len(bars) else 0)
         usual = self.grid.score.usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
         last = self.grid.score.usual_tempo(line - 1, line)
-        return with_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
+        return set_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
 
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
         steps = self.piece.spec.steps_per_beat
-        return chord_track(self.piece, lambda beat: self.ruler.tick_of(beat * steps), self.end)
+        return make_chord_track(self.piece, lambda beat: self.ruler.tick_of(beat * steps), self.end)
 
     # -- what the user had ----------------------------------------------------------------------------------
 
@@ -186,25 +186,25 @@ class _Splicer:
         if row is None or not self.given[row, self.ruler.bar_of(note.start)]:
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
-        end = self._cut(row, note)
+        end = self._cut_end(row, note)
         if note.off is not None and end < note.end:
             self.dropped[voice.track].add(note.off)
             self.added[voice.track].append(note_off(end, voice.channel, note.pitch))
         self.kept[(voice.track, voice.channel), note.pitch].append((note.start, end))
 
-    def _cut(self, row: int, note: Note) -> int:
+    def _cut_end(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
         that strikes it again)."""
         begin = (self.ruler.bar_of(note.start) + 1) * self.piece.spec.steps_per_bar
         end = self.ruler.step_of(note.end)
         if end > begin:
-            stops = self._stops(row, note.pitch)
+            stops = self._stop_steps(row, note.pitch)
             place = int(np.searchsorted(stops, begin))
             if place < len(stops) and stops[place] < end:
                 return max(min(note.end, self.ruler.tick_of(int(stops[place]))), note.start + 1)
         return note.end
 
-    def _stops(self, row: int, pitch: int) -> NDArray[np.int64]:
+    def _stop_steps(self, row: int, pitch: int) -> NDArray[np.int64]:
         """Steps of composed bars in which a kept note on a pitch does not go on."""
         if (row, pitch) not in self.stops:
             spec, index = self.piece.spec, pitch - self.piece.spec.lowest_pitch
@@ -216,18 +216,18 @@ class _Splicer:
             self.stops[row, pitch] = np.flatnonzero(is_composed & ~goes_on)
         return self.stops[row, pitch]
 
-    def _remove_gestures(self) -> None:
-        for (track, channel), row in self._places().items():
+    def _remove_controllers(self) -> None:
+        for (track, channel), row in self._map_places().items():
             if row is not None:
                 regions = self.ruler.regions(~self.given[row])
-                dropped, added = remove_gestures(self.tracks[track], channel, regions)
+                dropped, added = remove_controllers(self.tracks[track], channel, regions)
                 self.dropped[track] |= dropped
                 self.early[track] += added
                 if self.piece.n_bars > self.grid.n_bars:
                     begin = self.ruler.bar_line(self.grid.n_bars)
                     self.added[track] += restore_volume(self.tracks[track], channel, begin)
 
-    def _places(self) -> dict[Place, int | None]:
+    def _map_places(self) -> dict[Place, int | None]:
         """The ensemble track that all voices of each place are mapped to, None where they differ."""
         rows: defaultdict[Place, set[int | None]] = defaultdict(set)
         for voice, row in self.rows.items():
@@ -239,31 +239,31 @@ class _Splicer:
     def _composed_notes(self, humanize: float) -> NDArray:
         """The notes that start in composed cells, as played, in ticks of the file. Those in the part of a pickup
         bar that comes before the file are left out."""
-        played = perform(self.piece, humanize, self.grid.score.ticks_per_beat)
+        played = perform_piece(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         begin, step = self.ruler.begin, self.ruler.step
         played = played[begin + played["step"] * step > -step / 2]
         places = [
-            place if swing_of(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
+            place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
             for parts, place in enumerate(self.grid.swing, start=1)
         ]
         for name in ("start", "end"):
             tick = played[name]
             for parts, place in enumerate(places, start=1):
-                tick = swing(tick, self.grid.score.ticks_per_beat / parts, place)
+                tick = apply_swing(tick, self.grid.score.ticks_per_beat / parts, place)
             played[name] = np.clip(np.rint(tick + begin), 0, self.end)
         return played
 
-    def _add(self, row: int, played: NDArray) -> None:
+    def _add_notes(self, row: int, played: NDArray) -> None:
         """Write composed notes of one ensemble track into its place."""
-        place = None if self.is_new[row] else self._home(row, played["start"])
+        place = None if self.is_new[row] else self._find_home(row, played["start"])
         track, channel = place or self._new_place(row)
         for _, start, end, pitch, velocity, _ in played.tolist():
-            start, end = between(self.kept[(track, channel), pitch], start, end)
+            start, end = clip_between(self.kept[(track, channel), pitch], start, end)
             if start < end:
                 self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
 
-    def _home(self, row: int, starts: NDArray[np.int64]) -> Place | None:
+    def _find_home(self, row: int, starts: NDArray[np.int64]) -> Place | None:
         """Where new notes of an ensemble track belong: in the file's track of that name, or else in the one with
         the most sound (a pad before a solo), if they would sound with its programs at `starts`."""
         own = self.piece.spec.tracks[row]
@@ -272,8 +272,8 @@ class _Splicer:
         for voice in self.rows:
             sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices.get(voice, ()))
             programs[voice.track, voice.channel].add(voice.program)
-        places = [place for place, mapped in self._places().items() if mapped == row]
-        is_named = {place: own.name.lower() in name_of(self.tracks[place[0]]).lower() for place in places}
+        places = [place for place, mapped in self._map_places().items() if mapped == row]
+        is_named = {place: own.name.lower() in find_name(self.tracks[place[0]]).lower() for place in places}
         for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
             changes = [event for event in self.tracks[track] if event.status == PROGRAM << 4 | channel]
             ticks = np.array([event.tick for event in changes], np.int64)
@@ -294,11 +294,11 @@ class _Splicer:
         taken: set[tuple[int, int]] = set()  # ports and channels
         for index, events in enumerate(map(add, self.tracks, self.added)):
             if index not in goes:
-                port = port_of(events)
+                port = find_port(events)
                 taken |= {(port, event.channel) for event in events if event.status < 0xF0}
         place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
         self.tracks.append([])
         self.dropped.append(set())
         self.early.append([])
-        self.added.append(new_track(own.name, own.program, place))
+        self.added.append(make_track(own.name, own.program, place))
         return len(self.tracks) - 1, place[1]

@@ -5,15 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from musegan.errors import MidiError
-from musegan.files import refuse_overwrite, replacing
+from musegan.files import atomic_write, refuse_overwrite
 from musegan.midi import repair
-from musegan.midi.tracks import KEY, MARKER, META, METER, TEMPO, Event, merge, name_of, read_tracks, to_bytes
-from musegan.text import for_file_name
+from musegan.midi.tracks import (
+    KEY,
+    MARKER,
+    META,
+    METER,
+    TEMPO,
+    Event,
+    find_name,
+    merge_events,
+    read_tracks,
+    tracks_to_bytes,
+)
+from musegan.text import clean_file_name
 
 _FOR_ALL = (TEMPO, METER, KEY, MARKER)
 
 
-def stem_files(data: bytes, path: Path) -> dict[Path, bytes]:
+def split_stems(data: bytes, path: Path) -> dict[Path, bytes]:
     """The stems of a MIDI file: ``name-track.mid`` for every track that has an instrument.
 
     Parameters
@@ -25,13 +36,13 @@ def stem_files(data: bytes, path: Path) -> dict[Path, bytes]:
     """
     tracks = read_tracks(data, str(path))
     end = max(event.tick for track in tracks for event in track)
-    guide = merge([], [event for track in tracks for event in track if _is_for_all(event)], end)
+    guide = merge_events([], [event for track in tracks for event in track if _is_for_all(event)], end)
     files: dict[Path, bytes] = {}
     for number, track in enumerate(tracks, start=1):
         if any(event.status < 0xF0 for event in track):
             own = [event for event in track if not _is_for_all(event)]
-            target = _free(path, for_file_name(name_of(track)) or f"track {number}", files)
-            files[target] = to_bytes([guide, merge(own, [], end)], repair.header(data)[2])
+            target = _find_free_path(path, clean_file_name(find_name(track)) or f"track {number}", files)
+            files[target] = tracks_to_bytes([guide, merge_events(own, [], end)], repair.read_header(data)[2])
     return files
 
 
@@ -39,7 +50,7 @@ def _is_for_all(event: Event) -> bool:
     return event.status == META and event.body[0] in _FOR_ALL
 
 
-def _free(path: Path, name: str, taken: dict[Path, bytes]) -> Path:
+def _find_free_path(path: Path, name: str, taken: dict[Path, bytes]) -> Path:
     target, number = path.with_name(f"{path.stem}-{name}{path.suffix}"), 1
     while target in taken:
         number += 1
@@ -53,12 +64,12 @@ def write_file(data: bytes, path: Path, *, stems: bool = False, force: bool = Tr
     Raises `MuseganError` before anything is written when one exists and `force` is off, `MidiError` when one
     cannot be written.
     """
-    files = {path: data, **(stem_files(data, path) if stems else {})}
+    files = {path: data, **(split_stems(data, path) if stems else {})}
     for target in files:
         refuse_overwrite(target, force)
     for target, content in files.items():
         try:
-            with replacing(target) as temporary:
+            with atomic_write(target) as temporary:
                 temporary.write_bytes(content)
         except OSError as error:
             raise MidiError(f"{target} cannot be written: {error}", "unwritable") from error

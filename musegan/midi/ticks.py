@@ -40,7 +40,7 @@ class Ruler:
         return [(self.bar_line(run[0]), max(self.bar_line(run[-1] + 1) - half, 0)) for run in runs]
 
 
-def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def join_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans in order, those that touch or overlap as one."""
     out: list[tuple[int, int]] = []
     for first, last in sorted(spans):
@@ -51,7 +51,7 @@ def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return out
 
 
-def between(spans: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+def clip_between(spans: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
     """What of a note is left between `spans`, which are joined: from the end of one to the start of the next."""
     place = bisect_right(spans, start, key=lambda span: span[0])
     if place and start < spans[place - 1][1]:

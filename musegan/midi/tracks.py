@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi import repair
-from musegan.midi.channels import DRUM_CHANNEL, Place, allot
+from musegan.midi.channels import DRUM_CHANNEL, Place, assign_channels
 from musegan.midi.score import Score
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
@@ -83,7 +83,7 @@ def note_off(tick: int, channel: int, pitch: int) -> Event:
     return Event(tick, NOTE_OFF << 4 | channel, bytes([pitch, 64]))
 
 
-def meta(tick: int, kind: int, content: bytes = b"") -> Event:
+def meta_event(tick: int, kind: int, content: bytes = b"") -> Event:
     return Event(tick, META, bytes([kind]) + content)
 
 
@@ -91,15 +91,19 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
     """The tracks of a MIDI file of type 0 or 1; a track of type 0 becomes one track a channel, so that it opens
     in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos. Events that
     other programs refuse are left out."""
-    data, _ = repair.unwrap(data, name)
-    kind, n_tracks, division = repair.header(data)
+    data, _ = repair.unwrap_midi(data, name)
+    kind, n_tracks, division = repair.read_header(data)
     tracks = [
-        [event for event in starmap(Event, repair.events(track, set())) if event.status < 0xF0 or _is_valid(event)]
-        for track in islice(repair.tracks(data), n_tracks)
+        [
+            event
+            for event in starmap(Event, repair.parse_events(track, set()))
+            if event.status < 0xF0 or _is_valid(event)
+        ]
+        for track in islice(repair.find_tracks(data), n_tracks)
     ]
     if division & 0x8000:
         tracks = [[event for event in track if not is_meta(event, TEMPO)] for track in tracks]
-    return by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
+    return split_by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
 def _is_midi(data: bytes) -> bool:
@@ -135,17 +139,17 @@ def is_end(event: Event) -> bool:
     return is_meta(event, END_OF_TRACK)
 
 
-def port_of(track: Track) -> int:
+def find_port(track: Track) -> int:
     """The port that a track is sent to, 0 when it does not say."""
     return max((event.body[1] for event in track if is_meta(event, PORT) and len(event.body) > 1), default=0)
 
 
-def name_of(track: Track) -> str:
+def find_name(track: Track) -> str:
     """The name of a track, empty when it has none."""
     return next((event.body[1:].decode("utf-8", "replace") for event in track if is_meta(event, NAME)), "")
 
 
-def by_channel(track: Track) -> list[Track]:
+def split_by_channel(track: Track) -> list[Track]:
     """One track as several: first everything without a channel, then one a channel."""
     channels = sorted({event.channel for event in track if event.status < 0xF0})
     end = track[-1]
@@ -155,21 +159,23 @@ def by_channel(track: Track) -> list[Track]:
     ]
 
 
-def from_score(score: Score) -> list[Track]:
+def score_to_tracks(score: Score) -> list[Track]:
     """Tracks that say what a score says, one a part: for files that are not MIDI or too damaged."""
     end = score.end_tick
     tempos = zip(score.tempo_ticks.tolist(), score.tempo_qpm.tolist(), strict=True)
     meters = zip(score.meter_ticks.tolist(), score.meters.tolist(), strict=True)
-    head = [tempo(*change) for change in tempos] + [meter(tick, *fraction) for tick, fraction in meters]
-    tracks = [merge([], head, end)]
-    for part, place in zip(score.parts, allot(part.is_drum for part in score.parts), strict=True):
+    head = [tempo_event(*change) for change in tempos] + [
+        meter_event(tick, *fraction) for tick, fraction in meters
+    ]
+    tracks = [merge_events([], head, end)]
+    for part, place in zip(score.parts, assign_channels(part.is_drum for part in score.parts), strict=True):
         ends = np.maximum(part.end, part.start + 1)
-        notes = note_events(part.start, ends, part.pitch, part.velocity, channel=place[1])
-        tracks.append(merge(new_track(part.name, part.program, place), notes, end))
+        notes = make_note_events(part.start, ends, part.pitch, part.velocity, channel=place[1])
+        tracks.append(merge_events(make_track(part.name, part.program, place), notes, end))
     return tracks
 
 
-def note_events(*columns: NDArray, channel: int) -> Track:
+def make_note_events(*columns: NDArray, channel: int) -> Track:
     """Note-on and note-off of each note, given as ``start, end, pitch, velocity : (note,)`` in ticks."""
     on, off = NOTE_ON << 4 | channel, NOTE_OFF << 4 | channel
     out = []
@@ -178,14 +184,14 @@ def note_events(*columns: NDArray, channel: int) -> Track:
     return out
 
 
-def new_track(name: str, program: int, place: Place) -> Track:
+def make_track(name: str, program: int, place: Place) -> Track:
     """The beginning of a named track of one instrument."""
     port, channel = place
-    ports = [meta(0, PORT, bytes([port]))] if port else []
-    return [meta(0, NAME, name.encode()), *ports, Event(0, PROGRAM << 4 | channel, bytes([program]))]
+    ports = [meta_event(0, PORT, bytes([port]))] if port else []
+    return [meta_event(0, NAME, name.encode()), *ports, Event(0, PROGRAM << 4 | channel, bytes([program]))]
 
 
-def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event] = ()) -> Track:
+def merge_events(track: Track, added: Iterable[Event], end: int, early: Iterable[Event] = ()) -> Track:
     """A track with more events, that ends at tick `end` or later.
 
     At one tick come first new note-offs and the events of `early`, then what was there, then what else is added.
@@ -195,29 +201,29 @@ def merge(track: Track, added: Iterable[Event], end: int, early: Iterable[Event]
     rows += [(event.tick, 0, event) for event in early]
     rows.sort(key=itemgetter(0, 1))
     last = max([end, *(event.tick for event in track), *(tick for tick, _, _ in rows[-1:])])
-    return [*(event for *_, event in rows), meta(last, END_OF_TRACK)]
+    return [*(event for *_, event in rows), meta_event(last, END_OF_TRACK)]
 
 
-def tempo(tick: int, qpm: float) -> Event:
-    return meta(tick, TEMPO, microseconds(qpm).to_bytes(3, "big"))
+def tempo_event(tick: int, qpm: float) -> Event:
+    return meta_event(tick, TEMPO, qpm_to_microseconds(qpm).to_bytes(3, "big"))
 
 
-def microseconds(qpm: float) -> int:
+def qpm_to_microseconds(qpm: float) -> int:
     """Length of a quarter note as MIDI stores it."""
     return min(max(round(6e7 / qpm), 1), 0xFFFFFF)
 
 
-def meter(tick: int, numerator: int, denominator: int) -> Event:
-    return meta(tick, METER, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
+def meter_event(tick: int, numerator: int, denominator: int) -> Event:
+    return meta_event(tick, METER, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
 
 
 def is_tempo(event: Event) -> bool:
     return is_meta(event, TEMPO) and len(event.body) == 4 and any(event.body[1:])
 
 
-def to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
+def tracks_to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
     """A MIDI file of type 1."""
-    return repair.join([repair.encode(track) for track in tracks], ticks_per_beat)
+    return repair.join_tracks([repair.encode_events(track) for track in tracks], ticks_per_beat)
 
 
 def find_voices(tracks: list[Track], is_mended: bool = False) -> dict[Voice, list[Note]]:
@@ -290,7 +296,7 @@ class MusicFile:
             tracks = read_tracks(self.data, self.name)
             parts = match_parts(find_voices(tracks), self.score)
         if parts is None:
-            tracks = from_score(self.score)
+            tracks = score_to_tracks(self.score)
             parts = {voice: voice.track - 1 for voice in find_voices(tracks)}
         return tracks, parts
 
@@ -299,5 +305,5 @@ class MusicFile:
         """Whether the tracks are one a channel, as the file has them all in one."""
         if not _is_midi(self.data):
             return False
-        data, _ = repair.unwrap(self.data, self.name)
-        return repair.header(data)[:2] == (0, 1)
+        data, _ = repair.unwrap_midi(self.data, self.name)
+        return repair.read_header(data)[:2] == (0, 1)

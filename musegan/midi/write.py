@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.channels import allot
-from musegan.midi.feel import TICKS_PER_BEAT, perform
+from musegan.midi.channels import assign_channels
+from musegan.midi.performance import TICKS_PER_BEAT, perform_piece
 from musegan.midi.stems import write_file
 from musegan.midi.tracks import (
     KEY,
@@ -23,13 +23,13 @@ from musegan.midi.tracks import (
     NAME,
     TEXT,
     Track,
-    merge,
-    meta,
-    meter,
-    new_track,
-    note_events,
-    tempo,
-    to_bytes,
+    make_note_events,
+    make_track,
+    merge_events,
+    meta_event,
+    meter_event,
+    tempo_event,
+    tracks_to_bytes,
 )
 from musegan.music.chords import estimate_chords
 from musegan.music.piece import Piece
@@ -78,46 +78,48 @@ def write_files(
 ) -> list[Path]:
     """Write the full file and, with `stems`, one file a track called ``name-track.mid``; returns the paths.
 
-    `played` is as for `to_tracks`. Raises `MuseganError` before anything is written when a file exists and `force`
-    is off.
+    `played` is as for `piece_to_tracks`. Raises `MuseganError` before anything is written when a file exists and
+    `force` is off.
     """
-    data = to_bytes(to_tracks(piece, humanize=humanize, chords=chords, played=played), TICKS_PER_BEAT)
+    data = tracks_to_bytes(piece_to_tracks(piece, humanize=humanize, chords=chords, played=played), TICKS_PER_BEAT)
     return write_file(data, path, stems=stems, force=force)
 
 
-def to_tracks(
+def piece_to_tracks(
     piece: Piece, *, humanize: float = 1.0, chords: bool = False, played: NDArray | None = None
 ) -> list[Track]:
     """The tracks of the file, `TICKS_PER_BEAT` ticks a beat, with notes as they were `played` (PLAYED), or else as
-    `perform` plays them."""
+    `perform_piece` plays them."""
     if not 0 <= humanize <= 1:
         raise MidiError(f"humanize is {humanize}; 0 to 1 are possible")
     spec = piece.spec
     end = piece.n_bars * spec.beats_per_bar * TICKS_PER_BEAT
     if played is None:
-        played = perform(piece, humanize)
-    tracks = [_conductor_track(piece, end)]
-    for index, (own, place) in enumerate(zip(spec.tracks, allot(spec.is_drum), strict=True)):
+        played = perform_piece(piece, humanize)
+    tracks = [_make_conductor_track(piece, end)]
+    for index, (own, place) in enumerate(zip(spec.tracks, assign_channels(spec.is_drum), strict=True)):
         mine = played[played["track"] == index]
         columns = (mine[name] for name in ("start", "end", "pitch", "velocity"))
-        notes = note_events(*columns, channel=place[1])
-        tracks.append(merge(new_track(own.name, own.program, place), notes, end))
+        notes = make_note_events(*columns, channel=place[1])
+        tracks.append(merge_events(make_track(own.name, own.program, place), notes, end))
     if chords:
-        tracks.append(chord_track(piece, lambda beat: beat * TICKS_PER_BEAT, end))
+        tracks.append(make_chord_track(piece, lambda beat: beat * TICKS_PER_BEAT, end))
     return tracks
 
 
-def _conductor_track(piece: Piece, end: int) -> Track:
+def _make_conductor_track(piece: Piece, end: int) -> Track:
     """Tempo, meter, key and a marker a section."""
-    head = [tempo(0, piece.tempo_qpm), meter(0, piece.spec.beats_per_bar, 4)]
+    head = [tempo_event(0, piece.tempo_qpm), meter_event(0, piece.spec.beats_per_bar, 4)]
     if piece.key is not None:
-        head.append(meta(0, KEY, bytes([piece.key.sharps & 0xFF, piece.key.is_minor])))
+        head.append(meta_event(0, KEY, bytes([piece.key.sharps & 0xFF, piece.key.is_minor])))
     bar = piece.spec.beats_per_bar * TICKS_PER_BEAT
-    return merge(head, [meta(first * bar, MARKER, label.encode()) for first, label in piece.sections], end)
+    return merge_events(
+        head, [meta_event(first * bar, MARKER, label.encode()) for first, label in piece.sections], end
+    )
 
 
-def chord_track(piece: Piece, tick_of: Callable[[int], int], end: int) -> Track:
+def make_chord_track(piece: Piece, tick_of: Callable[[int], int], end: int) -> Track:
     """The chords of the whole piece as texts; `tick_of` gives the tick of a beat."""
     found = estimate_chords(piece.roll, piece.spec, piece.key)
-    symbols = (meta(tick_of(beat), TEXT, symbol.encode()) for beat, symbol in found)
-    return merge([meta(0, NAME, b"chords")], symbols, end)
+    symbols = (meta_event(tick_of(beat), TEXT, symbol.encode()) for beat, symbol in found)
+    return merge_events([meta_event(0, NAME, b"chords")], symbols, end)

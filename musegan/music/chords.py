@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key, estimate_key, parse_note
+from musegan.music.key import Key, estimate_key, parse_note
 from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 
@@ -96,11 +96,11 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
         Where the chord changes: the beat counted from 0 and a symbol like ``Am7`` or, where the bass is
         another note of the chord, ``C/E``; ``N.C.`` where nothing sounds.
     """
-    shares, bass = _beats(roll, spec)
-    path = _best_path(_fit(shares, bass), spec.beats_per_bar)
-    names = (key or estimate_key(sounding_shares(roll, spec))).names(plain=True)
+    shares, bass = _measure_beats(roll, spec)
+    path = _best_path(_score_chords(shares, bass), spec.beats_per_bar)
+    names = (key or estimate_key(sounding_shares(roll, spec))).note_names(plain=True)
     changes = np.flatnonzero(np.diff(path, prepend=-1)).tolist()
-    return [(beat, _symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
+    return [(beat, _chord_symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
 
 
 def beats_per_chord(spec: RollSpec) -> int:
@@ -150,7 +150,7 @@ def harmony_plan(
     shares = np.divide(sounding, total, out=np.zeros_like(sounding), where=total > 0)
     lowest = classes[steps.argmax(-1)] * steps.any(-1, keepdims=True)
     bass = np.where(total[..., 0] > 0, lowest.sum(2).argmax(-1), -1)
-    fit = _fit(shares, bass)
+    fit = _score_chords(shares, bass)
     fit[..., :_SILENT] -= _OUTSIDE * _CHORD_TONES[:, ~np.isin(np.arange(12), scale)].sum(1)
     best = fit.argmax(-1)
     chords = np.concatenate([_CHORD_TONES, np.zeros((1, 12))])[best] > 0
@@ -159,7 +159,7 @@ def harmony_plan(
     return tones.astype(np.int16).repeat(per_slot, axis=1), bass.astype(np.int8).repeat(per_slot, axis=1)
 
 
-def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _measure_beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Share of the sound of each beat that each pitch class has, (beat, 12), and the pitch class of the lowest
     note that sounds longest in it, (beat,), -1 for silence."""
     pitched = [i for i, is_drum in enumerate(spec.is_drum) if not is_drum]
@@ -177,7 +177,7 @@ def _beats(roll: NDArray[np.uint8], spec: RollSpec) -> tuple[NDArray[np.float64]
     return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0), bass
 
 
-def _fit(shares: NDArray[np.float64], bass: NDArray[np.int64]) -> NDArray[np.float64]:
+def _score_chords(shares: NDArray[np.float64], bass: NDArray[np.int64]) -> NDArray[np.float64]:
     """How well each chord fits each stretch: (..., chord), kind by kind, each from C up, then no chord.
 
     Parameters
@@ -285,7 +285,7 @@ def _best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64
     return path
 
 
-def _symbol(chord: int, bass: int, names: tuple[str, ...]) -> str:
+def _chord_symbol(chord: int, bass: int, names: tuple[str, ...]) -> str:
     if chord == _SILENT:
         return NO_CHORD
     kind, root = divmod(chord, 12)

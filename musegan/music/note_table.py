@@ -68,7 +68,8 @@ def find_stretches(rolls: NDArray[np.uint8], spec: RollSpec) -> Stretches:
 def keep_notes(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.uint8]:
     """Rolls with nothing but notes: cells that no onset leads to are silenced, ties into the start too.
 
-    What `musegan.music.pianoroll.clean` does to one roll, for ``rolls : (..., track, bar, step, pitch), uint8``.
+    What `musegan.music.pianoroll.drop_orphan_holds` does to one roll, for rolls
+    ``(..., track, bar, step, pitch), uint8``.
     """
     stretches = find_stretches(rolls, spec)
     out = rolls.copy()

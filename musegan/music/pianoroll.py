@@ -151,7 +151,9 @@ def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -
     return sort_notes(notes)
 
 
-def clean(roll: NDArray[np.uint8], spec: RollSpec, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+def drop_orphan_holds(
+    roll: NDArray[np.uint8], spec: RollSpec, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """The roll with every held cell removed that no onset leads to (drums keep onsets only).
 
     Ties into the first step are such cells too: a piece starts at its start. The result goes to `out`, which may

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
 
 
@@ -29,7 +29,7 @@ class Piece:
     key: Key | None = None  # written as a key signature when it is known
     given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
-    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.feel.FEEL; nan where unknown
+    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.performance.FEEL; nan where unknown
     seed: int = 0  # of the humanised velocities and times
     bars_before: int = 0  # of the longer piece that this one is cut from
 
@@ -108,7 +108,7 @@ class Piece:
         return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
 
     def _repr_html_(self) -> str:
-        return _outputs().html(self)
+        return _outputs().piece_to_html(self)
 
 
 def _outputs() -> ModuleType:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.music.chords import KINDS, NO_CHORD, beats_per_chord, estimate_chords
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import chroma_matrix, sounding_shares
 from musegan.music.spec import RollSpec
 
@@ -21,8 +21,8 @@ _MINOR_DEGREES = (0.25, -0.6, 0.0, 0.15, 0.1, 0.1, 0.1)
 _SAME = 0.15  # what a chord costs that is that of the bar before
 
 
-def analyse(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = None) -> str:
-    """The chords of a piece as a progression; those of a melody that has none are chosen by `harmonize`.
+def estimate_progression(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = None) -> str:
+    """The chords of a piece as a progression; those of a melody that has none are chosen by `harmonize_melody`.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def analyse(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = None) -> 
     key = key or estimate_key(sounding_shares(roll, spec))
     voices = pitched.sum((0, 3))
     is_melody = not (voices > 1).any() or np.mean(voices[voices > 0] > 1) < 0.05
-    chords = harmonize(roll, spec, key) if is_melody else estimate_chords(roll, spec, key)
+    chords = harmonize_melody(roll, spec, key) if is_melody else estimate_chords(roll, spec, key)
     return write_progression(chords, roll.shape[1], spec)
 
 
-def harmonize(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[tuple[int, str]]:
+def harmonize_melody(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[tuple[int, str]]:
     """Triads of the key that fit a melody, one a bar; as `estimate_chords` returns them.
 
     Each triad of the scale is scored by how long its tones sound, the first beat twice, and by how usual it is;
@@ -55,7 +55,7 @@ def harmonize(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[tuple[i
     scale = key.pitch_classes
     triads = [[scale[(degree + third) % 7] for third in (0, 2, 4)] for degree in range(7)]
     inside = np.array([np.isin(np.arange(12), triad) for triad in triads], float)  # (degree, 12)
-    names = key.names(plain=True)
+    names = key.note_names(plain=True)
     usual = np.array(_MINOR_DEGREES if key.is_minor else _MAJOR_DEGREES)
     chords: list[tuple[int, str]] = []
     before = -1
@@ -66,12 +66,12 @@ def harmonize(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[tuple[i
         fit = share - _MISSED * (1 - share) + usual - _SAME * (np.arange(7) == before)
         best = int(fit.argmax())
         if best != before:
-            chords.append((bar * spec.beats_per_bar, names[scale[best]] + _kind(triads[best])))
+            chords.append((bar * spec.beats_per_bar, names[scale[best]] + _triad_kind(triads[best])))
         before = best
     return chords
 
 
-def _kind(triad: list[int]) -> str:
+def _triad_kind(triad: list[int]) -> str:
     tones = tuple((pitch - triad[0]) % 12 for pitch in triad)
     return next(kind for kind, known in KINDS.items() if known == tones)
 

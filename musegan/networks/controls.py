@@ -1,7 +1,7 @@
 """What a piece is asked to be: who plays when, how densely and how high, key, chords, groove, style, what returns.
 
 Each can be left free. `Conditions` are controls together with the mask of what is given; all of it but which bars
-return and which tracks play in unison is told to the networks, as `Cues`.
+return and which tracks play in unison is told to the networks, as `ConditionTensors`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from musegan.music.chords import harmony_plan, unpack_tones
 from musegan.music.pianoroll import ONSET
-from musegan.music.returns import NOTES, measure_returns, measure_unison, returns_of_bars
+from musegan.music.repetition import NOTES, measure_returns, measure_unison, returns_of_bars
 from musegan.music.spec import RollSpec
 
 PLAY, FREE, REST = 1, 0, -1
@@ -41,8 +41,8 @@ class Controls:
     bass: NDArray[np.int8]  # (batch, beat): pitch class of the chord's lowest note; -1 free
     groove: NDArray[np.float32]  # (batch, step of the beat): share of onsets at each, sums to 1; all 0 is free
     style: NDArray[np.int64]  # (batch,): index of the style label; -1 is free
-    returns: NDArray[np.int8]  # (batch, track, bar, 1 + beats of a bar): see `musegan.music.returns`; 0 is new
-    unison: NDArray[np.int8]  # (batch, track, bar): see `musegan.music.returns`; 0 is a rhythm of its own
+    returns: NDArray[np.int8]  # (batch, track, bar, 1 + beats of a bar): see `musegan.music.repetition`; 0 is new
+    unison: NDArray[np.int8]  # (batch, track, bar): see `musegan.music.repetition`; 0 is a rhythm of its own
 
     @classmethod
     def free(cls, batch_size: int, spec: RollSpec, n_bars: int) -> Controls:
@@ -238,8 +238,10 @@ class Conditions:
         """The conditions of some pieces of the batch."""
         return Conditions(mask=self.mask[index], controls=self.controls.pieces(index))
 
-    def cues(self, n_styles: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Cues:
-        """The conditions as the networks read them."""
+    def to_tensors(
+        self, n_styles: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> ConditionTensors:
+        """The conditions as tensors, on a device."""
         mask, play = (torch.from_numpy(values).to(device, dtype) for values in (self.mask, self.controls.play))
         tones = torch.from_numpy(unpack_tones(self.controls.tones)).to(device, dtype)
         features = torch.from_numpy(encode(self, n_styles)).to(device)
@@ -247,7 +249,7 @@ class Conditions:
         def tensor(values: NDArray[np.float32]) -> Tensor:
             return torch.from_numpy(values).to(device)
 
-        return Cues(
+        return ConditionTensors(
             mask=mask,
             play=play,
             tones=tones,
@@ -260,8 +262,8 @@ class Conditions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cues:
-    """Conditions as tensors."""
+class ConditionTensors:
+    """`Conditions` as the networks read them."""
 
     mask: Tensor  # (batch, track, bar): 1 is given
     play: Tensor  # (batch, track, bar): 1 plays, -1 rests, 0 free
@@ -272,9 +274,9 @@ class Cues:
     texture: Tensor  # (batch, track, texture): times `TEXTURE_GAINS`; nan is free
     features: Tensor  # (batch, beat, feature), see `encode`
 
-    def pieces(self, index: slice | Tensor) -> Cues:
-        """The cues of some pieces of the batch."""
-        return Cues(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
+    def pieces(self, index: slice | Tensor) -> ConditionTensors:
+        """The conditions of some pieces of the batch."""
+        return ConditionTensors(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
 
 
 def n_features(spec: RollSpec, n_styles: int) -> int:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from musegan.config import ModelConfig
 from musegan.networks.codec import Codec
-from musegan.networks.controls import Cues, n_features
+from musegan.networks.controls import ConditionTensors, n_features
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 from musegan.networks.motion import Motion
 from musegan.networks.statistics import PhraseStatistics
@@ -64,13 +64,13 @@ class Discriminator(nn.Module):
         """The layers nearest to the notes, which carry over to other corpora (FreezeD, Mo et al., 2020)."""
         return [self.fold, self.enter, self.heard_in]
 
-    def forward(self, patches: Tensor, cues: Cues) -> Tensor:
+    def forward(self, patches: Tensor, conditioning: ConditionTensors) -> Tensor:
         """Score phrases.
 
         Parameters
         ----------
         patches : (track, batch, time, register, patch), float
-        cues : Cues
+        conditioning : ConditionTensors
 
         Returns
         -------
@@ -78,16 +78,16 @@ class Discriminator(nn.Module):
         """
         codec_hears = side_by_side(self.codec.encoder.features(patches))  # (batch, time, feature)
         moves = self.motion(patches)
-        sums = torch.cat([self.summaries(patches, cues.tones), side_by_side(moves)], dim=-1)
+        sums = torch.cat([self.summaries(patches, conditioning.tones), side_by_side(moves)], dim=-1)
         heard = torch.cat([sums, CODEC_GAIN * codec_hears], dim=-1)
         x = self.enter(side_by_side(activate(self.fold(patches)).flatten(3)))  # (batch, time, width)
-        x = x + self.heard_in(heard) + self.control_in(cues.features)
+        x = x + self.heard_in(heard) + self.control_in(conditioning.features)
         x = activate(self.leave(activate(self.trunk(x))))  # (batch, time, channel)
-        summed_up = activate(self.sum_up(heard) + self.control_up(cues.features))
+        summed_up = activate(self.sum_up(heard) + self.control_up(conditioning.features))
         per_beat = torch.cat([x, summed_up], dim=-1)
         per_bar = per_beat.unflatten(1, (-1, self.grid.spec.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_bar = self.score(activate(self.hidden(per_bar))).mean(1)
         spreads = (sums.var(1) + 1e-3).sqrt()
-        whole = [sums.mean(1), spreads, cues.features.mean(1), self.statistics(patches, moves)]
+        whole = [sums.mean(1), spreads, conditioning.features.mean(1), self.statistics(patches, moves)]
         as_whole = self.whole_hidden(activate(self.whole_in(torch.cat(whole, dim=-1))))
         return (by_bar + self.whole_score(activate(as_whole))).squeeze(-1)

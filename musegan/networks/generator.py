@@ -17,7 +17,7 @@ from musegan.config import ModelConfig
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.networks.choir import sung
 from musegan.networks.codec import Codec
-from musegan.networks.controls import Cues, n_features
+from musegan.networks.controls import ConditionTensors, n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 from musegan.networks.patches import heard
@@ -64,7 +64,7 @@ class Generator(nn.Module):
     def codec(self) -> Codec:
         return self._codec[0]
 
-    def forward(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
+    def forward(self, latents: Latents, given: Tensor, conditioning: ConditionTensors) -> Tensor:
         """Complete phrases.
 
         Parameters
@@ -72,7 +72,7 @@ class Generator(nn.Module):
         latents : Latents
         given : (track, batch, time, register, patch), float
             Patches of the phrase; only cells under the mask count.
-        cues : Cues
+        conditioning : ConditionTensors
             A cell that is not given and rests is silent.
 
         Returns
@@ -80,18 +80,20 @@ class Generator(nn.Module):
         (track, batch, time, register, patch), float
             Given cells are exactly those of `given`.
         """
-        return self.complete(self.logits(latents, given, cues), given, cues)
+        return self.complete(self.logits(latents, given, conditioning), given, conditioning)
 
-    def logits(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
+    def logits(self, latents: Latents, given: Tensor, conditioning: ConditionTensors) -> Tensor:
         """Like `forward`, of all cells and before they are notes: the planes held and onset."""
-        return self.codec.logits(self.codes(latents, given * self.grid.cells(cues.mask), cues))
+        return self.codec.logits(self.codes(latents, given * self.grid.cells(conditioning.mask), conditioning))
 
-    def complete(self, logits: Tensor, given: Tensor, cues: Cues) -> Tensor:
+    def complete(self, logits: Tensor, given: Tensor, conditioning: ConditionTensors) -> Tensor:
         """Like `forward`, with what is composed read from `logits`."""
-        is_given = self.grid.cells(cues.mask)
+        is_given = self.grid.cells(conditioning.mask)
         kept = given * is_given
         composed = notes_from_logits(logits, self.codec.pitched)  # (track, batch, time, register, patch)
-        completed = torch.addcmul(kept, composed, self.grid.cells((1 - cues.mask) * (cues.play >= 0)))
+        completed = torch.addcmul(
+            kept, composed, self.grid.cells((1 - conditioning.mask) * (conditioning.play >= 0))
+        )
         stays = self.grid.heard(completed.detach()) | (is_given > 0)
         sounds, starts = completed.chunk(2, dim=-1)
         return torch.cat([sounds * stays, starts], dim=-1)
@@ -101,7 +103,7 @@ class Generator(nn.Module):
         self,
         latents: Latents,
         rolls: Tensor,
-        cues: Cues,
+        conditioning: ConditionTensors,
         starts: Tensor | None = None,
         sings: NDArray[np.bool_] | None = None,
     ) -> Tensor:
@@ -124,10 +126,10 @@ class Generator(nn.Module):
         (batch, track, bar, step, pitch), uint8
             Given cells are those of `rolls`.
         """
-        is_given = cues.mask > 0
+        is_given = conditioning.mask > 0
         kept = rolls * is_given[..., None, None]
-        may_sound = ((cues.play >= 0) & ~is_given)[..., None, None]
-        codes = self._codes(latents, self._context(kept, is_given, cues.features.dtype), cues)
+        may_sound = ((conditioning.play >= 0) & ~is_given)[..., None, None]
+        codes = self._codes(latents, self._context(kept, is_given, conditioning.features.dtype), conditioning)
 
         def read(tracks: list[int], silent: Tensor | None = None) -> Tensor:
             notes = self.codec.notes(codes, starts, silent, tracks)
@@ -135,13 +137,13 @@ class Generator(nn.Module):
             return completed * (heard(completed) | is_given[:, tracks, :, None, None])
 
         composed = read(list(range(rolls.shape[1])))
-        lacks = composed.flatten(3).amax(-1) < torch.where(cues.density == 0, HELD, ONSET)
-        silent = (cues.play > 0) & ~is_given & lacks
+        lacks = composed.flatten(3).amax(-1) < torch.where(conditioning.density == 0, HELD, ONSET)
+        silent = (conditioning.play > 0) & ~is_given & lacks
         if silent.any():
             tracks = torch.nonzero(silent.any(2).any(0))[:, 0].tolist()
             composed[:, tracks] = read(tracks, silent.transpose(0, 1))
         if sings is not None and sings.any():
-            self._sing(composed, self.codec.logits(codes), rolls, cues, starts, np.flatnonzero(sings))
+            self._sing(composed, self.codec.logits(codes), rolls, conditioning, starts, np.flatnonzero(sings))
         return composed
 
     def _sing(
@@ -149,7 +151,7 @@ class Generator(nn.Module):
         composed: Tensor,
         logits: Tensor,
         rolls: Tensor,
-        cues: Cues,
+        conditioning: ConditionTensors,
         starts: Tensor | None,
         tracks: NDArray[np.int64],
     ) -> None:
@@ -161,7 +163,7 @@ class Generator(nn.Module):
         known = rolls.transpose(0, 1)[tracks].flatten(2, 3)  # (voice, batch, step, pitch)
         is_given, plays = (
             values.transpose(0, 1)[tracks].repeat_interleave(grid.spec.steps_per_bar, dim=2)
-            for values in (cues.mask > 0, cues.play >= 0)
+            for values in (conditioning.mask > 0, conditioning.play >= 0)
         )
         for plane, kind in ((held, HELD), (onsets, ONSET)):
             plane[is_given] = torch.where(known == kind, CERTAIN, -CERTAIN)[is_given]
@@ -175,14 +177,14 @@ class Generator(nn.Module):
         lines = torch.where((plays & ~is_given)[..., None], lines, known * is_given[..., None])
         composed[:, tracks] = lines.unflatten(2, composed.shape[2:4]).transpose(0, 1)
 
-    def codes(self, latents: Latents, given: Tensor, cues: Cues) -> Tensor:
+    def codes(self, latents: Latents, given: Tensor, conditioning: ConditionTensors) -> Tensor:
         """The codec's latents that the phrase is composed of, standardised: ``(track, batch, time, code)``.
 
         `given` is silent where nothing is given.
         """
         with torch.no_grad():
             context = side_by_side(self.codec.encoder.features(given))
-        return self._codes(latents, context, cues)
+        return self._codes(latents, context, conditioning)
 
     def _context(self, given: Tensor, is_given: Tensor, dtype: torch.dtype) -> Tensor:
         """What the codec's encoder hears in rolls that are silent where nothing is given, see `compose`."""
@@ -197,14 +199,14 @@ class Generator(nn.Module):
             self._silence[length] = hears(given[:1])
         return self._silence[length].expand(len(given), -1, -1)
 
-    def _codes(self, latents: Latents, context: Tensor, cues: Cues) -> Tensor:
+    def _codes(self, latents: Latents, context: Tensor, conditioning: ConditionTensors) -> Tensor:
         """`codes`, from what the codec's encoder hears in what is given: ``(batch, time, track * width)``."""
         beats_per_bar = self.grid.spec.beats_per_bar
         shared = self.latent_in(torch.cat([latents.song, latents.bar], dim=-1))
         style = shared.repeat_interleave(beats_per_bar, dim=1)  # (batch, time, style)
-        style = self.map(activate(style + self.control_in(cues.features) + self.context_in(context)))
+        style = self.map(activate(style + self.control_in(conditioning.features) + self.context_in(context)))
         x = self.basis.repeat(latents.song.shape[1], 1) * self.enter(activate(style))
-        x = x + self.context(context) + self.control(cues.features)
+        x = x + self.context(context) + self.control(conditioning.features)
         x = self.trunk(x, style)  # (batch, time, width)
         streams = self.leave(activate(x)).unflatten(-1, (self.grid.spec.n_tracks, -1)).permute(2, 0, 1, 3)
         private = self._private(latents, style)

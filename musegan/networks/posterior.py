@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from musegan.config import ModelConfig
 from musegan.networks.codec import Codec
-from musegan.networks.controls import Cues, n_features
+from musegan.networks.controls import ConditionTensors, n_features
 from musegan.networks.latents import Latents
 from musegan.networks.layers import GAIN, TrackLinear, Trunk, activate, linear, side_by_side
 
@@ -42,14 +42,14 @@ class Posterior(nn.Module):
         self.track_bar = TrackLinear(n_tracks, of_track, size, gain=0.3)
         self.track = TrackLinear(n_tracks, of_track, size, gain=0.3)
 
-    def forward(self, codes: Tensor, cues: Cues, noise: Latents) -> tuple[Latents, Tensor]:
+    def forward(self, codes: Tensor, conditioning: ConditionTensors, noise: Latents) -> tuple[Latents, Tensor]:
         """Draw latents that a phrase could have been composed from.
 
         Parameters
         ----------
         codes : (track, batch, time, code), float
             Standardised, as `Generator.codes` composes them.
-        cues : Cues
+        conditioning : ConditionTensors
         noise : Latents
             Standard normal.
 
@@ -60,7 +60,7 @@ class Posterior(nn.Module):
             Of what they were drawn from from the prior, in nats a phrase.
         """
         own = activate(self.code_in(codes.clamp(-FURTHEST, FURTHEST)))  # (track, batch, time, channel)
-        x = activate(self.trunk(self.enter(side_by_side(own)) + self.control(cues.features)))
+        x = activate(self.trunk(self.enter(side_by_side(own)) + self.control(conditioning.features)))
         streams = activate(self.leave(x)).unflatten(-1, (len(own), -1)).permute(2, 0, 1, 3)
         by_bar = x.unflatten(1, (-1, self.beats_per_bar)).flatten(2)  # (batch, bar, channel)
         by_track = torch.cat([streams, own], dim=-1).unflatten(2, (-1, self.beats_per_bar)).flatten(3)

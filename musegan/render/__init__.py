@@ -80,9 +80,9 @@ def write(
         return write_files(piece, path, humanize=humanize, stems=stems, chords=chords, force=force)
     refuse_overwrite(path, force)
     if suffix in IMAGE_SUFFIXES:
-        from musegan.render.image import draw
+        from musegan.render.image import draw_piece
 
-        return [draw(piece, path)]
+        return [draw_piece(piece, path)]
     if suffix in SCORE_SUFFIXES:
         from musegan.render.score import write_score
 
@@ -92,8 +92,8 @@ def write(
     return [write_audio(piece, path, sound_font=sound_font)]
 
 
-def html(piece: Piece) -> str:
+def piece_to_html(piece: Piece) -> str:
     """The piece as a notebook shows it: its picture, and a player."""
-    from musegan.render.notebook import html
+    from musegan.render.notebook import piece_to_html
 
-    return html(piece)
+    return piece_to_html(piece)

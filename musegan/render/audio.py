@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musegan.errors import MidiError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
 from musegan.render.synthesizer import render_opus, render_wave
 
@@ -30,13 +30,13 @@ def write_audio(piece: Piece, path: Path, *, sound_font: Path | None = None) -> 
     from musegan.midi.write import write_midi
 
     with tempfile.TemporaryDirectory() as folder:
-        return convert(write_midi(piece, Path(folder) / "piece.mid"), path, sound_font=sound_font)
+        return convert_to_audio(write_midi(piece, Path(folder) / "piece.mid"), path, sound_font=sound_font)
 
 
-def convert(source: Path, path: Path, *, sound_font: Path | None = None) -> Path:
+def convert_to_audio(source: Path, path: Path, *, sound_font: Path | None = None) -> Path:
     """Write any music file as sound; arguments, result and errors as for `write_audio`."""
     font, suffix = find_sound_font(sound_font), path.suffix.lower()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         if suffix == ".flac" or font.suffix.lower() == ".sf3":
             _run_fluidsynth(source, temporary, font)
         else:

@@ -31,7 +31,7 @@ def colour_of(track: TrackSpec) -> str:
     return DRUMS if track.is_drum else FAMILIES[track.program // 8]
 
 
-def mix(colour: str, paper: float) -> tuple[float, ...]:
+def mix_with_white(colour: str, paper: float) -> tuple[float, ...]:
     """`colour` with a share of `paper` white in it."""
     from matplotlib.colors import to_rgb
 

@@ -37,7 +37,7 @@ class Chord:
     pitches: tuple[int, ...]  # MIDI numbers, rising
 
 
-def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[list[Chord], list[Chord]]:
+def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[list[Chord], list[Chord]]:
     """The notes of a part as two voices of chords: those that move, and those held while others move.
 
     Parameters
@@ -56,7 +56,7 @@ def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[
     chord is cut where the next one begins.
     """
     last = n_beats * BEAT
-    start, end, pitch = _restruck(*_snap(start, end, n_beats), pitch)
+    start, end, pitch = _end_before_restrike(*_snap_times(start, end, n_beats), pitch)
     onsets = np.unique(start).tolist()
     following = dict(zip(onsets, [*onsets[1:], last], strict=False))
     groups = {onset: (end[start == onset], pitch[start == onset]) for onset in onsets}
@@ -75,7 +75,7 @@ def voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[
     return moving, held
 
 
-def _restruck(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _end_before_restrike(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Notes by pitch, each ending before its pitch is struck again; the longest of several at once is left."""
     order = np.lexsort((-end, start, pitch))
     start, end, pitch = start[order], end[order], pitch[order]
@@ -87,9 +87,9 @@ def _restruck(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[NDArray, ND
     return start, end, pitch
 
 
-def strokes(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
-    """Drum hits as chords that last until the next one, at most to the next beat; arguments as in `voices`."""
-    chords, _ = voices(start, start, pitch, n_beats)
+def make_drum_chords(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
+    """Drum hits as chords that last until the next hit or beat, the sooner; arguments as in `split_voices`."""
+    chords, _ = split_voices(start, start, pitch, n_beats)
     following = [*(chord.start for chord in chords[1:]), n_beats * BEAT]
     return [
         Chord(chord.start, min(after, (chord.start // BEAT + 1) * BEAT), chord.pitches)
@@ -113,7 +113,7 @@ def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
         start += value
 
 
-def _snap(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _snap_times(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Times in ticks moved to sixteenths or, in beats whose onsets are nearer to them, triplet eighths."""
 
     def miss(unit: int) -> NDArray:

@@ -14,7 +14,7 @@ _COLOUR = "#d1242f"
 _STRONGEST = 0.6  # opacity of the largest value
 
 
-def opacities(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def heat_opacities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How strongly each cell is coloured: from 0 at the median and below to 0.6 at the largest; 0 for nan."""
     known = values[np.isfinite(values)]
     if not len(known):
@@ -24,7 +24,7 @@ def opacities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return _STRONGEST * np.clip(share, 0, 1)
 
 
-def shade(axes: Axes, strengths: NDArray[np.float64], steps_per_bar: int) -> None:
+def shade_bars(axes: Axes, strengths: NDArray[np.float64], steps_per_bar: int) -> None:
     """Colour the bars of a lane, ``strengths : (bar,)`` from the first that it shows."""
     for bar in np.flatnonzero(strengths).tolist():
         begin, end = bar * steps_per_bar, (bar + 1) * steps_per_bar

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
-from musegan.files import replacing
-from musegan.music.harmony import note_name
+from musegan.files import atomic_write
+from musegan.music.key import note_name
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
-from musegan.render.colours import colour_of, mix
-from musegan.render.heat import opacities, shade
+from musegan.render.colours import colour_of, mix_with_white
+from musegan.render.heat import heat_opacities, shade_bars
 from musegan.render.names import drum_name
-from musegan.text import for_xml
+from musegan.text import escape_xml
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,25 +57,25 @@ class _Lane:
         return len(self.pitches) * (_DRUM_ROW_INCHES if self.is_drum else _ROW_INCHES)
 
 
-def draw(piece: Piece, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
+def draw_piece(piece: Piece, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
     """Draw a piece as a ``.png``, ``.svg`` or ``.pdf`` file and return its path.
 
     ``heat : (track, bar)`` makes the cells red whose value is above the median, the largest most.
     """
     path = Path(path)
-    with replacing(path) as temporary:
-        _save(_figure(piece, heat), temporary, path.suffix.lower().lstrip("."))
+    with atomic_write(path) as temporary:
+        _save_figure(_make_figure(piece, heat), temporary, path.suffix.lower().lstrip("."))
     return path
 
 
-def png(piece: Piece) -> bytes:
+def draw_png(piece: Piece) -> bytes:
     """The picture as the bytes of a PNG file."""
     file = io.BytesIO()
-    _save(_figure(piece), file, "png")
+    _save_figure(_make_figure(piece), file, "png")
     return file.getvalue()
 
 
-def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
+def _save_figure(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
     import matplotlib
 
     dpi = min(150, _MOST_PIXELS / figure.get_figheight())
@@ -85,25 +85,25 @@ def _save(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
         figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
 
 
-def _pieces(notes: NDArray, n_steps: int) -> int:
+def _count_pieces(notes: NDArray, n_steps: int) -> int:
     """How many pieces notes are drawn in on systems of `n_steps`."""
     last = notes["start"] + np.maximum(notes["duration"], 1) - 1
     return int((last // n_steps - notes["start"] // n_steps + 1).sum())
 
 
-def _figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
+def _make_figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
     from matplotlib.figure import Figure
 
     notes = roll_to_notes(piece.roll, piece.spec)
-    lanes = _lanes(piece, notes)
-    heat = np.zeros(piece.roll.shape[:2]) if heat is None else opacities(heat)
+    lanes = _make_lanes(piece, notes)
+    heat = np.zeros(piece.roll.shape[:2]) if heat is None else heat_opacities(heat)
     bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
     firsts = range(0, piece.n_bars, bars_per_system)
-    n_labels = len(firsts) * sum(len(_labelled_rows(lane)) for lane in lanes)
+    n_labels = len(firsts) * sum(len(_find_labelled_rows(lane)) for lane in lanes)
     if (
         len(firsts) * len(lanes) > _MOST_LANES
         or n_labels > _MOST_LABELS
-        or _pieces(notes, bars_per_system * piece.spec.steps_per_bar) > _MOST_NOTES
+        or _count_pieces(notes, bars_per_system * piece.spec.steps_per_bar) > _MOST_NOTES
     ):
         raise MuseganError(
             f"a picture of {piece.n_bars} bars of {len(lanes)} tracks with {len(notes)} notes would be too large; "
@@ -113,7 +113,7 @@ def _figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
     system = _RULER + sum(lane.inches + _LANE_GAP for lane in lanes)
     height = _TOP + _BOTTOM + len(firsts) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
     figure = Figure(figsize=(_WIDTH, height), facecolor=_PAPER)
-    _title(figure, piece, height)
+    _draw_title(figure, piece, height)
     top = height - _TOP
     for first in firsts:
         bottom = top - _RULER
@@ -122,9 +122,9 @@ def _figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
             box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, lane.inches / height)
             axes = figure.add_axes(box)
             _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
-            shade(axes, heat[lane.track, first : first + bars_per_system], piece.spec.steps_per_bar)
+            shade_bars(axes, heat[lane.track, first : first + bars_per_system], piece.spec.steps_per_bar)
             middle = (bottom + lane.inches / 2) / height
-            name = for_xml(lane.name)
+            name = escape_xml(lane.name)
             name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
             figure.text(
                 _NAME_PLACE / _WIDTH,
@@ -143,14 +143,14 @@ def _figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
     return figure
 
 
-def _lanes(piece: Piece, notes: NDArray) -> list[_Lane]:
+def _make_lanes(piece: Piece, notes: NDArray) -> list[_Lane]:
     lanes = []
     for index, track in enumerate(piece.spec.tracks):
         pitch = np.sort(notes["pitch"][notes["track"] == index]).astype(int)
         if track.is_drum:
             pitches = tuple(np.unique(pitch).tolist()) or (36, 38, 42)
         else:
-            low, high = _usual_range(pitch) if len(pitch) else (58, 62)
+            low, high = _find_usual_range(pitch) if len(pitch) else (58, 62)
             spare = max(0, 12 - (high - low)) // 2 if len(pitch) else 0
             pitches = tuple(range(low - 1 - spare, high + 2 + spare))
         lanes.append(
@@ -165,7 +165,7 @@ def _lanes(piece: Piece, notes: NDArray) -> list[_Lane]:
     return lanes
 
 
-def _usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
+def _find_usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
     """Lowest and highest of sorted pitches, without a few stray ones."""
     n_stray = int(_STRAY_SHARE * len(pitch))
     inner = pitch[n_stray : len(pitch) - n_stray]
@@ -174,7 +174,7 @@ def _usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _title(figure: Figure, piece: Piece, height: float) -> None:
+def _draw_title(figure: Figure, piece: Piece, height: float) -> None:
     first, last = piece.bars_before + 1, piece.bars_before + piece.n_bars
     bars = f"bars {first}-{last}" if piece.bars_before else f"{piece.n_bars} bar{'s' * (piece.n_bars != 1)}"
     facts = [bars, f"{piece.tempo_qpm:g} qpm"]
@@ -216,8 +216,12 @@ def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int
     for pale in np.unique(given):
         mine = given == pale
         # All notes are one path: in an SVG file one element instead of thousands.
-        outlines = Path.make_compound_path_from_polys(_rounded(left[mine], right[mine], row[mine], radius))
-        face, edge = (mix(lane.colour, 0.72), mix(lane.colour, 0.45)) if pale else (lane.colour, _PAPER)
+        outlines = Path.make_compound_path_from_polys(_round_corners(left[mine], right[mine], row[mine], radius))
+        face, edge = (
+            (mix_with_white(lane.colour, 0.72), mix_with_white(lane.colour, 0.45))
+            if pale
+            else (lane.colour, _PAPER)
+        )
         axes.add_artist(PathPatch(outlines, facecolor=face, edgecolor=edge, linewidth=0.5))
         begins = mine & (start >= 0)
         x = left[begins] + radius * 0.75
@@ -244,18 +248,18 @@ def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
     corners = np.array([(0, -0.5), (n_steps, -0.5), (n_steps, 0.5), (0, 0.5)])
     stripes = PolyCollection(
         list(corners + np.stack([np.zeros(len(rows)), rows], -1)[:, None]),
-        facecolors=[mix(lane.colour, 0.90 if dark else 0.945) for dark in is_dark],
+        facecolors=[mix_with_white(lane.colour, 0.90 if dark else 0.945) for dark in is_dark],
         linewidths=0,
         zorder=0,
     )
     axes.add_collection(stripes, autolim=False)
     place = offset_copy(axes.get_yaxis_transform(), axes.get_figure(root=True), x=-0.042, units="inches")
-    for row in _labelled_rows(lane):
+    for row in _find_labelled_rows(lane):
         name = (drum_name if lane.is_drum else note_name)(lane.pitches[row])
         axes.text(0, row, name, transform=place, fontsize=6.5, color=_FAINT, ha="right", va="center_baseline")
 
 
-def _labelled_rows(lane: _Lane) -> list[int]:
+def _find_labelled_rows(lane: _Lane) -> list[int]:
     """Rows of a lane with a name at the left: every drum, otherwise C, and G too where there is room."""
     labelled = (0,) if len(lane.pitches) > 15 else (0, 7)
     return [row for row, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
@@ -300,7 +304,7 @@ def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
             )
 
 
-def _rounded(left: NDArray, right: NDArray, row: NDArray, radius: float) -> NDArray[np.float64]:
+def _round_corners(left: NDArray, right: NDArray, row: NDArray, radius: float) -> NDArray[np.float64]:
     """Outlines of notes with round corners: (note, corner point, 2)."""
     angle = np.linspace(0, np.pi / 2, 4)
     turns = np.concatenate([angle + quarter * np.pi / 2 for quarter in range(4)])

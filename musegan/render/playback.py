@@ -13,7 +13,7 @@ from musegan.midi.ports import OutputPort
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
 
-def play(path: Path, port: str | None = None, *, sound_font: Path | None = None) -> None:
+def play_midi(path: Path, port: str | None = None, *, sound_font: Path | None = None) -> None:
     """Play a MIDI file to its end.
 
     Parameters
@@ -60,7 +60,7 @@ _PLAYERS = (("afplay",), ("pw-play",), ("paplay",), ("aplay", "-q"), ("ffplay", 
 
 
 def _play_as_sound_file(path: Path, sound_font: Path | None) -> None:
-    from musegan.render.audio import convert
+    from musegan.render.audio import convert_to_audio
 
     player = next((command for command in _PLAYERS if shutil.which(command[0])), None)
     if player is None and sys.platform != "win32":
@@ -69,7 +69,7 @@ def _play_as_sound_file(path: Path, sound_font: Path | None) -> None:
             f"instead: musegan render {path} -o {path.with_suffix('.wav')}"
         )
     with tempfile.TemporaryDirectory() as folder:
-        sound = convert(path, Path(folder) / "song.wav", sound_font=sound_font)
+        sound = convert_to_audio(path, Path(folder) / "song.wav", sound_font=sound_font)
         if sys.platform == "win32":
             import winsound
 

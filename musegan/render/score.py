@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.music.chords import NO_CHORD, estimate_chords
-from musegan.music.harmony import Key, estimate_key
+from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
-from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, note_values, strokes, voices
+from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, make_drum_chords, note_values, split_voices
 from musegan.render.names import drum_name
-from musegan.text import for_xml
+from musegan.text import escape_xml
 
 if TYPE_CHECKING:
     from music21.instrument import Instrument
@@ -79,12 +79,12 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
             "the bars",
             field="bars",
         )
-    score, hits = _score(piece, path.stem)
+    score, hits = _build_score(piece, path.stem)
     if chords:
         _add_chords(score, piece)
     exporter = ScoreExporter(score)
     _name_drums(exporter.parse(), hits)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix.lower() == ".mxl":
             with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
                 archive.writestr("META-INF/container.xml", _CONTAINER)
@@ -94,26 +94,26 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
     return path
 
 
-def _score(piece: Piece, title: str) -> tuple[Score, list[int]]:
+def _build_score(piece: Piece, title: str) -> tuple[Score, list[int]]:
     """The score, and the MIDI pitch of every drum hit in the order in which they are written."""
     import music21 as m21
 
     spec = piece.spec
     key = piece.key or estimate_key(sounding_shares(piece.roll, spec))
     score = m21.stream.Score()
-    score.metadata = m21.metadata.Metadata(title=for_xml(title), composer="musegan")
+    score.metadata = m21.metadata.Metadata(title=escape_xml(title), composer="musegan")
     notes = roll_to_notes(piece.roll, spec)
     hits: list[int] = []
     for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
         mine = notes[notes["track"] == track]
-        above, below = _voices(mine, spec, piece.n_bars)
-        score.insert(0, _part(piece, track, _Pen.of(spec.tracks[track], mine["pitch"], key), above, below))
+        above, below = _split_track_voices(mine, spec, piece.n_bars)
+        score.insert(0, _build_part(piece, track, _Pen.of(spec.tracks[track], mine["pitch"], key), above, below))
         if spec.is_drum[track]:
             hits += [pitch for chord in above for pitch in chord.pitches]
     bars = score.parts[0].getElementsByClass("Measure")
     bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
     for bar, label in piece.sections:
-        bars[bar].insert(0, m21.expressions.RehearsalMark(for_xml(label)))
+        bars[bar].insert(0, m21.expressions.RehearsalMark(escape_xml(label)))
     return score, hits
 
 
@@ -138,24 +138,24 @@ def _add_chords(score: Score, piece: Piece) -> None:
         bars[bar].insert(place, written)
 
 
-def _voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:
+def _split_track_voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:
     """The upper and the lower voice of one track."""
     start = notes["start"] * BEAT / spec.steps_per_beat
     end = start + notes["duration"] * BEAT / spec.steps_per_beat
     n_beats = n_bars * spec.beats_per_bar
     if len(notes) and spec.is_drum[notes["track"][0]]:
-        return strokes(start, notes["pitch"], n_beats), []
-    return voices(start, end, notes["pitch"], n_beats)
+        return make_drum_chords(start, notes["pitch"], n_beats), []
+    return split_voices(start, end, notes["pitch"], n_beats)
 
 
-def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[Chord]) -> Part:
+def _build_part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[Chord]) -> Part:
     """One track in complete bars."""
     import music21 as m21
 
     part = m21.stream.Part()
-    part.partName = part.partAbbreviation = for_xml(piece.spec.tracks[track].name)
+    part.partName = part.partAbbreviation = escape_xml(piece.spec.tracks[track].name)
     part.atSoundingPitch = False
-    part.insert(0, _instrument(piece.spec.tracks[track], track))
+    part.insert(0, _make_instrument(piece.spec.tracks[track], track))
     length = piece.spec.beats_per_bar * BEAT
     for bar in range(piece.n_bars):
         measure = m21.stream.Measure(number=piece.bars_before + bar + 1)
@@ -164,8 +164,8 @@ def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[C
             for element in (pen.clef, pen.signature, signature):
                 if element is not None:
                     measure.insert(0, element)
-        upper = _elements(above, bar * length, length, pen)
-        lower = _elements(below, bar * length, length, pen, is_lower=True)
+        upper = _build_bar(above, bar * length, length, pen)
+        lower = _build_bar(below, bar * length, length, pen, is_lower=True)
         if any(not element.isRest for _, element in lower):
             for number, elements in enumerate((upper, lower), start=1):
                 voice = m21.stream.Voice(id=str(number))
@@ -180,7 +180,7 @@ def _part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[C
     return part
 
 
-def _instrument(track: TrackSpec, number: int) -> Instrument:
+def _make_instrument(track: TrackSpec, number: int) -> Instrument:
     import music21 as m21
 
     instrument: Instrument
@@ -191,7 +191,7 @@ def _instrument(track: TrackSpec, number: int) -> Instrument:
         octave = m21.interval.Interval("P-8")
         instrument.transposition = octave if track.program in _BASSES else None
         instrument.midiChannel = number % 9  # not the channel of the drums
-    instrument.partName = for_xml(track.name)
+    instrument.partName = escape_xml(track.name)
     instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
     return instrument
 
@@ -220,7 +220,7 @@ class _Pen:
             clef=clef.PercussionClef() if track.is_drum else sign(),
             signature=None if track.is_drum else signature,
             is_drum=track.is_drum,
-            names=[name.replace("b", "-") for name in key.names()],
+            names=[name.replace("b", "-") for name in key.note_names()],
             up=12 if track.program in _BASSES else 0,
         )
 
@@ -250,7 +250,7 @@ class _Pen:
         return hit
 
 
-def _elements(
+def _build_bar(
     chords: Sequence[Chord], first: int, length: int, pen: _Pen, is_lower: bool = False
 ) -> list[tuple[Fraction, GeneralNote]]:
     """One voice of the bar that begins at tick `first`: offsets in quarter notes, notes and rests.
@@ -259,22 +259,22 @@ def _elements(
     """
     inside = [chord for chord in chords if chord.start < first + length and chord.end > first]
     if not inside:
-        return [(Fraction(0), _rest(length, is_lower, is_whole_bar=True))]
+        return [(Fraction(0), _make_rest(length, is_lower, is_whole_bar=True))]
     elements: list[tuple[Fraction, GeneralNote]] = []
     place = 0
     for chord in inside:
         begin, end = max(chord.start - first, 0), min(chord.end - first, length)
-        elements += [(Fraction(a, BEAT), _rest(b - a, is_lower)) for a, b in note_values(place, begin)]
+        elements += [(Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in note_values(place, begin)]
         for a, b in note_values(begin, end):
             element = pen.write(chord)
             element.quarterLength = Fraction(b - a, BEAT)
-            _tie(element, first + a > chord.start, first + b < chord.end)
+            _set_tie(element, first + a > chord.start, first + b < chord.end)
             elements.append((Fraction(a, BEAT), element))
         place = end
-    return elements + [(Fraction(a, BEAT), _rest(b - a, is_lower)) for a, b in note_values(place, length)]
+    return elements + [(Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in note_values(place, length)]
 
 
-def _rest(ticks: int, is_hidden: bool, is_whole_bar: bool = False) -> Rest:
+def _make_rest(ticks: int, is_hidden: bool, is_whole_bar: bool = False) -> Rest:
     from music21.note import Rest
 
     rest = Rest(quarterLength=Fraction(ticks, BEAT))
@@ -283,7 +283,7 @@ def _rest(ticks: int, is_hidden: bool, is_whole_bar: bool = False) -> Rest:
     return rest
 
 
-def _tie(element: GeneralNote, from_before: bool, to_after: bool) -> None:
+def _set_tie(element: GeneralNote, from_before: bool, to_after: bool) -> None:
     from music21.tie import Tie
 
     if from_before or to_after:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
-from musegan.render.colours import colour_of, mix
+from musegan.render.colours import colour_of, mix_with_white
 
 _GUTTER = 12  # pixels between thumbnails
 
@@ -31,7 +31,7 @@ def draw_grid(rolls: NDArray[np.uint8], spec: RollSpec, path: str | Path, n_colu
     from matplotlib.image import imsave
 
     path = Path(path)
-    phrases = np.concatenate([_thumbnails(rolls, spec, track) for track in range(spec.n_tracks)], axis=1)
+    phrases = np.concatenate([_draw_thumbnails(rolls, spec, track) for track in range(spec.n_tracks)], axis=1)
     phrases = np.pad(
         phrases, ((0, -len(phrases) % n_columns), (_GUTTER, 0), (_GUTTER, 0), (0, 0)), constant_values=1
     )
@@ -39,12 +39,12 @@ def draw_grid(rolls: NDArray[np.uint8], spec: RollSpec, path: str | Path, n_colu
     rows = phrases.reshape(n // n_columns, n_columns, height, width, 3).swapaxes(1, 2)
     sheet = rows.reshape(n // n_columns * height, n_columns * width, 3)
     sheet = np.pad(sheet, ((0, _GUTTER), (0, _GUTTER), (0, 0)), constant_values=1)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         imsave(temporary, sheet, format="png")
     return path
 
 
-def _thumbnails(rolls: NDArray[np.uint8], spec: RollSpec, track: int) -> NDArray[np.float32]:
+def _draw_thumbnails(rolls: NDArray[np.uint8], spec: RollSpec, track: int) -> NDArray[np.float32]:
     """One track of every phrase as pixels: (phrase, y, x, 3), 0 to 1."""
     n_phrases, _, n_bars, n_steps, n_pitches = rolls.shape
     cells = rolls[:, track].reshape(n_phrases, n_bars * n_steps, n_pitches)
@@ -52,7 +52,9 @@ def _thumbnails(rolls: NDArray[np.uint8], spec: RollSpec, track: int) -> NDArray
     low, high = (int(used[0]), int(used[-1])) if len(used) else (n_pitches // 2, n_pitches // 2)
     pitches = used[::-1] if spec.is_drum[track] and len(used) else np.arange(high, low - 1, -1)
     colour = colour_of(spec.tracks[track])
-    ink = np.array([mix(colour, 0.92), mix(colour, 0.4), mix(colour, 0.0)], np.float32)
+    ink = np.array(
+        [mix_with_white(colour, 0.92), mix_with_white(colour, 0.4), mix_with_white(colour, 0.0)], np.float32
+    )
     pixels = ink[cells[:, :, pitches].swapaxes(1, 2)]
     if spec.is_drum[track]:  # hits are as wide as a sixteenth note, to be seen
         hit = cells[:, :, pitches].swapaxes(1, 2) == ONSET

@@ -43,7 +43,7 @@ def find_sound_font(given: Path | None = None) -> Path:
         if not named.is_file():
             raise MissingToolError(f"there is no sound font {named}")
         return named
-    return min(_installed(), key=_rank, default=None) or shipped_font()
+    return min(_find_installed_fonts(), key=_rank_font, default=None) or shipped_font()
 
 
 def shipped_font() -> Path:
@@ -57,18 +57,18 @@ def shipped_font() -> Path:
     return font
 
 
-def _rank(font: Path) -> tuple[int, str]:
+def _rank_font(font: Path) -> tuple[int, str]:
     places = [i for i, name in enumerate(_KNOWN) if font.stem.lower().startswith(name.lower())]
     return min(places, default=len(_KNOWN)), str(font)
 
 
-def _installed() -> Iterator[Path]:
-    for folder in _folders():
+def _find_installed_fonts() -> Iterator[Path]:
+    for folder in _list_font_folders():
         for pattern in ("*.sf2", "*.sf3") if shutil.which("fluidsynth") else ("*.sf2",):
             yield from (font for font in folder.glob(pattern) if font.is_file())
 
 
-def _folders() -> list[Path]:
+def _list_font_folders() -> list[Path]:
     """Where packages and users put sound fonts."""
     home = Path.home()
     return [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError, MissingToolError
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
-from musegan.midi.tracks import Track, from_score, merge, read_tracks, to_bytes
+from musegan.midi.tracks import Track, merge_events, read_tracks, score_to_tracks, tracks_to_bytes
 
 SAMPLE_RATE = 48_000  # Hz, fixed by the synthesizer
 MAX_SECONDS = 360.0  # longest music; it takes 75 MB a minute on the way
@@ -46,16 +46,16 @@ def render_wave(source: Path | bytes, font: Path, *, trim: bool = True) -> bytes
     MissingToolError
         The sound font cannot be used.
     """
-    sound = _synthesize("render_wave_from", _with_tail(source), font)
-    return _trimmed(sound) if trim else sound
+    sound = _call_synthesizer("render_wave_from", _add_tail(source), font)
+    return _trim_silence(sound) if trim else sound
 
 
 def render_opus(source: Path | bytes, font: Path) -> bytes:
     """Play a music file into an Opus ``.ogg`` file; arguments and errors as for `render_wave`."""
-    return _synthesize("render_opus_from", _with_tail(source), font)
+    return _call_synthesizer("render_opus_from", _add_tail(source), font)
 
 
-def _synthesize(function: str, midi: bytes, font: Path) -> bytes:
+def _call_synthesizer(function: str, midi: bytes, font: Path) -> bytes:
     import midirenderer
 
     try:
@@ -70,11 +70,11 @@ def _synthesize(function: str, midi: bytes, font: Path) -> bytes:
         raise MidiError(f"the file cannot be turned into sound: {error}") from error
 
 
-def _with_tail(source: Path | bytes) -> bytes:
+def _add_tail(source: Path | bytes) -> bytes:
     """The file as plain MIDI of type 1 that ends `TAIL_SECONDS` after its music."""
-    score, tracks = _read(source)
+    score, tracks = _read_tracks(source)
     end = max([score.end_tick, *(event.tick for track in tracks for event in track if event.status < 0xF0)])
-    seconds, qpm = seconds_until(score, end)
+    seconds, qpm = measure_seconds(score, end)
     if seconds > MAX_SECONDS:
         raise MidiError(
             f"the music lasts {seconds / 60:.0f} minutes; up to {MAX_SECONDS / 60:.0f} can be turned into sound, "
@@ -83,19 +83,19 @@ def _with_tail(source: Path | bytes) -> bytes:
         )
     end += round(TAIL_SECONDS * qpm / 60 * score.ticks_per_beat)
     cut = [[event for event in track if event.tick <= end] for track in tracks]
-    return to_bytes([merge(track, [], end) for track in cut if track], score.ticks_per_beat)
+    return tracks_to_bytes([merge_events(track, [], end) for track in cut if track], score.ticks_per_beat)
 
 
-def _read(source: Path | bytes) -> tuple[Score, list[Track]]:
+def _read_tracks(source: Path | bytes) -> tuple[Score, list[Track]]:
     data, name = (source, "the MIDI data") if isinstance(source, bytes) else (read_bytes(source), str(source))
     score = read_score(data, name)
     if b"MThd" not in data[:4096] and data[:2] != b"\x1f\x8b":
-        return score, from_score(score)
+        return score, score_to_tracks(score)
     tracks = read_tracks(data, name)
-    return score, tracks if any(tracks) else from_score(score)
+    return score, tracks if any(tracks) else score_to_tracks(score)
 
 
-def seconds_until(score: Score, tick: int) -> tuple[float, float]:
+def measure_seconds(score: Score, tick: int) -> tuple[float, float]:
     """Seconds from the start of a file to a tick, and the tempo there (quarter notes a minute)."""
     begins = score.tempo_ticks < tick
     ticks = np.concatenate([[0], score.tempo_ticks[begins], [tick]])
@@ -103,7 +103,7 @@ def seconds_until(score: Score, tick: int) -> tuple[float, float]:
     return float((np.diff(ticks) / score.ticks_per_beat * 60 / qpm).sum()), float(qpm[-1])
 
 
-def _trimmed(sound: bytes) -> bytes:
+def _trim_silence(sound: bytes) -> bytes:
     samples = read_samples(sound)
     heard = np.flatnonzero((np.abs(samples) > _SILENCE).any(1))
     fade = round(_FADE_SECONDS * SAMPLE_RATE)

@@ -19,10 +19,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from musegan.errors import MuseganError
-from musegan.studio.desk import Desk
 from musegan.studio.exchange import MEDIA_TYPES
 from musegan.studio.jamming import ports
 from musegan.studio.oneshot import compose_file
+from musegan.studio.session import Session
 from musegan.studio.view import thumbnail
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -40,18 +40,18 @@ class _Page(StaticFiles):
 
 
 class Server:
-    """The routes of one desk."""
+    """The routes of one session."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/api/hello", self._get(lambda request: self.desk.hello())),
-                Route("/api/state", self._get(lambda request: self.desk.view())),
-                Route("/api/explain", self._get(lambda request: self.desk.critic.view())),
-                Route("/api/jam", self._get(lambda request: self.desk.stand.view())),
+                Route("/api/hello", self._get(lambda request: self.session.hello())),
+                Route("/api/state", self._get(lambda request: self.session.view())),
+                Route("/api/explain", self._get(lambda request: self.session.explainer.view())),
+                Route("/api/jam", self._get(lambda request: self.session.jam.view())),
                 Route("/api/jam.mid", self._guarded(self._jam_file)),
                 Route("/api/ports", self._get(lambda request: ports())),
                 Route("/api/stems", self._get(self._stems)),
@@ -90,7 +90,7 @@ class Server:
         return self._guarded(answer)
 
     async def _message(self, request: Request) -> Response:
-        return JSONResponse(await asyncio.wrap_future(self.desk.send(_read_json(await request.body()))))
+        return JSONResponse(await asyncio.wrap_future(self.session.send(_read_json(await request.body()))))
 
     async def _open(self, request: Request) -> Response:
         message = {
@@ -98,33 +98,33 @@ class Server:
             "data": await request.body(),
             "name": request.query_params.get("name", "song.mid"),
         }
-        return JSONResponse(await asyncio.wrap_future(self.desk.send(message)))
+        return JSONResponse(await asyncio.wrap_future(self.session.send(message)))
 
     async def _compose(self, request: Request) -> Response:
         data, values = await request.body(), request.query_params.multi_items()
-        midi = await run_in_threadpool(compose_file, self.desk.model, data, values)
+        midi = await run_in_threadpool(compose_file, self.session.model, data, values)
         return Response(midi, media_type=MEDIA_TYPES["mid"])
 
     def _stems(self, request: Request) -> dict[str, Any]:
-        revision, state = self.desk.revision, self.desk.project.state
-        return {**self.desk.stems.listing(state, self.desk.song(state)), "revision": revision}
+        revision, state = self.session.revision, self.session.project.state
+        return {**self.session.stems.listing(state, self.session.song(state)), "revision": revision}
 
     async def _sound(self, request: Request) -> Response:
-        path = await run_in_threadpool(self.desk.stems.path, request.path_params["key"])
+        path = await run_in_threadpool(self.session.stems.path, request.path_params["key"])
         return FileResponse(
             path, media_type=MEDIA_TYPES["wav"], headers={"cache-control": "private, max-age=86400"}
         )
 
     async def _variation_sound(self, request: Request) -> Response:
         index = request.path_params["index"]
-        if not 0 <= index < len(self.desk.variations):
+        if not 0 <= index < len(self.session.variations):
             raise MuseganError("this variation is not there any more")
-        state = self.desk.variations[index]
-        key = await run_in_threadpool(self.desk.stems.whole, state, self.desk.song(state))
+        state = self.session.variations[index]
+        key = await run_in_threadpool(self.session.stems.whole, state, self.session.song(state))
         return JSONResponse({**thumbnail(state), "sound": key})
 
     async def _jam_file(self, request: Request) -> Response:
-        path = self.desk.stand.file
+        path = self.session.jam.file
         if not path.is_file():
             raise MuseganError("nobody has played along yet")
         return FileResponse(path, media_type=MEDIA_TYPES["mid"], headers={"content-disposition": "attachment"})
@@ -137,7 +137,7 @@ class Server:
         return Response(data, media_type=MEDIA_TYPES[kind], headers={"content-disposition": "attachment"})
 
     def _exported(self, kind: str, chords: bool) -> bytes:
-        return self.desk.export(kind, chords=chords)
+        return self.session.export(kind, chords=chords)
 
     async def _socket(self, socket: WebSocket) -> None:
         """Events out, messages in, until the page goes away."""
@@ -147,9 +147,15 @@ class Server:
         def listen(event: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(events.put_nowait, event)
 
-        self.desk.listeners.add(listen)
-        view = await run_in_threadpool(self.desk.view)
-        for event in (self.desk.hello(), view, self.desk.strip(), self.desk.stand.view(), self.desk.critic.view()):
+        self.session.listeners.add(listen)
+        view = await run_in_threadpool(self.session.view)
+        for event in (
+            self.session.hello(),
+            view,
+            self.session.strip(),
+            self.session.jam.view(),
+            self.session.explainer.view(),
+        ):
             events.put_nowait(event)
         sending = asyncio.create_task(_send_all(socket, events))
         try:
@@ -158,14 +164,14 @@ class Server:
         except WebSocketDisconnect:
             pass
         finally:
-            self.desk.leave(listen)
+            self.session.leave(listen)
             sending.cancel()
 
     def _receive(self, text: str, events: asyncio.Queue[dict[str, Any]], loop: asyncio.AbstractEventLoop) -> None:
         message: Any = {}
         try:
             message = _read_json(text)
-            future = self.desk.send(message)
+            future = self.session.send(message)
         except MuseganError as error:
             events.put_nowait(_problem(error, message))
             return
@@ -207,17 +213,17 @@ def _read_json(text: str | bytes) -> dict[str, Any]:
     return message
 
 
-def warm_up(desk: Desk) -> None:
+def warm_up(session: Session) -> None:
     """Do everything once that is slow the first time: the networks, and the start of the synthesizers."""
     import numpy as np
 
     from musegan.music.pianoroll import ONSET
     from musegan.music.piece import Piece
 
-    piece = desk.model.generate(desk.model.config.model.phrase_bars, seed=0)
+    piece = session.model.generate(session.model.config.model.phrase_bars, seed=0)
     roll = np.zeros(piece.spec.shape(1), np.uint8)
     roll[0, 0, 0, 12 % piece.spec.n_pitches] = ONSET
     with tempfile.TemporaryDirectory() as folder:
         (path,) = Piece(roll=roll, spec=piece.spec, tempo_qpm=1000).write(Path(folder) / "a.mid")
-        for player in desk.stems.players:
-            player.render(path.read_bytes())
+        for process in session.stems.processes:
+            process.render(path.read_bytes())

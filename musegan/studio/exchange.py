@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ import numpy as np
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MidiError
-from musegan.files import replacing
-from musegan.midi.read import MUSIC_SUFFIXES
-from musegan.midi.song import Song, read
-from musegan.midi.stems import stem_files
+from musegan.midi.song import Song
+from musegan.midi.stems import split_stems
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
@@ -33,29 +29,6 @@ MEDIA_TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Copies of the files that were read, named by their content; no name from outside is ever a path."""
-
-    folder: Path
-
-    def put(self, data: bytes, name: str) -> Source:
-        suffix = Path(name).suffix.lower()
-        copy = hashlib.sha256(data).hexdigest()[:32] + (suffix if suffix in MUSIC_SUFFIXES else ".mid")
-        if not (self.folder / copy).exists():
-            with replacing(self.folder / copy) as temporary:
-                temporary.write_bytes(data)
-        return Source(copy=copy, name=Path(name.replace("\\", "/")).name[:120] or "song.mid")
-
-    def read(self, source: Source, spec: RollSpec) -> Song:
-        """The file as the user sees it, with its mapping. Raises `MidiError` by the user's own name for it."""
-        path = self.folder / Path(source.copy).name
-        try:
-            return read(path, spec, track_map=dict(source.mapping))
-        except MidiError as error:
-            raise MidiError(str(error).replace(str(path), source.name), error.reason) from error
-
-
 def opened(model: Model, song: Song, source: Source, state: State) -> State:
     """A file as a state: everything it has is the user's own and kept; tracks that it has nothing for are free."""
     piece = song.piece
@@ -65,15 +38,23 @@ def opened(model: Model, song: Song, source: Source, state: State) -> State:
         )
     grid = np.ones(piece.roll.shape[:2], bool)
     heard = np.any(piece.roll, axis=(1, 2, 3))
-    asked = replace(
-        state.asked, n_bars=piece.n_bars, tempo=None, key="", progression="", form="", rests={}, out=(), loop=False
+    settings = replace(
+        state.settings,
+        n_bars=piece.n_bars,
+        tempo=None,
+        key="",
+        progression="",
+        form="",
+        rests={},
+        out=(),
+        loop=False,
     )
     return State(
         piece=replace(piece, feel=model.feel),
         kept=grid & heard[:, None],
         own=grid & heard[:, None],
         from_file=grid,
-        asked=asked,
+        settings=settings,
         source=source,
         mixer=state.mixer if state.source is not None and state.source.copy == source.copy else {},
         label=f"open {source.name}",
@@ -100,7 +81,7 @@ def midi_of(state: State, song: Song | None, *, chords: bool = False) -> bytes:
     """The MIDI file of a state, byte for byte what the command line writes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        humanize = state.asked.humanize
+        humanize = state.settings.humanize
         if song is None:
             state.piece.write(path, humanize=humanize, chords=chords)
         else:
@@ -133,7 +114,7 @@ def export(state: State, song: Song | None, kind: str, *, chords: bool = False) 
 
 def _zip(midi: bytes) -> bytes:
     whole = Path("musegan.mid")
-    files: Mapping[Path, bytes] = {whole: midi, **stem_files(midi, whole)}
+    files: Mapping[Path, bytes] = {whole: midi, **split_stems(midi, whole)}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in files.items():

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
 from musegan.live.band import Band
 from musegan.live.jam import Jam
-from musegan.midi.channels import allot
+from musegan.midi.channels import assign_channels
 from musegan.midi.ports import InputPort, OutputPort, list_inputs, list_outputs
 from musegan.midi.write import write_files
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.spec import RollSpec
 from musegan.studio.state import State
 
@@ -67,7 +67,7 @@ def played(state: State, bar: PlayedBar) -> State:
         place = (bar.number - back) % state.n_bars
         roll[bar.keep, place] = bar.heard[bar.keep, n_heard - back]
         kept[bar.keep, place] = own[bar.keep, place] = True
-    piece = replace(state.piece, roll=clean(roll, state.piece.spec), given=None)
+    piece = replace(state.piece, roll=drop_orphan_holds(roll, state.piece.spec), given=None)
     same = np.all(piece.roll == state.piece.roll, axis=(2, 3))
     return replace(state, piece=piece, kept=kept, own=own, from_file=state.from_file & same, label="play along")
 
@@ -77,16 +77,16 @@ class PageBand(Band):
 
     def __init__(self, model: Model, keep: str, state: Callable[[], State]) -> None:
         self._state = state
-        super().__init__(model, keep, wishes=state().asked.wishes(model.spec.track_names, state().n_bars))
+        super().__init__(model, keep, request=state().settings.request(model.spec.track_names, state().n_bars))
 
-    def ask(self, bar: int) -> tuple[Wishes, Mapping[int, Roll]]:
+    def ask(self, bar: int) -> tuple[GenerationRequest, Mapping[int, Roll]]:
         state, names = self._state(), self.spec.track_names
-        place, asked = bar % state.n_bars, state.asked
-        resting = [name for name in names if name in asked.out or place in asked.rests.get(name, ())]
-        wishes = asked.wishes(names, state.n_bars)
-        density = {**(wishes.density or {}), **dict.fromkeys(resting, 0.0)}
-        self.wishes = replace(wishes, density=density, rests=None)  # bars of the page are not those of the band
-        return self.wishes, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
+        place, settings = bar % state.n_bars, state.settings
+        resting = [name for name in names if name in settings.out or place in settings.rests.get(name, ())]
+        request = settings.request(names, state.n_bars)
+        density = {**(request.density or {}), **dict.fromkeys(resting, 0.0)}
+        self.request = replace(request, density=density, rests=None)  # bars of the page are not those of the band
+        return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 
 class Jamming:
@@ -127,7 +127,7 @@ class Jamming:
         with ExitStack() as opened:
             self._send = opened.enter_context(OutputPort(setting.output_port)).send
             tempo = None if setting.follow_clock else state().piece.tempo_qpm
-            self._jam = Jam(self._band, self._mixed, tempo, state().asked.humanize, self._on_bar)
+            self._jam = Jam(self._band, self._mixed, tempo, state().settings.humanize, self._on_bar)
             opened.enter_context(InputPort(setting.input_port, self._jam.hear, with_clock=setting.follow_clock))
             self._ports = opened.pop_all()
         self._thread = threading.Thread(target=self._run, name="jam", daemon=True)
@@ -187,7 +187,7 @@ def _levels(state: State, spec: RollSpec) -> dict[int, float]:
     """Loudness of each MIDI channel: the volume of its track, 0 where that is mute or another is alone."""
     some_alone = any(values.get("solo") for values in state.mixer.values())
     levels = {}
-    for name, (_, channel) in zip(spec.track_names, allot(spec.is_drum), strict=True):
+    for name, (_, channel) in zip(spec.track_names, assign_channels(spec.is_drum), strict=True):
         values = state.mixer.get(name, {})
         is_silent = values.get("mute") or (some_alone and not values.get("solo"))
         levels[channel] = 0.0 if is_silent else float(values.get("volume", 1.0))

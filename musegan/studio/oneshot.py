@@ -15,7 +15,7 @@ from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import read
 from musegan.studio import verbs
-from musegan.studio.state import Asked, Grid, Source, State
+from musegan.studio.state import Grid, Source, State, StudioSettings
 
 _NUMBERS = ("seed", "temperature", "best_of", "tempo", "humanize", "n_bars")
 _WORDS = ("key", "form", "progression", "style")
@@ -31,18 +31,18 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
     values : list of (name, value)
         ``free=TRACK`` or ``free=TRACK:5-8,12`` or ``free=5-8`` for each region that is composed anew,
         ``keep=TRACK`` for tracks that stay while all others are composed, ``add=4`` for new bars at the end,
-        ``density=TRACK=2``, ``rest=TRACK:1-2``, ``knob=NAME=1``, and the single values of `Asked`.
+        ``density=TRACK=2``, ``rest=TRACK:1-2``, ``knob=NAME=1``, and the single values of `StudioSettings`.
 
     Returns
     -------
     The MIDI file that the command line would write. Raises `MuseganError`.
     """
-    asked = _asked(values, model.spec.track_names)
+    settings = _parse_settings(values, model.spec.track_names)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.mid"
         if not data:
-            state = verbs.compose(model, replace(State.empty(model), asked=asked))
-            state.piece.write(path, humanize=asked.humanize)
+            state = verbs.compose(model, replace(State.empty(model), settings=settings))
+            state.piece.write(path, humanize=settings.humanize)
         else:
             song = read(data, model.spec)
             kept = np.ones(song.piece.roll.shape[:2], bool)
@@ -54,7 +54,7 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
                 kept=kept,
                 own=kept,
                 from_file=kept,
-                asked=replace(asked, n_bars=song.piece.n_bars),
+                settings=replace(settings, n_bars=song.piece.n_bars),
                 source=Source(copy="", name="the file"),
             )
             if not kept.all():
@@ -63,11 +63,11 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
                 state = verbs.continue_(model, state, _number("add", bars, int))
             if state.source is None:
                 raise ConfigError("something of the file must stay; to compose from nothing send no file")
-            song.write(replace(state.piece, given=state.from_file), path, humanize=asked.humanize)
+            song.write(replace(state.piece, given=state.from_file), path, humanize=settings.humanize)
         return path.read_bytes()
 
 
-def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> Asked:
+def _parse_settings(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> StudioSettings:
     changes: dict[str, Any] = {}
     for name, value in values:
         if name in _NUMBERS:
@@ -84,7 +84,7 @@ def _asked(values: Sequence[tuple[str, str]], track_names: tuple[str, ...]) -> A
             changes["rests"] = {**changes.get("rests", {}), **parse.bars_of_tracks([value])}
         elif name not in ("free", "keep", "add", "token"):
             raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
-    return Asked().changed(changes)
+    return StudioSettings().changed(changes)
 
 
 def _mark(kept: Grid, name: str, value: str, model: Model) -> None:

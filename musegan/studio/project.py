@@ -14,7 +14,7 @@ from typing import Any
 
 from musegan.composing.model import Model
 from musegan.errors import MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.studio.state import State
 
 FORMAT = "musegan studio 1"
@@ -95,7 +95,7 @@ class Project:
         """Write the file, whole or not at all. Raises `MuseganError`."""
         values = {"format": FORMAT, "position": self.position, "states": self.packed}
         try:
-            with replacing(self.path) as temporary:
+            with atomic_write(self.path) as temporary:
                 temporary.write_text(json.dumps(values), encoding="utf-8")
         except OSError as error:
             raise MuseganError(f"the project cannot be saved: {error}; make room on the disk") from error

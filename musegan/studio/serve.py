@@ -83,28 +83,28 @@ def serve(
         ) from error
     import torch
 
-    from musegan.studio.desk import Desk
+    from musegan.studio.session import Session
 
     torch.set_num_threads(1)  # the networks are small; more threads only wait for each other on a busy machine
     token = load_token(folder)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     address = f"http://{LOCAL if host in ('0.0.0.0', '::') else host}:{port}/?token={token}"
-    desk = Desk(model, folder, studio_font())
+    session = Session(model, folder, studio_font())
     try:
         if file is not None:
-            desk.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
-        guard = Guard(Server(desk).app(), token=token, port=port, host=host)
+            session.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
+        guard = Guard(Server(session).app(), token=token, port=port, host=host)
         write_secret(folder / "address.json", json.dumps({"address": address}))
         say(f"studio at {address}")
-        threading.Thread(target=warm_up, args=(desk,), daemon=True).start()
+        threading.Thread(target=warm_up, args=(session,), daemon=True).start()
         if open_browser:
             threading.Timer(0.3, webbrowser.open, (address,)).start()
         asyncio.run(uvicorn.Server(uvicorn.Config(guard, **_UVICORN)).serve(sockets=[listening]))
     except KeyboardInterrupt:
         pass
     finally:
-        desk.close()
+        session.close()
         (folder / "address.json").unlink(missing_ok=True)
 
 

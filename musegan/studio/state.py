@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from musegan.composing.model import Model
 from musegan.composing.parse import MAX_STEPS
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.piece import Piece
 
@@ -33,7 +33,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class StudioSettings:
     """What the page asks for, besides which cells. Everything is a plain value of JSON."""
 
     seed: int = 1
@@ -53,7 +53,7 @@ class Asked:
     rests: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # bars (0-based) of silence, by track
     humanize: float = 1.0
 
-    def changed(self, values: Mapping[str, Any]) -> Asked:
+    def changed(self, values: Mapping[str, Any]) -> StudioSettings:
         """A copy with some values changed. Raises `ConfigError` for an unknown name or a wrong value."""
         known = {item.name: item.default for item in fields(self)}
         changes = {}
@@ -63,10 +63,10 @@ class Asked:
             changes[name] = _checked(name, value, known[name])
         return replace(self, **changes)
 
-    def wishes(self, track_names: tuple[str, ...], n_bars: int) -> Wishes:
+    def request(self, track_names: tuple[str, ...], n_bars: int) -> GenerationRequest:
         """The same for the composing functions, for a piece of `n_bars`."""
         rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
-        return Wishes(
+        return GenerationRequest(
             seed=self.seed,
             temperature=self.temperature,
             best_of=self.best_of,
@@ -126,7 +126,7 @@ class State:
     kept: Grid  # what the next composing leaves as it is
     own: Grid  # the user's music: read from a file, or edited by hand
     from_file: Grid  # exactly what the file has there
-    asked: Asked = field(default_factory=Asked)
+    settings: StudioSettings = field(default_factory=StudioSettings)
     source: Source | None = None  # the file that was read
     mixer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track
     label: str = "an empty page"  # what made this state, for undo
@@ -140,7 +140,9 @@ class State:
         """Nothing yet, everything free."""
         nothing = np.zeros((model.spec.n_tracks, n_bars), bool)
         piece = Piece(roll=np.zeros(model.spec.shape(n_bars), np.uint8), spec=model.spec, feel=model.feel)
-        return cls(piece=piece, kept=nothing, own=nothing, from_file=nothing, asked=Asked(n_bars=n_bars))
+        return cls(
+            piece=piece, kept=nothing, own=nothing, from_file=nothing, settings=StudioSettings(n_bars=n_bars)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` reads them."""
@@ -156,7 +158,7 @@ class State:
             "kept": self.kept.astype(int).tolist(),
             "own": self.own.astype(int).tolist(),
             "from_file": self.from_file.astype(int).tolist(),
-            "asked": asdict(self.asked),
+            "asked": asdict(self.settings),
             "source": asdict(self.source) if self.source else None,
             "mixer": self.mixer,
             "label": self.label,
@@ -185,17 +187,17 @@ class State:
         return cls(
             piece=piece,
             **grids,
-            asked=_with_knobs_of(model, Asked().changed(values["asked"])),
+            settings=_with_knobs_of(model, StudioSettings().changed(values["asked"])),
             source=Source.from_dict(values["source"]) if values["source"] else None,
             mixer=values.get("mixer", {}),
             label=values["label"],
         )
 
 
-def _with_knobs_of(model: Model, asked: Asked) -> Asked:
+def _with_knobs_of(model: Model, settings: StudioSettings) -> StudioSettings:
     """Without knobs that the model has not: the project may have been another model's."""
     known = model.facts.get("knobs", {})
-    return replace(asked, knobs={name: step for name, step in asked.knobs.items() if name in known})
+    return replace(settings, knobs={name: step for name, step in settings.knobs.items() if name in known})
 
 
 @dataclass(frozen=True, kw_only=True)

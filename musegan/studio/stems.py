@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from musegan.errors import MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.midi.read import read_score
 from musegan.midi.song import Song
-from musegan.midi.stems import stem_files
+from musegan.midi.stems import split_stems
 from musegan.music.spec import RollSpec
-from musegan.render.synthesizer import seconds_until
+from musegan.render.synthesizer import measure_seconds
+from musegan.studio.audio_process import AudioProcess
 from musegan.studio.exchange import midi_of
-from musegan.studio.player import Player
 from musegan.studio.state import State
 
 MOST_BYTES = 400_000_000  # of sound kept on disk; the least used goes first
@@ -29,7 +29,7 @@ class Stems:
     """Sound of the tracks of states, rendered when it is asked for and kept in a folder."""
 
     folder: Path
-    players: list[Player]
+    processes: list[AudioProcess]
     _midi: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: int = 0
@@ -44,12 +44,12 @@ class Stems:
             begin = song.grid.first_bar_tick
         ticks = [round(begin + bar * number) for number in range(state.n_bars + 1)]
         if score:
-            times = [seconds_until(score, tick)[0] for tick in ticks]
+            times = [measure_seconds(score, tick)[0] for tick in ticks]
         else:  # nothing sounds, but the cursor moves
             times = [tick * 60 / state.piece.tempo_qpm for tick in ticks]
         lanes = _lanes(song, state.piece.spec)
         stems = []
-        for path, data in stem_files(midi, Path("s.mid")).items() if score else ():
+        for path, data in split_stems(midi, Path("s.mid")).items() if score else ():
             name = path.stem[2:]
             try:
                 parts = read_score(data).parts
@@ -87,12 +87,12 @@ class Stems:
             return path
         with self._lock:
             midi = self._midi.get(key)
-            player = self.players[self._turn % len(self.players)]
+            process = self.processes[self._turn % len(self.processes)]
             self._turn += 1
         if midi is None:
             raise MuseganError("this sound is not known any more; ask for the stems again")
-        sound = player.render(midi)
-        with replacing(path) as temporary:
+        sound = process.render(midi)
+        with atomic_write(path) as temporary:
             temporary.write_bytes(sound)
         self._make_room()
         return path
@@ -107,8 +107,8 @@ class Stems:
             left -= size
 
     def close(self) -> None:
-        for player in self.players:
-            player.close()
+        for process in self.processes:
+            process.close()
 
 
 def _lanes(song: Song | None, spec: RollSpec) -> dict[Any, int | None]:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.pianoroll import NOTE, clean, notes_to_roll, roll_to_notes, sort_notes
+from musegan.music.pianoroll import NOTE, drop_orphan_holds, notes_to_roll, roll_to_notes, sort_notes
 from musegan.music.piece import Piece
-from musegan.studio.state import MAX_BARS, Asked, Grid, State
+from musegan.studio.state import MAX_BARS, Grid, State, StudioSettings
 
 
 def compose(model: Model, state: State, *, sketch: bool = False) -> State:
@@ -23,26 +23,26 @@ def compose(model: Model, state: State, *, sketch: bool = False) -> State:
 
     A `sketch` is the first draft of that, for who is still turning a knob.
     """
-    asked = state.asked
+    settings = state.settings
     if not state.kept.any():
-        n_bars = asked.n_bars if not asked.form else _whole_sections(asked)
-        wishes = replace(asked.wishes(model.spec.track_names, n_bars), sketch=sketch)
-        tracks = _tracks_in(asked, model)
-        piece = model.generate(n_bars, tracks=tracks, form=asked.form, loop=asked.loop, wishes=wishes)
+        n_bars = settings.n_bars if not settings.form else _whole_sections(settings)
+        request = replace(settings.request(model.spec.track_names, n_bars), sketch=sketch)
+        tracks = _tracks_in(settings, model)
+        piece = model.generate(n_bars, tracks=tracks, form=settings.form, loop=settings.loop, request=request)
         return _new(state, piece)
-    state = resized(state, asked.n_bars)
+    state = resized(state, settings.n_bars)
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
-    wishes = replace(_wishes_around(model, state), sketch=sketch)
-    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, asked, model), wishes=wishes)
+    request = replace(_request_around(model, state), sketch=sketch)
+    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, settings, model), request=request)
     return _with_piece(state, piece, state.kept, "compose")
 
 
-def _wishes_around(model: Model, state: State) -> Wishes:
+def _request_around(model: Model, state: State) -> GenerationRequest:
     """What is asked for of cells that are composed beside others; tracks that are out of the band rest."""
-    wishes = state.asked.wishes(model.spec.track_names, state.n_bars)
-    rests = {name: tuple(range(state.n_bars)) for name in state.asked.out}
-    return replace(wishes, rests={**(wishes.rests or {}), **rests})
+    request = state.settings.request(model.spec.track_names, state.n_bars)
+    rests = {name: tuple(range(state.n_bars)) for name in state.settings.out}
+    return replace(request, rests={**(request.rests or {}), **rests})
 
 
 def _new(state: State, piece: Piece) -> State:
@@ -50,22 +50,22 @@ def _new(state: State, piece: Piece) -> State:
     return replace(state, piece=piece, kept=nothing, own=nothing, from_file=nothing, source=None, label="compose")
 
 
-def _tracks_in(asked: Asked, model: Model) -> list[str] | None:
+def _tracks_in(settings: StudioSettings, model: Model) -> list[str] | None:
     """The tracks of the band, None for all."""
-    return [name for name in model.spec.track_names if name not in asked.out] if asked.out else None
+    return [name for name in model.spec.track_names if name not in settings.out] if settings.out else None
 
 
-def _whole_sections(asked: Asked) -> int:
+def _whole_sections(settings: StudioSettings) -> int:
     """The bars asked for as a multiple of the sections: the nearest, at least one bar a section."""
-    size = max(round(asked.n_bars / len(asked.form)), 1)
-    return size * len(asked.form)
+    size = max(round(settings.n_bars / len(settings.form)), 1)
+    return size * len(settings.form)
 
 
-def _freed(kept: Grid, asked: Asked, model: Model) -> list[int]:
+def _freed(kept: Grid, settings: StudioSettings, model: Model) -> list[int]:
     """Tracks that play in what is composed though what is kept of them is silent: those that were freed while
     others stay."""
     rows = [
-        row for row in range(len(kept)) if not kept[row].all() and model.spec.track_names[row] not in asked.out
+        row for row in range(len(kept)) if not kept[row].all() and model.spec.track_names[row] not in settings.out
     ]
     return rows if len(rows) < len(kept) else []
 
@@ -77,7 +77,7 @@ def _with_piece(state: State, piece: Piece, kept: Grid, label: str) -> State:
         kept=kept,
         own=state.own & kept,
         from_file=state.from_file & kept,
-        asked=replace(state.asked, n_bars=piece.n_bars),
+        settings=replace(state.settings, n_bars=piece.n_bars),
         label=label,
     )
 
@@ -86,15 +86,15 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
     if state.n_bars + n_bars > MAX_BARS:
         raise ConfigError(f"a piece can have {MAX_BARS} bars; this one would have {state.n_bars + n_bars}")
-    wishes = state.asked.wishes(model.spec.track_names, state.n_bars + n_bars)
-    piece = model.continue_(state.piece, n_bars, at=state.n_bars, wishes=wishes)
+    request = state.settings.request(model.spec.track_names, state.n_bars + n_bars)
+    piece = model.continue_(state.piece, n_bars, at=state.n_bars, request=request)
     return replace(
         state,
         piece=piece,
         kept=_padded(np.ones_like(state.kept), n_bars),
         own=_padded(state.own, n_bars),
         from_file=_padded(state.from_file, n_bars),
-        asked=replace(state.asked, n_bars=piece.n_bars),
+        settings=replace(state.settings, n_bars=piece.n_bars),
         label=f"{n_bars} more bars",
     )
 
@@ -103,8 +103,8 @@ def vary(model: Model, state: State, amount: float) -> State:
     """A share of the free cells anew, here and there."""
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that may be varied")
-    wishes = _wishes_around(model, state)
-    piece = model.vary(state.piece, amount, among=~state.kept, wishes=wishes)
+    request = _request_around(model, state)
+    piece = model.vary(state.piece, amount, among=~state.kept, request=request)
     assert piece.given is not None
     return replace(
         state,
@@ -118,28 +118,28 @@ def vary(model: Model, state: State, amount: float) -> State:
 def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
     """The same with the next seeds, as far as they are there: all at once in one pass of the networks, one after
     another where each needs passes of its own (forms, loops, several drafts)."""
-    asked = state.asked
-    seeds = [(asked.seed + number) % 2**31 for number in range(1, count + 1)]
-    others = [replace(state, asked=replace(asked, seed=seed), label="variation") for seed in seeds]
+    settings = state.settings
+    seeds = [(settings.seed + number) % 2**31 for number in range(1, count + 1)]
+    others = [replace(state, settings=replace(settings, seed=seed), label="variation") for seed in seeds]
     is_new = not state.kept.any()
-    if asked.best_of > 1 or (is_new and (asked.form or asked.loop)):
+    if settings.best_of > 1 or (is_new and (settings.form or settings.loop)):
         for other in others:
             yield [replace(compose(model, other), label="variation")]
         return
     if is_new:
-        wishes = [other.asked.wishes(model.spec.track_names, asked.n_bars) for other in others]
-        pieces = model.generate_many(wishes, asked.n_bars, tracks=_tracks_in(asked, model))
+        requests = [other.settings.request(model.spec.track_names, settings.n_bars) for other in others]
+        pieces = model.generate_many(requests, settings.n_bars, tracks=_tracks_in(settings, model))
         yield [replace(_new(*each), label="variation") for each in zip(others, pieces, strict=True)]
         return
-    others = [resized(other, asked.n_bars) for other in others]
+    others = [resized(other, settings.n_bars) for other in others]
     kept = others[0].kept
     if kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
     pieces = model.fill_many(
         [other.piece for other in others],
         [kept] * count,
-        [_wishes_around(model, other) for other in others],
-        must_play=_freed(kept, asked, model),
+        [_request_around(model, other) for other in others],
+        must_play=_freed(kept, settings, model),
     )
     yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
 
@@ -154,11 +154,11 @@ def taken(model: Model, variation: State) -> State:
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     """States from one to another: between pieces from nothing the latents turn, otherwise cells change sides."""
-    wishes = a.asked.wishes(model.spec.track_names, min(a.n_bars, b.n_bars))
-    if a.kept.any() or b.kept.any() or a.piece.n_bars != b.piece.n_bars or a.asked.form:
-        pieces = model.interpolate(a.piece, b.piece, count, wishes=wishes)
+    request = a.settings.request(model.spec.track_names, min(a.n_bars, b.n_bars))
+    if a.kept.any() or b.kept.any() or a.piece.n_bars != b.piece.n_bars or a.settings.form:
+        pieces = model.interpolate(a.piece, b.piece, count, request=request)
     else:
-        pieces = model.interpolate(a.asked.seed, b.asked.seed, count, a.n_bars, wishes=wishes)
+        pieces = model.interpolate(a.settings.seed, b.settings.seed, count, a.n_bars, request=request)
     return [_with_piece(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
 
 
@@ -191,7 +191,7 @@ def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Seque
     roll = notes_to_roll(sort_notes(np.concatenate([notes[stays], new])), spec, state.n_bars)
     return replace(
         state,
-        piece=replace(state.piece, roll=clean(roll, spec)),
+        piece=replace(state.piece, roll=drop_orphan_holds(roll, spec)),
         kept=state.kept | touched,
         own=state.own | touched,
         from_file=state.from_file & ~touched,
@@ -214,7 +214,7 @@ def mark(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: S
     if kind not in ("keep", "free", "rest"):
         raise ConfigError(f"a cell can be keep, free or rest, not {kind!r}")
     kept = state.kept.copy()
-    rests = {name: set(bars) for name, bars in state.asked.rests.items()}
+    rests = {name: set(bars) for name, bars in state.settings.rests.items()}
     for item in cells:
         track, bar = _whole_numbers(item, 2)
         if not (0 <= track < kept.shape[0] and 0 <= bar < kept.shape[1]):
@@ -222,8 +222,8 @@ def mark(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: S
         kept[track, bar] = kind == "keep"
         bars = rests.setdefault(track_names[track], set())
         bars.add(bar) if kind == "rest" else bars.discard(bar)
-    asked = replace(state.asked, rests={name: tuple(sorted(bars)) for name, bars in rests.items() if bars})
-    return replace(state, kept=kept, asked=asked, label=kind)
+    settings = replace(state.settings, rests={name: tuple(sorted(bars)) for name, bars in rests.items() if bars})
+    return replace(state, kept=kept, settings=settings, label=kind)
 
 
 def resized(state: State, n_bars: int) -> State:
@@ -234,7 +234,7 @@ def resized(state: State, n_bars: int) -> State:
     piece = state.piece
     roll = np.pad(piece.roll, ((0, 0), (0, max(change, 0)), (0, 0), (0, 0)))[:, :n_bars]
     sections = tuple((bar, label) for bar, label in piece.sections if bar < n_bars)
-    piece = replace(piece, roll=clean(roll, piece.spec), given=None, sections=sections)
+    piece = replace(piece, roll=drop_orphan_holds(roll, piece.spec), given=None, sections=sections)
     from_file = _padded(state.from_file, change)[:, :n_bars]
     return replace(
         state,
@@ -242,7 +242,7 @@ def resized(state: State, n_bars: int) -> State:
         kept=_padded(state.kept, change)[:, :n_bars],
         own=_padded(state.own, change)[:, :n_bars],
         from_file=from_file if change > 0 else np.zeros_like(from_file),
-        asked=replace(state.asked, n_bars=n_bars),
+        settings=replace(state.settings, n_bars=n_bars),
         source=state.source if change > 0 else None,
         label=f"{n_bars} bars",
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 import musegan
 from musegan.composing.model import Model
-from musegan.midi.feel import perform
+from musegan.midi.performance import perform_piece
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import roll_to_notes
@@ -69,7 +69,7 @@ def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> di
         "piece": piece,
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
-        "asked": asdict(state.asked),
+        "asked": asdict(state.settings),
         "label": state.label,
         "undo": state.label if position else None,
         "redo": project.next_label(),
@@ -81,7 +81,7 @@ def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> di
 def notes_of(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
     """Notes as track, start, duration (steps), pitch and velocity."""
     notes = roll_to_notes(piece.roll, piece.spec)
-    velocity = perform(piece, humanize)
+    velocity = perform_piece(piece, humanize)
     order = np.lexsort((velocity["pitch"], velocity["step"], velocity["track"]))
     columns = [notes[name].tolist() for name in ("track", "start", "duration", "pitch")]
     return [list(row) for row in zip(*columns, velocity["velocity"][order].tolist(), strict=True)]
@@ -91,7 +91,7 @@ def thumbnail(state: State) -> dict[str, Any]:
     """A variation as the strip shows it."""
     return {
         "n_bars": state.n_bars,
-        "seed": state.asked.seed,
+        "seed": state.settings.seed,
         "key": str(state.piece.key) if state.piece.key else None,
         "notes": [row[:4] for row in notes_of(state.piece)],
     }

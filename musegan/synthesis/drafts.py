@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from musegan.composing.model import Model, load_model
 from musegan.composing.model_file import describe_model
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
-from musegan.music.harmony import estimate_key
+from musegan.music.key import estimate_key
 from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
@@ -64,13 +64,15 @@ def make_batch(settings: Settings, number: int) -> list[tuple[Piece, Row]]:
 
 
 def _composed(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
-    wishes, splits = [], []
+    request, splits = [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])  # of what the model is not asked for
         tempo = float(rng.integers(TEMPOS[0], TEMPOS[1] + 1))
         splits.append("valid" if rng.random() < settings.valid_fraction else "train")
-        wishes.append(Wishes(seed=seed, temperature=settings.temperature, style=settings.style, tempo_qpm=tempo))
-    pieces = model.generate_many(wishes, settings.n_bars)
+        request.append(
+            GenerationRequest(seed=seed, temperature=settings.temperature, style=settings.style, tempo_qpm=tempo)
+        )
+    pieces = model.generate_many(request, settings.n_bars)
     return [
         (piece, {"split": split, **describe(piece, piece.seed), "style": settings.style or ""})
         for piece, split in zip(pieces, splits, strict=True)
@@ -81,7 +83,7 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
     """Variations of as many stretches of songs, drawn anew for each seed."""
     dataset = _dataset(str(settings.variations_of))
     firsts = np.concatenate(_windows(dataset, settings.n_bars))
-    pieces, masks, wishes, rows = [], [], [], []
+    pieces, masks, request, rows = [], [], [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])
         first = int(rng.choice(firsts))
@@ -95,7 +97,7 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
         plays = {name: np.flatnonzero(cells).tolist() for name, cells in zip(names, new, strict=True)}
         pieces.append(Piece(roll=roll, spec=dataset.spec, tempo_qpm=tempo, key=key))
         masks.append(~new)
-        wishes.append(Wishes(seed=seed, temperature=settings.temperature, key=key, plays=plays))
+        request.append(GenerationRequest(seed=seed, temperature=settings.temperature, key=key, plays=plays))
         rows.append(
             {
                 "split": SPLITS[dataset.songs["split"][song]],
@@ -105,7 +107,7 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
                 "composed": grid(names, new),
             }
         )
-    varied = [_restruck(piece) for piece in model.fill_many(pieces, masks, wishes)]
+    varied = [_restruck(piece) for piece in model.fill_many(pieces, masks, request)]
     return [(piece, describe(piece, piece.seed) | row) for piece, row in zip(varied, rows, strict=True)]
 
 

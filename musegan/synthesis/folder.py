@@ -9,7 +9,7 @@ from pathlib import Path
 
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.errors import MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.synthesis.drafts import BATCH, Settings, check, make_batch
 from musegan.synthesis.manifest import COLUMNS, ORIGIN_COLUMNS, Row, append_rows, read_rows, write_rows
 
@@ -89,7 +89,7 @@ def _check_settings(folder: Path, settings: Settings) -> None:
     path = folder / SETTINGS
     mine = asdict(settings)
     if not path.exists():
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(mine, indent=2), encoding="utf-8")
         return
     theirs = json.loads(path.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
@@ -65,7 +65,7 @@ def read_rows(folder: Path) -> dict[str, Row]:
 def write_rows(folder: Path, rows: Mapping[str, Row], columns: tuple[str, ...]) -> None:
     """Write the manifest anew, in the order of the files."""
     with (
-        replacing(folder / MANIFEST) as temporary,
+        atomic_write(folder / MANIFEST) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, columns)

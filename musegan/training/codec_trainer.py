@@ -14,9 +14,9 @@ from musegan.corpus.dataset import Dataset
 from musegan.metrics import distance
 from musegan.music.pianoroll import ONSET
 from musegan.networks.codec import Codec, codec_loss
+from musegan.training.distributed import Distributed
 from musegan.training.monitor import Reference
 from musegan.training.phrases import CHUNK, PhraseSource, held_out
-from musegan.training.processes import Processes
 from musegan.training.stage import Stage, adam
 
 WARM_UP = 2_000  # phrases over which the learning rate rises at the start
@@ -32,7 +32,7 @@ class CodecTrainer(Stage):
 
     name = "codec"
 
-    def __init__(self, dataset: Dataset, config: Config, processes: Processes) -> None:
+    def __init__(self, dataset: Dataset, config: Config, processes: Distributed) -> None:
         settings = config.codec
         super().__init__(processes, settings.n_phrases, config.train.batch_size)
         self.config, self.seed = config, config.train.seed

@@ -21,7 +21,7 @@ from musegan.networks.cells import CellBatch, track_of
 from musegan.networks.composer import Composer
 from musegan.training import ema
 from musegan.training.cell_masks import draw_known_cells
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 from musegan.training.stage import Stage, Terms
 
 _IN_KEY = 0.4  # share of the windows that are in C major or A minor, the others are in any key
@@ -44,7 +44,7 @@ class ComposerStage(Stage):
     name: ClassVar[str] = "composer"
 
     def __init__(
-        self, notes: NoteList, sizes: ComposerConfig, config: ComposerTrainConfig, processes: Processes
+        self, notes: NoteList, sizes: ComposerConfig, config: ComposerTrainConfig, processes: Distributed
     ) -> None:
         super().__init__(processes, config.n_windows, config.batch_size)
         self.notes, self.config, self.n_bars = notes, config, sizes.window_bars

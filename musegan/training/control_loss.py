@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad, smooth_l1_loss
 
 from musegan.networks import PatchGrid
-from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, N_TEXTURES, TEXTURE_GAINS, Cues
+from musegan.networks.controls import GROOVE_GAIN, LEAST_VARIANCE, N_TEXTURES, TEXTURE_GAINS, ConditionTensors
 
 Total = Callable[[Tensor], Tensor]
 
@@ -28,7 +28,11 @@ LEAST_SHARE = 0.004  # of a groove: what is smaller is as good as none
 
 
 def control_loss(
-    notes: Tensor, logits: Tensor, grid: PatchGrid, cues: Cues, total: Total = lambda sums: sums
+    notes: Tensor,
+    logits: Tensor,
+    grid: PatchGrid,
+    conditioning: ConditionTensors,
+    total: Total = lambda sums: sums,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """How far what is composed is from the densities, registers, textures and grooves that it was asked for.
 
@@ -40,9 +44,9 @@ def control_loss(
     notes, logits : (track, batch, time, register, patch), float
         `Generator.complete` and what it read.
     grid : PatchGrid
-    cues : Cues
+    conditioning : ConditionTensors
     total : callable
-        Sums over this process's share of a batch to those over the whole batch, such as `Processes.total`.
+        Sums over this process's share of a batch to those over the whole batch, such as `Distributed.total`.
 
     Returns
     -------
@@ -52,27 +56,27 @@ def control_loss(
         between mean pitches, ``groove``, between the roots of shares, all as Huber losses; how little the
         ``texture`` is followed (`_unfollowed`), on the scale that the networks read.
     """
-    is_composed = (cues.mask == 0) & (cues.play >= 0)
+    is_composed = (conditioning.mask == 0) & (conditioning.play >= 0)
     sounds, starts, places = _counted(notes, logits, grid, grid.cells(is_composed.float()))
     by_pitch, by_step = starts.sum((2, 4)).flatten(2), starts.sum((3, 5))
     plays = is_composed.any(2) & (by_pitch.sum(-1) > 0)
     composes = is_composed.flatten(1).any(1, keepdim=True)
     terms = {
         "density": _apart(
-            _densities(by_step, grid), (1 + cues.density).log2(), is_composed, beta=0.5, total=total
+            _densities(by_step, grid), (1 + conditioning.density).log2(), is_composed, beta=0.5, total=total
         ),
-        "register": _apart(_registers(by_pitch, grid), cues.register / 12, plays, beta=0.25, total=total),
+        "register": _apart(_registers(by_pitch, grid), conditioning.register / 12, plays, beta=0.25, total=total),
         "groove": _apart(
             _roots(_groove(places)),
-            _roots(cues.groove),
-            (cues.groove > 0).any(-1, keepdim=True) & composes,
+            _roots(conditioning.groove),
+            (conditioning.groove > 0).any(-1, keepdim=True) & composes,
             beta=1.0,
             total=total,
         ),
         "texture": _unfollowed(
             _textures(by_pitch, by_step, places, sounds.sum((2, 3, 4, 5))).flatten(1),
-            cues.texture.flatten(1),
-            plays.repeat_interleave(cues.texture.shape[2], dim=1),
+            conditioning.texture.flatten(1),
+            plays.repeat_interleave(conditioning.texture.shape[2], dim=1),
             total,
         ),
     }

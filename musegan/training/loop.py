@@ -26,16 +26,16 @@ from musegan.composing.model_file import load_codec, load_model_file, save_codec
 from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, MuseganError
-from musegan.files import replacing
+from musegan.files import atomic_write
 from musegan.networks import Codec
 from musegan.networks.controls import Controls
 from musegan.training.codec_trainer import CodecTrainer
+from musegan.training.distributed import Distributed
 from musegan.training.phrases import sample_prior
-from musegan.training.processes import Processes
 from musegan.training.run_folder import run_folder
-from musegan.training.samples import Sampler
 from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
+from musegan.training.validation import Validator
 
 CODEC, CODEC_CHECKPOINT, CHECKPOINT = "codec.safetensors", "codec-checkpoint.safetensors", "checkpoint.safetensors"
 PRIOR_SIZE = 4096  # song sections kept in the model for their controls
@@ -79,7 +79,7 @@ def train(
             "a model brings its own codec; start from the model or from a codec, not both", field="codec"
         )
     keep_freed_memory()
-    processes = Processes(device)
+    processes = Distributed(device)
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
     parent = load_model_file(init, torch.device("cpu")) if init is not None else None
     with run_folder(run, resume, [CODEC, CODEC_CHECKPOINT, CHECKPOINT], processes.is_main) as can_resume:
@@ -99,7 +99,7 @@ def train(
                 return
             trained, can_resume = first.finish(), False
         trainer = Trainer(dataset, config, processes, trained, parent)
-        sampler = Sampler(dataset, config, run / "samples")
+        validator = Validator(dataset, config, run / "samples")
         prior = sample_prior(dataset, config, PRIOR_SIZE)
         _describe(run, config, dataset, processes)
         if processes.is_main and not (run / CODEC).is_file():
@@ -107,7 +107,7 @@ def train(
             (run / CODEC_CHECKPOINT).unlink(missing_ok=True)
         loop = _Loop(trainer, run / CHECKPOINT, stop, config.train.sample_every, config.train.save_every)
         can_resume = can_resume and (run / CHECKPOINT).is_file()
-        yield from loop.run(can_resume, partial(_sample, trainer, sampler, prior, run))
+        yield from loop.run(can_resume, partial(_validate, trainer, validator, prior, run))
         if processes.is_main:
             save_model(trainer.as_model(prior, trainer.habits), run / "model.safetensors")
 
@@ -185,20 +185,20 @@ def _measure_codec(trainer: CodecTrainer, patience: int, facts: dict[str, Any]) 
     return Report(measures=measures)
 
 
-def _sample(trainer: Trainer, sampler: Sampler, prior: Controls, run: Path, facts: dict[str, Any]) -> Report:
+def _validate(trainer: Trainer, validator: Validator, prior: Controls, run: Path, facts: dict[str, Any]) -> Report:
     """Samples and their measures; keeps the last model and the best one."""
     model = trainer.as_model(prior)
-    samples = sampler.take(model, trainer.phrases_seen)
+    result = validator.validate(model, trainer.phrases_seen)
     trainer.habits = model.habits
     save_model(model, run / "model.safetensors")
-    if samples.measures["score"] < facts["best_score"]:
-        facts["best_score"] = samples.measures["score"]
+    if result.measures["score"] < facts["best_score"]:
+        facts["best_score"] = result.measures["score"]
         save_model(model, run / "best.safetensors")
     is_early = trainer.phrases_seen < WARN_FROM * trainer.n_phrases
-    return Report(measures=samples.measures, warnings=[] if is_early else samples.warnings)
+    return Report(measures=result.measures, warnings=[] if is_early else result.warnings)
 
 
-def _describe(run: Path, config: Config, dataset: Dataset, processes: Processes) -> None:
+def _describe(run: Path, config: Config, dataset: Dataset, processes: Distributed) -> None:
     """Make the folder, only when a start has not failed, and write down the settings."""
     if not processes.is_main:
         return
@@ -258,5 +258,5 @@ def _average(pending: list[dict[str, Tensor]], stage: Stage) -> dict[str, float]
 
 
 def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -13,16 +13,21 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from musegan.networks import Generator, Latents, Posterior
-from musegan.networks.controls import Cues
+from musegan.networks.controls import ConditionTensors
 
-Judge = Callable[[Tensor, Cues, slice | Tensor], Tensor]
-"""A discriminator, or one behind an augmentation: phrases of a batch, its cues, which they are; scores out."""
+Judge = Callable[[Tensor, ConditionTensors, slice | Tensor], Tensor]
+"""A discriminator, or one behind an augmentation: phrases of a batch, its conditions, which of them to scores."""
 
 WHOLE = slice(None)
 
 
 def discriminator_loss(
-    judge: Judge, real: Tensor, fake: Tensor, cues: Cues, gamma: float | Tensor, penalty_share: float = 1.0
+    judge: Judge,
+    real: Tensor,
+    fake: Tensor,
+    conditioning: ConditionTensors,
+    gamma: float | Tensor,
+    penalty_share: float = 1.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the discriminator and what to watch of it.
 
@@ -32,8 +37,8 @@ def discriminator_loss(
     ----------
     judge : Judge
     real, fake : (track, batch, time, register, patch), float
-        Pairs that share their cues.
-    cues : Cues
+        Pairs that share their conditioning.
+    conditioning : ConditionTensors
     gamma : float or (), float
         Weight of the penalties, which sum over all cells of a phrase.
     penalty_share : float
@@ -51,13 +56,13 @@ def discriminator_loss(
     stride = round(1 / max(penalty_share, 1 / batch_size))
     steep, *others = (torch.arange(i, batch_size, stride, device=real.device) for i in range(stride))
     pair = [phrases.detach()[:, steep].requires_grad_() for phrases in (real, fake)]
-    scores = [judge(phrases, cues, steep) for phrases in pair]
+    scores = [judge(phrases, conditioning, steep) for phrases in pair]
     gradients = torch.autograd.grad(scores[0].sum() + scores[1].sum(), pair, create_graph=True)
     r1, r2 = (_sum_of_squares(gradient) / len(steep) for gradient in gradients)
     gaps = scores[0] - scores[1]
     if others:
         rest = torch.cat(others)
-        more = [judge(phrases.detach()[:, rest], cues, rest) for phrases in (real, fake)]
+        more = [judge(phrases.detach()[:, rest], conditioning, rest) for phrases in (real, fake)]
         gaps = torch.cat([gaps, more[0] - more[1]])
     adversarial = softplus(-gaps).mean()
     loss = adversarial + gamma / 2 * (r1 + r2)
@@ -71,14 +76,16 @@ def discriminator_loss(
     return loss, {name: term.detach() for name, term in terms.items()}
 
 
-def generator_loss(judge: Judge, real: Tensor, fake: Tensor, cues: Cues) -> tuple[Tensor, dict[str, Tensor]]:
+def generator_loss(
+    judge: Judge, real: Tensor, fake: Tensor, conditioning: ConditionTensors
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of the generator: mean softplus(-(D(G(z)) - D(x))).
 
     Arguments and result are those of `discriminator_loss`.
     """
-    scores = judge(fake, cues, WHOLE)
+    scores = judge(fake, conditioning, WHOLE)
     with torch.no_grad():
-        real_scores = judge(real, cues, WHOLE)
+        real_scores = judge(real, conditioning, WHOLE)
     loss = softplus(real_scores - scores).mean()
     return loss, {"generator": loss.detach()}
 
@@ -89,7 +96,7 @@ def reconstruction_loss(
     real: Tensor,
     song: Tensor,
     given: Tensor,
-    cues: Cues,
+    conditioning: ConditionTensors,
     noise: Latents,
     kl_weight: float,
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -108,7 +115,7 @@ def reconstruction_loss(
         The whole phrase, and one whose cells under the mask are given.
     song : (track, batch, time, code), float
         `Codec.standardised` of `real`.
-    cues : Cues
+    conditioning : ConditionTensors
     noise : Latents
         Standard normal.
     kl_weight : float
@@ -120,10 +127,10 @@ def reconstruction_loss(
         ``notes`` and ``kl``, its parts in nats a phrase.
     """
     codec, cells = generator.codec, generator.grid.cells
-    latents, divergence = posterior(song, cues, noise)
-    codes = generator.codes(latents, given * cells(cues.mask), cues)
+    latents, divergence = posterior(song, conditioning, noise)
+    codes = generator.codes(latents, given * cells(conditioning.mask), conditioning)
     logits = codec.logits(codes)
-    is_composed = cells((1 - cues.mask) * (cues.play >= 0)).flatten(2)
+    is_composed = cells((1 - conditioning.mask) * (conditioning.play >= 0)).flatten(2)
     notes = (codec.cross_entropy(logits.float(), real.float()) * is_composed).sum((0, 2)).mean()
     kl = divergence.mean()
     return notes + kl_weight * kl, {"notes": notes.detach(), "kl": kl.detach()}

@@ -3,7 +3,7 @@
 >>> reference = Reference.from_rolls(real_rolls, spec)
 >>> measures = reference.measure(generated_rolls)
 >>> measures["score"]  # lower is better
->>> warnings(measures)  # sentences for people, [] when all is well
+>>> find_warnings(measures)  # sentences for people, [] when all is well
 
 512 phrases take about a second on one core.
 """
@@ -65,7 +65,7 @@ class Reference:
         raw = feature_matrix(rolls, spec)
         scaler = Scaler.fit(raw)
         first, second = scaler(raw[in_first]), scaler(raw[~in_first])
-        near = distance.neighbours(first, second, groups[in_first], groups[~in_first])
+        near = distance.measure_neighbours(first, second, groups[in_first], groups[~in_first])
         return cls(
             spec=spec,
             scaler=scaler,
@@ -106,7 +106,7 @@ class Reference:
         loose = average(metrics.loose_cells(rolls, self.spec), (0, 2))
         rolls = keep_notes(rolls, self.spec)
         features = self.scaler(feature_matrix(rolls, self.spec))
-        near = distance.neighbours(self.features, features, self.groups)
+        near = distance.measure_neighbours(self.features, features, self.groups)
         frechet = distance.frechet_distance(self.features, features)
         real, mixed = self.tonal_distance
         measures = {
@@ -160,7 +160,7 @@ def _is_dead(measures: dict[str, float], track: str) -> bool:
     return silent > DEAD_SHARE and measures[f"silent_gap/{track}"] > 1 - DEAD_SHARE
 
 
-def warnings(measures: dict[str, float]) -> list[str]:
+def find_warnings(measures: dict[str, float]) -> list[str]:
     """What goes wrong and what to try, from `Reference.measure`; [] when nothing does.
 
     Measures of the first few percent of training set these off too: a model starts as silence or noise.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from musegan.composing.drafting import stacked
 from musegan.config import Config, ModelConfig, Transpose
 from musegan.corpus.dataset import Dataset
 from musegan.errors import DatasetError
-from musegan.music.harmony import canonical_shifts
+from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
 from musegan.networks.controls import Controls, measure_controls
 
@@ -117,35 +115,6 @@ class PhraseSource:
         if self.transpose == "random":
             return random_shifts
         return self._shifts[songs] if self.transpose == "key" else np.zeros_like(songs)
-
-
-_Start = TypeVar("_Start")
-
-
-class Ahead(Generic[_Start]):
-    """What iterations begin with, made in other threads before it is asked for: a GPU is faster than its food.
-
-    Parameters
-    ----------
-    make : callable
-        Of the number of phrases seen before an iteration. Its results must follow from that number alone.
-    step : int
-        Phrases of an iteration.
-    n_ahead : int
-        Iterations to be ahead, each in a thread of its own; with 0 there are no threads.
-    """
-
-    def __init__(self, make: Callable[[int], _Start], step: int, n_ahead: int) -> None:
-        self.make, self.step, self.n_ahead = make, step, n_ahead
-        self._threads = ThreadPoolExecutor(max_workers=max(n_ahead, 1))
-        self._begun: dict[int, Future[_Start]] = {}
-
-    def __call__(self, phrases_seen: int) -> _Start:
-        if not self.n_ahead:
-            return self.make(phrases_seen)
-        wanted = range(phrases_seen, phrases_seen + (self.n_ahead + 1) * self.step, self.step)
-        self._begun = {seen: self._begun.get(seen) or self._threads.submit(self.make, seen) for seen in wanted}
-        return self._begun[phrases_seen].result()
 
 
 def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from musegan.composing.model_file import load_weights, read_description, save_tensors
 from musegan.errors import ModelError
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 
 Gradients = dict[str, list[Tensor]]
 """By the name of a network, of those of its parameters that learn."""
@@ -28,7 +28,7 @@ class Stage(ABC):
 
     name: ClassVar[str]  # as in the log and in the format of its checkpoints
 
-    def __init__(self, processes: Processes, n_phrases: int, batch_size: int) -> None:
+    def __init__(self, processes: Distributed, n_phrases: int, batch_size: int) -> None:
         self.processes, self.device = processes, processes.device
         self.n_phrases, self.batch_size = n_phrases, batch_size
         self.share = processes.share(batch_size)

@@ -22,16 +22,17 @@ from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
 from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
-from musegan.networks.controls import Conditions, Controls, Cues
+from musegan.networks.controls import Conditions, ConditionTensors, Controls
 from musegan.training import ema
 from musegan.training.augmentation import Augmentation
+from musegan.training.batch_sampler import BatchSampler, SampledBatch, SelfContext
 from musegan.training.control_loss import control_loss
-from musegan.training.draws import Draw, Draws, OwnContext
+from musegan.training.cuda_graph import CudaGraph, copy_tensors
+from musegan.training.distributed import Distributed
 from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
 from musegan.training.mending import habits_of_codec, mended
-from musegan.training.phrases import Ahead, habitual
-from musegan.training.processes import Processes
-from musegan.training.replay import Replay, refill
+from musegan.training.phrases import habitual
+from musegan.training.prefetcher import Prefetcher
 from musegan.training.stage import Gradients, Stage, Terms, adam
 
 WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
@@ -47,7 +48,7 @@ class Batch:
     song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
     given: Tensor  # like real: what the generator is given, of the song or of its own making
     conditions: Conditions  # as they were drawn, for `train.mend`, whose work is never replayed
-    cues: Cues  # the same
+    conditioning: ConditionTensors  # the same
     latents: Latents
     noise: Latents  # for the posterior
     change: Augmentation | None  # what the discriminator sees phrases through
@@ -69,7 +70,7 @@ class Trainer(Stage):
         self,
         dataset: Dataset,
         config: Config,
-        processes: Processes,
+        processes: Distributed,
         codec: Codec,
         parent: TrainedModel | None = None,
     ) -> None:
@@ -108,8 +109,8 @@ class Trainer(Stage):
         )
         self.dtype = torch.bfloat16 if uses_half else torch.float32
         is_gpu = self.device.type == "cuda"
-        draws = Draws(dataset, config, self.share)
-        self.draws = Ahead(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
+        draws = BatchSampler(dataset, config, self.share)
+        self.draws = Prefetcher(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
         self.habits = parent.habits if parent is not None else Habits.none(dataset.spec)  # of the last samples
         self.coded_habits: Habits | None = None
         if settings.mend:
@@ -119,9 +120,9 @@ class Trainer(Stage):
         self.batch: Batch | None = None
         self.gamma = torch.zeros((), device=self.device)
         is_replayed = is_gpu and processes.count == 1 and not settings.mend
-        self.warm_up = Replay(self._warm_up, is_replayed)
-        self.oppose = Replay(self._oppose, is_replayed)
-        self.please = Replay(self._please, is_replayed)
+        self.warm_up = CudaGraph(self._warm_up, is_replayed)
+        self.oppose = CudaGraph(self._oppose, is_replayed)
+        self.please = CudaGraph(self._please, is_replayed)
         if parent is None:
             rolls = draws.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
             self.discriminator.statistics.fit(self._fold(part) for part in rolls)
@@ -168,15 +169,15 @@ class Trainer(Stage):
         batch = self.batch
         assert batch is not None
         with self._autocast():
-            logits = self.generator.logits(batch.latents, batch.given, batch.cues)
-            fake = self.generator.complete(logits, batch.given, batch.cues)
+            logits = self.generator.logits(batch.latents, batch.given, batch.conditioning)
+            fake = self.generator.complete(logits, batch.given, batch.conditioning)
             with torch.no_grad():
-                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.cues)
+                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.conditioning)
             if self.coded_habits is not None:
                 real = mended(real, batch.conditions, self.coded_habits, self.generator.grid)
                 fake = mended(fake, batch.conditions, self.habits, self.generator.grid)
             share = self.config.train.penalty_share
-            loss, terms = discriminator_loss(self._judge, real, fake, batch.cues, self.gamma, share)
+            loss, terms = discriminator_loss(self._judge, real, fake, batch.conditioning, self.gamma, share)
         self.pair, self.logits = (real, fake), logits
         return self._gradients(loss, ("discriminator",)), terms
 
@@ -186,8 +187,10 @@ class Trainer(Stage):
         assert batch is not None
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            loss, terms = generator_loss(self._judge, real, fake, batch.cues)
-        asked, more = control_loss(fake, self.logits, self.generator.grid, batch.cues, self.processes.total)
+            loss, terms = generator_loss(self._judge, real, fake, batch.conditioning)
+        asked, more = control_loss(
+            fake, self.logits, self.generator.grid, batch.conditioning, self.processes.total
+        )
         loss, terms = loss + settings.controls * asked, terms | more
         gradients = self._gradients(loss, ("generator",))
         self._let_discriminator_learn()
@@ -213,17 +216,17 @@ class Trainer(Stage):
                 batch.real,
                 batch.song,
                 batch.given,
-                batch.cues,
+                batch.conditioning,
                 batch.noise,
                 self.config.train.kl_weight,
             )
 
-    def _judge(self, patches: Tensor, cues: Cues, part: slice | Tensor) -> Tensor:
+    def _judge(self, patches: Tensor, conditioning: ConditionTensors, part: slice | Tensor) -> Tensor:
         """The discriminator, through this batch's augmentation if there is one."""
         assert self.batch is not None
         change = self.batch.change
         seen = patches if change is None else change.pieces(part)(patches)
-        scores: Tensor = self.discriminator(seen, cues.pieces(part))
+        scores: Tensor = self.discriminator(seen, conditioning.pieces(part))
         return scores
 
     def _let_discriminator_learn(self) -> None:
@@ -243,9 +246,9 @@ class Trainer(Stage):
         elif self.batch is None:  # what is given may be the real phrases themselves
             self.batch = replace(batch, given=batch.given.clone())
         else:
-            refill(self.batch, batch)
+            copy_tensors(self.batch, batch)
 
-    def _on_device(self, draw: Draw) -> Batch:
+    def _on_device(self, draw: SampledBatch) -> Batch:
         real = self._fold(draw.rolls)
         with torch.no_grad(), self._autocast():
             song = self.codec.standardised(real)
@@ -254,7 +257,7 @@ class Trainer(Stage):
             song=song,
             given=real if draw.own is None else self._fold(self._with_own_context(draw, draw.own)),
             conditions=draw.conditions,
-            cues=draw.conditions.cues(len(self.config.model.styles), self.device, self.dtype),
+            conditioning=draw.conditions.to_tensors(len(self.config.model.styles), self.device, self.dtype),
             latents=draw.latents.to(self.device),
             noise=draw.noise.to(self.device),
             change=None if draw.change is None else draw.change.to(self.device, self.dtype),
@@ -263,7 +266,7 @@ class Trainer(Stage):
     def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
         return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
 
-    def _with_own_context(self, draw: Draw, own: OwnContext) -> NDArray[np.uint8]:
+    def _with_own_context(self, draw: SampledBatch, own: SelfContext) -> NDArray[np.uint8]:
         """What is given: the song's own bars, or for some continuations bars that the average composed.
 
         Long pieces are continued from composed bars, so the networks meet them in training too (as in Self

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from musegan.cli import app
 from musegan.midi import write_midi
 from musegan.midi.song import read
-from musegan.music.pianoroll import clean, transpose
+from musegan.music.pianoroll import drop_orphan_holds, transpose
 from musegan.music.piece import Piece
 
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory, dataset):
-    roll = clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
+    roll = drop_orphan_holds(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
     path = tmp_path_factory.mktemp("song") / "song.mid"
     write_midi(Piece(roll=roll, spec=dataset.spec, tempo_qpm=97), path, humanize=0)
     return path
@@ -112,7 +112,7 @@ def test_stems_and_chords_come_beside_new_and_given_music(musegan, song, tmp_pat
 
 def test_play_is_asked_for_with_a_port_or_without(musegan, monkeypatch):
     calls = []
-    monkeypatch.setattr("musegan.render.playback.play", lambda path, port: calls.append((str(path), port)))
+    monkeypatch.setattr("musegan.render.playback.play_midi", lambda path, port: calls.append((str(path), port)))
     musegan("generate", "--bars", 1, "--listen", "-o", "a.mid")
     musegan("generate", "--bars", 1, "--port", "synth", "-o", "b.mid")
     assert calls == [("a.mid", None), ("b.mid", "synth")]

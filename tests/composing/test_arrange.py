@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
-from musegan.music.pianoroll import clean
+from musegan.music.key import Key
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
 from musegan.networks.controls import PLAY, REST
 
@@ -17,20 +17,22 @@ DRUMS, KEYS, BASS = 0, 1, 2
 
 @pytest.fixture(scope="module")
 def song(dataset):
-    return Piece(roll=clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec), spec=dataset.spec, key=Key(0))
+    return Piece(
+        roll=drop_orphan_holds(dataset.rolls(np.array([0]), 6)[0], dataset.spec), spec=dataset.spec, key=Key(0)
+    )
 
 
 def test_the_melody_stays_and_all_else_is_new(model, song):
-    band = model.arrange(song, "Keys", wishes=Wishes(seed=1))
+    band = model.arrange(song, "Keys", request=GenerationRequest(seed=1))
     assert (band.roll[KEYS] == song.roll[KEYS]).all()
     assert band.given.tolist() == [[False] * 6, [True] * 6, [False] * 6]
     assert (band.roll[BASS] != song.roll[BASS]).any()
-    assert (band.roll == model.arrange(song, "keys", wishes=Wishes(seed=1)).roll).all()
+    assert (band.roll == model.arrange(song, "keys", request=GenerationRequest(seed=1)).roll).all()
 
 
 def test_chords_are_those_of_the_whole_song_or_those_that_are_wished_for(model, song, asked):
     only = replace(song, roll=np.where(np.arange(3)[:, None, None, None] == KEYS, song.roll, 0))
-    model.arrange(only, "keys", wishes=Wishes(progression="Dm"))
+    model.arrange(only, "keys", request=GenerationRequest(progression="Dm"))
     assert set(asked[0].tones[0].tolist()) == {1 << 2 | 1 << 5 | 1 << 9}
     model.arrange(song, "keys")
     assert len(asked[1].tones[0]) == 24

@@ -5,7 +5,7 @@ import pytest
 
 from musegan.composing import compose as compose_module
 from musegan.composing.compose import compose, compose_window, draw_controls, near_unknown
-from musegan.music.returns import NOTES
+from musegan.music.repetition import NOTES
 from musegan.networks.controls import PLAY, REST
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musegan.composing.drafting import as_dense, factors_of
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.networks.controls import PLAY, REST, Controls
 
 DRUMS, KEYS, BASS = range(3)
@@ -19,8 +19,8 @@ def controls(model):
 
 
 def test_factors_are_those_of_the_tracks(model):
-    wishes = [Wishes(density={"Bass": 2.0, "keys": 0.0}), Wishes()]
-    assert factors_of(model, wishes).tolist() == [[1, 0, 2], [1, 1, 1]]
+    requests = [GenerationRequest(density={"Bass": 2.0, "keys": 0.0}), GenerationRequest()]
+    assert factors_of(model, requests).tolist() == [[1, 0, 2], [1, 1, 1]]
 
 
 def playing(slope, model):

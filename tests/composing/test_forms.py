@@ -11,7 +11,7 @@ from musegan.composing.forms import (
     common_cells,
     seam_likeness,
 )
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 
 DRUMS, KEYS, BASS = range(3)
 

@@ -8,17 +8,18 @@ from musegan.composing import compose as compose_module
 from musegan.composing.compose import compose_window
 from musegan.composing.forms import seam_likeness
 from musegan.composing.model import load_model
-from musegan.composing.wishes import Wishes, draw_key
+from musegan.composing.request import GenerationRequest
+from musegan.composing.requested_controls import draw_key
 from musegan.errors import ConfigError, ModelError, MuseganError
-from musegan.music.harmony import Key
-from musegan.music.pianoroll import ONSET, clean, transpose
+from musegan.music.key import Key
+from musegan.music.pianoroll import ONSET, drop_orphan_holds, transpose
 
 
 @pytest.fixture(scope="module")
 def song(model, dataset):
     from musegan.music.piece import Piece
 
-    roll = clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
+    roll = drop_orphan_holds(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
     return Piece(roll=transpose(roll, 2, dataset.spec), spec=dataset.spec, tempo_qpm=97)
 
 
@@ -26,7 +27,7 @@ def song(model, dataset):
 def test_generate_any_length(model, n_bars):
     piece = model.generate(n_bars, seed=4)
     assert piece.roll.shape == model.spec.shape(n_bars)
-    assert (clean(piece.roll, model.spec) == piece.roll).all()
+    assert (drop_orphan_holds(piece.roll, model.spec) == piece.roll).all()
     assert (piece.roll == model.generate(n_bars, seed=4).roll).all()
 
 
@@ -36,21 +37,21 @@ def test_only_the_asked_tracks_play(model):
 
 
 def test_rests(model):
-    piece = model.generate(6, wishes=Wishes(seed=1, rests={"drums": [1, 2]}))
+    piece = model.generate(6, request=GenerationRequest(seed=1, rests={"drums": [1, 2]}))
     assert not piece.roll[0, 1:3].any()
     assert piece.roll[0, 0].any()
 
 
 def test_key_transposes_what_the_seed_composes(model):
-    c = model.generate(4, wishes=Wishes(seed=2, key=Key(0)))
-    d = model.generate(4, wishes=Wishes(seed=2, key=Key(2)))
+    c = model.generate(4, request=GenerationRequest(seed=2, key=Key(0)))
+    d = model.generate(4, request=GenerationRequest(seed=2, key=Key(2)))
     assert (d.roll == transpose(c.roll, 2, model.spec)).all()
     assert d.key == Key(2)
 
 
 def test_snap_leaves_only_the_scale(model):
     key = Key(9, True)
-    piece = model.generate(4, wishes=Wishes(seed=2, key=key, snap=True))
+    piece = model.generate(4, request=GenerationRequest(seed=2, key=key, snap=True))
     pitches = model.spec.lowest_pitch + np.flatnonzero(piece.roll[1:].any((0, 1, 2)))
     assert set(pitches % 12) <= set(key.pitch_classes)
 
@@ -81,7 +82,7 @@ def test_another_section_goes_on_with_the_drums_of_the_one_before(model):
     assert sum(bars.sum() for bars in same) >= sum(on[:3].sum() for on in heard) / 3
     assert any(on[3] for on in heard)
     assert not any(bars[3] for bars in same)  # the last bar leads on
-    resting = model.generate(8, form="AB", wishes=Wishes(seed=1, rests={"drums": range(4, 8)}))
+    resting = model.generate(8, form="AB", request=GenerationRequest(seed=1, rests={"drums": range(4, 8)}))
     assert not resting.roll[0, 4:].any()
 
 
@@ -92,29 +93,29 @@ def test_of_a_few_drafts_the_first_in_the_key_is_kept(model, monkeypatch):
     for name, pitches in {"F": (53, 57, 60, 65), "G": (55, 59, 62, 67), "C": (48, 52, 55, 60)}.items():
         drafts[name] = np.zeros(shape, np.uint8)
         drafts[name][1, 0, 0, np.array(pitches) - model.spec.lowest_pitch] = 2
-    controls = model._asked(1, None, Wishes(), "full", 4)[0]
+    controls = model._asked(1, None, GenerationRequest(), "full", 4)[0]
     left = iter([drafts["G"], drafts["C"], drafts["F"]])
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: next(left))
-    in_c = Wishes(key=Key(0))
+    in_c = GenerationRequest(key=Key(0))
     found = model._in_key(drafts["F"], controls, in_c)
     assert (found == drafts["C"]).all()
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["G"])
     assert (model._in_key(drafts["F"], controls, in_c) == drafts["F"]).all()
     monkeypatch.setattr(type(model), "_compose_cells", lambda *_: drafts["C"])
-    assert (model._in_key(drafts["F"], controls, Wishes()) == drafts["F"]).all()  # nobody asked for C
+    assert (model._in_key(drafts["F"], controls, GenerationRequest()) == drafts["F"]).all()  # nobody asked for C
 
 
 def test_a_piece_says_the_key_that_is_wished_for_or_else_the_one_that_is_heard(model):
     """A chord of G in what the networks know as C, which they are to move up by a tone."""
     roll = np.zeros(model.spec.shape(1), np.uint8)
     roll[1, 0, 0, np.array((55, 59, 62, 67)) - model.spec.lowest_pitch] = 2
-    controls = model._asked(1, None, Wishes(), "full", 4)[0]
-    wished = model._new_piece(roll, controls, Key(2), Wishes(key=Key(2)))
-    free = model._new_piece(roll, controls, Key(2), Wishes())
+    controls = model._asked(1, None, GenerationRequest(), "full", 4)[0]
+    wished = model._new_piece(roll, controls, Key(2), GenerationRequest(key=Key(2)))
+    free = model._new_piece(roll, controls, Key(2), GenerationRequest())
     assert (str(wished.key), str(free.key)) == ("D major", "A major")
     assert (wished.roll == free.roll).all()
-    silent = model._new_piece(np.zeros_like(roll), controls, Key(2), Wishes())
-    snapped = model._new_piece(roll, controls, Key(2), Wishes(snap=True))
+    silent = model._new_piece(np.zeros_like(roll), controls, Key(2), GenerationRequest())
+    snapped = model._new_piece(roll, controls, Key(2), GenerationRequest(snap=True))
     assert (str(silent.key), str(snapped.key)) == ("D major", "D major")
 
 
@@ -147,11 +148,11 @@ def test_styles_without_songs_are_not_offered(model):
     silent = replace(model, prior=replace(model.prior, style=np.full_like(model.prior.style, -1)))
     assert not silent.offered_styles
     with pytest.raises(ConfigError, match="there is no style"):
-        silent.generate(1, wishes=Wishes(style=model.config.model.styles[0]))
+        silent.generate(1, request=GenerationRequest(style=model.config.model.styles[0]))
 
 
 def test_accompany_keeps_tracks(model, song):
-    out = model.accompany(song, ["keys"], wishes=Wishes(seed=1))
+    out = model.accompany(song, ["keys"], request=GenerationRequest(seed=1))
     assert (out.roll[1] == song.roll[1]).all()
     assert (out.roll[[0, 2]] != song.roll[[0, 2]]).any()
     assert out.given.tolist() == [[False] * 6, [True] * 6, [False] * 6]
@@ -173,7 +174,7 @@ def test_keeping_a_silent_track_is_refused(model, song):
 def test_continue_goes_on_where_the_music_ends(model, song):
     silence = np.zeros(model.spec.shape(2), np.uint8)
     longer = replace(song, roll=np.concatenate([song.roll, silence], axis=1))
-    alone, out = (model.continue_(piece, 3, wishes=Wishes(seed=1)) for piece in (song, longer))
+    alone, out = (model.continue_(piece, 3, request=GenerationRequest(seed=1)) for piece in (song, longer))
     assert out.n_bars == alone.n_bars == 9
     assert (out.given == alone.given).all()
     assert (out.roll == alone.roll).all()
@@ -185,14 +186,14 @@ def test_continue_goes_on_where_the_music_ends(model, song):
 
 
 def test_continue_keeps_all_and_adds(model, song):
-    out = model.continue_(song, 5, wishes=Wishes(seed=1))
+    out = model.continue_(song, 5, request=GenerationRequest(seed=1))
     assert out.n_bars == 11
     assert (out.roll[:, :6] == song.roll).all()
     assert out.roll[:, 6:].any()
 
 
 def test_infill_keeps_everything_else(model, song):
-    out = model.infill(song, range(2, 4), ["bass"], wishes=Wishes(seed=1))
+    out = model.infill(song, range(2, 4), ["bass"], request=GenerationRequest(seed=1))
     changed = (out.roll != song.roll).any((2, 3))
     assert changed[2, 2:4].any()
     changed[2, 2:4] = False
@@ -202,10 +203,10 @@ def test_infill_keeps_everything_else(model, song):
 
 
 def test_vary_changes_its_share(model, song):
-    out = model.vary(song, 0.5, wishes=Wishes(seed=1))
+    out = model.vary(song, 0.5, request=GenerationRequest(seed=1))
     assert (~out.given).sum() == 9
     assert (out.roll[out.given] == song.roll[out.given]).all()
-    tracks = model.vary(song, 0.5, ["keys"], wishes=Wishes(seed=1))
+    tracks = model.vary(song, 0.5, ["keys"], request=GenerationRequest(seed=1))
     assert tracks.given[[0, 2]].all()
 
 
@@ -235,7 +236,7 @@ def test_more_bars_than_can_be_composed_at_once_are_refused_and_few_of_them_are_
 
 def test_a_key_of_the_users_material_is_estimated_and_kept(model, song):
     assert model.accompany(song, ["keys"]).key is not None
-    assert model.accompany(song, ["keys"], wishes=Wishes(key=Key(6))).key == Key(6)
+    assert model.accompany(song, ["keys"], request=GenerationRequest(key=Key(6))).key == Key(6)
 
 
 def test_models_are_found_or_named(model_path, tmp_path):
@@ -254,7 +255,7 @@ def test_wrong_words_are_refused_with_the_right_ones(model):
     with pytest.raises(ConfigError, match="drums, keys, bass"):
         model.generate(4, tracks=["tuba"])
     with pytest.raises(ConfigError, match="odd"):
-        model.generate(4, wishes=Wishes(style="polka"))
+        model.generate(4, request=GenerationRequest(style="polka"))
     with pytest.raises(MuseganError, match="1 to 512"):
         model.generate(513)
 
@@ -265,14 +266,16 @@ def test_a_model_is_told_in_a_line(model):
 
 
 def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
-    wishes = [Wishes(seed=seed, temperature=0.5 + seed / 4, tempo_qpm=90 + seed) for seed in (3, 8, 5)]
-    pieces = model.generate_many(wishes, 7)
-    for own, piece in zip(wishes, pieces, strict=True):
-        alone = model.generate(7, wishes=own)
+    requests = [
+        GenerationRequest(seed=seed, temperature=0.5 + seed / 4, tempo_qpm=90 + seed) for seed in (3, 8, 5)
+    ]
+    pieces = model.generate_many(requests, 7)
+    for own, piece in zip(requests, pieces, strict=True):
+        alone = model.generate(7, request=own)
         assert (piece.key, piece.sections, piece.tempo_qpm) == (alone.key, alone.sections, alone.tempo_qpm)
         assert (piece.roll == alone.roll).mean() > 0.999  # sums are rounded otherwise in a batch
     with pytest.raises(MuseganError, match="0 bars"):
-        model.generate_many(wishes, 0)
+        model.generate_many(requests, 0)
 
 
 def test_a_sketch_is_one_draft(model, song, asked, monkeypatch):
@@ -283,23 +286,25 @@ def test_a_sketch_is_one_draft(model, song, asked, monkeypatch):
         return compose_window(model, latents, given, *rest)
 
     monkeypatch.setattr(compose_module, "compose_window", counted)
-    own = Wishes(seed=4, best_of=3, key=Key.parse("D"), density={"keys": 2.0}, sketch=True)
-    piece = model.generate(8, loop=True, wishes=own)
+    own = GenerationRequest(seed=4, best_of=3, key=Key.parse("D"), density={"keys": 2.0}, sketch=True)
+    piece = model.generate(8, loop=True, request=own)
     assert (passes, piece.key) == ([8], own.key)
-    assert (piece.roll == model.generate(8, loop=True, wishes=own).roll).all()
+    assert (piece.roll == model.generate(8, loop=True, request=own).roll).all()
     mask = np.zeros(song.roll.shape[:2], bool)
     mask[0] = True
-    sketch = model.fill(song, mask, wishes=own)
+    sketch = model.fill(song, mask, request=own)
     assert passes == [8, 8, 8]  # six bars, and two that are cut off
     assert (sketch.roll[0] == song.roll[0]).all()
     assert len(asked) == 3
-    model.fill(song, mask, wishes=replace(own, sketch=False))
+    model.fill(song, mask, request=replace(own, sketch=False))
     assert len(asked) > 4
     assert len(passes) > 4
 
 
 def test_a_sketch_of_a_section_that_returns_unchanged_composes_nothing_anew(model):
-    starts = model.generate(8, form="AA", repeat_change=0, wishes=Wishes(seed=4, sketch=True)).roll == ONSET
+    starts = (
+        model.generate(8, form="AA", repeat_change=0, request=GenerationRequest(seed=4, sketch=True)).roll == ONSET
+    )
     assert starts.any()
     assert (starts[:, :4] == starts[:, 4:]).all()
 
@@ -307,21 +312,21 @@ def test_a_sketch_of_a_section_that_returns_unchanged_composes_nothing_anew(mode
 def test_each_of_many_pieces_has_its_own_knobs(model, song, monkeypatch):
     direction = [3.0] * model.config.model.latent_dim
     monkeypatch.setitem(model.facts, "knobs", {"busier": {"direction": direction}})
-    wishes = [Wishes(seed=1, temperature=0.7, knobs={"busier": step}) for step in (0, 2, -1)]
+    requests = [GenerationRequest(seed=1, temperature=0.7, knobs={"busier": step}) for step in (0, 2, -1)]
     mask = np.zeros(song.roll.shape[:2], bool)
     mask[0] = True
-    new = [piece.roll for piece in model.generate_many(wishes, 5)]
-    filled = [piece.roll for piece in model.fill_many([song] * 3, [mask] * 3, wishes)]
-    for own, a, b in zip(wishes, new, filled, strict=True):
-        assert np.mean(a != model.generate(5, wishes=own).roll) < 0.001  # sums are rounded otherwise in a batch
-        assert np.mean(b != model.fill(song, mask, wishes=own).roll) < 0.001
+    new = [piece.roll for piece in model.generate_many(requests, 5)]
+    filled = [piece.roll for piece in model.fill_many([song] * 3, [mask] * 3, requests)]
+    for own, a, b in zip(requests, new, filled, strict=True):
+        assert np.mean(a != model.generate(5, request=own).roll) < 0.001  # sums are rounded otherwise in a batch
+        assert np.mean(b != model.fill(song, mask, request=own).roll) < 0.001
     assert np.mean(new[0] != new[1]) > 0.01
     assert np.mean(filled[1] != filled[2]) > 0.01
 
 
 def test_many_pieces_keep_each_what_is_given_of_it(model, song):
     masks = [np.random.default_rng(seed).random((3, 6)) < 0.5 for seed in range(4)]
-    pieces = model.fill_many([song] * 4, masks, [Wishes(seed=seed) for seed in range(4)])
+    pieces = model.fill_many([song] * 4, masks, [GenerationRequest(seed=seed) for seed in range(4)])
     for mask, piece in zip(masks, pieces, strict=True):
         assert (piece.roll[mask] == song.roll[mask]).all()
         assert (piece.given == mask).all()

@@ -4,7 +4,7 @@ import numpy as np
 from songs import TRIO, pieces
 
 from musegan.composing.returns import exactly, with_returns
-from musegan.music.returns import NOTES, RHYTHM
+from musegan.music.repetition import NOTES, RHYTHM
 
 DRUMS, KEYS, BASS = range(3)
 A, B, C = [(0, 3), (3, 5), (6, 3)], [(0, 3), (4, 7), (7, 7)], [(1, 4)]

@@ -16,7 +16,7 @@ from midibytes import band
 from musegan.corpus.dataset import MEMBERS, Dataset
 from musegan.corpus.parallel import map_in_order
 from musegan.corpus.sources import find_files, read_items
-from musegan.corpus.verify import verify
+from musegan.corpus.verify import verify_dataset
 from musegan.errors import DatasetError
 
 
@@ -35,7 +35,7 @@ def without(name):
 
 def test_a_plain_copy_is_sound(dataset, tmp_path):
     copy = Dataset(changed(dataset, tmp_path / "a.npz"))
-    verify(copy)
+    verify_dataset(copy)
     assert copy.n_bars == dataset.n_bars
 
 
@@ -82,16 +82,16 @@ def test_verify_finds_a_flipped_bit_and_wrong_numbers(dataset, tmp_path):
     out[out.index(b"notes.npy") + 4000] ^= 1
     (tmp_path / "flipped.npz").write_bytes(out)
     with pytest.raises(DatasetError, match=r"checksum of 'notes\.npy'"):
-        verify(Dataset(tmp_path / "flipped.npz"))
+        verify_dataset(Dataset(tmp_path / "flipped.npz"))
     for field, value in (("pitch", 99), ("track", 7), ("duration", 77)):
         notes = np.array(dataset.notes)
         notes[field][5] = value
         with pytest.raises(DatasetError, match="a note is"):
-            verify(Dataset(changed(dataset, tmp_path / "a.npz", notes=notes)))
+            verify_dataset(Dataset(changed(dataset, tmp_path / "a.npz", notes=notes)))
     order = np.array(dataset.bar_offsets)
     order[3] += 50
     with pytest.raises(DatasetError, match="not in order"):
-        verify(Dataset(changed(dataset, tmp_path / "a.npz", bar_offsets=order)))
+        verify_dataset(Dataset(changed(dataset, tmp_path / "a.npz", bar_offsets=order)))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from songs import TRIO, make_song, write_dataset
 
 from musegan.corpus.dataset import BAR_NOTE, Dataset
-from musegan.corpus.packing import DatasetWriter, Song, pitch_class_shares, split_at_bars
+from musegan.corpus.packing import DatasetWriter, Song, measure_pitch_classes, split_at_bars
 from musegan.errors import DatasetError
-from musegan.midi.feel import FEEL_SUMS
+from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes, transpose
 from musegan.music.spec import RollSpec
 
@@ -70,9 +70,9 @@ def test_split_of_nothing():
 
 
 def test_pitch_classes_are_by_sounding_time_without_drums():
-    shares = pitch_class_shares(song([(0, 0, 1, 43), (1, 0, 6, 48), (2, 3, 2, 62)], 1).notes, ODD)
+    shares = measure_pitch_classes(song([(0, 0, 1, 43), (1, 0, 6, 48), (2, 3, 2, 62)], 1).notes, ODD)
     assert shares.tolist() == pytest.approx([0.75, 0, 0.25, *[0] * 9])
-    assert pitch_class_shares(np.empty(0, NOTE), ODD).tolist() == [0] * 12
+    assert measure_pitch_classes(np.empty(0, NOTE), ODD).tolist() == [0] * 12
 
 
 @settings(max_examples=40, deadline=None)

@@ -207,7 +207,7 @@ def test_labels_match_the_end_of_a_path(tmp_path):
     [
         ("name,split\n", "no column 'file'"),
         ("", "no column"),
-        ("file,split\na.mid,test\n", "line 2: split is 'test'"),
+        ("file,split\na.mid,exam\n", "line 2: split is 'exam'"),
     ],
 )
 def test_wrong_labels(tmp_path, text, message):

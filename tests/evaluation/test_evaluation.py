@@ -19,10 +19,10 @@ from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError, DatasetError
 from musegan.evaluation import Evaluation, Settings, evaluate
 from musegan.evaluation.candidates import ArrayCandidate, DatasetCandidate, FolderCandidate, ModelCandidate
-from musegan.evaluation.comparison import MIXED, REAL, REAL_REAL, Measure, Value
-from musegan.evaluation.meanings import SECTION_TITLES, meaning, summary
+from musegan.evaluation.captions import SECTION_TITLES, write_caption, write_summary
+from musegan.evaluation.evaluate import SECTIONS
 from musegan.evaluation.report import write_report
-from musegan.evaluation.table import SECTIONS
+from musegan.evaluation.scores import MIXED, REAL, REAL_REAL, Measure, Value
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND
 
@@ -113,7 +113,7 @@ def test_only_what_a_candidate_can_do_is_measured(songs: Dataset, noise: Path, f
 
 
 def test_every_measure_has_a_meaning(found: Evaluation) -> None:
-    assert [measure for measure in found.measures() if not meaning(measure)] == []
+    assert [measure for measure in found.measures() if not write_caption(measure)] == []
     assert set(SECTIONS) == set(SECTION_TITLES)
 
 
@@ -130,13 +130,13 @@ def test_the_summary_says_what_the_table_does(found: Evaluation) -> None:
             "x": {phrases[0]: Value(0.85, 0.8, 0.9), phrases[1]: Value(0.3, 0.2, 0.4), frechet: Value(10.0)},
         },
     )
-    way, inside = summary(table, "x")
+    way, inside = write_summary(table, "x")
     assert "50% of the way" in way
     assert inside.startswith("1 of 2 measures")
     assert "Least so: QN, keys 0.3, real 0.9; QN, bass" in inside
     table.rows["x"][frechet] = Value(17.0)
-    assert "farther from real music" in summary(table, "x")[0]
-    assert len(summary(found, "copier")) == 5
+    assert "farther from real music" in write_summary(table, "x")[0]
+    assert len(write_summary(found, "copier")) == 5
 
 
 def test_mixed_tracks_are_never_marked() -> None:

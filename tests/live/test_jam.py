@@ -15,18 +15,18 @@ import mido
 import numpy as np
 import pytest
 
-from musegan.composing.wishes import Wishes
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.live.band import Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP
 from musegan.live.jam import Jam
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 
 BEATS = 4
 
 
 def band(model, **options):
-    return Band(model, "keys", wishes=Wishes(seed=2), **options)
+    return Band(model, "keys", request=GenerationRequest(seed=2), **options)
 
 
 # -- the band -------------------------------------------------------------------------------------------------
@@ -69,11 +69,11 @@ def test_bars_go_on_from_the_bars_before(model, monkeypatch):
     monkeypatch.setattr(type(model), "fill", spy)
     players = band(model)
     composed = {bar: players.next_bar(bar, heard(model, bar, 45, 49, 52)) for bar in range(1, 7)}
-    roll, mask, wishes = asked[-1]
+    roll, mask, request = asked[-1]
     assert mask.tolist() == [[True, True, True, False]] * 3
     for index, bar in enumerate((3, 4, 5)):
         np.testing.assert_array_equal(roll[[0, 2], index], composed[bar][[0, 2]])
-    assert wishes.key == Key.parse("A")
+    assert request.key == Key.parse("A")
     roll, mask, _ = asked[0]  # bar 1: the band was silent in bar 0 because it listened
     assert mask.tolist() == [[False] * 4, [True, False, False, False], [False] * 4]
 

@@ -34,24 +34,24 @@ def test_frechet_distance_by_the_formula() -> None:
 
 def test_neighbours_by_hand() -> None:
     # With k = 1 the real balls have radii 1, 1, 2, 4 and the generated ones 99.5.
-    found = distance.neighbours(column(0, 1, 3, 7), column(0.5, 100), k=1)
+    found = distance.measure_neighbours(column(0, 1, 3, 7), column(0.5, 100), k=1)
     assert found == distance.Neighbours(precision=0.5, recall=1.0, density=1.0, coverage=0.5)
 
 
 def test_balls_reach_past_their_own_song() -> None:
     songs = np.array([4, 4, 9, 9])
-    found = distance.neighbours(column(0, 1, 3, 7), column(0.5, 100, 200), real_groups=songs, k=1)
+    found = distance.measure_neighbours(column(0, 1, 3, 7), column(0.5, 100, 200), real_groups=songs, k=1)
     # Radii to the nearest phrase of the other song are 3, 2, 2, 6.
     assert found.coverage == 2 / 4
     assert found.precision == 1 / 3
     assert found.density == 2 / 3
-    grouped = distance.neighbours(column(0, 1), column(5, 6, 20), fake_groups=np.array([1, 1, 2]), k=1)
+    grouped = distance.measure_neighbours(column(0, 1), column(5, 6, 20), fake_groups=np.array([1, 1, 2]), k=1)
     assert grouped.recall == 1.0  # the balls of 5 and 6 reach to 20
 
 
 def test_equal_distributions_are_covered() -> None:
     rng = np.random.default_rng(1)
-    found = distance.neighbours(rng.normal(size=(600, 5)), rng.normal(size=(600, 5)))
+    found = distance.measure_neighbours(rng.normal(size=(600, 5)), rng.normal(size=(600, 5)))
     assert found.coverage == pytest.approx(1 - 2**-5, abs=0.03)
     assert found.density == pytest.approx(1, abs=0.1)
 
@@ -59,7 +59,7 @@ def test_equal_distributions_are_covered() -> None:
 def test_one_mode_covers_little() -> None:
     rng = np.random.default_rng(1)
     real = rng.normal(size=(200, 5))
-    found = distance.neighbours(real, real[:1] + rng.normal(size=(200, 5)) * 0.01)
+    found = distance.measure_neighbours(real, real[:1] + rng.normal(size=(200, 5)) * 0.01)
     assert found.coverage < 0.1
     assert found.precision > 0.9
 
@@ -77,7 +77,7 @@ def test_overlap_agrees_with_kernel_densities() -> None:
     grid = np.linspace(-5, 15, 4000)
     p, q = gaussian_kde(within)(grid), gaussian_kde(between)(grid)
     width = grid[1] - grid[0]
-    area, divergence = distance.overlap(real, fake)
+    area, divergence = distance.overlapped_area(real, fake)
     assert area == pytest.approx(np.minimum(p, q).sum() * width, abs=0.01)
     both = (p > 1e-12) & (q > 1e-12)
     assert divergence == pytest.approx((p[both] * np.log(p[both] / q[both])).sum() * width, abs=0.02)
@@ -85,17 +85,20 @@ def test_overlap_agrees_with_kernel_densities() -> None:
 
 def test_overlap_of_equal_and_of_far_sets() -> None:
     rng = np.random.default_rng(3)
-    area, divergence = distance.overlap(rng.normal(size=400), rng.normal(size=400))
+    area, divergence = distance.overlapped_area(rng.normal(size=400), rng.normal(size=400))
     assert area > 0.95
     assert divergence < 0.02
-    area, divergence = distance.overlap(rng.normal(size=400), rng.normal(size=400) + 50)
+    area, divergence = distance.overlapped_area(rng.normal(size=400), rng.normal(size=400) + 50)
     assert area < 0.01
     assert divergence > 5
 
 
 def test_overlap_of_constants_and_of_nothing() -> None:
-    assert distance.overlap(np.zeros(5), np.zeros(4)) == (1.0, 0.0)
-    assert distance.overlap(np.array([1, nan, 2]), np.array([nan, 1.0])) == (pytest.approx(nan, nan_ok=True),) * 2
+    assert distance.overlapped_area(np.zeros(5), np.zeros(4)) == (1.0, 0.0)
+    assert (
+        distance.overlapped_area(np.array([1, nan, 2]), np.array([nan, 1.0]))
+        == (pytest.approx(nan, nan_ok=True),) * 2
+    )
 
 
 def test_auc_by_hand() -> None:

@@ -12,7 +12,7 @@ import pytest
 from musegan import metrics
 from musegan.errors import ConfigError
 from musegan.music.note_table import find_notes, keep_notes
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.spec import RollSpec, TrackSpec
 
 # 3 tracks, 2 beats of 4 steps, 14 pitches from the B below middle C up to the C above: all sizes differ.
@@ -119,7 +119,7 @@ def test_note_lengths_and_cuts() -> None:
 
 def test_keep_notes_is_clean_for_many(random_rolls: np.ndarray) -> None:
     for roll, kept in zip(random_rolls, keep_notes(random_rolls, SPEC), strict=True):
-        np.testing.assert_array_equal(kept, clean(roll, SPEC))
+        np.testing.assert_array_equal(kept, drop_orphan_holds(roll, SPEC))
     assert (keep_notes(random_rolls, SPEC) != random_rolls).any()
 
 

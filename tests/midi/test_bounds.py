@@ -13,11 +13,11 @@ from midibytes import band, chunk, meta, meter, name, notes, smf, track
 from midireader import read_file
 
 from musegan.errors import MidiError
-from musegan.midi.quantize import MAX_STRETCHES, quantize
+from musegan.midi.quantize import MAX_STRETCHES, quantize_score
 from musegan.midi.read import read_score
 from musegan.midi.song import read
-from musegan.midi.ticks import between, joined
-from musegan.midi.tracks import METER, is_meta, merge, note_off, note_on, read_tracks, to_bytes
+from musegan.midi.ticks import clip_between, join_spans
+from musegan.midi.tracks import METER, is_meta, merge_events, note_off, note_on, read_tracks, tracks_to_bytes
 from musegan.music.spec import BAND
 
 BAR = 4 * 96
@@ -88,11 +88,11 @@ def test_working_on_a_small_file_takes_little(tmp_path, data, spec, expected):
 
 def test_sparse_files_give_few_stretches():
     score = read_score(repeated(b"\x40\x90\x3c\x40\1\x3c\0", 20_000, division=1))
-    assert len(quantize(score, BAND)) == MAX_STRETCHES
+    assert len(quantize_score(score, BAND)) == MAX_STRETCHES
 
 
 def test_long_stretches_are_cut():
-    (stretch,) = quantize(read_score(repeated(b"\x10\x90\x3c\x40\1\x3c\0", 20_000, division=1)), BAND)
+    (stretch,) = quantize_score(read_score(repeated(b"\x10\x90\x3c\x40\1\x3c\0", 20_000, division=1)), BAND)
     assert 4000 < stretch.n_bars <= 4096
     assert (stretch.notes["start"] + stretch.notes["duration"]).max() <= 4096 * BAND.steps_per_bar
 
@@ -108,15 +108,15 @@ def test_files_of_many_tracks(count, reason):
 
 
 def test_what_is_left_of_a_note_between_others():
-    kept = joined([(40, 50), (10, 20), (15, 30), (30, 32), (70, 70)])
+    kept = join_spans([(40, 50), (10, 20), (15, 30), (30, 32), (70, 70)])
     assert kept == [(10, 32), (40, 50), (70, 70)]
-    assert between(kept, 0, 5) == (0, 5)
-    assert between(kept, 0, 15) == (0, 10)
-    assert between(kept, 12, 45) == (32, 40)
-    assert between(kept, 31, 32) == (32, 32)
-    assert between(kept, 45, 99) == (50, 70)
-    assert between(kept, 70, 80) == (70, 80)
-    assert between([], 3, 4) == (3, 4)
+    assert clip_between(kept, 0, 5) == (0, 5)
+    assert clip_between(kept, 0, 15) == (0, 10)
+    assert clip_between(kept, 12, 45) == (32, 40)
+    assert clip_between(kept, 31, 32) == (32, 32)
+    assert clip_between(kept, 45, 99) == (50, 70)
+    assert clip_between(kept, 70, 80) == (70, 80)
+    assert clip_between([], 3, 4) == (3, 4)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_wait_longer_than_a_delta_and_a_meter_that_none_can_count_are_written_
     first = [(0, meta(0x58, bytes([4, 31, 24, 8]))), (0, meter(3, 4)), *notes((0, 96, 60))]
     tracks = read_tracks(smf(track(first)), "x.mid")
     assert [event.body[1:3] for event in tracks[0] if is_meta(event, METER)] == [bytes([3, 2])]
-    tracks[-1] = merge(tracks[-1], [note_on(far, 0, 64, 80), note_off(far + 5, 0, 64)], end=far + 9)
-    written = to_bytes(tracks, 96)
+    tracks[-1] = merge_events(tracks[-1], [note_on(far, 0, 64, 80), note_off(far + 5, 0, 64)], end=far + 9)
+    written = tracks_to_bytes(tracks, 96)
     for data in (mido.MidiFile(file=io.BytesIO(written)).tracks, read_file(written).tracks):
         assert len(data) == len(tracks)
     assert sum(message.time for message in mido.MidiFile(file=io.BytesIO(written)).tracks[-1]) == far + 9
@@ -170,4 +170,4 @@ def test_a_track_ends_before_what_is_too_far_away():
     events = [*notes((0, 90, 60), (latest, latest + 1, 62)), (latest + 2, name("far"))]
     (copied,) = read_tracks(smf(track(events, end=latest + 900)), "a.mid")
     assert [event.tick for event in copied] == [0, 90, latest, latest]
-    assert read_file(to_bytes([copied], 96)).ends() == [latest]
+    assert read_file(tracks_to_bytes([copied], 96)).ends() == [latest]

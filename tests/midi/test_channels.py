@@ -1,10 +1,10 @@
 """Channels and ports of tracks."""
 
-from musegan.midi.channels import allot, free_place
+from musegan.midi.channels import assign_channels, free_place
 
 
 def test_drums_share_their_channel_and_no_other_track_does():
-    places = allot([False, True, False, True, *[False] * 15])
+    places = assign_channels([False, True, False, True, *[False] * 15])
     assert places[:4] == [(0, 0), (0, 9), (0, 1), (0, 9)]
     assert places[-3:] == [(0, 15), (1, 0), (1, 1)]
     pitched = [place for place in places if place[1] != 9]

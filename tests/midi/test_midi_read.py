@@ -11,9 +11,9 @@ from midibytes import band, chunk, meta, meter, name, notes, program, smf, tempo
 
 from musegan.errors import MidiError
 from musegan.midi import repair
-from musegan.midi.quantize import quantize
-from musegan.midi.read import end_of_file, read_score
-from musegan.music.harmony import Key
+from musegan.midi.quantize import quantize_score
+from musegan.midi.read import find_end_of_file, read_score
+from musegan.music.key import Key
 from musegan.music.spec import BAND
 
 MELODY = notes((0, 48, 60, 64), (96, 144, 62, 90), (192, 290, 64, 127))
@@ -206,7 +206,7 @@ def test_absurd_numbers_neither_crash_nor_hang():
         score = read_score(data)
         assert np.isfinite(score.tempo_qpm).all()
         assert (score.meters > 0).all()
-        for stretch in quantize(score, BAND):
+        for stretch in quantize_score(score, BAND):
             assert len(stretch.notes)
             assert stretch.n_bars <= 16 * len(stretch.notes) + 1
 
@@ -247,13 +247,13 @@ def test_random_damage_is_read_or_refused(data):
         assert (part.start >= 0).all()
         assert (part.end >= part.start).all()
         assert part.pitch.max() < 128
-    for stretch in quantize(score, BAND):
+    for stretch in quantize_score(score, BAND):
         assert (stretch.notes["duration"] > 0).all()
 
 
 def test_mending_keeps_what_is_read():
     data = band(n_bars=3, head=[(0, tempo(77)), (0, meter(3, 4)), (288, meter(4, 4))])
-    mended, repairs = repair.mend(data)
+    mended, repairs = repair.repair_midi(data)
     before, after = read_score(data), read_score(mended)
     assert repairs == ["chunks mended"]
     assert [rows(part) for part in before.parts] == [rows(part) for part in after.parts]
@@ -264,8 +264,8 @@ def test_mending_keeps_what_is_read():
 
 def test_end_of_file_counts_silence():
     data = smf(track(MELODY, end=400), track([], end=900))
-    assert end_of_file(data, "x.mid") == 900
-    assert end_of_file(b"X:1", "x.abc") == 0
+    assert find_end_of_file(data, "x.mid") == 900
+    assert find_end_of_file(b"X:1", "x.abc") == 0
 
 
 ABC = b"""X:1

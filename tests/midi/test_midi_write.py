@@ -13,9 +13,9 @@ from midireader import read_file, read_pairs
 
 from musegan.errors import ConfigError, MidiError, MuseganError
 from musegan.midi import from_pretty_midi, read_notes, to_pretty_midi, write_midi
-from musegan.midi.feel import perform
-from musegan.music.harmony import Key
-from musegan.music.pianoroll import HELD, NOTE, ONSET, clean, notes_to_roll
+from musegan.midi.performance import perform_piece
+from musegan.music.key import Key
+from musegan.music.pianoroll import HELD, NOTE, ONSET, drop_orphan_holds, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
 
@@ -54,7 +54,7 @@ def random_piece(seed, n_bars=3, spec=SPEC, density=0.03, feel=None):
     for _ in range(4):  # notes of up to five steps
         gap = (flat[:, :-1] > 0) & (flat[:, 1:] == 0) & (rng.random(flat[:, 1:].shape) < 0.7)
         flat[:, 1:][gap] = HELD
-    return Piece(roll=clean(roll, spec), spec=spec, feel=feel, seed=seed)
+    return Piece(roll=drop_orphan_holds(roll, spec), spec=spec, feel=feel, seed=seed)
 
 
 def wild_feel(spec=SPEC):
@@ -252,13 +252,13 @@ def test_the_playing_of_a_track_does_not_depend_on_the_others():
     piece = random_piece(1, feel=wild_feel())
     alone = piece.roll.copy()
     alone[:2] = 0
-    played = [perform(Piece(roll=r, spec=SPEC, feel=piece.feel, seed=5)) for r in (piece.roll, alone)]
+    played = [perform_piece(Piece(roll=r, spec=SPEC, feel=piece.feel, seed=5)) for r in (piece.roll, alone)]
     np.testing.assert_array_equal(played[0][played[0]["track"] == 2], played[1])
 
 
 def test_a_bar_is_played_the_same_within_a_part_and_within_the_whole():
     piece = random_piece(1, n_bars=5, feel=wild_feel())
-    whole, part = perform(piece), perform(piece.cut(2, 4), first_bar=2)
+    whole, part = perform_piece(piece), perform_piece(piece.cut(2, 4), first_bar=2)
     bar = piece.spec.steps_per_bar
     inside = whole[(whole["step"] >= 2 * bar) & (whole["step"] < 4 * bar)]
     starts = part["step"] % (2 * bar) > 0  # a note on the first step of a part cannot come early
@@ -266,7 +266,7 @@ def test_a_bar_is_played_the_same_within_a_part_and_within_the_whole():
     assert kept.sum() > 50
     np.testing.assert_array_equal(inside[kept]["start"] - 2 * bar * STEP, part[starts]["start"])
     np.testing.assert_array_equal(inside[kept]["velocity"], part[starts]["velocity"])
-    other = perform(piece.cut(2, 4))
+    other = perform_piece(piece.cut(2, 4))
     assert (part["velocity"] != other["velocity"]).any()
 
 
@@ -274,7 +274,7 @@ def test_a_bar_is_played_the_same_within_a_part_and_within_the_whole():
 @given(st.integers(0, 2**31), st.sampled_from([24, 25, 96, 120, 384, 480, 960]))
 def test_performing_moves_little_and_keeps_the_order_on_a_pitch(seed, ticks_per_beat):
     piece = random_piece(seed, feel=wild_feel(), density=0.1)
-    played = perform(piece, 1.0, ticks_per_beat)
+    played = perform_piece(piece, 1.0, ticks_per_beat)
     step = ticks_per_beat / SPEC.steps_per_beat
     np.testing.assert_array_equal(np.rint(played["start"] / step), played["step"])
     lines = defaultdict(list)
@@ -291,7 +291,7 @@ def test_humanising_goes_from_flat_to_the_table_in_proportion():
     feel[..., 0], feel[..., 2] = 50, 0.3
     piece = make_piece((1, 2, 3, 60), (0, 5, 1, 40), feel=feel)
     for humanize, velocity, offset in ((0, 90, 0), (0.5, 70, 12), (1, 50, 24)):
-        played = perform(piece, humanize)
+        played = perform_piece(piece, humanize)
         assert set(played["velocity"]) == {velocity}
         assert (played["start"] - played["step"] * STEP).tolist() == [offset, offset]
 
@@ -300,7 +300,7 @@ def test_played_velocities_and_times_have_the_spread_of_the_table():
     feel = np.zeros((3, 18, 4), np.float32)
     feel[..., 0], feel[..., 1], feel[..., 2], feel[..., 3] = 80, 10, 0.05, 0.1
     pieces = [random_piece(seed, n_bars=8, feel=feel, density=0.05) for seed in range(80)]
-    played = np.concatenate([perform(piece) for piece in pieces])
+    played = np.concatenate([perform_piece(piece) for piece in pieces])
     played = played[played["step"] > 0]
     late = (played["start"] - played["step"] * STEP) / STEP
     assert played["velocity"].mean() == pytest.approx(80, abs=2)
@@ -313,7 +313,7 @@ def test_unknown_steps_take_the_mean_of_their_track_and_unknown_tracks_accents()
     feel = np.full((3, 18, 4), np.nan, np.float32)
     feel[1, 0], feel[1, 6] = (60, 0, 0, 0), (70, 0, 0, 0)
     piece = make_piece((1, 0, 1, 50), (1, 3, 1, 50), (2, 0, 1, 50), (2, 6, 1, 50), (2, 7, 1, 50), feel=feel)
-    assert perform(piece)["velocity"].tolist() == [60, 65, 102, 94, 86]
+    assert perform_piece(piece)["velocity"].tolist() == [60, 65, 102, 94, 86]
 
 
 # -- pretty_midi ----------------------------------------------------------------------------------------------

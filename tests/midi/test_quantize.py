@@ -10,9 +10,9 @@ from midibytes import band, meter, name, notes, program, smf, tempo, track
 from songs import TRIO
 
 from musegan.errors import ConfigError, MidiError
-from musegan.midi.grid import grid_offset, runs_in_meter, swing, swing_of
+from musegan.midi.grid import apply_swing, estimate_swing, find_grid_offset, find_runs_in_meter
 from musegan.midi.notes import read_notes
-from musegan.midi.quantize import MAX_NOTE_BARS, main_tempo, map_parts, quantize
+from musegan.midi.quantize import MAX_NOTE_BARS, find_main_tempo, map_parts, quantize_score
 from musegan.midi.read import read_score
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.spec import BAND, CHORALE, RollSpec, TrackSpec
@@ -32,7 +32,7 @@ def piece(*tracks, division=96):
 
 
 def stretches(*tracks, spec=TRIO):
-    return quantize(read_score(piece(*tracks)), spec)
+    return quantize_score(read_score(piece(*tracks)), spec)
 
 
 def rows(array):
@@ -162,15 +162,15 @@ def test_a_stuck_note_is_cut():
 
 @pytest.mark.parametrize("shift", [9, -9 + BAR, 125, 31 + 2 * BAR])
 def test_a_constant_offset_is_removed_and_bar_lines_found(shift):
-    (straight,) = quantize(read_score(band(n_bars=16)), TRIO)
-    (moved,) = quantize(read_score(band(n_bars=16, shift=shift)), TRIO)
+    (straight,) = quantize_score(read_score(band(n_bars=16)), TRIO)
+    (moved,) = quantize_score(read_score(band(n_bars=16, shift=shift)), TRIO)
     assert moved.notes.tolist() == straight.notes.tolist()
     assert moved.n_bars == straight.n_bars == 16
     assert moved.first_tick == pytest.approx(shift, abs=1)
 
 
 def test_a_feel_is_no_offset():
-    (found,) = quantize(read_score(band(n_bars=16, shift=4)), TRIO)
+    (found,) = quantize_score(read_score(band(n_bars=16, shift=4)), TRIO)
     assert found.first_tick == 0
     counts, _, _, late, late_squared = np.moveaxis(found.feel_sums, -1, 0)
     assert late.sum() / counts.sum() == pytest.approx(4 / STEP)
@@ -179,8 +179,8 @@ def test_a_feel_is_no_offset():
 
 def test_few_notes_are_no_evidence_of_an_offset():
     start = np.array([10, 10 + STEP, 10 + 5 * STEP])
-    assert grid_offset(start, 96, TRIO) == 0
-    assert grid_offset(np.repeat(start, 9), 96, TRIO) == pytest.approx(10, abs=0.2)
+    assert find_grid_offset(start, 96, TRIO) == 0
+    assert find_grid_offset(np.repeat(start, 9), 96, TRIO) == pytest.approx(10, abs=0.2)
 
 
 def test_feel_sums_by_hand():
@@ -196,10 +196,10 @@ def test_the_main_tempo_lasts_longest():
     score = read_score(
         piece([(0, tempo(60)), (960, tempo(240)), (1920, tempo(60)), (2880, tempo(100)), *notes((0, 9000, 60))])
     )
-    assert main_tempo(score, 0, 3000) == pytest.approx(60)
-    assert main_tempo(score, 960, 1920) == pytest.approx(240)
-    assert main_tempo(score, 2000, 9000) == pytest.approx(100, rel=1e-4)
-    assert main_tempo(read_score(piece(notes((0, 9, 60)))), 0, 100) == 120
+    assert find_main_tempo(score, 0, 3000) == pytest.approx(60)
+    assert find_main_tempo(score, 960, 1920) == pytest.approx(240)
+    assert find_main_tempo(score, 2000, 9000) == pytest.approx(100, rel=1e-4)
+    assert find_main_tempo(read_score(piece(notes((0, 9, 60)))), 0, 100) == 120
 
 
 def test_absurd_ticks_per_beat():
@@ -208,7 +208,7 @@ def test_absurd_ticks_per_beat():
             [FOUR, KEYS, *notes(*((beat * division, (beat + 1) * division, 60) for beat in range(8)))],
             division=division,
         )
-        (found,) = quantize(read_score(data), TRIO)
+        (found,) = quantize_score(read_score(data), TRIO)
         assert rows(found.notes) == [(1, beat * 4, 4, 60) for beat in range(8)]
 
 
@@ -303,11 +303,11 @@ def test_two_bars_of_two_four_are_one_of_four_four():
 def test_swing_is_where_nearly_all_off_beats_are():
     beats = np.arange(32) * 96
     shuffle = np.concatenate([beats, beats + 62])
-    assert swing_of(shuffle, 96) == pytest.approx(62 / 96)
-    assert swing_of(np.concatenate([beats, beats + 48]), 96) == 0.5
-    assert swing_of(np.concatenate([beats, beats + 72]), 96) == 0.5  # sixteenths
-    assert swing_of(shuffle[:40], 96) == 0.5  # 8 off-beats prove nothing
-    assert swing(np.array([0, 24, 48, 72, 96, 144]), 96, 2 / 3).tolist() == [0, 32, 64, 80, 96, 160]
+    assert estimate_swing(shuffle, 96) == pytest.approx(62 / 96)
+    assert estimate_swing(np.concatenate([beats, beats + 48]), 96) == 0.5
+    assert estimate_swing(np.concatenate([beats, beats + 72]), 96) == 0.5  # sixteenths
+    assert estimate_swing(shuffle[:40], 96) == 0.5  # 8 off-beats prove nothing
+    assert apply_swing(np.array([0, 24, 48, 72, 96, 144]), 96, 2 / 3).tolist() == [0, 32, 64, 80, 96, 160]
 
 
 def test_read_notes_fills_up_a_pickup():
@@ -376,4 +376,4 @@ def test_programs_of_an_ensemble_without_drums():
     spec = RollSpec(tracks=(TrackSpec(name="all", program=0, programs=tuple(range(128))),), steps_per_beat=4)
     score = read_score(piece([FOUR, *notes((0, 24, 36), channel=9)], [KEYS, *notes((0, 24, 60))]))
     assert map_parts(score.parts, spec) == (None, 0)
-    assert runs_in_meter(score, spec) == [(0, np.inf)]
+    assert find_runs_in_meter(score, spec) == [(0, np.inf)]

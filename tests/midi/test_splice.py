@@ -11,11 +11,11 @@ from midireader import pairs_by_channel, read_file, read_pairs
 
 from musegan.errors import MidiError, MuseganError
 from musegan.midi import splice
-from musegan.midi.quantize import gather, in_range, map_parts, on_grid, to_steps
+from musegan.midi.quantize import cut_overlaps, drop_out_of_range, gather_notes, map_parts, round_to_steps
 from musegan.midi.read import read_score
 from musegan.midi.song import read
-from musegan.midi.tracks import port_of
-from musegan.music.pianoroll import HELD, NOTE, ONSET, clean, notes_to_roll
+from musegan.midi.tracks import find_port
+from musegan.music.pianoroll import HELD, NOTE, ONSET, drop_orphan_holds, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
 
@@ -170,17 +170,17 @@ def test_drums_stay_where_they_ring_unless_they_are_struck_again(spliced):
 
 
 def test_bends_and_pedals_go_with_their_notes_and_are_put_back(spliced):
-    gestures = [
+    controllers = [
         (100, bend(9000)),
         (200, control(64, 127)),
         (300, bend(10000)),
         (310, control(1, 55)),
-        (320, control(10, 20)),  # panning is no gesture
+        (320, control(10, 20)),  # panning is not removed
         (500, bend(12000)),
         (550, control(64, 0)),
         (590, control(1, 0)),
     ]
-    *_, file = spliced([(KEYS, 1)], data=make_file([CONDUCTOR, [*PIANO, *gestures], RHYTHM, LEAD]))
+    *_, file = spliced([(KEYS, 1)], data=make_file([CONDUCTOR, [*PIANO, *controllers], RHYTHM, LEAD]))
     found = [m for m in file.tracks[1] if m[1][0] in (0xE0, 0xB0)]
     restored = 2 * BAR - STEP // 2  # notes from here on are of bar 3
     assert found[:3] == [(0, control(7, 99)), (100, bend(9000)), (200, control(64, 127))]
@@ -247,7 +247,7 @@ def test_a_file_that_uses_all_channels_gets_a_new_port(spliced):
 
 def test_the_port_of_a_track_is_looked_up_once_for_a_new_track_however_many_events_it_has(spliced, monkeypatch):
     asked = []
-    monkeypatch.setattr(splice, "port_of", lambda events: asked.append(len(events)) or port_of(events))
+    monkeypatch.setattr(splice, "find_port", lambda events: asked.append(len(events)) or find_port(events))
     full = [*PIANO, *[(i, control(7, i % 128)) for i in range(500)]]
     spliced([(BASS, 1)], (BASS, 12, 4, 40), data=make_file([CONDUCTOR, full, LEAD]))
     assert len(asked) == 3
@@ -416,10 +416,10 @@ def random_file(rng, n_bars, offset):
 def on_grid_of(path, grid, n_bars):
     """The roll of a file on the bars and steps of another."""
     score = read_score(path)
-    ticks, _ = in_range(gather(score.parts, map_parts(score.parts, SPEC)), SPEC)
+    ticks, _ = drop_out_of_range(gather_notes(score.parts, map_parts(score.parts, SPEC)), SPEC)
     n_steps = n_bars * SPEC.steps_per_bar
-    steps, _ = to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, STEP, SPEC, n_steps)
-    return notes_to_roll(on_grid(steps, 0), SPEC, n_bars)
+    steps, _ = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, STEP, SPEC, n_steps)
+    return notes_to_roll(cut_overlaps(steps, 0), SPEC, n_bars)
 
 
 def without_ties(roll, given):
@@ -448,9 +448,9 @@ def test_read_back_it_is_the_kept_notes_and_the_composed_ones(tmp_path, seed):
     given[:, grid.n_bars :] = False
     kept = np.zeros(SPEC.shape(longer), np.uint8)
     kept[:, : grid.n_bars] = notes_to_roll(grid.notes, SPEC, grid.n_bars)
-    composed = clean((rng.random(kept.shape) < 0.03).astype(np.uint8) * ONSET, SPEC)
+    composed = drop_orphan_holds((rng.random(kept.shape) < 0.03).astype(np.uint8) * ONSET, SPEC)
     composed[:, :, 1:][(composed[:, :, :-1] > 0) & (composed[:, :, 1:] == 0)] = HELD
-    roll = np.where(given[..., None, None], kept, clean(composed, SPEC))
+    roll = np.where(given[..., None, None], kept, drop_orphan_holds(composed, SPEC))
     feel = np.stack([np.full((3, 12), value) for value in (80, 20, 0.1, 0.5)], -1).astype(np.float32)
     piece = Piece(roll=roll, spec=SPEC, given=given, tempo_qpm=grid.tempo_qpm, feel=feel, seed=seed)
     song.write(piece, path, humanize=seed % 2)

@@ -7,7 +7,7 @@ import pytest
 
 from musegan.errors import ConfigError
 from musegan.music.chords import estimate_chords, harmony_plan, parse_progression, transpose_plan
-from musegan.music.harmony import PITCH_CLASS_NAMES, Key
+from musegan.music.key import PITCH_CLASS_NAMES, Key
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.spec import RollSpec, TrackSpec
 

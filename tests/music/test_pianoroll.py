@@ -11,7 +11,7 @@ from musegan.music.pianoroll import (
     HELD,
     NOTE,
     ONSET,
-    clean,
+    drop_orphan_holds,
     fold_octaves,
     notes_to_roll,
     roll_to_notes,
@@ -68,7 +68,7 @@ def test_edges_are_cut_and_notes_from_before_are_ties():
     assert picture(roll, 1) == ["...|...", "...|...", "...|...", "...|...", "--.|..."]
     assert not roll[0].any()
     assert roll_to_notes(roll, TINY).size == 0  # no onset leads to them
-    assert not clean(roll, TINY).any()
+    assert not drop_orphan_holds(roll, TINY).any()
 
 
 def test_a_new_note_cuts_the_older_one():
@@ -93,7 +93,7 @@ def test_notes_of_a_roll():
         (1, 2, 3, 64),
     ]
     assert set(found["velocity"].tolist()) == {77}
-    assert clean(roll, TINY).sum() == roll.sum() - 2
+    assert drop_orphan_holds(roll, TINY).sum() == roll.sum() - 2
 
 
 def test_empty():
@@ -128,16 +128,16 @@ def test_notes_to_roll_and_back_is_the_identity(drawn):
     assert roll.shape == (3, roll.shape[1], 14, 13)
     assert np.array_equal(notes_to_roll(found, ODD, roll.shape[1]), roll)
     assert np.array_equal(roll_to_notes(notes_to_roll(found, ODD, roll.shape[1]), ODD), found)
-    assert np.array_equal(clean(roll, ODD), roll)
+    assert np.array_equal(drop_orphan_holds(roll, ODD), roll)
 
 
 @settings(max_examples=50, deadline=None)
 @given(arrays(np.uint8, (3, 2, 14, 13), elements=st.integers(0, 2)))
 def test_any_roll_becomes_clean_once(roll):
-    once = clean(roll, ODD)
-    assert np.array_equal(clean(once, ODD), once)
+    once = drop_orphan_holds(roll, ODD)
+    assert np.array_equal(drop_orphan_holds(once, ODD), once)
     assert np.array_equal(once == ONSET, roll == ONSET)
-    assert np.array_equal(clean(roll, ODD, out=roll), once)
+    assert np.array_equal(drop_orphan_holds(roll, ODD, out=roll), once)
     assert np.array_equal(roll, once)
 
 

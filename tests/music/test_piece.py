@@ -5,7 +5,7 @@ import pytest
 from songs import TRIO
 
 from musegan.errors import ConfigError
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.piece import Piece
 
 SHAPE = TRIO.shape(5)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from musegan.music.chords import parse_progression
-from musegan.music.harmony import Key
-from musegan.music.progression import analyse, harmonize, write_progression
+from musegan.music.key import Key
+from musegan.music.progression import estimate_progression, harmonize_melody, write_progression
 from musegan.music.spec import RollSpec, TrackSpec
 
 DUO = RollSpec(
@@ -49,15 +49,15 @@ def test_what_is_written_is_read_as_the_same_chords(n_bars, chords):
 def test_a_melody_gets_the_triads_that_its_notes_are_in():
     c, f, g = (60, 64, 67, 64), (65, 69, 72, 69), (67, 71, 74, 71)
     melody = held(*([(pitch,) for pitch in bar] for bar in (c, f, g, c)))
-    assert harmonize(melody, DUO, Key(0)) == [(0, "C"), (4, "F"), (8, "G"), (12, "C")]
-    assert analyse(melody, DUO, Key(0)) == "C | F | G | C"
+    assert harmonize_melody(melody, DUO, Key(0)) == [(0, "C"), (4, "F"), (8, "G"), (12, "C")]
+    assert estimate_progression(melody, DUO, Key(0)) == "C | F | G | C"
 
 
 def test_a_silent_bar_keeps_the_chord_before():
     melody = held([(62,), (66,), (69,), (66,)], [(), (), (), ()], [(69,), (73,), (76,), (73,)])
-    assert harmonize(melody, DUO, Key(2)) == [(0, "D"), (8, "A")]
+    assert harmonize_melody(melody, DUO, Key(2)) == [(0, "D"), (8, "A")]
 
 
 def test_chords_that_sound_are_told_as_they_are():
     song = held([(48, 64, 67)] * 4, [(45, 60, 64)] * 2 + [(43, 59, 62)] * 2)
-    assert analyse(song, DUO) == "C | Am G"
+    assert estimate_progression(song, DUO) == "C | Am G"

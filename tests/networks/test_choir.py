@@ -89,9 +89,14 @@ def test_a_generator_sings_where_it_composes_and_plays(model):
     """Two of the tracks; what is given stays bit for bit, who rests is silent, others are as without."""
     rolls, conditions, latents = asked(model)
     conditions.controls.play[1, :, 2] = -1
-    cues, given = conditions.cues(len(model.config.model.styles), CPU), torch.from_numpy(conditions.mask)
-    plain, composed = (model.generator.compose(latents, rolls, cues, None, which) for which in (None, SINGS))
-    plays = cues.play >= 0
+    conditioning, given = (
+        conditions.to_tensors(len(model.config.model.styles), CPU),
+        torch.from_numpy(conditions.mask),
+    )
+    plain, composed = (
+        model.generator.compose(latents, rolls, conditioning, None, which) for which in (None, SINGS)
+    )
+    plays = conditioning.play >= 0
     assert torch.equal(composed[:, DRUMS], plain[:, DRUMS])
     assert torch.equal(composed[given], rolls[given])
     assert not composed[~given & ~plays].any()
@@ -105,10 +110,12 @@ def test_voices_give_way_to_those_that_are_given(model, monkeypatch):
     conditions.mask[:], conditions.mask[0, KEYS] = False, True
     orders = []
     monkeypatch.setattr(generator, "sung", lambda *arguments: orders.append(arguments[-1]) or sung(*arguments))
-    cues = conditions.cues(len(model.config.model.styles), CPU)
-    model.generator.compose(latents, rolls, cues, None, SINGS)
+    conditioning = conditions.to_tensors(len(model.config.model.styles), CPU)
+    model.generator.compose(latents, rolls, conditioning, None, SINGS)
     conditions.mask[:] = False
-    model.generator.compose(latents, rolls, conditions.cues(len(model.config.model.styles), CPU), None, SINGS)
+    model.generator.compose(
+        latents, rolls, conditions.to_tensors(len(model.config.model.styles), CPU), None, SINGS
+    )
     assert orders == [[0, 1], [1, 0]]  # of the tracks that sing, the keys and the bass
 
 
@@ -118,8 +125,8 @@ def test_what_is_sung_goes_on_from_what_is_given_and_starts_after_silence(model)
     conditions.mask[:, :, 0], rolls[:, :, 0] = True, 0
     rolls[0, KEYS, 0, 8:, 5], rolls[0, KEYS, 0, 8, 5] = 1, 2  # up to the bar line
     starts = torch.full((3, model.spec.steps_per_beat), -50.0)  # so it goes on where it can
-    cues = conditions.cues(len(model.config.model.styles), CPU)
-    composed = model.generator.compose(latents, rolls, cues, starts, SINGS)[:, SINGS, 1:]
+    conditioning = conditions.to_tensors(len(model.config.model.styles), CPU)
+    composed = model.generator.compose(latents, rolls, conditioning, starts, SINGS)[:, SINGS, 1:]
     begins = (composed == 2).any(-1).flatten(2)
     assert begins[:, :, 1:].sum() == 0
     assert begins[:, :, 0].tolist() == [[False, True], [True, True], [True, True]]
@@ -130,8 +137,8 @@ def test_starts_are_added_to_what_is_sung(model):
     conditions.mask[:] = False
     starts = torch.full((3, model.spec.steps_per_beat), -50.0)
     starts[:, 0] = 50
-    cues = conditions.cues(len(model.config.model.styles), CPU)
-    composed = model.generator.compose(latents, rolls, cues, starts, SINGS)[:, SINGS]
+    conditioning = conditions.to_tensors(len(model.config.model.styles), CPU)
+    composed = model.generator.compose(latents, rolls, conditioning, starts, SINGS)[:, SINGS]
     begins = (composed == 2).any(-1).unflatten(-1, (-1, model.spec.steps_per_beat))
     assert begins[..., 0].all()
     assert not begins[..., 1:].any()

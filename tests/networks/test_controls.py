@@ -7,7 +7,7 @@ import pytest
 import torch
 from songs import TRIO
 
-from musegan.music.harmony import PITCH_CLASS_NAMES
+from musegan.music.key import PITCH_CLASS_NAMES
 from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks.controls import DROPPED, Conditions, Controls, encode, measure_controls, n_features
 
@@ -228,16 +228,18 @@ def test_features_tell_every_control():
     assert (found["style"] == [0, 1]).all()
 
 
-def test_cues_are_the_conditions_as_tensors():
+def test_conditions_become_tensors():
     conditions = Conditions(mask=np.ones((2, 3, N_BARS), bool), controls=numbered())
     conditions.mask[1, 2] = False
-    cues = conditions.cues(2, torch.device("cpu"), torch.float64)
-    assert cues.mask.dtype == cues.play.dtype == cues.tones.dtype == torch.float64
-    assert cues.mask.sum() == 5 * 5
-    assert cues.play.tolist() == conditions.controls.play.tolist()
-    assert cues.tones.shape == (2, N_BEATS, 12)
-    assert cues.tones[0, 4].nonzero().flatten().tolist() == [0, 2]  # 5 is C and D
-    free = Conditions(mask=conditions.mask, controls=Controls.free(2, SPEC, N_BARS)).cues(2, torch.device("cpu"))
+    conditioning = conditions.to_tensors(2, torch.device("cpu"), torch.float64)
+    assert conditioning.mask.dtype == conditioning.play.dtype == conditioning.tones.dtype == torch.float64
+    assert conditioning.mask.sum() == 5 * 5
+    assert conditioning.play.tolist() == conditions.controls.play.tolist()
+    assert conditioning.tones.shape == (2, N_BEATS, 12)
+    assert conditioning.tones[0, 4].nonzero().flatten().tolist() == [0, 2]  # 5 is C and D
+    free = Conditions(mask=conditions.mask, controls=Controls.free(2, SPEC, N_BARS)).to_tensors(
+        2, torch.device("cpu")
+    )
     assert not free.tones.any()
 
 

@@ -43,7 +43,7 @@ def inputs(spec, batch, n_bars, seed=0, density=0.05):
 
 def completed(generator, rolls, conditions, latents):
     with torch.no_grad():
-        patches = generator(latents, generator.grid.fold(rolls), conditions.cues(2, CPU))
+        patches = generator(latents, generator.grid.fold(rolls), conditions.to_tensors(2, CPU))
     return generator.grid.unfold(patches)
 
 
@@ -59,7 +59,7 @@ def test_any_number_of_bars_and_given_cells_come_back(spec, n_bars):
     assert out[~kept].any()
     assert not (out[~kept] > 0).all()
     assert not (out[:, 0] == 1).any()  # drums are onsets
-    score = discriminator(generator.grid.fold(out), conditions.cues(2, CPU))
+    score = discriminator(generator.grid.fold(out), conditions.to_tensors(2, CPU))
     assert score.shape == (3,)
     assert len(set(score.tolist())) == 3
 
@@ -69,7 +69,7 @@ def test_composing_is_completing_without_gradients(spec):
     generator, _ = networks(spec)
     rolls, conditions, latents = inputs(spec, 3, 5)
     conditions.controls.play[1] = -1  # one piece in which nobody plays
-    composed = generator.compose(latents, rolls, conditions.cues(2, CPU))
+    composed = generator.compose(latents, rolls, conditions.to_tensors(2, CPU))
     assert composed.any()
     assert torch.equal(composed, completed(generator, rolls, conditions, latents))
 
@@ -80,7 +80,7 @@ def test_composing_from_nothing_is_completing_silence():
     for n_phrases, n_bars in ((3, 5), (1, 5), (2, 4)):
         rolls, conditions, latents = inputs(WALTZ, n_phrases, n_bars)
         conditions.mask[:] = False
-        composed = generator.compose(latents, rolls, conditions.cues(2, CPU))
+        composed = generator.compose(latents, rolls, conditions.to_tensors(2, CPU))
         assert composed.any()
         assert torch.equal(composed, completed(generator, rolls, conditions, latents))
 
@@ -96,12 +96,12 @@ def test_cells_that_are_to_play_have_the_notes_that_are_likeliest_there():
     conditions.mask[0, 1, 0] = True
     conditions.controls.play[:, :, 1:] = PLAY
     conditions.controls.play[1, 1, 2] = FREE
-    cues = conditions.cues(2, CPU)
-    composed = generator.compose(latents, rolls, cues)
+    conditioning = conditions.to_tensors(2, CPU)
+    composed = generator.compose(latents, rolls, conditioning)
     starts = (composed == 2).flatten(3).any(-1).numpy()
     assert (starts == (conditions.controls.play == PLAY))[~conditions.mask].all()
     assert torch.equal(composed[0, 1, 0], rolls[0, 1, 0])
-    logits = generator.logits(latents, generator.grid.fold(rolls), cues)
+    logits = generator.logits(latents, generator.grid.fold(rolls), conditioning)
     onsets = generator.grid.by_step(logits.chunk(2, dim=-1)[1]).transpose(0, 1).reshape(composed.shape)
     for cell in zip(*np.nonzero(starts & ~conditions.mask), strict=True):
         near = onsets[cell] >= onsets[cell].max() - INSISTENCE
@@ -124,13 +124,13 @@ def test_notes_that_are_held_are_enough_only_where_none_was_asked_to_start():
 
     asked = []
     generator.codec.notes = notes
-    generator.compose(latents, rolls, conditions.cues(2, CPU))
+    generator.compose(latents, rolls, conditions.to_tensors(2, CPU))
     assert asked[0] == ([0, 1], None)
     tracks, silent = asked[1]
     assert tracks == [1]
     assert silent[1].tolist() == [[False, False, True]]
     conditions.controls.density[0, 1] = 1, 1, 2
-    generator.compose(latents, rolls, conditions.cues(2, CPU))
+    generator.compose(latents, rolls, conditions.to_tensors(2, CPU))
     assert asked[3][1][1].tolist() == [[False, True, True]]
     assert not asked[3][1][0].any()
 
@@ -174,7 +174,7 @@ def test_what_is_composed_is_heard():
     rolls, conditions, latents = inputs(BAND, 2, 4)
     conditions.mask[:] = False
     with torch.no_grad():
-        patches = generator(latents, generator.grid.fold(rolls), conditions.cues(2, CPU))
+        patches = generator(latents, generator.grid.fold(rolls), conditions.to_tensors(2, CPU))
     sounds = patches.chunk(2, dim=-1)[0] > 0
     assert torch.equal(sounds, sounds & generator.grid.heard(patches))
 
@@ -196,10 +196,14 @@ def test_what_is_not_given_is_not_seen_and_what_is_given_is():
     rolls, conditions, latents = inputs(WALTZ, 2, 4)
     kept = torch.from_numpy(conditions.mask)
     other = torch.where(kept[..., None, None], rolls, torch.full_like(rolls, 2))
-    fold, cues = generator.grid.fold, conditions.cues(2, CPU)
-    assert torch.equal(generator(latents, fold(rolls), cues), generator(latents, fold(other), cues))
-    given = fold(rolls) * generator.grid.cells(cues.mask)
-    assert not torch.equal(generator.codes(latents, given, cues), generator.codes(latents, given * 0, cues))
+    fold, conditioning = generator.grid.fold, conditions.to_tensors(2, CPU)
+    assert torch.equal(
+        generator(latents, fold(rolls), conditioning), generator(latents, fold(other), conditioning)
+    )
+    given = fold(rolls) * generator.grid.cells(conditioning.mask)
+    assert not torch.equal(
+        generator.codes(latents, given, conditioning), generator.codes(latents, given * 0, conditioning)
+    )
 
 
 def test_units_are_binary_forward_and_sigmoid_backward():
@@ -240,18 +244,18 @@ def test_latents_that_a_model_lacks_are_zero():
 def test_a_private_latent_changes_its_track_only(name, tracks):
     generator, _ = networks(BAND)
     rolls, conditions, latents = inputs(BAND, 1, 2)
-    given, cues = generator.grid.fold(rolls) * 0, conditions.cues(2, CPU)
-    before = generator.codes(latents, given, cues)
+    given, conditioning = generator.grid.fold(rolls) * 0, conditions.to_tensors(2, CPU)
+    before = generator.codes(latents, given, conditioning)
     changed = getattr(latents, name).clone()
     changed[(slice(None), 3) if "track" in name else slice(None)] += 1
-    after = generator.codes(replace(latents, **{name: changed}), given, cues)
+    after = generator.codes(replace(latents, **{name: changed}), given, conditioning)
     assert (before != after).flatten(1).any(1).nonzero().flatten().tolist() == tracks
 
 
 def test_codes_stay_within_three_standard_deviations_of_real_ones():
     generator, _ = networks(WALTZ)
     rolls, conditions, latents = inputs(WALTZ, 4, 2)
-    codes = generator.codes(latents.scaled(1e4), generator.grid.fold(rolls) * 0, conditions.cues(2, CPU))
+    codes = generator.codes(latents.scaled(1e4), generator.grid.fold(rolls) * 0, conditions.to_tensors(2, CPU))
     assert codes.shape == (2, 4, 6, 5)
     far = codes.abs()
     assert far.max() <= 3.001
@@ -264,8 +268,8 @@ def test_every_weight_of_the_generator_learns_through_the_frozen_codec():
         if hasattr(module, "mix"):
             torch.nn.init.normal_(module.mix.weight, std=0.3)
     rolls, conditions, latents = inputs(WALTZ, 4, 4)
-    cues = conditions.cues(2, CPU)
-    discriminator(generator(latents, generator.grid.fold(rolls), cues), cues).sum().backward()
+    conditioning = conditions.to_tensors(2, CPU)
+    discriminator(generator(latents, generator.grid.fold(rolls), conditioning), conditioning).sum().backward()
     still = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
     assert not still
     assert all(p.grad is None for p in generator.codec.parameters())
@@ -286,8 +290,8 @@ def test_discriminator_hears_every_cue_and_the_notes():
     rolls, conditions, _ = inputs(BAND, 2, 4)
     patches = discriminator.grid.fold(rolls)
     with torch.no_grad():
-        score = discriminator(patches, conditions.cues(2, CPU))
-        assert not torch.equal(discriminator(patches * 0, conditions.cues(2, CPU)), score)
+        score = discriminator(patches, conditions.to_tensors(2, CPU))
+        assert not torch.equal(discriminator(patches * 0, conditions.to_tensors(2, CPU)), score)
         for name, place, value in (
             ("play", (0, 3, 2), 1),
             ("density", (0, 1, 0), 4.0),
@@ -300,26 +304,26 @@ def test_discriminator_hears_every_cue_and_the_notes():
         ):
             _, asked, _ = inputs(BAND, 2, 4)
             getattr(asked.controls, name)[place] = value
-            changed = discriminator(patches, asked.cues(2, CPU)) != score
+            changed = discriminator(patches, asked.to_tensors(2, CPU)) != score
             assert changed.tolist() == [True, False], name
         conditions.mask[0, 2, 1] ^= True
-        assert (discriminator(patches, conditions.cues(2, CPU)) != score).tolist() == [True, False]
+        assert (discriminator(patches, conditions.to_tensors(2, CPU)) != score).tolist() == [True, False]
 
 
 def test_statistics_count_for_nothing_until_their_weights_have_learned():
     _, discriminator = networks(BAND)
     rolls, conditions, _ = inputs(BAND, 2, 4)
-    patches, cues = discriminator.grid.fold(rolls), conditions.cues(2, CPU)
-    score = discriminator(patches, cues)
+    patches, conditioning = discriminator.grid.fold(rolls), conditions.to_tensors(2, CPU)
+    score = discriminator(patches, conditioning)
     discriminator.statistics.mean += 1.0
-    assert torch.equal(discriminator(patches, cues), score)
+    assert torch.equal(discriminator(patches, conditioning), score)
     score.sum().backward()
     with torch.no_grad():
         for weight in discriminator.parameters():
             weight += 0.1 * weight.grad
-        learned = discriminator(patches, cues)
+        learned = discriminator(patches, conditioning)
         discriminator.statistics.mean -= 1.0
-        assert not torch.equal(discriminator(patches, cues), learned)
+        assert not torch.equal(discriminator(patches, conditioning), learned)
 
 
 def test_penalties_of_gradients_reach_the_discriminators_weights():
@@ -331,12 +335,12 @@ def test_penalties_of_gradients_reach_the_discriminators_weights():
         if hasattr(module, "mix"):
             torch.nn.init.normal_(module.mix.weight, std=0.3)
     rolls, conditions, _ = inputs(WALTZ, 2, 2)
-    cues = conditions.cues(2, CPU, torch.float64)
-    cues = replace(cues, features=cues.features.double())
+    conditioning = conditions.to_tensors(2, CPU, torch.float64)
+    conditioning = replace(conditioning, features=conditioning.features.double())
 
     def penalty():
         patches = discriminator.grid.fold(rolls, torch.float64).requires_grad_()
-        score = discriminator(patches, cues).sum()
+        score = discriminator(patches, conditioning).sum()
         (gradient,) = torch.autograd.grad(score, patches, create_graph=True)
         return gradient.square().sum()
 

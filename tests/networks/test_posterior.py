@@ -29,7 +29,7 @@ def phrases(batch=2, n_bars=4, given=0.4):
     shape = (batch, *BAND.shape(n_bars))
     rolls = torch.from_numpy(((rng.random(shape) < 0.05) * rng.integers(1, 3, shape)).astype(np.uint8))
     mask = rng.random(shape[:3]) < given
-    return rolls, Conditions(mask=mask, controls=Controls.free(batch, BAND, n_bars)).cues(0, CPU)
+    return rolls, Conditions(mask=mask, controls=Controls.free(batch, BAND, n_bars)).to_tensors(0, CPU)
 
 
 def noise(kind="hybrid", batch=2, n_bars=4):
@@ -46,13 +46,13 @@ def test_unit_noise_does_not_vary_from_piece_to_piece():
 @pytest.mark.parametrize("kind", ["hybrid", "composer", "jamming"])
 def test_divergence_and_draws_by_hand(kind):
     codec, _, posterior = networks(kind)
-    rolls, cues = phrases()
+    rolls, conditioning = phrases()
     for name in ("song", "bar", "track", "track_bar"):
         layer = getattr(posterior, name)
         torch.nn.init.zeros_(layer.weight)
         layer.bias.data[..., :3], layer.bias.data[..., 3:] = 0.5, 1.0  # means 0.5, log variances 1 - 1 = 0
     drawn = noise(kind)
-    latents, divergence = posterior(codec.standardised(codec.grid.fold(rolls)), cues, drawn)
+    latents, divergence = posterior(codec.standardised(codec.grid.fold(rolls)), conditioning, drawn)
     # of N(0.5, 1) from N(0, 1), and from N(0, 0.25), three numbers each
     once = 3 * 0.5 * 0.25
     per_bar = 3 * 0.5 * (0.25 / 0.25 + 1 / 0.25 - 1 - math.log(4))
@@ -66,8 +66,8 @@ def test_divergence_and_draws_by_hand(kind):
 
 def test_latents_of_a_song_are_the_same_in_every_bar():
     codec, _, posterior = networks()
-    rolls, cues = phrases()
-    latents, _ = posterior(codec.standardised(codec.grid.fold(rolls)), cues, noise())
+    rolls, conditioning = phrases()
+    latents, _ = posterior(codec.standardised(codec.grid.fold(rolls)), conditioning, noise())
     assert latents.song.shape == (2, 4, 3)
     assert latents.track.shape == (2, 5, 4, 3)
     assert torch.equal(latents.song[:, 0], latents.song[:, 3])
@@ -78,25 +78,25 @@ def test_latents_of_a_song_are_the_same_in_every_bar():
 
 def test_only_notes_that_are_to_be_composed_are_reconstructed():
     codec, generator, posterior = networks()
-    rolls, cues = phrases(given=1.1)
+    rolls, conditioning = phrases(given=1.1)
     real = codec.grid.fold(rolls)
     song = codec.standardised(real)
-    _, terms = reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)
+    _, terms = reconstruction_loss(generator, posterior, real, song, real, conditioning, noise(), 0.1)
     assert terms["notes"] == 0
-    rolls, cues = phrases(given=-1)
-    _, everything = reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)
+    rolls, conditioning = phrases(given=-1)
+    _, everything = reconstruction_loss(generator, posterior, real, song, real, conditioning, noise(), 0.1)
     assert everything["notes"] > 0
 
 
 def test_its_gradients_are_exact():
     """A step along the gradient changes the loss by what the gradient says."""
     codec, generator, posterior = networks()
-    rolls, cues = phrases()
+    rolls, conditioning = phrases()
     real = codec.grid.fold(rolls)
     song = codec.standardised(real).detach()
 
     def loss():
-        return reconstruction_loss(generator, posterior, real, song, real, cues, noise(), 0.1)[0]
+        return reconstruction_loss(generator, posterior, real, song, real, conditioning, noise(), 0.1)[0]
 
     for network in (generator, posterior):
         weights = list(network.parameters())

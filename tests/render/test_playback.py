@@ -16,7 +16,7 @@ from musegan.errors import MidiError, MissingToolError, MuseganError
 from musegan.midi import ports
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
-from musegan.render.playback import play
+from musegan.render.playback import play_midi
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
 
@@ -55,20 +55,20 @@ def program(tmp_path, monkeypatch):
 
 def test_fluidsynth_is_called_with_the_font_and_the_file(song, font, program):
     called = program()
-    play(song)
+    play_midi(song)
     assert called.read_text().split()[-2:] == [str(font), str(song)]
 
 
 def test_a_machine_without_sound_is_told_to_render(song, font, program):
     program("Failed to create the audio driver. Giving up.", 255)
     with pytest.raises(MissingToolError, match=r"musegan render .*song\.mid -o .*song\.wav"):
-        play(song)
+        play_midi(song)
 
 
 def test_other_failures_are_told_in_the_words_of_the_program(song, font, program):
     program("no such thing", 1)
     with pytest.raises(MidiError, match="no such thing"):
-        play(song)
+        play_midi(song)
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(song, font, tmp_path, monkeypatch):
@@ -78,12 +78,12 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(song, font, tmp_path, m
     with pytest.raises(MissingToolError, match=r"no sound font .*other\.sf2"):
         find_sound_font(tmp_path / "other.sf2")
     with pytest.raises(MuseganError, match="no file"):
-        play(tmp_path / "no.mid")
+        play_midi(tmp_path / "no.mid")
 
 
 def test_the_best_known_font_is_taken(tmp_path, monkeypatch):
     monkeypatch.delenv("MUSEGAN_SOUND_FONT", raising=False)
-    monkeypatch.setattr("musegan.render.soundfont._folders", lambda: [tmp_path])
+    monkeypatch.setattr("musegan.render.soundfont._list_font_folders", lambda: [tmp_path])
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_sound_font().parent.name == "pretty_midi"
     for name in ("a.sf2", "TimGM6mb.sf2", "FluidR3_GM.sf3", "z.txt"):
@@ -119,12 +119,12 @@ class Device:
 @pytest.fixture
 def port(monkeypatch):
     devices = {"MidiOut": Device(["Through 0", "Synth one", "Synth one"]), "MidiIn": Device(["Keys"])}
-    monkeypatch.setattr(ports, "_device", devices.__getitem__)
+    monkeypatch.setattr(ports, "_make_device", devices.__getitem__)
     return devices["MidiOut"]
 
 
 def test_a_port_is_found_by_the_beginning_of_its_name_and_gets_all_notes(song, port):
-    play(song, "synth")
+    play_midi(song, "synth")
     assert port.got[0] == "opened 1"
     assert port.got[-2:] == ["closed", "deleted"]
     assert port.got[-3] == [0xBF, 123, 0]  # all notes off on the last channel
@@ -135,13 +135,13 @@ def test_a_port_is_found_by_the_beginning_of_its_name_and_gets_all_notes(song, p
 def test_an_unknown_port_is_told_the_known_ones(song, port):
     assert ports.list_outputs() == ["Through 0", "Synth one"]
     with pytest.raises(MuseganError, match="Through 0, Synth one"):
-        play(song, "piano")
+        play_midi(song, "piano")
 
 
 def test_ports_need_a_package(song, monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmidi", None)
     with pytest.raises(MissingToolError, match="pip install python-rtmidi"):
-        play(song, "synth")
+        play_midi(song, "synth")
 
 
 def test_devices_lists_what_there_is_and_what_is_missing(port, font, monkeypatch, tmp_path):

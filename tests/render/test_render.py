@@ -21,7 +21,7 @@ from musegan.music.piece import Piece
 from musegan.music.spec import BAND
 from musegan.render import write
 from musegan.render.colours import DRUMS, FAMILIES, colour_of
-from musegan.render.image import draw, png
+from musegan.render.image import draw_piece, draw_png
 from musegan.render.sheet import draw_grid
 
 needs_fluidsynth = pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="FluidSynth is not installed")
@@ -45,9 +45,9 @@ def n_coloured(path, colour):
 
 
 def test_a_note_is_drawn_in_the_colour_of_its_track_and_a_longer_one_covers_more(trio, tmp_path):
-    short = draw(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "short.png")
-    long = draw(piece_of(trio, [(1, 0, 0, 10, 12)]), tmp_path / "long.png")
-    silent = draw(piece_of(trio, []), tmp_path / "silent.png")
+    short = draw_piece(piece_of(trio, [(1, 0, 0, 10, 4)]), tmp_path / "short.png")
+    long = draw_piece(piece_of(trio, [(1, 0, 0, 10, 12)]), tmp_path / "long.png")
+    silent = draw_piece(piece_of(trio, []), tmp_path / "silent.png")
     counts = [n_coloured(path, FAMILIES[0]) for path in (silent, short, long)]
     assert counts[0] == 0
     assert 2.2 * counts[1] < counts[2] < 4 * counts[1]
@@ -57,15 +57,15 @@ def test_a_note_is_drawn_in_the_colour_of_its_track_and_a_longer_one_covers_more
 def test_given_material_looks_different(trio, tmp_path):
     cells = [(1, 0, 0, 10, 12), (1, 1, 0, 10, 12)]
     given = np.zeros((3, 3), bool)
-    plain = draw(piece_of(trio, cells), tmp_path / "plain.png")
+    plain = draw_piece(piece_of(trio, cells), tmp_path / "plain.png")
     given[1, 0] = True
-    half = draw(piece_of(trio, cells, given=given), tmp_path / "half.png")
+    half = draw_piece(piece_of(trio, cells, given=given), tmp_path / "half.png")
     assert n_coloured(half, FAMILIES[0]) == pytest.approx(n_coloured(plain, FAMILIES[0]) / 2, rel=0.1)
 
 
 def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
     piece = piece_of(trio, [(0, 0, 0, 6, 1), (2, 2, 3, 1, 5)], sections=((0, "A"), (2, "B")))
-    assert png(piece) == png(piece)
+    assert draw_png(piece) == draw_png(piece)
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         assert write(piece, tmp_path / f"x{suffix}")[0].read_bytes().startswith(start)
     assert b"Piece" not in (tmp_path / "x.svg").read_bytes()
@@ -92,7 +92,7 @@ def texts(path):
 
 def test_lanes_and_bars_are_labelled(trio, tmp_path):
     piece = piece_of(trio, [(1, 0, 0, 10, 4)], n_bars=24)
-    shown = [text.strip() for text in texts(draw(piece.cut(16, 24), tmp_path / "x.svg"))]
+    shown = [text.strip() for text in texts(draw_piece(piece.cut(16, 24), tmp_path / "x.svg"))]
     assert {"drums", "keys", "bass"} <= set(shown)
     assert any(text.startswith("bars 17-24") for text in shown)
     assert [text for text in shown if text.isdigit()] == [str(bar) for bar in range(17, 25)]
@@ -101,10 +101,14 @@ def test_lanes_and_bars_are_labelled(trio, tmp_path):
 def test_a_stray_note_is_marked_and_does_not_make_a_lane_tall(trio, tmp_path):
     cells = [(1, bar, 2 * i, 5 + i, 1) for bar in range(20) for i in range(8)]
     with_stray = [*cells, (1, 3, 0, 39, 1)]
-    plain, stray = (draw(piece_of(trio, c, n_bars=20), tmp_path / f"{len(c)}.png") for c in (cells, with_stray))
+    plain, stray = (
+        draw_piece(piece_of(trio, c, n_bars=20), tmp_path / f"{len(c)}.png") for c in (cells, with_stray)
+    )
     assert imread(plain).shape == imread(stray).shape
     assert n_coloured(stray, FAMILIES[0]) > n_coloured(plain, FAMILIES[0])
-    few = draw(piece_of(trio, with_stray[-20:], n_bars=20), tmp_path / "few.png")  # of 20 notes none is stray
+    few = draw_piece(
+        piece_of(trio, with_stray[-20:], n_bars=20), tmp_path / "few.png"
+    )  # of 20 notes none is stray
     assert imread(few).shape[0] > imread(plain).shape[0]
 
 
@@ -190,7 +194,7 @@ def test_pictures_and_scores_that_would_be_too_large_are_refused(tmp_path):
     roll[0, 0, 0, 0] = 2
     piece = Piece(roll=roll, spec=spec)
     with pytest.raises(MuseganError, match="picture of 8500 bars of 1 tracks with 1 notes would be too large"):
-        draw(piece, tmp_path / "a.png")
+        draw_piece(piece, tmp_path / "a.png")
     with pytest.raises(MuseganError, match="8500 bars of 1 parts would be too long; up to 4096"):
         write_score(piece, tmp_path / "a.xml")
     assert list(tmp_path.iterdir()) == []
@@ -203,7 +207,7 @@ def test_pictures_with_too_many_names_and_scores_with_too_many_notes_are_refused
     roll = np.zeros(spec.shape(320), np.uint8)
     roll[0, 0, 0] = 2  # 128 drums, each named on 10 systems
     with pytest.raises(MuseganError, match="picture of 320 bars of 1 tracks with 128 notes would be too large"):
-        draw(Piece(roll=roll, spec=spec), tmp_path / "a.png")
+        draw_piece(Piece(roll=roll, spec=spec), tmp_path / "a.png")
     roll[0, :50, :, :15] = 2  # 12,000 notes, and those of above
     with pytest.raises(MuseganError, match="score of 12113 notes would be too large; up to 12000"):
         write_score(Piece(roll=roll, spec=spec), tmp_path / "a.xml")
@@ -211,8 +215,8 @@ def test_pictures_with_too_many_names_and_scores_with_too_many_notes_are_refused
 
 
 def test_heat_colours_the_cells_above_the_median(tmp_path):
-    from musegan.render.heat import opacities
+    from musegan.render.heat import heat_opacities
 
     values = np.array([[np.nan, 0.0, 1.0], [2.0, -4.0, 5.0]])
-    assert np.allclose(opacities(values), [[0, 0, 0], [0.15, 0, 0.6]])
-    assert not opacities(np.full((2, 3), np.nan)).any()
+    assert np.allclose(heat_opacities(values), [[0, 0, 0], [0.15, 0, 0.6]])
+    assert not heat_opacities(np.full((2, 3), np.nan)).any()

@@ -11,9 +11,9 @@ import pytest
 
 from musegan.errors import ConfigError
 from musegan.studio import jamming, verbs
-from musegan.studio.desk import Desk
 from musegan.studio.jamming import PageBand, PlayedBar, played
 from musegan.studio.serve import studio_font
+from musegan.studio.session import Session
 from musegan.studio.state import State
 
 
@@ -43,18 +43,20 @@ def test_a_bar_of_the_jam_is_shown_where_the_round_is(model):
 def test_the_band_keeps_what_is_kept_and_asks_for_what_is_asked(model, monkeypatch):
     state = verbs.edit(model, State.empty(model, 2), [], [(2, 16, 4, 40)])  # bass, second bar: kept
     state = verbs.mark(state, [(0, 1)], "rest", model.spec.track_names)
-    state = replace(state, asked=state.asked.changed({"temperature": 0.5, "seed": 8, "density": {"drums": 2}}))
+    state = replace(
+        state, settings=state.settings.changed({"temperature": 0.5, "seed": 8, "density": {"drums": 2}})
+    )
     band = PageBand(model, "keys", lambda: state)
     _, given = band.ask(3)  # the second of the page
     bar = band.next_bar(3, roll(model, 3, (1, 2, 0, 60)), given)
     assert np.array_equal(bar[2], state.piece.roll[2, 1])
     assert not bar[[0, 1]].any()
-    assert (band.wishes.temperature, band.wishes.seed) == (0.5, 8)
-    assert band.wishes.density == {"drums": 0.0}
+    assert (band.request.temperature, band.request.seed) == (0.5, 8)
+    assert band.request.density == {"drums": 0.0}
     _, given = band.ask(4)  # the first: nothing is kept there, nobody rests
     other = band.next_bar(4, roll(model, 4), given)
     assert not np.array_equal(other[2], state.piece.roll[2, 0])
-    assert band.wishes.density == {"drums": 2.0}
+    assert band.request.density == {"drums": 2.0}
 
 
 class Port:
@@ -78,21 +80,21 @@ PORTS: list[Port] = []
 
 
 @pytest.fixture
-def desk(model, tmp_path, monkeypatch):
+def session(model, tmp_path, monkeypatch):
     PORTS.clear()
     monkeypatch.setattr(jamming, "InputPort", Port)
     monkeypatch.setattr(jamming, "OutputPort", Port)
-    desk = Desk(model, tmp_path, studio_font())
-    yield desk
-    desk.close()
+    session = Session(model, tmp_path, studio_font())
+    yield session
+    session.close()
 
 
-def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(desk):
+def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(session):
     def do(kind, **values):
-        return desk.send({"type": kind, **values}).result(timeout=60)
+        return session.send({"type": kind, **values}).result(timeout=60)
 
     events = []
-    desk.listeners.add(events.append)
+    session.listeners.add(events.append)
     do("new", bars=2)
     do("wishes", changes={"tempo": 200})
     do("mixer", track="drums", mute=True)
@@ -100,15 +102,15 @@ def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(desk):
     output, listening = PORTS
     assert (output.arguments, listening.arguments[0]) == (("synth",), "piano")
     with pytest.raises(ConfigError, match="stop it first"):
-        desk.send({"type": "vary"})
+        session.send({"type": "vary"})
     with pytest.raises(ConfigError, match="already"):
         do("jam", keep="keys")
     listening.arguments[1]((0x90, 60, 80))
-    before = desk.revision
-    wait_for(lambda: desk.project.state.piece.roll[[0, 2]].any())
+    before = session.revision
+    wait_for(lambda: session.project.state.piece.roll[[0, 2]].any())
     do("wishes", changes={"temperature": 0.25, "tempo": 300})
-    wait_for(lambda: desk.stand.view()["tempo"] == 300 and desk.revision > before + 2)
-    view = desk.stand.view()
+    wait_for(lambda: session.jam.view()["tempo"] == 300 and session.revision > before + 2)
+    view = session.jam.view()
     assert (view["is_playing"], view["keep"], view["beat"] > 4) == (True, "keys", True)
     do("jam_stop")
     wait_for(lambda: any("problem" in event for event in events))
@@ -118,12 +120,12 @@ def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(desk):
     assert listening.is_closed
     clicks = {76, 77}
     assert {m[0] & 15 for m in output.sent if m[0] >> 4 == 9 and m[1] not in clicks} <= {1}  # the drums are mute
-    assert mido.MidiFile(desk.stand.file).length > 1
-    state = desk.project.state
-    assert (state.label, state.asked.temperature) == ("play along", 0.25)
+    assert mido.MidiFile(session.jam.file).length > 1
+    state = session.project.state
+    assert (state.label, state.settings.temperature) == ("play along", 0.25)
     for _ in range(3):
         do("undo")
-    assert not desk.project.state.piece.roll.any()
+    assert not session.project.state.piece.roll.any()
 
 
 def wait_for(condition):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.midi import write_midi
-from musegan.music.pianoroll import clean
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
 from musegan.render.synthesizer import SAMPLE_RATE, read_samples
 
@@ -26,7 +26,7 @@ from musegan.render.synthesizer import SAMPLE_RATE, read_samples
 @pytest.fixture(scope="module")
 def song(tmp_path_factory, dataset):
     """Six bars for the trio."""
-    roll = clean(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
+    roll = drop_orphan_holds(dataset.rolls(np.array([0]), 6)[0], dataset.spec)
     piece = Piece(roll=roll, spec=dataset.spec, tempo_qpm=97)
     return write_midi(piece, tmp_path_factory.mktemp("song") / "song.mid")
 

@@ -11,13 +11,13 @@ from musegan.errors import ConfigError
 from musegan.music.pianoroll import roll_to_notes
 from musegan.studio import verbs
 from musegan.studio.project import Project
-from musegan.studio.state import Asked, State
+from musegan.studio.state import State, StudioSettings
 
 
 @pytest.fixture
 def state(model):
     """Five bars, composed."""
-    return verbs.compose(model, replace(State.empty(model), asked=Asked(seed=4, n_bars=5)))
+    return verbs.compose(model, replace(State.empty(model), settings=StudioSettings(seed=4, n_bars=5)))
 
 
 def cells(state):
@@ -31,10 +31,12 @@ def changed_cells(before, after):
 
 
 def test_wishes_are_checked_and_told():
-    asked = Asked().changed({"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"})
-    wishes = asked.wishes(("drums", "keys", "bass"), 3)
-    assert (wishes.tempo_qpm, wishes.density, wishes.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
-    assert str(wishes.key) == "F# minor"
+    settings = StudioSettings().changed(
+        {"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"}
+    )
+    request = settings.request(("drums", "keys", "bass"), 3)
+    assert (request.tempo_qpm, request.density, request.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
+    assert str(request.key) == "F# minor"
     for values, message in [
         ({"tempo": 2}, "4 to 1000"),
         ({"what": 1}, "no wish 'what'"),
@@ -46,7 +48,7 @@ def test_wishes_are_checked_and_told():
         ({"knobs": {"busier": 4.5}}, "knobs"),
     ]:
         with pytest.raises(ConfigError, match=message):
-            Asked().changed(values)
+            StudioSettings().changed(values)
 
 
 def test_a_state_is_the_same_after_json(model, state):
@@ -61,10 +63,10 @@ def test_a_state_is_the_same_after_json(model, state):
 
 def test_knobs_of_another_model_are_left_behind(model, state, monkeypatch):
     monkeypatch.setitem(model.facts, "knobs", {"busier": {}, "higher": {}})
-    turned = replace(state, asked=state.asked.changed({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}}))
-    assert State.from_dict(turned.to_dict(), model).asked.knobs == {"busier": -1.5, "higher": 0}
-    assert turned.asked.wishes(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
-    assert state.asked.wishes(("drums", "keys", "bass"), 5).knobs == {}
+    turned = replace(state, settings=state.settings.changed({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}}))
+    assert State.from_dict(turned.to_dict(), model).settings.knobs == {"busier": -1.5, "higher": 0}
+    assert turned.settings.request(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
+    assert state.settings.request(("drums", "keys", "bass"), 5).knobs == {}
 
 
 def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state):
@@ -74,7 +76,7 @@ def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state)
 
 def test_only_free_cells_change(model, state):
     kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
-    other = verbs.compose(model, replace(kept, asked=replace(kept.asked, seed=9)))
+    other = verbs.compose(model, replace(kept, settings=replace(kept.settings, seed=9)))
     assert changed_cells(state, other)
     assert not {(0, bar) for bar in range(5)} & changed_cells(state, other)
     assert (1, 2) not in changed_cells(state, other)
@@ -84,17 +86,17 @@ def test_only_free_cells_change(model, state):
 
 def test_infilled_cells_are_those_of_the_command(model, state):
     """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
-    kept = replace(state, kept=np.ones_like(state.kept), asked=replace(state.asked, seed=9))
+    kept = replace(state, kept=np.ones_like(state.kept), settings=replace(state.settings, seed=9))
     freed = verbs.mark(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
-    wishes = freed.asked.wishes(model.spec.track_names, 5)
-    expected = model.infill(state.piece, range(2, 4), ["bass"], wishes=wishes)
+    request = freed.settings.request(model.spec.track_names, 5)
+    expected = model.infill(state.piece, range(2, 4), ["bass"], request=request)
     assert np.array_equal(verbs.compose(model, freed).piece.roll, expected.roll)
 
 
 def test_rests_are_marked_and_kept_silent(model, state):
     resting = verbs.mark(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
-    assert resting.asked.rests == {"bass": (1, 3)}
-    assert verbs.mark(resting, [(2, 1)], "free", model.spec.track_names).asked.rests == {"bass": (3,)}
+    assert resting.settings.rests == {"bass": (1, 3)}
+    assert verbs.mark(resting, [(2, 1)], "free", model.spec.track_names).settings.rests == {"bass": (3,)}
     assert not verbs.compose(model, resting).piece.roll[2, [1, 3]].any()
 
 
@@ -116,7 +118,7 @@ def test_edited_cells_are_the_users_and_kept(model, state):
 
 def test_continue_keeps_what_was_there(model, state):
     longer = verbs.continue_(model, state, 3)
-    assert longer.n_bars == longer.asked.n_bars == 8
+    assert longer.n_bars == longer.settings.n_bars == 8
     assert longer.kept[:, :5].all()
     assert not longer.kept[:, 5:].any()
     assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
@@ -126,7 +128,7 @@ def test_continue_keeps_what_was_there(model, state):
 
 def test_bars_are_cut_and_added(model, state):
     short = verbs.resized(state, 2)
-    assert short.n_bars == short.asked.n_bars == 2
+    assert short.n_bars == short.settings.n_bars == 2
     assert short.kept.shape == (3, 2)
     longer = verbs.resized(state, 7)
     assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
@@ -135,7 +137,7 @@ def test_bars_are_cut_and_added(model, state):
 
 def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, state):
     (found,) = verbs.variations(model, state, 3)
-    assert [item.asked.seed for item in found] == [5, 6, 7]
+    assert [item.settings.seed for item in found] == [5, 6, 7]
     assert likeness(found[1], model.generate(5, seed=6)) > 0.98
     between = verbs.interpolate(model, found[0], found[2], 4)
     assert len(between) == 4
@@ -152,9 +154,9 @@ def test_what_is_taken_from_the_strip_is_what_the_model_composes_for_its_seed(mo
 
 def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
     kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
-    kept = replace(kept, asked=replace(kept.asked, out=("bass",)))
+    kept = replace(kept, settings=replace(kept.settings, out=("bass",)))
     (found,) = verbs.variations(model, kept, 2)
-    alone = verbs.compose(model, replace(kept, asked=replace(kept.asked, seed=6)))
+    alone = verbs.compose(model, replace(kept, settings=replace(kept.settings, seed=6)))
     assert likeness(found[1], alone.piece) > 0.98
     assert not found[1].piece.roll[2].any()
     assert not np.array_equal(found[0].piece.roll[1], found[1].piece.roll[1])
@@ -164,8 +166,8 @@ def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, st
 
 
 def test_variations_with_drafts_or_a_form_come_one_by_one(model, state):
-    asked = replace(state.asked, form="AB", n_bars=4)
-    found = list(verbs.variations(model, replace(state, asked=asked), 2))
+    settings = replace(state.settings, form="AB", n_bars=4)
+    found = list(verbs.variations(model, replace(state, settings=settings), 2))
     assert [len(ready) for ready in found] == [1, 1]
     assert np.array_equal(found[1][0].piece.roll, model.generate(4, form="AB", seed=6).roll)
 
@@ -179,7 +181,7 @@ def likeness(state, piece):
 def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
     cells = [(0, bar) for bar in range(5)] + [(1, 0), (1, 1), (2, 4)]
     kept = verbs.mark(state, cells, "keep", model.spec.track_names)
-    varied = verbs.vary(model, replace(kept, asked=replace(kept.asked, seed=9)), 0.5)
+    varied = verbs.vary(model, replace(kept, settings=replace(kept.settings, seed=9)), 0.5)
     assert (~varied.piece.given).sum() == 4  # of seven that are free, rounded to even
     assert varied.piece.given[tuple(zip(*cells, strict=True))].all()
     assert changed_cells(kept, varied) <= {(t, b) for t in range(3) for b in range(5)} - set(cells)
@@ -190,7 +192,9 @@ def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
 
 def test_vary_of_free_tracks_is_that_of_the_command(model, state):
     kept = verbs.mark(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
-    expected = model.vary(state.piece, 0.3, ["keys", "bass"], wishes=kept.asked.wishes(model.spec.track_names, 5))
+    expected = model.vary(
+        state.piece, 0.3, ["keys", "bass"], request=kept.settings.request(model.spec.track_names, 5)
+    )
     assert np.array_equal(verbs.vary(model, kept, 0.3).piece.roll, expected.roll)
 
 
@@ -215,10 +219,10 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
 def test_one_gesture_is_one_step_of_undo(model, tmp_path):
     project = Project.load(tmp_path, model)
     for value in (1.1, 1.2, 1.3):
-        asked = project.state.asked.changed({"temperature": value})
-        project.push(replace(project.state, asked=asked), "turn")
-    project.push(replace(project.state, asked=Asked(temperature=2.0)), "another turn")
+        settings = project.state.settings.changed({"temperature": value})
+        project.push(replace(project.state, settings=settings), "turn")
+    project.push(replace(project.state, settings=StudioSettings(temperature=2.0)), "another turn")
     project.undo()
-    assert project.state.asked.temperature == 1.3
+    assert project.state.settings.temperature == 1.3
     project.undo()
-    assert project.state.asked.temperature == 1.0
+    assert project.state.settings.temperature == 1.0

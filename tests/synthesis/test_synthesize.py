@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import musegan
 from musegan.cli import app
-from musegan.music.harmony import Key
+from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.synthesis.manifest import MANIFEST, describe, read_rows

@@ -7,14 +7,14 @@ import torch
 from musegan.config import preset
 from musegan.training import codec_trainer
 from musegan.training.codec_trainer import CodecTrainer, onset_f1
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 
 CPU = torch.device("cpu")
 DRUMS, KEYS, BASS = 0, 1, 2
 
 
 def stage(dataset, *settings):
-    return CodecTrainer(dataset, preset("tiny").with_settings(list(settings)), Processes(CPU))
+    return CodecTrainer(dataset, preset("tiny").with_settings(list(settings)), Distributed(CPU))
 
 
 def test_onset_f1_by_hand():

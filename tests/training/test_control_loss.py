@@ -8,7 +8,7 @@ from musegan.music.spec import RollSpec, TrackSpec
 from musegan.networks import PatchGrid
 from musegan.networks.controls import Conditions, Controls, measure_controls
 from musegan.training.control_loss import control_loss
-from musegan.training.processes import Processes
+from musegan.training.distributed import Distributed
 
 DUO = RollSpec(
     tracks=(TrackSpec(name="drums", program=0, is_drum=True), TrackSpec(name="a", program=1)),
@@ -23,9 +23,11 @@ N = 8  # phrases
 
 def followed(rolls, controls, mask=None, logits=None, **options):
     mask = np.zeros(controls.play.shape, bool) if mask is None else mask
-    cues = Conditions(mask=mask, controls=controls).cues(0, torch.device("cpu"))
+    conditioning = Conditions(mask=mask, controls=controls).to_tensors(0, torch.device("cpu"))
     notes = GRID.fold(torch.from_numpy(rolls))
-    return control_loss(notes, torch.zeros_like(notes) if logits is None else logits, GRID, cues, **options)
+    return control_loss(
+        notes, torch.zeros_like(notes) if logits is None else logits, GRID, conditioning, **options
+    )
 
 
 def measured(rolls):
@@ -175,7 +177,7 @@ def test_shares_of_a_batch_have_its_gradients():
     controls = measured(rolls[1])
 
     def gradient(part, count=1, means=None):
-        processes = Processes(torch.device("cpu"))
+        processes = Distributed(torch.device("cpu"))
         processes.count, sums = count, []
 
         def average_(tensors):

@@ -11,8 +11,8 @@ from musegan.composing.compose import compose
 from musegan.composing.model_file import load_model_file
 from musegan.config import preset
 from musegan.networks import Codec
+from musegan.training.distributed import Distributed
 from musegan.training.loop import train
-from musegan.training.processes import Processes
 from musegan.training.trainer import Trainer
 
 pytestmark = [
@@ -55,7 +55,7 @@ def test_replayed_iterations_are_those_that_python_makes(dataset):
     for is_recorded in (False, True):
         torch.manual_seed(0)
         codec = let_play(Codec(dataset.spec, config.codec))
-        stage = Trainer(dataset, config, Processes(CUDA), codec)
+        stage = Trainer(dataset, config, Distributed(CUDA), codec)
         for work in (stage.warm_up, stage.oppose, stage.please):
             work.is_recorded = is_recorded
         terms = [stage.iterate() for _ in range(16)]  # 8 of each kind, of which 5 are replayed

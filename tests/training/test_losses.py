@@ -9,35 +9,35 @@ from musegan.training.losses import WHOLE, discriminator_loss, generator_loss
 
 
 class Line(nn.Module):
-    """D(x) = w . x of two cells: its gradient is w everywhere. The cues say what each score is raised by."""
+    """D(x) = w . x of two cells: its gradient is w everywhere. The conditions say what each score is raised by."""
 
     def __init__(self, *weights):
         super().__init__()
         self.weights = nn.Parameter(torch.tensor(weights))
         self.asked = []
 
-    def forward(self, patches, cues, part):
+    def forward(self, patches, conditioning, part):
         self.asked.append(part)
-        assert patches.shape[1] == len(cues.raised[part])
-        return (patches[0, :, 0, 0] * self.weights).sum(-1) + cues.raised[part]
+        assert patches.shape[1] == len(conditioning.raised[part])
+        return (patches[0, :, 0, 0] * self.weights).sum(-1) + conditioning.raised[part]
 
 
 class Square(Line):
     """D(x) = (w . x) squared / 2: its gradient is w times (w . x)."""
 
-    def forward(self, patches, cues, part):
-        return super().forward(patches, cues, part).square() / 2
+    def forward(self, patches, conditioning, part):
+        return super().forward(patches, conditioning, part).square() / 2
 
 
 def patches(*rows):
     return torch.tensor(rows)[None, :, None, None, :]
 
 
-def cues(*raised):
+def conditioning(*raised):
     return SimpleNamespace(raised=torch.tensor(raised))
 
 
-REAL, FAKE, FREE = patches([1.0, 0.0], [1.0, 1.0]), patches([0.0, 1.0], [0.0, 0.0]), cues(0.0, 0.0)
+REAL, FAKE, FREE = patches([1.0, 0.0], [1.0, 1.0]), patches([0.0, 1.0], [0.0, 0.0]), conditioning(0.0, 0.0)
 
 
 def test_relativistic_loss_by_hand():
@@ -58,7 +58,7 @@ def test_penalties_of_a_share_of_the_pairs_weigh_as_those_of_all():
     real = patches(*[[float(value), 0.0] for value in (1, 3, 4, 2, 6)])
     fake = patches(*[[0.0, float(value)] for value in (2, 1, 2, 9, 3)])
     judge = Square(2.0, -1.0)
-    loss, terms = discriminator_loss(judge, real, fake, cues(*[0.0] * 5), gamma=0.6, penalty_share=0.4)
+    loss, terms = discriminator_loss(judge, real, fake, conditioning(*[0.0] * 5), gamma=0.6, penalty_share=0.4)
     # D = (2 a - b)^2 / 2: real 2, 18, 32, 8, 72; fake 2, 0.5, 2, 40.5, 4.5
     gaps = [0, 17.5, 30, -32.5, 67.5]
     adversarial = sum(math.log1p(math.exp(-gap)) for gap in gaps) / 5
@@ -71,8 +71,8 @@ def test_penalties_of_a_share_of_the_pairs_weigh_as_those_of_all():
     assert [part.tolist() for part in judge.asked] == [[0, 2, 4], [0, 2, 4], [1, 3], [1, 3]]
 
 
-def test_each_part_is_judged_by_its_own_cues():
-    asked = cues(0.0, 10.0)
+def test_each_part_is_judged_by_its_own_conditions():
+    asked = conditioning(0.0, 10.0)
     whole = discriminator_loss(Square(2.0, -1.0), REAL, FAKE, asked, gamma=0.0, penalty_share=1.0)
     parts = discriminator_loss(Square(2.0, -1.0), REAL, FAKE, asked, gamma=0.0, penalty_share=0.5)
     assert parts[0].item() == pytest.approx(whole[0].item())

@@ -10,12 +10,12 @@ from songs import let_play
 from musegan.composing.finishing import finished
 from musegan.composing.habits import Habits
 from musegan.config import Config
-from musegan.music.returns import NOTES
+from musegan.music.repetition import NOTES
 from musegan.networks import Codec, PatchGrid
 from musegan.networks.controls import Conditions, Controls
 from musegan.training import trainer as trainer_module
+from musegan.training.distributed import Distributed
 from musegan.training.mending import habits_of_codec, mended
-from musegan.training.processes import Processes
 from musegan.training.trainer import Trainer
 
 KEYS = 1
@@ -72,7 +72,7 @@ def test_both_of_a_pair_are_mended_each_with_habits_of_its_own(dataset, monkeypa
     torch.manual_seed(0)
     codec = let_play(Codec(dataset.spec, config.codec))
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
-    trainer = Trainer(dataset, config, Processes(torch.device("cpu")), codec)
+    trainer = Trainer(dataset, config, Distributed(torch.device("cpu")), codec)
     trainer.habits = calm(dataset.spec)
     asked = []
 
@@ -86,7 +86,9 @@ def test_both_of_a_pair_are_mended_each_with_habits_of_its_own(dataset, monkeypa
     assert asked[1] is trainer.habits
     real, fake = trainer.pair
     batch, generator = trainer.batch, trainer.generator
-    raw = generator.grid.unfold(generator.complete(trainer.logits.detach(), batch.given, batch.cues)).numpy()
+    raw = generator.grid.unfold(
+        generator.complete(trainer.logits.detach(), batch.given, batch.conditioning)
+    ).numpy()
     heard = generator.grid.unfold(fake.detach()).numpy()
     assert (heard == finished(raw, batch.conditions, trainer.habits, dataset.spec, 4)).all()
     assert (heard != raw).any()

@@ -21,9 +21,9 @@ from musegan.corpus.packing import DatasetWriter
 from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
 from musegan.networks import Codec
 from musegan.training.codec_trainer import CodecTrainer
+from musegan.training.distributed import Distributed
 from musegan.training.loop import train
 from musegan.training.phrases import PhraseSource, sample_prior
-from musegan.training.processes import Processes
 from musegan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -75,7 +75,7 @@ def trainer(dataset, config=TINY, **options):
     """The second stage with a codec that has learnt nothing."""
     config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
     torch.manual_seed(0)
-    return Trainer(dataset, config, Processes(CPU), let_play(Codec(dataset.spec, config.codec)), **options)
+    return Trainer(dataset, config, Distributed(CPU), let_play(Codec(dataset.spec, config.codec)), **options)
 
 
 def test_a_run_leaves_everything_that_it_promises(dataset, tmp_path):
@@ -201,9 +201,9 @@ def test_penalties_are_taken_of_a_share_of_the_batch_at_the_weight_of_the_schedu
 
     asked, original = [], module.discriminator_loss
 
-    def spy(judge, real, fake, cues, gamma, penalty_share):
+    def spy(judge, real, fake, conditioning, gamma, penalty_share):
         asked.append((float(gamma), penalty_share))
-        return original(judge, real, fake, cues, gamma, penalty_share)
+        return original(judge, real, fake, conditioning, gamma, penalty_share)
 
     monkeypatch.setattr(module, "discriminator_loss", spy)
     settings = [
@@ -272,7 +272,7 @@ def test_fine_tuning_starts_from_the_model_and_freezes_what_it_should(dataset, m
     parent = load_model_file(model_path, CPU)
     config = replace(preset("finetune"), model=parent.config.model, codec=parent.config.codec)
     config = config.with_settings(["train.batch_size=4"])
-    stage = Trainer(dataset, config, Processes(CPU), parent.codec, load_model_file(model_path, CPU))
+    stage = Trainer(dataset, config, Distributed(CPU), parent.codec, load_model_file(model_path, CPU))
     assert torch.equal(stage.generator.basis, parent.generator.basis)
     frozen = [p.clone() for m in stage.discriminator.frozen_when_finetuning() for p in m.parameters()]
     free = stage.discriminator.score.weight.clone()
@@ -358,7 +358,7 @@ def test_phrases_come_in_one_key_and_say_what_they_are(dataset):
     plain = PhraseSource(dataset, "train", 4, transpose="none")
     assert len(source) == len(plain) == sum(n - 3 for n in (6, 7, 8, 10, 11, 12))
     phrases = source.at(np.arange(len(source)), np.zeros(len(source), int))
-    from musegan.music.harmony import key_scores
+    from musegan.music.key import key_scores
 
     best = key_scores(phrases.controls.key).argmax(-1)
     assert set(best) <= {0, 12 + 9}  # C major and A minor
@@ -421,7 +421,7 @@ def test_two_processes_give_what_one_gives(dataset, tmp_path, codec_path):
     assert logs[0] == logs[1]  # one process writes
 
 
-class Share(Processes):
+class Share(Distributed):
     """One of several processes, alone: nothing is averaged, the gradients are kept."""
 
     def __init__(self, count, index):
@@ -475,7 +475,7 @@ def test_all_processes_end_the_first_stage_together(dataset, tmp_path, monkeypat
     from musegan.training import loop
 
     config = TINY.with_settings(["codec.n_phrases=4000", "codec.measure_every=4", "codec.patience=1"])
-    processes = Processes(CPU)
+    processes = Distributed(CPU)
     processes.index = 1  # not the one that measures: here the other says when to stop
     answers = iter([False, False, False, True])  # stop?, finished?, stop?, finished?
     monkeypatch.setattr(processes, "any", lambda flag: next(answers))
@@ -487,7 +487,7 @@ def test_all_processes_end_the_first_stage_together(dataset, tmp_path, monkeypat
 
 
 def test_batches_that_cannot_be_shared_are_refused(dataset):
-    processes = Processes(CPU)
+    processes = Distributed(CPU)
     processes.count = 3
     with pytest.raises(ConfigError, match="multiple of 3"):
         CodecTrainer(dataset, TINY, processes)

@@ -1,0 +1,182 @@
+"""What the composing commands share: their options, the model and the request, files that are read and written."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from musegan.cli.common import Force, app, part_rows, say, table
+from musegan.composing.parse import bars_of_tracks, densities, knobs
+from musegan.errors import ConfigError, MuseganError
+from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
+from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
+
+if TYPE_CHECKING:
+    from musegan.composing.model import Model
+    from musegan.composing.request import GenerationRequest
+    from musegan.midi.song import Song
+    from musegan.music.piece import Piece
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write. (default: named after verb and seed)")
+]
+Input = Annotated[
+    Path, typer.Argument(metavar="IN.mid", help="MIDI file to work on.", exists=True, dir_okay=False)
+]
+Bars = Annotated[int, typer.Option(help="Bars to compose.", min=1, max=512)]
+Tracks = Annotated[str | None, typer.Option(help="Only these tracks, with commas: drums,bass.")]
+Maps = Annotated[
+    list[str] | None, typer.Option("--map", metavar="PART=TRACK", help="Take a part of the file for a track.")
+]
+
+
+@dataclass
+class ComposingOptions:
+    """Options of all composing verbs."""
+
+    model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
+    seed: Annotated[int | None, typer.Option(help="Same seed, same file. (default: random)", min=0)] = None
+    count: Annotated[
+        int | None,
+        typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ... (default: 1; interpolate: 8)", min=1),
+    ] = None
+    temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0
+    best_of: Annotated[int, typer.Option(help="Drafts per piece; the best is kept.", min=1, max=256)] = 1
+    density: Annotated[
+        str | None, typer.Option(help="Times the usual number of notes: 0.5, or drums=2,bass=0.5.")
+    ] = None
+    rest: Annotated[list[str] | None, typer.Option(help="Bars in which a track is silent: drums:1-2.")] = None
+    play: Annotated[list[str] | None, typer.Option(help="Bars in which a track plays: piano:1-8.")] = None
+    progression: Annotated[
+        str | None, typer.Option(help="Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
+    ] = None
+    knob: Annotated[
+        list[str] | None, typer.Option(help="Turn a knob of the model: busier=1; see `musegan info MODEL`.")
+    ] = None
+    style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
+    key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
+    snap: Annotated[bool, typer.Option("--snap", help="Move notes outside the key's scale to it.")] = False
+    tempo: Annotated[
+        float | None, typer.Option(help="Quarter notes a minute.", min=SLOWEST_QPM, max=FASTEST_QPM)
+    ] = None
+    humanize: Annotated[float, typer.Option(help="Feel of velocity and timing, 0 to 1.", min=0.0, max=1.0)] = 1.0
+    no_humanize: Annotated[bool, typer.Option("--no-humanize", help="Flat and exactly on the grid.")] = False
+    stems: Annotated[bool, typer.Option("--stems", help="Also write one file a track.")] = False
+    chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols.")] = False
+    listen: Annotated[bool, typer.Option("--listen", help="Play the result as sound.")] = False
+    port: Annotated[str | None, typer.Option(help="Play to this MIDI port; see `musegan devices`.")] = None
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto"
+    force: Force = False
+
+
+def composing_command(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
+    """Register a command whose parameter ``options`` stands for all `ComposingOptions` but those in `without`."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+    hints = {
+        **get_type_hints(command, include_extras=True),
+        **get_type_hints(ComposingOptions, include_extras=True),
+    }
+    hints.pop("options")
+    accepted = [item for item in fields(ComposingOptions) if item.name not in without]
+    more = [
+        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default) for item in accepted
+    ]
+
+    def run(**values: Any) -> None:
+        options = ComposingOptions(**{item.name: values.pop(item.name) for item in accepted})
+        if options.seed is None:
+            options.seed = secrets.randbelow(2**31)
+        command(**values, options=options)
+
+    parameters = [p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *more)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = hints
+    run.__doc__ = command.__doc__
+    return app.command(command.__name__.rstrip("_"))(run)
+
+
+def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
+    from musegan.composing.model import load_model
+    from musegan.composing.request import GenerationRequest
+    from musegan.music.key import Key
+
+    model = load_model(options.model, options.device)
+    assert options.seed is not None
+    if tell_seed:
+        say(f"seed {options.seed}")
+    request = GenerationRequest(
+        seed=options.seed,
+        temperature=options.temperature,
+        best_of=options.best_of,
+        key=None if options.key is None else Key.parse(options.key),
+        snap=options.snap,
+        density=densities(options.density, model.spec.track_names),
+        rests=bars_of_tracks(options.rest),
+        plays=bars_of_tracks(options.play),
+        progression=options.progression,
+        knobs=knobs(options.knob),
+        style=options.style,
+        tempo_qpm=options.tempo,
+    )
+    return model, request
+
+
+def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> list[Path]:
+    """The files to write; refuses names that are taken before anything is composed."""
+    path = output or Path(f"{verb}-{options.seed}.mid")
+    if path.is_dir():
+        path = path / f"{verb}-{options.seed}.mid"
+    if path.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
+        raise ConfigError(
+            f"{path} is not a MIDI file name; end it with .mid, and use `musegan render` for the rest"
+        )
+    paths = [path]
+    if options.count is not None and options.count > 1:
+        paths = [path.with_name(f"{path.stem}-{i + 1}{path.suffix}") for i in range(options.count)]
+    for item in paths:
+        refuse_overwrite(item, options.force)
+    return paths
+
+
+def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
+    from musegan.midi.song import read
+
+    if not source.is_file():
+        raise MuseganError(f"there is no file {source}; give a seed (a number) or a MIDI file")
+    pairs = [item.partition("=") for item in maps or []]
+    if not all(equals for _, equals, _ in pairs):
+        raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
+    song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
+    rows = part_rows(map(vars, song.parts))
+    for line in table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
+        say(line)
+    if n := song.grid.n_outside:
+        say(
+            f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
+        )
+    return song
+
+
+def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song | None = None) -> None:
+    """Write a piece, into the song that it is made from, tell the files and play the first of them."""
+    from musegan.midi.write import write_files
+
+    arguments: dict[str, Any] = {
+        "humanize": 0.0 if options.no_humanize else options.humanize,
+        "stems": options.stems,
+        "chords": options.chords,
+        "force": options.force,
+    }
+    paths = song.write(piece, path, **arguments) if song else write_files(piece, path, **arguments)
+    for written in paths:
+        typer.echo(written)
+    if options.listen or options.port:
+        from musegan.render.playback import play_midi
+
+        play_midi(paths[0], options.port)

@@ -1,0 +1,203 @@
+"""The melody of a music file: which part has it, its line, and the chords under it.
+
+A part is scored by what tells a melody from its accompaniment: it sounds most of the time, one note at once, in a
+middle to high register, at a singing pace, in small steps (the descriptors of Rizo et al., "A Pattern Recognition
+Approach for Melody Track Selection in MIDI Files", ISMIR 2006, in a linear model). The line of a part with chords
+is its skyline (Uitdenbogerd and Zobel, "Manipulation of Music for Melody Matching", ACM Multimedia 1998).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import MidiError
+from musegan.midi.notes import GridNotes, find_part
+from musegan.midi.score import Part, Score
+from musegan.midi.song import Song, grid_to_piece
+from musegan.midi.tracks import MusicFile
+from musegan.music.key import Key, estimate_key
+from musegan.music.pianoroll import notes_to_roll, sounding_shares
+from musegan.music.progression import estimate_progression, write_progression
+from musegan.music.spec import RollSpec, TrackSpec
+
+_PLACES = 8  # of a beat, within which onsets are at once
+_MOST_AT_ONCE = 1.1  # notes an onset, up to which a part is one line
+
+# Weights of `describe_part`, fitted to parts that are called melody or vocals; benchmarks/melody.py measures them.
+_WEIGHTS = np.array([1.25, -3.34, -0.59, 0.58, -0.7, -7.56, -1.06])
+_USUAL_RATE = 1.8  # onsets a sounding beat
+_USUAL_PITCH = 66
+_NAMED = 10.0  # what a name that says melody brings
+_MELODY_NAME = re.compile(r"melod|vocal|\bvo[cx]\b|\bvoice\b|\bsing|gesang|\bvoz\b|canto|soprano", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"back|choir|harm|bridge|bass|drum|counter|\b2", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Melody:
+    """A song of which only the melody is left, and the chords that were under it."""
+
+    song: Song  # the melody alone; what is composed to it can be written into it
+    track: str  # of the ensemble, on which the melody is
+    part: int  # number of its part in the file, from 1
+    is_whole: bool  # False: the part has chords, and the melody is its highest line
+    chords: str  # a progression, those of the file's own chord symbols where it has some
+
+
+def extract_melody(song: Song, part: str | None = None, on: str | None = None) -> Melody:
+    """The melody of a song.
+
+    Parameters
+    ----------
+    part : str, optional
+        Number or name of the part that has it; found when left out.
+    on : str, optional
+        The track of the ensemble that takes it, with the sound of that track. Left out, the melody keeps its own
+        sound and is on the track that its part is taken for, or on that with the most programs.
+
+    Raises
+    ------
+    MidiError
+        The file has no such part, or nothing pitched.
+    ConfigError
+        `on` is no track of the ensemble.
+    """
+    spec, grid = song.piece.spec, song.grid
+    score = grid.score
+    index = find_melody_part(score, song.name) if part is None else find_part(score.parts, part, song.name)
+    chosen = score.parts[index]
+    if chosen.is_drum:
+        raise MidiError(f"part {index + 1} of {song.name} is drums; a melody has pitches", "no such part")
+    found = grid.mapping[index] if on is None else spec.track_index(on)
+    row = _find_widest_track(spec) if found is None else found
+    if spec.tracks[row].is_drum:
+        raise MidiError(f"a melody cannot be on {spec.track_names[row]}; choose a track with pitches", "drums")
+    is_whole = mean_notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
+    harmony = _estimate_harmony(song)
+    if is_whole and on is None:
+        mapping = tuple(row if i == index else track for i, track in enumerate(grid.mapping))
+        others = [i for i in range(len(score.parts)) if i != index]
+        alone = replace(song, grid=replace(grid, mapping=mapping).without(others, spec))
+    else:
+        line = chosen if is_whole else extract_skyline(chosen, score.ticks_per_beat)
+        line = line if on is None else replace(line, program=spec.tracks[row].program)
+        only = replace(grid, score=replace(score, parts=(line,)), mapping=(row,), removed=frozenset())
+        file = MusicFile(data=b"", score=only.score, name=song.name)
+        alone = replace(song, grid=only.without((), spec), file=file)
+    piece = replace(grid_to_piece(alone.grid, spec), key=harmony[1])
+    if not piece.roll.any():
+        raise MidiError(f"part {index + 1} of {song.name} has no notes that the model can hear", "no notes")
+    return Melody(
+        song=replace(alone, piece=piece),
+        track=spec.track_names[row],
+        part=index + 1,
+        is_whole=is_whole,
+        chords=harmony[0],
+    )
+
+
+def find_melody_part(score: Score, name: str) -> int:
+    """Index of the part that has the melody. Raises `MidiError` when no part has pitches."""
+    scores = score_melodies(score.parts, score.ticks_per_beat)
+    if not np.isfinite(scores).any():
+        raise MidiError(f"{name} has no part with pitches, so it has no melody", "no notes")
+    return int(scores.argmax())
+
+
+def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
+    """How much each part is like a melody: (part,), minus infinity for drums. `by_name` also reads their names."""
+    end = max(int(part.end.max()) for part in parts)
+    scores = np.full(len(parts), -np.inf)
+    for index, part in enumerate(parts):
+        if not part.is_drum:
+            scores[index] = describe_part(part, ticks_per_beat, end) @ _WEIGHTS
+            if by_name and is_named_melody(part.name):
+                scores[index] += _NAMED
+    return scores
+
+
+def is_named_melody(name: str) -> bool:
+    """Whether the name of a part says that it has the melody."""
+    return bool(_MELODY_NAME.search(name)) and not _OTHER_NAME.search(name)
+
+
+def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
+    """Mean number of notes that begin together."""
+    return len(part.start) / len(np.unique(_round_onsets(part.start, ticks_per_beat)))
+
+
+def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
+    """The highest line of a part, note by note: of notes that begin at once the highest, unless a higher one still
+    sounds; each ends at the latest where the next begins."""
+    places = _round_onsets(part.start, ticks_per_beat)
+    order = np.lexsort((-part.pitch.astype(np.int64), places))
+    kept: list[int] = []
+    near = ticks_per_beat / _PLACES
+    for index in order.tolist():
+        if kept:
+            last = kept[-1]
+            rings = part.end[last] - part.start[index] > near and part.pitch[last] >= part.pitch[index]
+            if places[last] == places[index] or rings:
+                continue
+        kept.append(index)
+    line = np.array(kept)
+    end = part.end[line]
+    end[:-1] = np.minimum(end[:-1], np.maximum(part.start[line[1:]], part.start[line[:-1]] + 1))
+    return replace(part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line])
+
+
+def _round_onsets(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:
+    return np.rint(start / ticks_per_beat * _PLACES).astype(np.int64)
+
+
+def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float64]:
+    """What tells melodies from other parts: log of the share of the song in which it sounds, log of the notes that
+    begin at once, distance from a singing pace in octaves, mean pitch in octaves, squared distance from the
+    usual pitch, mean interval of the upper line in octaves, share of repeated pitches in it: (7,)."""
+    order = np.argsort(part.start, kind="stable")
+    start, ends, pitch = part.start[order], part.end[order], part.pitch[order].astype(np.float64)
+    until = np.maximum.accumulate(ends)
+    sounding = until[-1] - start[0] - np.maximum(start[1:] - until[:-1], 0).sum()
+    places, at = np.unique(_round_onsets(start, ticks_per_beat), return_inverse=True)
+    top = np.zeros(len(places))
+    np.maximum.at(top, at, pitch)
+    intervals = np.abs(np.diff(top)) if len(top) > 1 else np.zeros(1)
+    rate = len(places) / max(sounding / ticks_per_beat, 1 / _PLACES)
+    return np.array(
+        [
+            np.log(sounding / max(end, 1) + 0.02),
+            np.log(len(start) / len(places)),
+            abs(np.log2(rate / _USUAL_RATE)),
+            pitch.mean() / 12,
+            ((pitch.mean() - _USUAL_PITCH) / 12) ** 2,
+            intervals.mean() / 12,
+            np.mean(intervals == 0),
+        ]
+    )
+
+
+def _find_widest_track(spec: RollSpec) -> int:
+    """The pitched track that takes the most programs."""
+    rows = [row for row, track in enumerate(spec.tracks) if not track.is_drum]
+    return max(rows, key=lambda row: len(spec.tracks[row].programs))
+
+
+def _estimate_harmony(song: Song) -> tuple[str, Key]:
+    """Chords and key of all pitched parts of a song, those that fit no track of its ensemble too."""
+    grid, own = song.grid, song.piece.spec
+    spec = replace(own, tracks=(TrackSpec(name="all", program=0),))
+    mapping = tuple(None if part.is_drum else 0 for part in grid.score.parts)
+    everything: GridNotes = replace(grid, mapping=mapping).without((), spec)
+    roll = notes_to_roll(everything.notes, spec, grid.n_bars)
+    key = estimate_key(sounding_shares(roll, spec))
+    written = [
+        (round((tick - grid.first_bar_tick) / grid.score.ticks_per_beat), symbol)
+        for tick, symbol in grid.score.chords
+    ]
+    return (
+        write_progression(written, grid.n_bars, spec) if written else estimate_progression(roll, spec, key)
+    ), key

@@ -1,0 +1,325 @@
+"""Where the work is done: a model, a project and the messages that change it. `docs/studio.md` lists them."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from musegan.composing.model import Model
+from musegan.errors import ConfigError
+from musegan.midi.song import Song
+from musegan.music.piece import Piece
+from musegan.studio import verbs
+from musegan.studio.audio_process import AudioProcess
+from musegan.studio.exchange import export, opened
+from musegan.studio.explainer import Explainer
+from musegan.studio.jam_controller import JamController
+from musegan.studio.jamming import PlayedBar, played
+from musegan.studio.project import Project
+from musegan.studio.state import Source, State, StudioSettings
+from musegan.studio.stems import Stems
+from musegan.studio.upload_store import UploadStore
+from musegan.studio.view import hello, piece_view, state_view, thumbnail
+from musegan.studio.worker import Worker, merged
+
+N_VARIATIONS = 8
+_NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
+_NEW_NOTES |= {"density", "knobs", "out", "rests"}
+"""Values that compose at once when they change; tempo and humanise change how the same notes are played."""
+
+_NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class Session:
+    """A project that is worked on. `send` takes a message, and every listener is told what became of it.
+
+    Parameters
+    ----------
+    model : Model
+    folder : Path
+        Holds the project, copies of the files that were read, and the sound.
+    font : Path
+        Sound font.
+    """
+
+    def __init__(self, model: Model, folder: Path, font: Path) -> None:
+        self.model, self.folder = model, folder
+        self.project = Project.load(folder, model)
+        self.uploads = UploadStore(folder / "files")
+        self.stems = Stems(folder / "sound", [AudioProcess(font), AudioProcess(font)])
+        self.variations: list[State] = []
+        self.listeners: set[Listener] = set()
+        self.revision = 0
+        self._sketched: dict[str, Any] | None = None  # the message whose answer was a sketch, so far
+        self._songs: dict[Source, Song] = {}
+        self._view: dict[str, Any] | None = None
+        self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
+        self._lock = threading.Lock()
+        self._worker = Worker(self._do, merged)
+        self.jam = JamController(
+            model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._tell
+        )
+        self.explainer = Explainer(model, self._worker, self._tell)
+
+    def send(self, message: dict[str, Any]) -> Future[Any]:
+        """Do what a message says, after those before it. The future has the new view, or the error."""
+        kind = message.get("type") if isinstance(message, dict) else None
+        if not isinstance(kind, str) or not hasattr(self, f"_do_{kind}"):
+            raise ConfigError(f"there is no message of type {kind!r}")
+        if self.jam.is_playing and kind in _NOT_IN_A_JAM:
+            raise ConfigError("the band is playing along; stop it first")
+        return self._worker.submit(message)
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a listener, which may have gone while it turned a knob."""
+        self.listeners.discard(listener)
+        self._worker.submit({"type": "settle"})
+
+    def hello(self) -> dict[str, Any]:
+        return hello(self.model)
+
+    def view(self) -> dict[str, Any]:
+        """The state that is shown, as the page is told it."""
+        with self._lock:
+            if self._view is None:
+                view = state_view(self.project, self.song(), self._piece_view(self.project.state))
+                self._view = {**view, "revision": self.revision}
+            return self._view
+
+    def _piece_view(self, state: State) -> dict[str, Any]:
+        """Made anew only when other notes sound, not for a changed cell or volume."""
+        piece, humanize = state.piece, state.settings.humanize
+        if self._shown is None or self._shown[0] is not piece or self._shown[1] != humanize:
+            self._shown = piece, humanize, piece_view(piece, humanize)
+        return self._shown[2]
+
+    def strip(self) -> dict[str, Any]:
+        """The variations that there are."""
+        return {"type": "variations", "items": [thumbnail(state) for state in self.variations]}
+
+    def song(self, state: State | None = None) -> Song | None:
+        """The file that a state is made from."""
+        source = (state or self.project.state).source
+        if source is None:
+            return None
+        if source not in self._songs:
+            self._songs = {source: self.uploads.read(source, self.model.spec)}
+        return self._songs[source]
+
+    def export(self, kind: str, *, chords: bool = False) -> bytes:
+        """The state that is shown as a file."""
+        state = self.project.state
+        return export(state, self.song(state), kind, chords=chords)
+
+    def close(self) -> None:
+        """Finish what is asked for and end."""
+        self.jam.stop()
+        self._worker.close()
+        self.stems.close()
+
+    # -- in the worker's thread -----------------------------------------------------------------------------
+
+    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
+        begin, before = time.perf_counter(), self.revision
+        try:
+            getattr(self, f"_do_{message['type']}")(message)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"a message of type {message['type']} lacks or misuses a value: {error}") from error
+        view = {**self.view(), "answers": message.get("id"), "milliseconds": 1000 * (time.perf_counter() - begin)}
+        self._tell(view)
+        if self.revision != before:
+            self.project.save()  # the page draws meanwhile
+        return view
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        for listener in tuple(self.listeners):
+            listener(event)
+
+    def _changed(self) -> None:
+        with self._lock:
+            self.revision += 1
+            self._view = None
+        self._sketched = None
+        self.explainer.forget_others(self.project.state.piece)
+
+    def _push(self, state: State, message: dict[str, Any]) -> None:
+        self.project.push(state, message.get("gesture"))
+        self._changed()
+        self._sketched = message if message.get("sketch") else None
+
+    def _do_compose(self, message: dict[str, Any]) -> None:
+        self._push(self._composed(self._asking(message)), message)
+
+    def _do_wishes(self, message: dict[str, Any]) -> None:
+        """Change what is asked for and, where that changes the notes, compose."""
+        state = self._asking(message)
+        changes = set(message["changes"])
+        # With everything kept or nothing composed yet there is nothing that a knob could change.
+        is_idle = bool(state.kept.all()) or not state.piece.roll.any()
+        if changes & _NEW_NOTES and not is_idle:
+            state = self._composed(state, sketch=bool(message.get("sketch")))
+        elif "n_bars" in changes:
+            state = verbs.resized(state, state.settings.n_bars)
+        tempo = state.settings.tempo or self._own_tempo(state)
+        if "tempo" in changes and tempo != state.piece.tempo_qpm:
+            state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
+        self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
+
+    def _do_settle(self, message: dict[str, Any]) -> None:
+        """Answer the last turn of a knob with the music itself, where there is only a sketch of it."""
+        if self._sketched is not None:
+            self._do_wishes({**self._sketched, "sketch": False})
+
+    def _composed(self, state: State, *, sketch: bool = False) -> State:
+        """With what is free composed anew. In a jam that comes bar by bar."""
+        if self.jam.is_playing:
+            return verbs.resized(state, state.settings.n_bars)
+        return verbs.compose(self.model, state, sketch=sketch)
+
+    def _own_tempo(self, state: State) -> float:
+        song = self.song(state)
+        return song.piece.tempo_qpm if song else 120.0
+
+    def _asking(self, message: dict[str, Any]) -> State:
+        state = self.project.state
+        return replace(state, settings=state.settings.changed(message.get("changes") or {}))
+
+    def _do_another(self, message: dict[str, Any]) -> None:
+        state = self._asking(message)
+        settings = replace(state.settings, seed=(state.settings.seed + 1) % 2**31)
+        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
+
+    def _do_surprise(self, message: dict[str, Any]) -> None:
+        state = self._asking(message)
+        settings = replace(state.settings, seed=secrets.randbelow(2**31))
+        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
+
+    def _do_cells(self, message: dict[str, Any]) -> None:
+        names = self.model.spec.track_names
+        self._push(verbs.mark(self.project.state, message["cells"], message["kind"], names), message)
+
+    def _do_edit(self, message: dict[str, Any]) -> None:
+        remove, add = message.get("remove") or [], message.get("add") or []
+        self._push(verbs.edit(self.model, self.project.state, remove, add), message)
+
+    def _do_continue(self, message: dict[str, Any]) -> None:
+        n_bars = _whole(message, "bars", 1, 64)
+        self._push(verbs.continue_(self.model, self._asking(message), n_bars), message)
+
+    def _do_vary(self, message: dict[str, Any]) -> None:
+        amount = message.get("amount", 0.3)
+        if type(amount) not in (int, float) or not 0 < amount <= 1:
+            raise ConfigError(f"amount is {amount!r}; it is a share, over 0 and up to 1")
+        self._push(verbs.vary(self.model, self._asking(message), amount), message)
+
+    def _do_variations(self, message: dict[str, Any]) -> None:
+        """Fill the strip; stops when something else is asked for."""
+        self.variations = []
+        self._tell(self.strip())
+        for ready in verbs.variations(self.model, self.project.state, N_VARIATIONS):
+            self.variations += ready
+            self._tell(self.strip())
+            if self._worker.is_awaited:
+                break
+
+    def _do_interpolate(self, message: dict[str, Any]) -> None:
+        a, b = (self._variation(_whole(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to"))
+        self.variations = verbs.interpolate(self.model, a, b, N_VARIATIONS)
+        self._tell(self.strip())
+
+    def _do_explain(self, message: dict[str, Any]) -> None:
+        """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
+        if not self.jam.is_playing:
+            self.explainer.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
+
+    def _do_take(self, message: dict[str, Any]) -> None:
+        index = _whole(message, "index", 0, N_VARIATIONS - 1)
+        variation = verbs.taken(self.model, self._variation(index))
+        mixer = self.project.state.mixer
+        self._push(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
+
+    def _variation(self, index: int) -> State:
+        """A variation of the strip; -1 is the state that is shown."""
+        if index >= len(self.variations):
+            raise ConfigError("this variation is not there any more")
+        return self.variations[index] if index >= 0 else self.project.state
+
+    def _do_undo(self, message: dict[str, Any]) -> None:
+        self.project.undo()
+        self._changed()
+
+    def _do_redo(self, message: dict[str, Any]) -> None:
+        self.project.redo()
+        self._changed()
+
+    def _do_mixer(self, message: dict[str, Any]) -> None:
+        """Mute, solo and volume of a track or of another part of the file, by name."""
+        values: dict[str, Any] = {key: message[key] for key in ("mute", "solo", "volume") if key in message}
+        if not all(0 <= float(value) <= 2 for value in values.values()):
+            raise ConfigError("a volume is 0 to 2; mute and solo are true or false")
+        name, state = str(message["track"])[:200], self.project.state
+        mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
+        self._push(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
+
+    def _do_jam(self, message: dict[str, Any]) -> None:
+        """Let the band play along to what comes in on a MIDI port."""
+        self.jam.start(message)
+
+    def _do_jam_stop(self, message: dict[str, Any]) -> None:
+        self.jam.stop()
+
+    def _do_jam_where(self, message: dict[str, Any]) -> None:
+        self._tell(self.jam.view())
+
+    def _do_jam_bar(self, message: dict[str, Any]) -> None:
+        """A bar that the band plays next: only from this program."""
+        bar = message["bar"]
+        if not isinstance(bar, PlayedBar):
+            raise ConfigError("bars come from the band")
+        self._push(played(self.project.state, bar), message)
+        if self.jam.is_playing:
+            self._tell(self.jam.view())
+
+    def _do_new(self, message: dict[str, Any]) -> None:
+        """An empty page with the settings as they are at first."""
+        n_bars = _whole(message, "bars", 1, 512) if "bars" in message else 8
+        empty = State.empty(self.model, n_bars)
+        self._push(
+            replace(empty, settings=StudioSettings(n_bars=n_bars, seed=self.project.state.settings.seed)), message
+        )
+
+    def _do_open(self, message: dict[str, Any]) -> None:
+        """A file, as bytes in ``data``: only from this program, a message of the page has none."""
+        data = message["data"]
+        if not isinstance(data, bytes):
+            raise ConfigError("open a file with POST /api/open")
+        source = self.uploads.put(data, str(message.get("name") or "song.mid"))
+        self._open(source, message)
+
+    def _do_map(self, message: dict[str, Any]) -> None:
+        """Take a part of the file for another track. The file is read anew."""
+        state = self.project.state
+        if state.source is None:
+            raise ConfigError("there is no file whose parts could be mapped")
+        mapping = {**dict(state.source.mapping), str(_whole(message, "part", 1, 4096)): str(message["track"])}
+        self._open(replace(state.source, mapping=tuple(mapping.items())), message)
+
+    def _open(self, source: Source, message: dict[str, Any]) -> None:
+        song = self.uploads.read(source, self.model.spec)
+        self._songs = {source: song}
+        self._push(opened(self.model, song, source, self.project.state), message)
+
+
+def _whole(message: dict[str, Any], name: str, low: int, high: int) -> int:
+    value = message[name]
+    if type(value) is not int or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}; it is a whole number from {low} to {high}")
+    return value
