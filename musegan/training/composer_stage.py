@@ -36,6 +36,11 @@ _FREE = {  # chance that a control is left free, of pieces and, where it has tra
 }
 _FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 _LARGEST_GRADIENT = 1.0  # norm
+_PARTS = {
+    1: 0.7,
+    2: 0.2,
+    4: 0.1,
+}  # how often whole windows are trained on, halves and quarters, so many more at once
 
 
 class ComposerStage(Stage):
@@ -48,8 +53,8 @@ class ComposerStage(Stage):
     ) -> None:
         super().__init__(processes, config.n_windows, config.batch_size)
         self.notes, self.config, self.n_bars = notes, config, sizes.window_bars
-        self.starts = notes.windows(self.n_bars, "train", config.min_tracks)
-        if not len(self.starts):
+        self.starts = {part: self._find_windows("train", self.n_bars // part) for part in _PARTS}
+        if not all(map(len, self.starts.values())):
             raise DatasetError(f"the corpus has no {self.n_bars} bars with {config.min_tracks} tracks to train on")
         torch.manual_seed(config.seed)
         composer = Composer(notes.spec, sizes).to(self.device)
@@ -63,12 +68,14 @@ class ComposerStage(Stage):
         self.optimizers = {"composer": torch.optim.AdamW(groups, betas=(0.9, config.beta2), eps=1e-8)}
         self.use_bfloat16 = config.precision != "float32"
 
+    def _find_windows(self, split: str, n_bars: int) -> NDArray[np.int64]:
+        return self.notes.windows(max(n_bars, 1), split, self.config.min_tracks)
+
     def iterate(self) -> Terms:
         composer = self.networks["composer"]
         rng = np.random.default_rng([self.config.seed, 1, self.phrases_seen])
         torch.manual_seed(int(rng.integers(2**31)))
-        music = self._draw(rng)
-        batch, known = self._prepare(rng, music)
+        batch, known = self._prepare(rng, self._draw(rng))
         _, scores = self._score(composer.train(), batch, known)
         loss = -scores.mean()
         optimizer = self.optimizers["composer"]
@@ -98,17 +105,17 @@ class ComposerStage(Stage):
             return composer.log_likelihood(batch, known)
 
     def _draw(self, rng: np.random.Generator) -> Music:
-        starts = self.starts[rng.integers(0, len(self.starts), self.batch_size)]
-        home = self.notes.key_shifts(starts)
-        anywhere = rng.integers(-6, 6, self.batch_size)
-        shifts = np.where(rng.random(self.batch_size) < _IN_KEY, home, anywhere)
-        music = self.notes.read(starts, self.n_bars, shifts)
+        part = int(rng.choice(list(_PARTS), p=list(_PARTS.values())))
+        size = self.batch_size * part
+        starts = self.starts[part][rng.integers(0, len(self.starts[part]), size)]
+        shifts = np.where(rng.random(size) < _IN_KEY, self.notes.key_shifts(starts), rng.integers(-6, 6, size))
+        music = self.notes.read(starts, max(self.n_bars // part, 1), shifts)
         return leave_out_tracks(music, rng)
 
     def _prepare(self, rng: np.random.Generator, music: Music) -> tuple[CellBatch, Tensor]:
         spec = music.spec
         controls = free_some(Controls.measure(music).blur(rng), rng)
-        known = draw_known_cells(rng, self.batch_size, spec.n_tracks, self.n_bars, spec.beats_per_bar)
+        known = draw_known_cells(rng, *music.is_sounding.shape, spec.beats_per_bar)
         batch = CellBatch.from_notes(music.notes, controls, spec, self.device)
         return batch, torch.from_numpy(known).to(self.device)
 
@@ -117,8 +124,8 @@ class ComposerStage(Stage):
         """Nats a cell of held-out windows, of all and of each track, the same windows and masks every time; and
         when nothing is given."""
         rng = np.random.default_rng([self.config.seed, 2])
-        starts = self.notes.windows(self.n_bars, split, self.config.min_tracks)
-        starts = starts if len(starts) else self.starts
+        starts = self._find_windows(split, self.n_bars)
+        starts = starts if len(starts) else self.starts[1]
         average, spec = self.networks["average"], self.notes.spec
         sums, counts = np.zeros(spec.n_tracks + 1), np.zeros(spec.n_tracks + 1)
         for _ in range(0, n_windows, self.batch_size):
