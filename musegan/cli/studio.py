@@ -31,10 +31,10 @@ def studio(
     Example: musegan studio song.mid
     """
     from musegan.studio.project import data_folder
-    from musegan.studio.serve import running, send_file, serve
+    from musegan.studio.serve import find_running_server, send_file, serve
 
     folder = project or data_folder()
-    address = running(folder)
+    address = find_running_server(folder)
     if address is not None:
         say("the studio runs already")
         if source is not None:
