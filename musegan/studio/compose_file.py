@@ -77,11 +77,11 @@ def _parse_settings(values: Sequence[tuple[str, str]], track_names: tuple[str, .
         elif name in ("snap", "loop"):
             changes[name] = value not in ("", "0", "false")
         elif name == "density":
-            changes["density"] = {**changes.get("density", {}), **parse.densities(value, track_names)}
+            changes["density"] = {**changes.get("density", {}), **parse.parse_densities(value, track_names)}
         elif name == "knob":
-            changes["knobs"] = {**changes.get("knobs", {}), **parse.knobs([value])}
+            changes["knobs"] = {**changes.get("knobs", {}), **parse.parse_knobs([value])}
         elif name == "rest":
-            changes["rests"] = {**changes.get("rests", {}), **parse.bars_of_tracks([value])}
+            changes["rests"] = {**changes.get("rests", {}), **parse.parse_track_bars([value])}
         elif name not in ("free", "keep", "add", "token"):
             raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
     return StudioSettings().with_changes(changes)
@@ -91,7 +91,7 @@ def _mark_region(kept: Grid, name: str, value: str, model: Model) -> None:
     """Free a region, or free all but a track the first time that one is kept."""
     track, _, text = value.rpartition(":") if ":" in value or value[:1].isdigit() else (value, "", "")
     rows = [model.spec.track_index(track)] if track else range(len(kept))
-    bars = parse.bar_list(text) if text else range(kept.shape[1])
+    bars = parse.parse_bar_list(text) if text else range(kept.shape[1])
     if bars[-1] >= kept.shape[1]:
         raise ConfigError(f"the file has {kept.shape[1]} bars; {text} are not among them")
     if name == "keep" and kept.all():
