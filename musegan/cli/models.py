@@ -50,7 +50,7 @@ def pull(name: Name, force: Force = False) -> None:
 
     Example: musegan models pull someone/jazz-trio
     """
-    from musegan.composing.hub import pull as run
+    from musegan.composing.hub import pull_model as run
 
     path = run(name, force=force)
     print_message(f"use it with --model {name}")
@@ -100,6 +100,6 @@ def push(
 
     Example: musegan models push runs/mine someone/jazz-trio
     """
-    from musegan.composing.hub import push as run
+    from musegan.composing.hub import push_model as run
 
     typer.echo(run(model, name, private=private))
