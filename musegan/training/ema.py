@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def find_half_life(phrases_seen: int, limit: int, ramp: float) -> float:
+def half_life(phrases_seen: int, limit: int, ramp: float) -> float:
     """Phrases after which a weight counts half: `ramp` times the phrases seen, to forget the start soon.
 
     At most `limit`, and always `limit` with a ramp of 0: the start is worth keeping when it is a trained model.
@@ -15,7 +15,7 @@ def find_half_life(phrases_seen: int, limit: int, ramp: float) -> float:
 
 
 @torch.no_grad()
-def update_ema(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
+def update(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
     """Move the weights of `average` toward `current` by what `n_phrases` more phrases count for."""
     decay = 0.5 ** (n_phrases / half_life) if half_life > 0 else 0.0
     averages: list[Tensor] = list(average.parameters())

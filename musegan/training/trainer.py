@@ -146,8 +146,8 @@ class Trainer(Stage):
             self._apply(gradients)
             terms = {**terms, **more}
         self.phrases_seen += settings.batch_size
-        half_life = ema.find_half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
-        ema.update_ema(self.average, self.generator, settings.batch_size, half_life)
+        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
+        ema.update(self.average, self.generator, settings.batch_size, half_life)
         return {name: term.clone() for name, term in terms.items()}  # the next iteration may overwrite them
 
     @property
