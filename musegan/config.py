@@ -139,7 +139,7 @@ class TrainConfig:
     penalty_share: float = 0.25  # of each batch that the penalties, which cost most of a step, are taken of
     ema_half_life: int = 20_000  # phrases after which a weight counts half in the average
     ema_ramp: float = 0.05  # share of the phrases seen that the half-life is until then; 0 is no ramp
-    augment: float = 0.0  # chance of each change of `musegan.augmentation`, for few songs
+    augment: float = 0.0  # chance of each change of `musegan.training.augmentation`, for few songs
     controls: float = 0.4  # weight of the loss on densities, registers, textures and grooves that were asked for
     mend: bool = False  # judge phrases as habits leave them, on the CPU: for a last stretch
     control_dropout: float = 0.2  # chance that a control is left free
@@ -212,7 +212,7 @@ class Config:
         for name, section in values.items():
             if name not in SECTIONS:
                 raise ConfigError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-            sections[name] = _updated(getattr(self, name), section, name)
+            sections[name] = _update_section(getattr(self, name), section, name)
         return replace(self, **sections)
 
     def with_settings(self, settings: list[str]) -> Config:
@@ -241,7 +241,7 @@ class Config:
 SECTIONS = tuple(item.name for item in fields(Config))
 
 
-def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
+def _update_section(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
     hints = get_type_hints(type(section))
     known = [item.name for item in fields(section)]
     changes = {}
@@ -250,11 +250,11 @@ def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Sectio
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {name}.{near[0]}?" if near else f"; {name} has {', '.join(known)}"
             raise ConfigError(f"there is no setting {name}.{key}{hint}")
-        changes[key] = _converted(value, hints[key], f"{name}.{key}")
+        changes[key] = _convert_value(value, hints[key], f"{name}.{key}")
     return replace(section, **changes)
 
 
-def _converted(value: Any, hint: Any, name: str) -> Any:
+def _convert_value(value: Any, hint: Any, name: str) -> Any:
     if hint in (tuple[int, ...], tuple[str, ...]) and isinstance(value, (list, tuple)):
         kind = get_args(hint)[0]
         if all(type(item) is kind for item in value):

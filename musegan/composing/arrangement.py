@@ -14,7 +14,9 @@ from musegan.networks.controls import PLAY, REST
 Arrangement = Literal["full", "natural", "build"]
 
 
-def arrange(play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int) -> NDArray[np.int8]:
+def arrange_tracks(
+    play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int
+) -> NDArray[np.int8]:
     """Play grids that change only where a phrase begins.
 
     Parameters
@@ -41,7 +43,7 @@ def arrange(play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, ph
         unit = phrase if n_bars > phrase else 1
         n_steps = min(-(-n_bars // unit), spec.n_tracks)
         enters = np.empty(spec.n_tracks, np.int64)
-        enters[_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
+        enters[_find_entry_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
         return np.broadcast_to(np.where(bars >= enters[:, None], PLAY, REST), play.shape).astype(np.int8)
     natural = np.empty_like(play)
     for first in range(0, n_bars, phrase):
@@ -50,7 +52,7 @@ def arrange(play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, ph
     return natural
 
 
-def _order(spec: RollSpec) -> list[int]:
+def _find_entry_order(spec: RollSpec) -> list[int]:
     """Tracks in the order in which they enter: one with chords, basses, drums, then the others."""
 
     def rank(row: int) -> int:

@@ -9,29 +9,29 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.arrangement import Arrangement, arrange
+from musegan.composing.arrangement import Arrangement, arrange_tracks
 from musegan.composing.compose import compose, draw_controls
 from musegan.composing.drafting import as_dense, draw, factors_of, stacked, temperatures_of
 from musegan.composing.forms import (
     DRUM_FILL,
     bars_before_changes,
     bars_of_form,
-    changed_cells,
     common_cells,
-    line_likeness,
-    seam_likeness,
+    draw_changed_cells,
+    measure_line_likeness,
+    measure_seam_likeness,
 )
 from musegan.composing.latent_directions import latent_shift
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import (
-    clearest_in_key,
+    apply_request,
+    choose_clearest_in_key,
+    choose_prior_rows,
     controls_for,
     draw_key,
-    manner_of,
-    prior_rows,
+    measure_manner,
     requested_key,
     requested_scale,
-    restrict,
     with_progression,
 )
 from musegan.composing.threads import composing_threads
@@ -131,7 +131,7 @@ class Composer(TrainedModel):
         key = requested_key(self, request) or estimate_key(sounding_shares(material, self.spec))
         shift = self.semitones(key)
         context = transpose(material, shift, self.spec, out=material)[None]
-        manner = None if like is None else manner_of(self, like, piece.n_bars, shift)
+        manner = None if like is None else measure_manner(self, like, piece.n_bars, shift)
         controls = controls_for(self, context, mask, must_play, key, request, manner)
         controls = with_progression(self, controls, request, shift)
         plan = Filling(piece=piece, mask=mask, request=request, key=key, shift=shift, controls=controls)
@@ -272,13 +272,13 @@ class Composer(TrainedModel):
         """
         bars = bars_of_form(form, phrase) if form else np.arange(n_bars)
         key = requested_key(self, request)
-        rows = prior_rows(self, replace(request, key=key))
+        rows = choose_prior_rows(self, replace(request, key=key))
         rng = np.random.default_rng(request.seed)
         n_excerpts, clearly = (_EXCERPTS, _CLEARLY) if key is None else (_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY)
         excerpts = (draw_controls(self, rng, 1, int(bars.max()) + 1, rows) for _ in range(n_excerpts))
-        controls = clearest_in_key(excerpts, clearly).bars(bars)
-        controls = replace(controls, play=arrange(controls.play, self.spec, arrangement, phrase))
-        controls = restrict(self, controls, tracks, request)
+        controls = choose_clearest_in_key(excerpts, clearly).bars(bars)
+        controls = replace(controls, play=arrange_tracks(controls.play, self.spec, arrangement, phrase))
+        controls = apply_request(self, controls, tracks, request)
         if key is None and self.config.model.transpose == "key":
             key = draw_key(request.seed, estimate_key(controls.key[0]).is_minor)
         return with_progression(self, controls, request, self.semitones(key)), key
@@ -304,7 +304,7 @@ class Composer(TrainedModel):
             own = self.draw_latents(rng, 1, size)
             latents = own if latents is None else latents.join(own)
             if first < begin:
-                same, before = ~changed_cells(rng, self.spec.n_tracks, size, change), first
+                same, before = ~draw_changed_cells(rng, self.spec.n_tracks, size, change), first
                 order[begin:end] = order[first : first + size]
             elif index:
                 before = begin - size
@@ -336,20 +336,20 @@ class Composer(TrainedModel):
         """
         n_bars, phrase = roll.shape[1], self.config.model.phrase_bars
         new = min(phrase // 2, n_bars - 1)
-        wanted = line_likeness(roll)
+        wanted = measure_line_likeness(roll)
         order = np.arange(n_bars - phrase, n_bars + phrase) % n_bars  # a phrase on both sides of the seam
         mask = np.ones((1, len(roll), len(order)), bool)
         mask[:, :, phrase - new : phrase] = False
         best, controls = roll, controls.bars(order)
         controls.returns[:, :, phrase - new : phrase] = 0  # so that drafts differ
         for number in range(_LOOP_DRAFTS):
-            if not new or request.sketch or seam_likeness(best) >= wanted:
+            if not new or request.sketch or measure_seam_likeness(best) >= wanted:
                 break
             latents = self.draw_latents(np.random.default_rng([request.seed, 4, number]), 1, len(order))
             draft = roll.copy()
             closing = self._compose_cells(roll[None, :, order], mask, controls, request, latents)
             draft[:, n_bars - new :] = closing[:, phrase - new : phrase]
-            best = max(best, draft, key=seam_likeness)
+            best = max(best, draft, key=measure_seam_likeness)
         return best
 
 

@@ -41,7 +41,7 @@ def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
     return (np.array(places)[:, None] * size + np.arange(size)).reshape(-1)
 
 
-def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
+def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
     So many that they are `share` of all; those of the last bar first, which leads to the next section.
@@ -66,8 +66,8 @@ def common_cells(
     """
     n_bars = len(same_chords)
     common = np.empty((len(is_drum), n_bars), bool)
-    common[is_drum] = ~changed_cells(rng, int(is_drum.sum()), n_bars, _NEW_DRUMS)
-    common[~is_drum] = ~changed_cells(rng, int((~is_drum).sum()), n_bars, _NEW_OTHERS) & same_chords
+    common[is_drum] = ~draw_changed_cells(rng, int(is_drum.sum()), n_bars, _NEW_DRUMS)
+    common[~is_drum] = ~draw_changed_cells(rng, int((~is_drum).sum()), n_bars, _NEW_OTHERS) & same_chords
     return common
 
 
@@ -76,18 +76,18 @@ def bars_before_changes(form: str, size: int) -> list[int]:
     return [(i + 1) * size - 1 for i, (here, after) in enumerate(pairwise(form)) if here != after]
 
 
-def seam_likeness(roll: NDArray[np.uint8]) -> float:
+def measure_seam_likeness(roll: NDArray[np.uint8]) -> float:
     """How like its last bar the first bar of a loop is, mean over tracks that sound in one of them; 0 to 1."""
-    return line_likeness(roll[:, [-1, 0]])
+    return measure_line_likeness(roll[:, [-1, 0]])
 
 
-def line_likeness(roll: NDArray[np.uint8]) -> float:
+def measure_line_likeness(roll: NDArray[np.uint8]) -> float:
     """How like one another neighbouring bars are, mean over tracks that sound; 0 to 1."""
     likeness = float(average(bar_similarity(roll, 1)))
     return 0.0 if np.isnan(likeness) else likeness
 
 
-def closed(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
+def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
     """A copy whose last bar closes: the tonic chord struck once and held, the lowest track on the tonic.
 
     Drums strike kick and crash, or what they strike on the first step. Tracks that are silent in the last two bars
@@ -95,7 +95,7 @@ def closed(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint
     """
     out = roll.copy()
     out[:, -1] = 0
-    ends = {row: _last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
+    ends = {row: _find_last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
     lowest = min((row for row in ends if len(ends[row])), key=lambda row: ends[row].mean(), default=None)
     third = 3 if key.is_minor else 4
     for row, heard in ends.items():
@@ -112,7 +112,7 @@ def closed(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint
     return out
 
 
-def _last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
+def _find_last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
     """Pitch indices at the first step of the last bar of one track, or those that sounded last before it."""
     before = line[-2:].reshape(-1, spec.n_pitches)[: -(spec.steps_per_bar - 1) or None]
     steps = np.flatnonzero(before.any(1))

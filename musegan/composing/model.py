@@ -17,7 +17,7 @@ from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, Replacement, explain
 from musegan.composing.compose import near_unknown
 from musegan.composing.composer import MAX_BARS, Composer, check_bars, numbered_sections
-from musegan.composing.forms import check_form, closed
+from musegan.composing.forms import check_form, close_piece
 from musegan.composing.library import find_model
 from musegan.composing.model_file import load_model_file, pick_device
 from musegan.composing.request import GenerationRequest
@@ -99,7 +99,9 @@ class Model(Composer):
             roll = self._close_loop(roll, controls, request)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or numbered_sections(n_bars, size)
         piece = self._new_piece(drop_orphan_holds(roll, self.spec), controls, key, request, sections)
-        return replace(piece, roll=closed(piece.roll, self.spec, piece.key)) if ending and piece.key else piece
+        return (
+            replace(piece, roll=close_piece(piece.roll, self.spec, piece.key)) if ending and piece.key else piece
+        )
 
     def accompany(self, piece: Piece, keep: Sequence[str], *, request: GenerationRequest | None = None) -> Piece:
         """Keep the tracks named in `keep` and compose the others."""

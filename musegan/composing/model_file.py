@@ -58,11 +58,11 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def save_model(model: TrainedModel, path: Path) -> None:
-    """Write a model file, all or nothing. Weights are rounded, to what composing needs: see `_rounded`."""
+    """Write a model file, all or nothing. Weights are rounded, to what composing needs: see `_quantize_weight`."""
     tensors: dict[str, Tensor] = {}
     for kind, network in model.networks.items():
         for name, value in network.state_dict().items():
-            tensors |= _rounded(f"{kind}.{name}", value)
+            tensors |= _quantize_weight(f"{kind}.{name}", value)
     tensors["feel"] = torch.from_numpy(model.feel)
     tensors |= {f"habits.{name}": torch.from_numpy(values) for name, values in model.habits.parts.items()}
     for item in fields(Controls):
@@ -77,7 +77,7 @@ def save_model(model: TrainedModel, path: Path) -> None:
     save_tensors(tensors, path, description)
 
 
-def _rounded(name: str, value: Tensor) -> dict[str, Tensor]:
+def _quantize_weight(name: str, value: Tensor) -> dict[str, Tensor]:
     """A weight as it is kept: vectors as float16, else int8 with a scale for each row, the first dimension."""
     if value.ndim < 2:
         return {name: value.half()}
@@ -86,8 +86,8 @@ def _rounded(name: str, value: Tensor) -> dict[str, Tensor]:
     return {name: (rows / scale[:, None]).round().to(torch.int8).view_as(value), f"{_SCALE}.{name}": scale}
 
 
-def _restored(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
-    """The weights of one network of a file, the inverse of `_rounded` but for the rounding."""
+def _restore_weights(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    """The weights of one network of a file, the inverse of `_quantize_weight` but for the rounding."""
     restored = {name: value for name, value in tensors.items() if name.startswith(f"{network}.")}
     for name, value in restored.items():
         if value.dtype == torch.int8:
@@ -105,14 +105,16 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
         tensors = load_file(path)
         with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
-            networks = _networks(spec, config)
+            networks = _build_networks(spec, config)
         _check_shapes(networks, tensors)
         sections = {item.name: tensors.pop(f"prior.{item.name}") for item in fields(Controls)}
         prior = Controls(
             **{name: (v.float() if v.dtype == torch.half else v).numpy() for name, v in sections.items()}
         )
         for name, network in networks.items():
-            load_weights(network, _restored(tensors, name), name)  # one by one: they take four times the room
+            load_weights(
+                network, _restore_weights(tensors, name), name
+            )  # one by one: they take four times the room
             network.to(device).eval().requires_grad_(False)
         model = TrainedModel(
             spec=spec,
@@ -143,7 +145,7 @@ _DAMAGE = (
 """What a description or tensors that are not what they should be raise."""
 
 
-def _networks(spec: RollSpec, config: Config) -> dict[str, Any]:
+def _build_networks(spec: RollSpec, config: Config) -> dict[str, Any]:
     """The networks of a model, by their names in `TrainedModel`."""
     codec = Codec(spec, config.codec)
     return {

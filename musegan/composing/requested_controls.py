@@ -37,7 +37,7 @@ _MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
 _MINOR_SHARES = (9, 5, 13, 5, 17, 5, 5, 10, 3, 17, 3, 7)
 
 
-def prior_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.int64]:
+def choose_prior_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.int64]:
     """The sections of real songs in the mode and style asked for, whose chords do not say another key.
 
     Where no section is all of this, the chords do not count, then not the mode either.
@@ -50,11 +50,11 @@ def prior_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.in
             raise ConfigError(f"there is no style {request.style!r}; the model has {', '.join(offered) or 'none'}")
         wanted &= prior.style == model.config.model.styles.index(request.style)
     if request.key is not None:
-        wanted = _narrowed(wanted, (keys >= 12) == request.key.is_minor)
-    return np.flatnonzero(_narrowed(wanted, fits))
+        wanted = _narrow(wanted, (keys >= 12) == request.key.is_minor)
+    return np.flatnonzero(_narrow(wanted, fits))
 
 
-def clearest_in_key(excerpts: Iterable[Controls], clearly: float) -> Controls:
+def choose_clearest_in_key(excerpts: Iterable[Controls], clearly: float) -> Controls:
     """Of controls of one piece each, the first whose key is `clearly` ahead of all others, as correlations of its
     chords, else the one where it is most.
 
@@ -73,11 +73,11 @@ def clearest_in_key(excerpts: Iterable[Controls], clearly: float) -> Controls:
     return best
 
 
-def _narrowed(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _narrow(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return wanted & more if np.any(wanted & more) else wanted
 
 
-def restrict(
+def apply_request(
     model: TrainedModel,
     controls: Controls,
     tracks: Sequence[str] | None,
@@ -92,7 +92,7 @@ def restrict(
     if any((request.knobs or {}).values()):
         controls = controls.loosened()
     play, density, texture = controls.play.copy(), controls.density.copy(), controls.texture.copy()
-    elsewhere = _elsewhere(model, density)
+    elsewhere = _find_mean_densities(model, density)
     may_play = np.ones(play.shape[1:], bool) if composed is None else composed
     if tracks is not None:
         is_asked = np.isin(np.arange(model.spec.n_tracks), [model.spec.track_index(name) for name in tracks])
@@ -116,10 +116,10 @@ def restrict(
             play[:, model.spec.track_index(name), list(bars)] = value
     density = np.where((play == PLAY) & (density == 0), elsewhere, density)
     density[(play == REST) & ~np.isnan(density)] = 0
-    return replace(controls, play=play, density=density, texture=_calmer(texture, 1 - request.temperature))
+    return replace(controls, play=play, density=density, texture=_calm_textures(texture, 1 - request.temperature))
 
 
-def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
+def _calm_textures(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
     """Textures, ``(batch, track, texture)``, of longer notes, more of them on beats, the larger `calm` is."""
     calm = max(calm, -1.0)
     texture = texture.copy()
@@ -128,7 +128,7 @@ def _calmer(texture: NDArray[np.float32], calm: float) -> NDArray[np.float32]:
     return texture
 
 
-def _elsewhere(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
+def _find_mean_densities(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean density of the bars of a track in which it has notes, the usual one if there are none:
     (batch, track, 1) of ``density : (batch, track, bar)``; nan for a track that no song has."""
     usual = np.where(model.usual_densities > 0, model.usual_densities, np.nan)[:, None]
@@ -215,7 +215,9 @@ def controls_for(
     """
     spec = model.spec
     rng = np.random.default_rng(request.seed)
-    drawn = manner or draw_controls(model, rng, 1, mask.shape[1], prior_rows(model, replace(request, key=key)))
+    drawn = manner or draw_controls(
+        model, rng, 1, mask.shape[1], choose_prior_rows(model, replace(request, key=key))
+    )
     sounds = context[0].any((2, 3))
     plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
     plays |= np.isin(np.arange(spec.n_tracks), must_play)
@@ -231,7 +233,7 @@ def controls_for(
         measure_texture(heard, onsets, spec),
     )
     density = drawn.density[0].copy()
-    density[:, near] = _densities(onsets[0].sum((2, 3)), sounds[:, near], mask[:, near], density[:, near])
+    density[:, near] = _estimate_densities(onsets[0].sum((2, 3)), sounds[:, near], mask[:, near], density[:, near])
     shares = sounding_shares(context[0], spec)
     controls = replace(
         drawn.with_chords(tones, bass, spec),
@@ -242,10 +244,10 @@ def controls_for(
         key=shares[None] if shares.any() else drawn.key,
         groove=groove if groove.any() else drawn.groove,
     )
-    return restrict(model, controls, None, request, composed=~mask)
+    return apply_request(model, controls, None, request, composed=~mask)
 
 
-def manner_of(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> Controls:
+def measure_manner(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> Controls:
     """The controls of a piece for `n_bars` bars, from its first bar with notes to the last and again, moved by
     `semitones`. Raises `ConfigError` when it has no notes or another ensemble."""
     model.spec.require_same(like.spec, "the model", "the piece that is followed")
@@ -258,7 +260,7 @@ def manner_of(model: TrainedModel, like: Piece, n_bars: int, semitones: int) -> 
     return controls.bars(np.arange(n_bars) % controls.n_bars)
 
 
-def _densities(
+def _estimate_densities(
     onsets: NDArray[np.int64], sounds: NDArray[np.bool_], mask: NDArray[np.bool_], drawn: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Onsets a bar: as given, else the mean of the track's given bars that sound, else as drawn: (track, bar)."""

@@ -16,8 +16,8 @@ from musegan.music.pianoroll import ONSET
 from musegan.networks.codec import Codec, codec_loss
 from musegan.training.distributed import Distributed
 from musegan.training.monitor import Reference
-from musegan.training.phrases import CHUNK, PhraseSource, held_out
-from musegan.training.stage import Stage, adam
+from musegan.training.phrases import CHUNK, PhraseSource, sample_held_out
+from musegan.training.stage import Stage, make_adam
 
 WARM_UP = 2_000  # phrases over which the learning rate rises at the start
 GRADIENT_LIMIT = 10.0  # greatest norm of the gradients
@@ -40,9 +40,9 @@ class CodecTrainer(Stage):
         self.codec = Codec(dataset.spec, settings)
         self.codec.to(self.device)
         self.networks = {"codec": self.codec}
-        self.optimizers = {"codec": adam(self.codec.parameters(), 0.9, 0.99)}
+        self.optimizers = {"codec": make_adam(self.codec.parameters(), 0.9, 0.99)}
         self.phrases = PhraseSource.of(dataset, "train", config.model)
-        self._real = held_out(dataset, config, 2 * N_MEASURED)
+        self._real = sample_held_out(dataset, config, 2 * N_MEASURED)
         self._reference = Reference.from_rolls(self._real.rolls, dataset.spec, self._real.sources)
 
     def iterate(self) -> dict[str, Tensor]:

@@ -58,13 +58,13 @@ class CudaGraph(Generic[_Result]):
 
 def copy_tensors(held: Any, values: Any) -> None:
     """Copy every tensor of a dataclass, those of nested ones too, into its place in another."""
-    for place, value in zip(_tensors(held), _tensors(values), strict=True):
+    for place, value in zip(_iterate_tensors(held), _iterate_tensors(values), strict=True):
         place.copy_(value)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def _iterate_tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif is_dataclass(value):
         for item in fields(value):
-            yield from _tensors(getattr(value, item.name))
+            yield from _iterate_tensors(getattr(value, item.name))

@@ -92,7 +92,7 @@ def train(
             config = replace(config, codec=sizes)
         if trained is None:
             first = CodecTrainer(dataset, config, processes)
-            _describe(run, config, dataset, processes)
+            _write_settings(run, config, dataset, processes)
             loop = _Loop(first, run / CODEC_CHECKPOINT, stop, config.codec.measure_every, config.train.save_every)
             yield from loop.run(can_resume, partial(_measure_codec, first, config.codec.patience))
             if not loop.is_finished:
@@ -101,7 +101,7 @@ def train(
         trainer = Trainer(dataset, config, processes, trained, parent)
         validator = Validator(dataset, config, run / "samples")
         prior = sample_prior(dataset, config, PRIOR_SIZE)
-        _describe(run, config, dataset, processes)
+        _write_settings(run, config, dataset, processes)
         if processes.is_main and not (run / CODEC).is_file():
             save_codec(trained, config, run / CODEC)
             (run / CODEC_CHECKPOINT).unlink(missing_ok=True)
@@ -145,7 +145,7 @@ class _Loop:
         last_save = last_line = time.monotonic()
         while not self.is_finished and not stage.processes.any(self.stop()):
             before = stage.phrases_seen // self.measure_every
-            pending.append(_iterate(stage))
+            pending.append(_run_iteration(stage))
             is_due = self.is_finished or stage.phrases_seen // self.measure_every > before
             if not is_due and len(pending) < LOG_EVERY:
                 continue
@@ -155,7 +155,7 @@ class _Loop:
                 phrases_seen=stage.phrases_seen,
                 n_phrases=stage.n_phrases,
                 phrases_per_second=len(pending) * stage.batch_size / max(now - last_line, 1e-9),
-                terms=_average(pending, stage),
+                terms=_average_terms(pending, stage),
             )
             pending = []
             if is_due and is_main:
@@ -198,7 +198,7 @@ def _validate(trainer: Trainer, validator: Validator, prior: Controls, run: Path
     return Report(measures=result.measures, warnings=[] if is_early else result.warnings)
 
 
-def _describe(run: Path, config: Config, dataset: Dataset, processes: Distributed) -> None:
+def _write_settings(run: Path, config: Config, dataset: Dataset, processes: Distributed) -> None:
     """Make the folder, only when a start has not failed, and write down the settings."""
     if not processes.is_main:
         return
@@ -207,7 +207,7 @@ def _describe(run: Path, config: Config, dataset: Dataset, processes: Distribute
     _write_text(run / "config.json", json.dumps(settings, indent=2))
 
 
-def _iterate(stage: Stage) -> dict[str, Tensor]:
+def _run_iteration(stage: Stage) -> dict[str, Tensor]:
     """One iteration. Raises `MuseganError` saying what to lower when memory is not enough for it."""
     try:
         return stage.iterate()
@@ -233,7 +233,7 @@ def keep_freed_memory() -> None:
         mallopt(mmap_max, 0)
 
 
-def _average(pending: list[dict[str, Tensor]], stage: Stage) -> dict[str, float]:
+def _average_terms(pending: list[dict[str, Tensor]], stage: Stage) -> dict[str, float]:
     """Means of the terms of some iterations, each of those that have it.
 
     Raises `MuseganError` naming the first that is not finite.

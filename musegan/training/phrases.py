@@ -121,7 +121,7 @@ def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
     """The controls of `n` random sections of the training songs, or of all, `PRIOR_BARS` long, or shorter if
     few songs are so long: these alone may be unlike others."""
     n_songs = {
-        n_bars: len(np.unique(dataset.song_of(_windows(dataset, "train", config.model, n_bars))))
+        n_bars: len(np.unique(dataset.song_of(_find_windows(dataset, "train", config.model, n_bars))))
         for n_bars in (PRIOR_BARS, 8, 4, 2, 1)
     }
     length = next(n_bars for n_bars, count in n_songs.items() if count >= LONG_ENOUGH * n_songs[1])
@@ -133,14 +133,14 @@ def sample_prior(dataset: Dataset, config: Config, n: int) -> Controls:
     return stacked([source.at(indices, shifts, part).controls for part in parts])
 
 
-def held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
+def sample_held_out(dataset: Dataset, config: Config, n: int) -> Phrases:
     """The same `n` held-out phrases every time; of the training songs when the dataset holds out none."""
     rng = np.random.default_rng([config.train.seed, 2])
-    split = "valid" if len(_windows(dataset, "valid", config.model, config.model.phrase_bars)) else "train"
+    split = "valid" if len(_find_windows(dataset, "valid", config.model, config.model.phrase_bars)) else "train"
     return PhraseSource.of(dataset, split, config.model).sample(rng, n)
 
 
-def _windows(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> NDArray[np.int64]:
+def _find_windows(dataset: Dataset, split: str, config: ModelConfig, n_bars: int) -> NDArray[np.int64]:
     return dataset.windows(n_bars, split, min(config.min_tracks, dataset.spec.n_tracks))
 
 

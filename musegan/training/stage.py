@@ -115,6 +115,6 @@ class Stage(ABC):
         return facts
 
 
-def adam(parameters: Iterable[nn.Parameter], beta1: float, beta2: float) -> torch.optim.Adam:
+def make_adam(parameters: Iterable[nn.Parameter], beta1: float, beta2: float) -> torch.optim.Adam:
     """An optimiser of the parameters that learn; its rate is set before every step."""
     return torch.optim.Adam([p for p in parameters if p.requires_grad], betas=(beta1, beta2), eps=1e-8)

@@ -33,7 +33,7 @@ from musegan.training.losses import discriminator_loss, generator_loss, reconstr
 from musegan.training.mending import habits_of_codec, mended
 from musegan.training.phrases import habitual
 from musegan.training.prefetcher import Prefetcher
-from musegan.training.stage import Gradients, Stage, Terms, adam
+from musegan.training.stage import Gradients, Stage, Terms, make_adam
 
 WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
 WARM_UP_LIMIT = 1e4  # norm of its gradients, in nats a phrase
@@ -97,7 +97,7 @@ class Trainer(Stage):
             network.to(self.device)
         self._let_discriminator_learn()
         self.optimizers = {
-            name: adam(network.parameters(), 0.0, settings.beta2)
+            name: make_adam(network.parameters(), 0.0, settings.beta2)
             for name, network in (
                 ("posterior", self.posterior),
                 ("generator", self.generator),

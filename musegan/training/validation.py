@@ -18,7 +18,7 @@ from musegan.config import Config
 from musegan.corpus.dataset import Dataset
 from musegan.networks.controls import Conditions, Controls
 from musegan.training.monitor import Reference, find_warnings
-from musegan.training.phrases import habitual, held_out
+from musegan.training.phrases import habitual, sample_held_out
 
 N_FILES = 4  # samples written as MIDI
 N_PICTURES = 20  # samples in the picture
@@ -39,7 +39,7 @@ class Validator:
     def __init__(self, dataset: Dataset, config: Config, folder: Path) -> None:
         self.folder, self.spec = folder, dataset.spec
         self.seed, self.n_samples = config.train.seed, config.train.n_samples
-        real = held_out(dataset, config, 2 * self.n_samples)
+        real = sample_held_out(dataset, config, 2 * self.n_samples)
         self.habitual = habitual(dataset, config)
         self.real = Reference.from_rolls(real.rolls, dataset.spec, real.sources)
 
