@@ -115,7 +115,8 @@ class ComposerStage(Stage):
     def _prepare(self, rng: np.random.Generator, music: Music) -> tuple[CellBatch, Tensor]:
         spec = music.spec
         controls = free_some(Controls.measure(music).blur(rng), rng)
-        known = draw_known_cells(rng, *music.is_sounding.shape, spec.beats_per_bar)
+        n_pieces, n_tracks, n_bars = music.is_sounding.shape
+        known = draw_known_cells(rng, n_pieces, n_tracks, n_bars, spec.beats_per_bar)
         batch = CellBatch.from_notes(music.notes, controls, spec, self.device)
         return batch, torch.from_numpy(known).to(self.device)
 
