@@ -25,7 +25,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand:
         return
-    from musegan.composing.library import list_models, user_folder
+    from musegan.models.library import list_models, user_folder
 
     found = list_models()
     rows = [
@@ -50,7 +50,7 @@ def pull(name: Name, force: Force = False) -> None:
 
     Example: musegan models pull someone/jazz-trio
     """
-    from musegan.composing.hub import pull as run
+    from musegan.models.hub import pull as run
 
     path = run(name, force=force)
     say(f"use it with --model {name}")
@@ -71,7 +71,7 @@ def knobs(
     """
     from musegan.composing.latent_directions import STEPS, find_knobs
     from musegan.composing.model import load_model
-    from musegan.composing.model_file import save_model
+    from musegan.models.model_file import save_model
 
     if output is not None:
         refuse_overwrite(output, force)
@@ -100,6 +100,6 @@ def push(
 
     Example: musegan models push runs/mine someone/jazz-trio
     """
-    from musegan.composing.hub import push as run
+    from musegan.models.hub import push as run
 
     typer.echo(run(model, name, private=private))

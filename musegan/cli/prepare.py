@@ -138,8 +138,8 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
     if (path / MANIFEST).is_file():
         return describe_folder(path)
     if suffix == ".safetensors" or path.is_dir() or not path.exists():
-        from musegan.composing.library import find_model
-        from musegan.composing.model_file import describe_model  # torch
+        from musegan.models.library import find_model
+        from musegan.models.model_file import describe_model  # torch
 
         return {"kind": "model", "path": str(path), **describe_model(find_model(path))}
     raise MuseganError(f"{path} is neither a dataset (.npz), a model (.safetensors) nor a music file")

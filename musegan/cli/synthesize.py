@@ -33,7 +33,7 @@ def synthesize(
 
     Example: musegan synthesize -o data --count 1000
     """
-    from musegan.composing.library import find_model
+    from musegan.models.library import find_model
     from musegan.synthesis.drafts import Settings
     from musegan.synthesis.folder import synthesize as run
     from musegan.synthesis.manifest import MANIFEST

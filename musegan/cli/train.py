@@ -88,9 +88,9 @@ def _run(
     codec: Path | None,
     tensorboard: bool,
 ) -> None:
-    from musegan.composing.library import find_model
-    from musegan.composing.model_file import pick_device
     from musegan.corpus.dataset import Dataset
+    from musegan.models.library import find_model
+    from musegan.models.model_file import pick_device
     from musegan.training.loop import train as start
 
     stopped: list[int] = []

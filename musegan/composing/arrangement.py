@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
+from musegan.music.controls import PLAYS, RESTS
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import PLAY, REST
 
 Arrangement = Literal["full", "natural", "build"]
 
 
-def arrange(play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int) -> NDArray[np.int8]:
+def arrange_tracks(
+    play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int
+) -> NDArray[np.int8]:
     """Play grids that change only where a phrase begins.
 
     Parameters
@@ -36,17 +38,17 @@ def arrange(play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, ph
     n_bars = play.shape[2]
     bars = np.arange(n_bars)
     if arrangement == "full":
-        return np.full_like(play, PLAY)
+        return np.full_like(play, PLAYS)
     if arrangement == "build":
         unit = phrase if n_bars > phrase else 1
         n_steps = min(-(-n_bars // unit), spec.n_tracks)
         enters = np.empty(spec.n_tracks, np.int64)
         enters[_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
-        return np.broadcast_to(np.where(bars >= enters[:, None], PLAY, REST), play.shape).astype(np.int8)
+        return np.broadcast_to(np.where(bars >= enters[:, None], PLAYS, RESTS), play.shape).astype(np.int8)
     natural = np.empty_like(play)
     for first in range(0, n_bars, phrase):
-        share = (play[:, :, first : first + phrase] == PLAY).mean(2, keepdims=True)
-        natural[:, :, first : first + phrase] = np.where(share >= 0.5, PLAY, REST)
+        share = (play[:, :, first : first + phrase] == PLAYS).mean(2, keepdims=True)
+        natural[:, :, first : first + phrase] = np.where(share >= 0.5, PLAYS, RESTS)
     return natural
 
 

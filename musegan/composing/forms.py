@@ -1,21 +1,15 @@
-"""Sections that return, the seam of a loop and the last bar: what makes bars a piece."""
+"""Sections that return, and the last bar: what makes bars a piece."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.metrics import average, bar_similarity
 from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
-DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
-_NEW_DRUMS = 0.4  # of a section that is another: bars whose drums are not those of the section before
-_NEW_OTHERS = 0.4  # the same of the other tracks, where the chords are those of the section before
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 
@@ -53,41 +47,7 @@ def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: f
     return changed.reshape(rank.shape)
 
 
-def common_cells(
-    rng: np.random.Generator, is_drum: NDArray[np.bool_], same_chords: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Cells that a section has in common with another one before it, as songs have them: (track, bar).
-
-    Parameters
-    ----------
-    is_drum : (track,), bool
-    same_chords : (bar,), bool
-        Bars with the chords of the section before. Only there the tracks with pitches have something in common.
-    """
-    n_bars = len(same_chords)
-    common = np.empty((len(is_drum), n_bars), bool)
-    common[is_drum] = ~changed_cells(rng, int(is_drum.sum()), n_bars, _NEW_DRUMS)
-    common[~is_drum] = ~changed_cells(rng, int((~is_drum).sum()), n_bars, _NEW_OTHERS) & same_chords
-    return common
-
-
-def bars_before_changes(form: str, size: int) -> list[int]:
-    """The last bar of each section that another one follows."""
-    return [(i + 1) * size - 1 for i, (here, after) in enumerate(pairwise(form)) if here != after]
-
-
-def seam_likeness(roll: NDArray[np.uint8]) -> float:
-    """How like its last bar the first bar of a loop is, mean over tracks that sound in one of them; 0 to 1."""
-    return line_likeness(roll[:, [-1, 0]])
-
-
-def line_likeness(roll: NDArray[np.uint8]) -> float:
-    """How like one another neighbouring bars are, mean over tracks that sound; 0 to 1."""
-    likeness = float(average(bar_similarity(roll, 1)))
-    return 0.0 if np.isnan(likeness) else likeness
-
-
-def closed(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
+def close_last_bar(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
     """A copy whose last bar closes: the tonic chord struck once and held, the lowest track on the tonic.
 
     Drums strike kick and crash, or what they strike on the first step. Tracks that are silent in the last two bars

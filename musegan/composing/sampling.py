@@ -7,6 +7,7 @@ Nothing that comes out is changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,6 @@ from torch import Tensor
 
 from musegan.music.cells import CellNotes, length_classes
 from musegan.music.controls import PLAYS, Controls
-from musegan.music.pianoroll import stable_order
 from musegan.networks.cells import CellBatch, root_of, track_of
 from musegan.networks.composer import SHIFTS, CellShares, CellVectors, Composer
 
@@ -29,11 +29,32 @@ _FALLING = 0.85  # share of the passes over which the share of cells falls
 class SamplingSettings:
     """How cells are drawn. Temperatures below 1 prefer what is likely."""
 
-    n_passes: int = 48
+    n_passes: int = 32
     step_temperature: float = 1.0  # of where notes start, and of ends of cells
     pitch_temperature: float = 0.9  # of pitches and lengths
     copy_temperature: float = 0.8  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
+
+
+class Draws:
+    """Random numbers of a batch of pieces, each piece from a generator of its own: what is drawn for one does not
+    depend on which others are in the batch."""
+
+    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
+        self.generators = list(generators)
+
+    def uniform(self, piece: NDArray[np.int64]) -> NDArray[np.float64]:
+        """A number from 0 to 1 for each of ``piece : (row,)``, the pieces that rows belong to, never falling."""
+        counts = np.bincount(piece, minlength=len(self.generators))
+        return np.concatenate([rng.random(n) for rng, n in zip(self.generators, counts.tolist(), strict=True)])
+
+    def choose(self, scores: Tensor, piece: NDArray[np.int64]) -> Tensor:
+        """An index of each row of ``scores : (row, choice)``, log probabilities that need not be normalised."""
+        total = scores.float().softmax(-1).cumsum(-1)
+        wanted = torch.from_numpy(self.uniform(piece)).to(total) * total[:, -1]
+        return torch.searchsorted(total, wanted[:, None].contiguous(), right=True)[:, 0].clamp_max(
+            scores.shape[1] - 1
+        )
 
 
 def compose_cells(
@@ -42,7 +63,7 @@ def compose_cells(
     is_known: NDArray[np.bool_],
     controls: Controls,
     settings: SamplingSettings,
-    generator: torch.Generator,
+    draws: Draws,
 ) -> CellNotes:
     """Windows of music in which everything that is not given is composed.
 
@@ -63,16 +84,20 @@ def compose_cells(
     spec = composer.spec
     is_playing = (controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)
     is_free = ~is_known & is_playing
+    free = np.flatnonzero(is_free)
+    piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select((is_known | ~is_playing).reshape(-1)[given.cell])
+    encoded = controls.encode()
     for number in range(settings.n_passes):
         share = share_of_pass(number, settings.n_passes)
-        chance = torch.rand(is_free.shape, generator=generator).numpy()
-        is_drawn = is_free & (chance < share)
-        if not is_drawn.any():
+        target = free[draws.uniform(piece) < share]
+        if not len(target):
             continue
+        is_drawn = np.zeros(is_free.shape, bool)
+        is_drawn.reshape(-1)[target] = True
         notes = notes.select(~is_drawn.reshape(-1)[notes.cell])
-        batch = CellBatch.from_notes(notes, controls, spec)
-        notes = _merge(notes, draw_cells(composer, batch, notes, torch.from_numpy(is_drawn), settings, generator))
+        batch = CellBatch.from_notes(notes, controls, spec, composer.track.device, encoded)
+        notes = notes.merge(draw_cells(composer, batch, notes, target, settings, draws))
     return notes
 
 
@@ -86,106 +111,93 @@ def draw_cells(
     composer: Composer,
     batch: CellBatch,
     notes: CellNotes,
-    is_drawn: Tensor,
+    cells: NDArray[np.int64],
     settings: SamplingSettings,
-    generator: torch.Generator,
+    draws: Draws,
 ) -> CellNotes:
-    """The notes of the cells that are marked, drawn from what all others say, each by itself.
+    """The notes of some cells, drawn from what all others say, each by itself.
 
-    `batch` and `notes` hold all other cells. ``is_drawn : (batch, track, beat), bool``.
+    `batch` and `notes` hold all other cells; ``cells : (target,)`` are rising flat indices.
     """
-    target = is_drawn.reshape(-1).nonzero()[:, 0]
-    vectors = composer.read(batch, ~is_drawn)
-    shares = composer.pointer(vectors, target, ~is_drawn)
+    target = torch.from_numpy(cells).to(batch.cell.device)
+    is_known = torch.ones(batch.shape, dtype=torch.bool, device=target.device)
+    is_known.view(-1)[target] = False
+    vectors = composer.read(batch, is_known)
+    shares = composer.pointer(vectors, target, is_known)
     copies = shares.copy / settings.copy_temperature
     total = shares.copy.logsumexp(1) - copies.logsumexp(1)  # sharper copies, but as many
     copies = torch.where(shares.copy.isfinite(), copies + total[:, None] + settings.repetition, -torch.inf)
-    choice = _draw(torch.cat([shares.new[:, None], copies], dim=1), generator) - 1
+    piece = cells // (batch.shape[1] * batch.shape[2])
+    choice = draws.choose(torch.cat([shares.new[:, None], copies], dim=1), piece) - 1
     is_new = choice < 0
-    copied = _copy(batch, notes, target[~is_new], choice[~is_new], shares, ~is_new, generator)
-    drawn = _draw_notes(composer, vectors, target[is_new], settings, generator)
-    return _merge(copied, CellNotes(batch.shape, *(part.numpy() for part in drawn)))
+    rows = (~is_new).nonzero()[:, 0]
+    copied = _copy_cells(batch, notes, target[rows], choice[rows], shares, rows, draws)
+    drawn = _draw_notes(composer, vectors, target[is_new], settings, draws)
+    columns = (part.cpu().numpy() for part in drawn)
+    return copied.merge(CellNotes(batch.shape, *columns))
 
 
-def _copy(
+def _copy_cells(
     batch: CellBatch,
     notes: CellNotes,
     target: Tensor,
     beat: Tensor,
     shares: CellShares,
-    is_copy: Tensor,
-    generator: torch.Generator,
+    rows: Tensor,
+    draws: Draws,
 ) -> CellNotes:
-    """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `is_copy` marks
-    their rows of `shares`."""
-    row = torch.arange(len(target))
-    move, fewest, most = (v[is_copy][row, beat][:, None] for v in (shares.move, shares.fewest, shares.most))
-    scores = shares.shift[is_copy][row, move[:, 0]]
-    index = torch.arange(scores.shape[1])
-    shift = _draw(scores.masked_fill((index < fewest) | (index > most), -torch.inf), generator) - SHIFTS
-    n_beats = batch.shape[2]
-    source = torch.div(target, n_beats, rounding_mode="floor") * n_beats + beat
-    begin, end = (np.searchsorted(notes.cell, source.numpy(), side=side) for side in ("left", "right"))
+    """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `rows` are theirs
+    in `shares`."""
+    move, fewest, most = (v[rows, beat][:, None] for v in (shares.move, shares.fewest, shares.most))
+    scores = shares.shift[rows, move[:, 0]]
+    index = torch.arange(scores.shape[1], device=scores.device)
+    scores = scores.masked_fill((index < fewest) | (index > most), -torch.inf)
+    cells, n_beats = target.cpu().numpy(), batch.shape[2]
+    shift = draws.choose(scores, cells // (batch.shape[1] * n_beats)).cpu().numpy() - SHIFTS
+    source = cells // n_beats * n_beats + beat.cpu().numpy()
+    begin, end = (
+        np.searchsorted(notes.cell, source, side="left"),
+        np.searchsorted(notes.cell, source, side="right"),
+    )
     counts = end - begin
-    owner = np.repeat(np.arange(len(target)), counts)
-    rows = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(begin, counts)
-    pitch = notes.pitch[rows] + shift.numpy()[owner]
-    return CellNotes(notes.shape, target.numpy()[owner], notes.step[rows], pitch, notes.duration[rows])
+    owner = np.repeat(np.arange(len(cells)), counts)
+    row = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(begin, counts)
+    return CellNotes(
+        notes.shape, cells[owner], notes.step[row], notes.pitch[row] + shift[owner], notes.duration[row]
+    )
 
 
 def _draw_notes(
-    composer: Composer,
-    vectors: CellVectors,
-    target: Tensor,
-    settings: SamplingSettings,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """New notes of the cells ``target``: cell, step, pitch and duration, each (note,)."""
+    composer: Composer, vectors: CellVectors, target: Tensor, settings: SamplingSettings, draws: Draws
+) -> tuple[Tensor, ...]:
+    """New notes of the cells ``target``: cell, step, pitch and duration, each (note,), in any order."""
     decoder, embedding, spec = composer.decoder, composer.encoder.notes, composer.spec
-    batch = vectors.batch
-    lengths = torch.tensor(length_classes(spec.steps_per_beat))
-    found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    batch, device = vectors.batch, target.device
+    lengths = torch.tensor(length_classes(spec.steps_per_beat), device=device)
+    piece = target.cpu().numpy() // (batch.shape[1] * batch.shape[2])
     cells = composer.to_notes(vectors.of_cells(target))
     track, root = track_of(target, batch.shape), root_of(target, batch)
     sums = last = cells.new_zeros(len(target), composer.config.note_size)
-    last_step = last_pitch = torch.full((len(target),), -1)
+    last_step = last_pitch = torch.full((len(target),), -1, device=device)
+    found = [tuple(target[:0] for _ in range(4))]
     for _ in range(MOST_NOTES):
         state = decoder.read_state(cells, sums, last)
         scores = decoder.score_steps(state, track, last_step, last_pitch)
-        step = _draw(scores / settings.step_temperature, generator)
+        step = draws.choose(scores / settings.step_temperature, piece)
         goes_on = (step < spec.steps_per_beat).nonzero()[:, 0]
         if not len(goes_on):
             break
-        cells, state, track, root, target, step, sums = (
-            values[goes_on] for values in (cells, state, track, root, target, step, sums)
+        cells, state, track, root, target, step, sums, last_step, last_pitch = (
+            values[goes_on] for values in (cells, state, track, root, target, step, sums, last_step, last_pitch)
         )
-        last_step, last_pitch = last_step[goes_on], last_pitch[goes_on]
+        piece = piece[goes_on.cpu().numpy()]
         state = decoder.read_pitch_state(state, track, step)
         scores = decoder.score_pitches(state, track, root, step, last_step, last_pitch)
-        pitch = _draw(scores / settings.pitch_temperature, generator)
-        length = _draw(decoder.score_lengths(state, track, pitch) / settings.pitch_temperature, generator)
-        length = torch.where(decoder.is_drum[track], 0, length)
+        pitch = draws.choose(scores / settings.pitch_temperature, piece)
+        scores = decoder.score_lengths(state, track, pitch) / settings.pitch_temperature
+        length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, piece))
         found.append((target, step, pitch, lengths[length]))
         last = embedding(track, step, pitch, length, root)
         sums = sums + last
         last_step, last_pitch = step, pitch
-    if not found:
-        return tuple(torch.empty(0, dtype=torch.long) for _ in range(4))  # type: ignore[return-value]
-    return tuple(torch.cat(parts) for parts in zip(*found, strict=True))  # type: ignore[return-value]
-
-
-def _draw(scores: Tensor, generator: torch.Generator) -> Tensor:
-    """An index of each row by its log probabilities, which need not be normalised: (row,)."""
-    if not len(scores):
-        return torch.empty(0, dtype=torch.long)
-    return torch.multinomial(scores.float().softmax(-1), 1, generator=generator)[:, 0]
-
-
-def _merge(first: CellNotes, second: CellNotes) -> CellNotes:
-    """The notes of both, in order."""
-    cell, step, pitch, duration = (
-        np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("cell", "step", "pitch", "duration")
-    )
-    order = stable_order((cell << 8 | step) << 8 | pitch)
-    return CellNotes(first.shape, cell[order], step[order], pitch[order], duration[order])
+    return tuple(torch.cat(parts) for parts in zip(*found, strict=True))

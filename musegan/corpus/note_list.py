@@ -37,6 +37,8 @@ _ARRAYS = (
     "split",
     "source",
     "pitch_classes",
+    "style",
+    "feel",
 )
 
 
@@ -57,6 +59,9 @@ class NoteList:
     split: NDArray[np.uint8]  # (song,): index into SPLITS
     source: NDArray[np.int64]  # (song,): number of the file that it is from
     pitch_classes: NDArray[np.float32]  # (song, 12): share of sounding time
+    style: NDArray[np.int16]  # (song,): index into `styles`, -1 where it has none
+    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.performance.FEEL
+    styles: tuple[str, ...] = ()  # labels
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> NoteList:
@@ -95,11 +100,15 @@ class NoteList:
             split=np.array(dataset.songs["split"]),
             source=np.array(dataset.songs["source"]),
             pitch_classes=np.array(dataset.songs["pitch_classes"]),
+            style=np.array(dataset.songs["style"]),
+            feel=dataset.feel,
+            styles=tuple(dataset.styles),
         )
 
     def save(self, path: Path) -> None:
         """Write everything to one compressed ``.npz`` file."""
-        header = np.frombuffer(json.dumps({"format": FORMAT, "spec": self.spec.to_dict()}).encode(), np.uint8)
+        described = {"format": FORMAT, "spec": self.spec.to_dict(), "styles": self.styles}
+        header = np.frombuffer(json.dumps(described).encode(), np.uint8)
         with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, header=header, **{name: getattr(self, name) for name in _ARRAYS})
 
@@ -111,9 +120,15 @@ class NoteList:
                 header = json.loads(bytes(archive["header"]))
                 if header["format"] != FORMAT:
                     raise ValueError(f"it has format {header['format']!r}; this version reads {FORMAT!r}")
-                return cls(spec=RollSpec.from_dict(header["spec"]), **{name: archive[name] for name in _ARRAYS})
+                spec, styles = RollSpec.from_dict(header["spec"]), tuple(header["styles"])
+                return cls(spec=spec, styles=styles, **{name: archive[name] for name in _ARRAYS})
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{path} is not a list of notes or is damaged: {error}") from error
+
+    @classmethod
+    def open(cls, path: Path) -> NoteList:
+        """The notes of a dataset, or a list of notes that was saved. Raises `DatasetError`."""
+        return cls.load(path) if _is_note_list(path) else cls.from_dataset(Dataset(path))
 
     def song_of(self, bars: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the song that each bar belongs to."""
@@ -167,6 +182,7 @@ class NoteList:
             key=np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1),
             tones=tones,
             bass=bass,
+            style=self.style[self.song_of(first_bars)],
         )
 
     def key_shifts(self, first_bars: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -184,6 +200,14 @@ class NoteList:
             mine = track == index
             moved[mine] = fold_octaves(pitch[mine] + semitones[mine] - low, high - low + 1) + low
         return moved
+
+
+def _is_note_list(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return json.loads(bytes(archive["header"]))["format"] == FORMAT
+    except Exception:  # whatever it is: `Dataset` says what is wrong with it
+        return False
 
 
 def _read_chords(dataset: Dataset) -> tuple[NDArray[np.int16], NDArray[np.int8]]:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.music.chords import KINDS, unpack_tones
+from musegan.music.note_table import find_notes
+from musegan.music.pianoroll import draw_notes, stable_order
 from musegan.music.spec import RollSpec
 
 _LONG_BEATS = (1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # classes over a beat
@@ -42,6 +44,63 @@ class CellNotes:
     def counts(self) -> NDArray[np.int64]:
         """Notes of each cell: ``(batch, track, beat)``."""
         return np.bincount(self.cell, minlength=int(np.prod(self.shape))).reshape(self.shape)
+
+    @classmethod
+    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec) -> CellNotes:
+        """The notes of ``rolls : (batch, track, bar, step, pitch), uint8``. Held cells without an onset are left
+        out; drums last one step."""
+        found = find_notes(rolls)
+        n_pieces, n_tracks, n_bars = rolls.shape[:3]
+        beat, step = np.divmod(found.step, spec.steps_per_beat)
+        cell = found.bar * spec.beats_per_bar + beat
+        is_drum = np.array(spec.is_drum)[found.bar // n_bars % n_tracks]
+        order = stable_order((cell * spec.steps_per_beat + step) * spec.n_pitches + found.pitch)
+        duration = np.where(is_drum, 1, found.duration)
+        shape = n_pieces, n_tracks, n_bars * spec.beats_per_bar
+        return cls(shape, cell[order], step[order], found.pitch[order], duration[order])
+
+    def to_rolls(self, spec: RollSpec) -> NDArray[np.uint8]:
+        """The inverse of `from_rolls`: ``(batch, track, bar, step, pitch), uint8``. What would sound beyond the end
+        is cut; a note ends at the latest where its pitch starts again."""
+        n_pieces, n_tracks, n_beats = self.shape
+        n_steps = n_beats * spec.steps_per_beat
+        rolls = np.zeros((n_pieces, *spec.shape(n_beats // spec.beats_per_bar)), np.uint8)
+        start = self.cell % n_beats * spec.steps_per_beat + self.step
+        draw_notes(
+            rolls.reshape(n_pieces * n_tracks, n_steps, spec.n_pitches),
+            self.cell // n_beats,
+            start,
+            np.minimum(self.duration, n_steps - start),
+            self.pitch,
+            np.ones(len(self), bool),
+        )
+        return rolls
+
+    def pieces(self, part: slice) -> CellNotes:
+        """The notes of successive pieces of the batch."""
+        per_piece = self.shape[1] * self.shape[2]
+        first, stop, _ = part.indices(self.shape[0])
+        found = self.select((self.cell >= first * per_piece) & (self.cell < stop * per_piece))
+        shape = (stop - first, *self.shape[1:])
+        return CellNotes(shape, found.cell - first * per_piece, found.step, found.pitch, found.duration)
+
+    def merge(self, other: CellNotes) -> CellNotes:
+        """The notes of both, in order."""
+        names = ("cell", "step", "pitch", "duration")
+        cell, step, pitch, duration = (
+            np.concatenate([getattr(notes, name) for notes in (self, other)]) for name in names
+        )
+        order = stable_order((cell << 8 | step) << 8 | pitch)
+        return CellNotes(self.shape, cell[order], step[order], pitch[order], duration[order])
+
+    def beats(self, first: int, end: int) -> CellNotes:
+        """The notes that start in some successive beats, as a window of its own; what sounds beyond it is kept."""
+        n_beats = self.shape[2]
+        line, beat = np.divmod(self.cell, n_beats)
+        inside = (beat >= first) & (beat < end)
+        cell = line[inside] * (end - first) + beat[inside] - first
+        shape = (*self.shape[:2], end - first)
+        return CellNotes(shape, cell, self.step[inside], self.pitch[inside], self.duration[inside])
 
     def select(self, index: NDArray) -> CellNotes:
         """Some of the notes, by a mask or by indices that keep the order."""

@@ -7,19 +7,21 @@ new control is a class and a line in `CONTROLS`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.cells import FREE_BAR, PLAN_KINDS, CellNotes, chord_roots, measure_repetition
-from musegan.music.chords import unpack_tones
+from musegan.music.cells import FREE_BAR, NO_BAR, PLAN_KINDS, CellNotes, chord_roots, measure_repetition
+from musegan.music.chords import harmony_plan, transpose_plan, unpack_tones
+from musegan.music.pianoroll import sounding_shares
 from musegan.music.spec import RollSpec
 
 PLAYS, RESTS = 1, -1
 MIDDLE_PITCH = 60  # MIDI number that registers are told from
 N_TEXTURES = 5
+MOST_STYLES = 32
 _LEAST_VARIANCE = 0.02  # square octaves, added to that of pitches: its root is not steep where there is none
 _KEY_GAIN = 6.0  # of the shares of pitch classes
 _GROOVE_GAIN = 4.0  # of the roots of shares
@@ -35,6 +37,23 @@ class Music:
     key: NDArray[np.float32]  # (batch, 12): share of the sounding time of the song by pitch class, C = 0
     tones: NDArray[np.int16]  # (batch, beat): pitch classes of the chord as bits, bit 0 is C; 0 no chord
     bass: NDArray[np.int8]  # (batch, beat): pitch class of its lowest note; -1 no chord
+    style: NDArray[np.int16]  # (batch,): index of the style label of the song; -1 none
+
+    @classmethod
+    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec, key: NDArray[np.float32] | None = None) -> Music:
+        """Pieces given as ``(batch, track, bar, step, pitch), uint8``; `key` is theirs where it is not that of
+        their songs."""
+        tones, bass = harmony_plan(rolls, spec)
+        shares = np.stack([sounding_shares(roll, spec) for roll in rolls]) if key is None else key
+        return cls(
+            spec=spec,
+            notes=CellNotes.from_rolls(rolls, spec),
+            is_sounding=np.any(rolls, axis=(3, 4)),
+            key=shares,
+            tones=tones,
+            bass=bass,
+            style=np.full(len(rolls), -1, np.int16),
+        )
 
     @property
     def n_bars(self) -> int:
@@ -54,9 +73,13 @@ class Play:
     axes = ("track", "bar")
     dtype = np.int8
     free = RESTS
+    limits = (RESTS, PLAYS)
 
     def measure(self, music: Music) -> NDArray:
         return np.where(music.is_sounding, PLAYS, RESTS)
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values
@@ -75,9 +98,13 @@ class Density:
     axes = ("track", "bar")
     dtype = np.float32
     free = np.nan
+    limits = (0, 4096)
 
     def measure(self, music: Music) -> NDArray:
         return music.sum_by_bar()
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values * np.exp(rng.normal(0, 0.25, (*values.shape[:2], 1)) + rng.normal(0, 0.15, values.shape))
@@ -96,6 +123,7 @@ class Register:
     axes = ("track",)
     dtype = np.float32
     free = np.nan
+    limits = (0, 127)
 
     def measure(self, music: Music) -> NDArray:
         count = music.sum_by_bar().sum(2)
@@ -103,6 +131,9 @@ class Register:
         mean = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
         mean[:, np.array(music.spec.is_drum)] = np.nan
         return mean
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values + semitones[:, None]
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values + rng.normal(0, 1.5, values.shape)
@@ -122,6 +153,7 @@ class Texture:
     axes = ("track", "texture")
     dtype = np.float32
     free = np.nan
+    limits = (-64, 64)
     _blurs = (0.15, 0.25, 0.08, 0.06, 0.06)
 
     def measure(self, music: Music) -> NDArray:
@@ -148,6 +180,9 @@ class Texture:
         values[:, np.array(spec.is_drum), 1:3] = 0
         return values
 
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
+
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values + rng.normal(0, self._blurs, values.shape)
 
@@ -166,9 +201,13 @@ class Key:
     axes = ("pitch class",)
     dtype = np.float32
     free = 0
+    limits = (0, 1)
 
     def measure(self, music: Music) -> NDArray:
         return music.key
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return np.take_along_axis(values, (np.arange(12) - semitones[:, None]) % 12, axis=1)
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         blurred = np.maximum(values * np.exp(rng.normal(0, 0.3, values.shape)), 0)
@@ -190,9 +229,17 @@ class Chords:
     axes = ("beat", "tones and bass")
     dtype = np.int16
     free = -1
+    limits = (-1, 4095)
 
     def measure(self, music: Music) -> NDArray:
         return np.stack([music.tones, music.bass], axis=-1)
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        moved = [
+            np.stack(transpose_plan(piece[:, 0], piece[:, 1].astype(np.int8), shift), axis=-1)
+            for piece, shift in zip(values, semitones.tolist(), strict=True)
+        ]
+        return np.stack(moved) if moved else values
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values
@@ -218,6 +265,7 @@ class Groove:
     axes = ("step",)
     dtype = np.float32
     free = 0
+    limits = (0, 1)
 
     def measure(self, music: Music) -> NDArray:
         notes, spb = music.notes, music.spec.steps_per_beat
@@ -225,6 +273,9 @@ class Groove:
         piece = place // (spb * notes.shape[1] * notes.shape[2])
         counts = np.bincount(piece * spb + place % spb, minlength=notes.shape[0] * spb).reshape(-1, spb)
         return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         blurred = values * np.exp(rng.normal(0, 0.3, values.shape))
@@ -245,9 +296,13 @@ class Repetition:
     axes = ("track", "bar", "kind")
     dtype = np.int8
     free = FREE_BAR
+    limits = (NO_BAR, FREE_BAR)
 
     def measure(self, music: Music) -> NDArray:
         return measure_repetition(music.notes, music.spec)
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
 
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         return values
@@ -259,7 +314,32 @@ class Repetition:
         return len(PLAN_KINDS) * (FREE_BAR + 1)
 
 
-CONTROLS = (Play(), Density(), Register(), Texture(), Key(), Chords(), Groove(), Repetition())
+class Style:
+    """Index of a style label of the corpus; -1 is free."""
+
+    name = "style"
+    axes = ()
+    dtype = np.int16
+    free = -1
+    limits = (-1, MOST_STYLES - 1)
+
+    def measure(self, music: Music) -> NDArray:
+        return music.style
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
+
+    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
+        return values
+
+    def encode(self, values: NDArray) -> NDArray:
+        return values[..., None] == np.arange(MOST_STYLES)
+
+    def n_features(self, spec: RollSpec) -> int:
+        return MOST_STYLES
+
+
+CONTROLS = (Play(), Density(), Register(), Texture(), Key(), Chords(), Groove(), Repetition(), Style())
 
 
 @dataclass(frozen=True)
@@ -284,22 +364,52 @@ class Controls:
     def n_bars(self) -> int:
         return self.values["play"].shape[2]
 
+    def check(self, spec: RollSpec) -> None:
+        """Raise `ValueError` where an array has not the shape, or values, that its control has."""
+        n_pieces, _, n_bars = self.values["play"].shape
+        sizes = {
+            "track": spec.n_tracks,
+            "bar": n_bars,
+            "beat": n_bars * spec.beats_per_bar,
+            "step": spec.steps_per_beat,
+            "texture": N_TEXTURES,
+            "pitch class": 12,
+            "tones and bass": 2,
+            "kind": len(PLAN_KINDS),
+        }
+        for item in CONTROLS:
+            wanted = (n_pieces, *(sizes[axis] for axis in item.axes))
+            values = self.values[item.name]
+            if values.shape != wanted:
+                raise ValueError(f"{item.name} has shape {values.shape}, not {wanted}")
+            lowest, highest = item.limits
+            if values.size and not lowest <= np.nanmin(values) <= np.nanmax(values) <= highest:
+                raise ValueError(f"{item.name} has values outside {lowest} to {highest}")
+
     def pieces(self, index: slice | NDArray[np.int64]) -> Controls:
         """Those of some pieces."""
         return Controls({name: values[index] for name, values in self.values.items()})
 
-    def bars(self, bars: slice, beats_per_bar: int) -> Controls:
-        """Those of some successive bars. Plans of repetition that lead out of these stay: they lead nowhere."""
-        beats = slice(bars.start * beats_per_bar, bars.stop * beats_per_bar)
+    def bars(self, bars: NDArray[np.int64]) -> Controls:
+        """Those of some bars, ``(bar,), int64``, in any order. Plans of repetition keep their distances."""
         found = dict(self.values)
+        per_bar = self.values["chords"].shape[1] // self.n_bars
+        beats = (bars[:, None] * per_bar + np.arange(per_bar)).reshape(-1)
         for item in CONTROLS:
             if "bar" in item.axes:
-                found[item.name] = np.take(
-                    found[item.name], range(bars.start, bars.stop), 1 + item.axes.index("bar")
-                )
+                found[item.name] = np.take(found[item.name], bars, axis=1 + item.axes.index("bar"))
             elif "beat" in item.axes:
                 found[item.name] = found[item.name][:, beats]
         return Controls(found)
+
+    @classmethod
+    def join(cls, parts: Sequence[Controls]) -> Controls:
+        """Those of several batches as one."""
+        return cls({item.name: np.concatenate([part[item.name] for part in parts]) for item in CONTROLS})
+
+    def transpose(self, semitones: NDArray[np.int64]) -> Controls:
+        """Those of the same pieces, each moved by ``semitones : (batch,)``."""
+        return Controls({i.name: i.transpose(self.values[i.name], semitones).astype(i.dtype) for i in CONTROLS})
 
     def replace(self, **values: NDArray) -> Controls:
         """A copy with other values for some controls."""

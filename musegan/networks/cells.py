@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +47,15 @@ class CellBatch:
 
     @classmethod
     def from_notes(
-        cls, notes: CellNotes, controls: Controls, spec: RollSpec, device: torch.device | str = "cpu"
+        cls,
+        notes: CellNotes,
+        controls: Controls,
+        spec: RollSpec,
+        device: torch.device | str = "cpu",
+        encoded: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> CellBatch:
-        """Notes and what they are asked to be, as tensors on `device`."""
+        """Notes and what they are asked to be, as tensors on `device`. `encoded` are the controls as
+        `Controls.encode` gives them, where they are known already."""
 
         def tensor(values: NDArray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device)
@@ -72,7 +79,7 @@ class CellBatch:
             highest_pitch=tensor(highest),
             root=tensor(chord_roots(controls["chords"][..., 0])),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
-            features={name: tensor(values) for name, values in controls.encode().items()},
+            features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from musegan.config import ComposerConfig
+from musegan.config import ModelConfig
 from musegan.music.cells import FREE_BAR, PLAN_KINDS
 from musegan.music.controls import CONTROLS
 from musegan.music.spec import RollSpec
@@ -105,7 +105,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, config: ComposerConfig, n_beats: int) -> None:
+    def __init__(self, config: ModelConfig, n_beats: int) -> None:
         super().__init__()
         self.time = TimeAttention(config.width, n_beats, config.dropout)
         self.tracks = TrackAttention(config.width, config.dropout)
@@ -167,7 +167,7 @@ class CellShares:
 class Composer(nn.Module):
     """See the module. `n_beats` is the length of its windows."""
 
-    def __init__(self, spec: RollSpec, config: ComposerConfig) -> None:
+    def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
         super().__init__()
         self.spec, self.config = spec, config
         width, n_tracks = config.width, spec.n_tracks

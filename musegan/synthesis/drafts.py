@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model, load_model
-from musegan.composing.model_file import describe_model
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
+from musegan.models.model_file import describe_model
 from musegan.music.key import estimate_key
 from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece

@@ -1,14 +1,29 @@
-"""Which cells are given in training: every task that the composer is used for, and every state on the way."""
+"""What the composer is told in training: which cells are given, which controls, which tracks there are."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+
+from musegan.music.controls import Controls, Music
 
 _REGIONS = ("everything", "tracks", "bars", "cells of a bar")
 _REGION_SHARES = (0.45, 0.2, 0.2, 0.15)
 _FILLS = ("beats", "bars", "nothing")
 _FILL_SHARES = (0.75, 0.15, 0.1)
+_FREE = {  # chance that a control is left free, of pieces and, where it has tracks, of each track
+    "density": (0.3, 0.2),
+    "register": (0.3, 0.2),
+    "texture": (0.4, 0.2),
+    "key": (0.15, 0.0),
+    "chords": (0.15, 0.0),
+    "groove": (0.4, 0.0),
+    "repetition": (0.15, 0.2),
+    "style": (0.3, 0.0),
+}
+_FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 
 
 def draw_known_cells(
@@ -24,25 +39,52 @@ def draw_known_cells(
     for piece in known:
         region = np.ones((n_tracks, n_bars), bool)
         kind = _REGIONS[rng.choice(len(_REGIONS), p=_REGION_SHARES)]
-        if kind == "tracks":
+        if kind == "tracks" and n_tracks > 1:
             region[rng.permutation(n_tracks)[: rng.integers(1, n_tracks)]] = False
         elif kind == "bars":
             first = rng.integers(0, n_bars)
             after = n_bars if rng.random() < 0.5 else rng.integers(first, n_bars) + 1
             region[:, :first] = region[:, after:] = False
         elif kind == "cells of a bar":
-            region = rng.random(region.shape) < _share(rng)
+            region = rng.random(region.shape) < _draw_share(rng)
         fill = _FILLS[rng.choice(len(_FILLS), p=_FILL_SHARES)]
         if fill == "beats":
-            unknown = region[:, :, None] & (rng.random(piece.shape) < _share(rng))
+            unknown = region[:, :, None] & (rng.random(piece.shape) < _draw_share(rng))
         elif fill == "bars":
-            unknown = (region & (rng.random(region.shape) < _share(rng)))[:, :, None]
+            unknown = (region & (rng.random(region.shape) < _draw_share(rng)))[:, :, None]
         else:
             unknown = region[:, :, None]
         piece &= ~unknown
     return known.reshape(n_pieces, n_tracks, n_bars * beats_per_bar)
 
 
-def _share(rng: np.random.Generator) -> float:
+def _draw_share(rng: np.random.Generator) -> float:
     """The share that is still unknown at a random moment of composing, which falls as a cosine does."""
     return float(np.cos(np.pi / 2 * rng.random()))
+
+
+def leave_out_tracks(music: Music, rng: np.random.Generator, share: float = _FEWER_TRACKS) -> Music:
+    """Music in which some windows have fewer tracks, so that small bands are learned too; one stays."""
+    there: NDArray[np.bool_] = np.any(music.is_sounding, axis=2)
+    leaves = rng.random(there.shape) < rng.random((len(there), 1))
+    leaves &= (rng.random((len(there), 1)) < share) & there
+    keep = rng.random(there.shape) * there
+    leaves[np.arange(len(there)), keep.argmax(1)] = False
+    notes = music.notes
+    line = notes.cell // notes.shape[2]
+    return replace(
+        music,
+        notes=notes.select(~leaves.reshape(-1)[line]),
+        is_sounding=music.is_sounding & ~leaves[:, :, None],
+    )
+
+
+def free_some_controls(controls: Controls, rng: np.random.Generator) -> Controls:
+    """Controls of which some are left free by chance, for whole pieces and for single tracks."""
+    for name, (of_piece, of_track) in _FREE.items():
+        marked: NDArray[np.bool_] = rng.random(controls.n_pieces) < of_piece
+        if of_track:
+            tracks = rng.random((controls.n_pieces, controls["play"].shape[1])) < of_track
+            marked = marked[:, None] | tracks
+        controls = controls.free([name], marked)
+    return controls

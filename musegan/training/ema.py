@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 
 
-def half_life(phrases_seen: int, limit: int, ramp: float) -> float:
-    """Phrases after which a weight counts half: `ramp` times the phrases seen, to forget the start soon.
+def half_life(windows_seen: int, limit: int, ramp: float) -> float:
+    """Windows after which a weight counts half: `ramp` times the windows seen, to forget the start soon.
 
     At most `limit`, and always `limit` with a ramp of 0: the start is worth keeping when it is a trained model.
     """
-    return min(ramp * phrases_seen, limit) if ramp else limit
+    return min(ramp * windows_seen, limit) if ramp else limit
 
 
 @torch.no_grad()
-def update(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
-    """Move the weights of `average` toward `current` by what `n_phrases` more phrases count for."""
-    decay = 0.5 ** (n_phrases / half_life) if half_life > 0 else 0.0
+def update(average: nn.Module, current: nn.Module, n_windows: int, half_life: float) -> None:
+    """Move the weights of `average` toward `current` by what `n_windows` more windows count for."""
+    decay = 0.5 ** (n_windows / half_life) if half_life > 0 else 0.0
     averages: list[Tensor] = list(average.parameters())
     currents: list[Tensor] = list(current.parameters())
     assert len(averages) == len(currents)

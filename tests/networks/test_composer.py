@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from musegan.config import ComposerConfig
+from musegan.config import ModelConfig
 from musegan.music.cells import FREE_BAR, CellNotes
 from musegan.music.controls import Controls, Music
 from musegan.music.spec import RollSpec, TrackSpec
@@ -24,7 +24,7 @@ SPEC = RollSpec(
     lowest_pitch=40,
     n_pitches=4,
 )
-SIZES = ComposerConfig(width=64, n_blocks=2, note_size=8, decoder_width=16, window_bars=3, dropout=0.0)
+SIZES = ModelConfig(width=64, n_blocks=2, note_size=8, decoder_width=16, window_bars=3, dropout=0.0)
 N_BEATS = 6
 
 

@@ -1,4 +1,4 @@
-"""How many threads composing takes."""
+"""On what composing runs: the device, the number of threads, the precision."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from contextlib import contextmanager
 
 import torch
 
-from musegan.errors import ConfigError
+from musegan.errors import ConfigError, MuseganError
 
 VARIABLE = "MUSEGAN_THREADS"
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` is CUDA when there is one, else the CPU. Raises `MuseganError` for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MuseganError(f"the device {name!r} cannot be used ({error}); try cpu", field="device") from error
+    return device
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from musegan.composing.library import SUFFIX, find_model, user_folder
-from musegan.composing.model_file import read_description
 from musegan.errors import MissingToolError, ModelError
 from musegan.files import atomic_write, refuse_overwrite
+from musegan.models.library import SUFFIX, find_model, user_folder
+from musegan.models.model_file import read_description
 
 FILE = f"model{SUFFIX}"
 """The name of the model in its repository."""

@@ -1,0 +1,69 @@
+"""Knobs: by how much the controls of a piece are moved, step by step, from what they are anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musegan.errors import ConfigError
+from musegan.music.controls import Controls
+from musegan.music.spec import RollSpec
+
+AT_ONCE, LENGTH, SPREAD, ON_BEAT, HALF_BEAT = range(5)  # places in a texture
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One knob: what it does to controls, and what a step up is heard as."""
+
+    effect: str
+    turn: Callable[[Controls, float, RollSpec], Controls]
+
+
+def _scale_density(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+    return controls.replace(density=controls["density"] * np.float32(2 ** (0.5 * steps)))
+
+
+def _raise_register(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+    return controls.replace(register=controls["register"] + np.float32(3 * steps))
+
+
+def _move_texture(place: int, by_step: float, low: float, high: float) -> Callable[..., Controls]:
+    def turn(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+        texture = controls["texture"].copy()
+        row: NDArray[np.float32] = texture[..., place]
+        pitched = ~np.array(spec.is_drum) | (place >= ON_BEAT)
+        row[:] = np.where(pitched, np.clip(row + by_step * steps, low, high), row)
+        return controls.replace(texture=texture)
+
+    return turn
+
+
+def _calm_drums(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+    density = controls["density"].copy()
+    density[:, np.array(spec.is_drum)] *= np.float32(2 ** (0.5 * steps))
+    return controls.replace(density=density)
+
+
+KNOBS: Mapping[str, Knob] = {
+    "busier": Knob("more notes in every bar", _scale_density),
+    "drumming": Knob("more drum hits", _calm_drums),
+    "higher": Knob("every track by a minor third", _raise_register),
+    "fuller": Knob("more notes at once", _move_texture(AT_ONCE, 0.4, 0, 3)),
+    "longer": Knob("notes that last longer", _move_texture(LENGTH, 0.5, 0, 7.5)),
+    "wider": Knob("lines that reach further up and down", _move_texture(SPREAD, 0.15, 0.15, 1.5)),
+    "straighter": Knob("more notes on the beats", _move_texture(ON_BEAT, 0.12, 0, 1)),
+    "offbeat": Knob("more notes half-way between beats", _move_texture(HALF_BEAT, 0.12, 0, 1)),
+}
+
+
+def turn_knobs(controls: Controls, steps: Mapping[str, float] | None, spec: RollSpec) -> Controls:
+    """Controls with knobs turned: continuous, nothing at 0. Raises `ConfigError` for a knob that is not there."""
+    for name, value in (steps or {}).items():
+        if name not in KNOBS:
+            raise ConfigError(f"there is no knob {name!r}; there are {', '.join(KNOBS)}", field="knobs")
+        controls = KNOBS[name].turn(controls, value, spec) if value else controls
+    return controls

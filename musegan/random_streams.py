@@ -1,0 +1,27 @@
+"""Where chance comes from: independent streams of random numbers by name, all from one seed."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+import numpy as np
+
+
+@unique
+class Stream(IntEnum):
+    """What random numbers are for. Two streams of one seed have nothing in common."""
+
+    SECTION = 1  # which section of a real song a piece follows
+    KEY = 2  # the key of a piece
+    CELLS = 3  # which cells a pass draws, and what is drawn
+    FORM = 4  # what changes when a section returns
+    VARIATION = 5  # which cells `vary` composes anew
+    INTERPOLATION = 6  # in which order cells go from one piece to the other
+    WINDOWS = 7  # windows, transpositions, masks and free controls of an iteration of training
+    HELD_OUT = 8  # the windows that a model is measured on
+    PRIOR = 9  # the sections that are kept in a model
+
+
+def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:
+    """The generator of a stream; `more` numbers tell several of one kind apart."""
+    return np.random.default_rng([seed, int(stream), *more])

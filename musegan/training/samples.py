@@ -1,0 +1,57 @@
+"""What a run keeps for people and for its models: sample pieces, and the plans of real songs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from musegan.composing.sampling import Draws, SamplingSettings
+from musegan.composing.windows import compose_rolls
+from musegan.config import Config
+from musegan.corpus.note_list import NoteList
+from musegan.models.trained_model import TrainedModel
+from musegan.music.controls import Controls
+from musegan.music.piece import Piece
+from musegan.random_streams import Stream, make_rng
+
+PRIOR_SIZE = 2048  # sections whose controls are kept in a model
+PRIOR_BARS = 16  # of a section, or fewer if few songs are so long
+LONG_ENOUGH = 0.5  # share of the songs that must have such sections
+N_SAMPLES = 4  # pieces that are written at every measurement
+_PASSES = 16
+_CHUNK = 64  # sections that are read at once
+
+
+def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Controls:
+    """The controls of `size` random sections of the training songs, or of all, in C major or A minor."""
+    min_tracks = config.train.min_tracks
+
+    def count_songs(n_bars: int) -> int:
+        return len(np.unique(notes.song_of(notes.windows(n_bars, "train", min_tracks))))
+
+    lengths = (PRIOR_BARS, 8, 4, 2, 1)
+    length = next(n for n in lengths if count_songs(n) >= LONG_ENOUGH * count_songs(1))
+    starts = notes.windows(length, "train", min_tracks)
+    chosen = make_rng(config.train.seed, Stream.PRIOR).permutation(starts)[:size]
+    parts = [chosen[first : first + _CHUNK] for first in range(0, len(chosen), _CHUNK)]
+    return Controls.join([Controls.measure(notes.read(part, length, notes.key_shifts(part))) for part in parts])
+
+
+def write_samples(model: TrainedModel, folder: Path, windows_seen: int) -> None:
+    """Compose the same sections at every measurement and write them as MIDI and a picture."""
+    from musegan.render import write
+    from musegan.render.sheet import draw_grid
+
+    folder.mkdir(parents=True, exist_ok=True)
+    controls = model.prior.pieces(np.arange(min(N_SAMPLES, model.prior.n_pieces)))
+    n_bars = min(controls.n_bars, model.window_bars)
+    controls = controls.bars(np.arange(n_bars))
+    nothing = np.zeros((controls.n_pieces, *model.spec.shape(n_bars)), np.uint8)
+    draws = Draws([make_rng(index, Stream.CELLS) for index in range(controls.n_pieces)])
+    settings = SamplingSettings(n_passes=_PASSES)
+    rolls = compose_rolls(model, nothing, np.zeros(nothing.shape[:3], bool), controls, settings, draws)
+    for index, roll in enumerate(rolls):
+        piece = Piece(roll=roll, spec=model.spec, feel=model.feel, seed=index)
+        write(piece, folder / f"{windows_seen:09d}-{index + 1}.mid")
+    draw_grid(rolls, model.spec, folder / f"{windows_seen:09d}.png")
