@@ -21,7 +21,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from musegan.composing.model_file import pick_device
+from musegan.models.model_file import pick_device
 from musegan.config import Config, preset
 from musegan.corpus.dataset import Dataset
 from musegan.networks import Codec

@@ -101,7 +101,7 @@ class Config:
         for name, section in values.items():
             if name not in SECTIONS:
                 raise ConfigError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-            sections[name] = _updated(getattr(self, name), section, name)
+            sections[name] = _update_section(getattr(self, name), section, name)
         return replace(self, **sections)
 
     def with_settings(self, settings: list[str]) -> Config:
@@ -130,7 +130,7 @@ class Config:
 SECTIONS = tuple(item.name for item in fields(Config))
 
 
-def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
+def _update_section(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
     hints = get_type_hints(type(section))
     known = [item.name for item in fields(section)]
     changes = {}
@@ -139,11 +139,11 @@ def _updated(section: _Section, values: Mapping[str, Any], name: str) -> _Sectio
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {name}.{near[0]}?" if near else f"; {name} has {', '.join(known)}"
             raise ConfigError(f"there is no setting {name}.{key}{hint}")
-        changes[key] = _converted(value, hints[key], f"{name}.{key}")
+        changes[key] = _convert_value(value, hints[key], f"{name}.{key}")
     return replace(section, **changes)
 
 
-def _converted(value: Any, hint: Any, name: str) -> Any:
+def _convert_value(value: Any, hint: Any, name: str) -> Any:
     if hint in (tuple[int, ...], tuple[str, ...]) and isinstance(value, (list, tuple)):
         kind = get_args(hint)[0]
         if all(type(item) is kind for item in value):

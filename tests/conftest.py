@@ -37,7 +37,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     """An untrained tiny model for TRIO whose output is neither silent nor full."""
     import torch
 
-    from musegan.composing.model_file import save_model
+    from musegan.models.model_file import save_model
     from musegan.config import preset
     from musegan.networks import Codec
     from musegan.training.distributed import Distributed

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import part_rows, say, table
+from musegan.cli.common import format_table, list_part_rows, print_message
 from musegan.cli.composing_options import (
     ComposingOptions,
     Input,
@@ -54,12 +54,12 @@ def arrange(
     other = None if like is None else read(like, model.spec).piece
     found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
-    rows = part_rows(map(vars, song.parts))
-    for line in table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
-        say(line)
-    say(f"key {found.song.piece.key}; chords, as for --progression:")
+    rows = list_part_rows(map(vars, song.parts))
+    for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
+        print_message(line)
+    print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = options.progression or found.chords
-    say(f"'{progression}'")
+    print_message(f"'{progression}'")
     request = replace(request, progression=progression)
     for index, path in enumerate(paths):
         own = replace(request, seed=request.seed + index)

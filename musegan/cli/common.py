@@ -28,7 +28,7 @@ _OPTIONS = {
 """What the commands call an argument or setting; other settings have ``--set``."""
 
 
-def _option_for(error: MuseganError) -> str:
+def _name_option(error: MuseganError) -> str:
     if error.field is None:
         return ""
     return f" ({_OPTIONS.get(error.field) or f'--set {error.field}=...'})"
@@ -44,13 +44,13 @@ class MuseganGroup(TyperGroup):
         except BrokenPipeError:  # who reads the output has seen enough; Typer ends quietly
             raise
         except (MuseganError, OSError, MemoryError) as error:
-            say(f"error: {_sentence(error)}")
+            print_message(f"error: {_describe_error(error)}")
             raise typer.Exit(1) from error
 
 
-def _sentence(error: MuseganError | OSError | MemoryError) -> str:
+def _describe_error(error: MuseganError | OSError | MemoryError) -> str:
     if isinstance(error, MuseganError):
-        return f"{error}{_option_for(error)}"
+        return f"{error}{_name_option(error)}"
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
     reason = error.strerror or str(error)
@@ -67,12 +67,12 @@ app = typer.Typer(
 )
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Print to stderr: progress, warnings and facts. Results go to stdout."""
     typer.echo(clean_for_terminal(message), err=True)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rows of the same columns as aligned lines under a head; what is None or empty is a dash."""
     head = list(rows[0]) if rows else []
     cells = [head, *([str(row[key]) if row[key] not in (None, "") else "-" for key in head] for row in rows)]
@@ -80,7 +80,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
-def part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
     from musegan.music.key import note_name
 

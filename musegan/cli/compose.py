@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from musegan.cli.common import say
+from musegan.cli.common import print_message
 from musegan.cli.composing_options import (
     Bars,
     ComposingOptions,
@@ -23,7 +23,7 @@ from musegan.cli.composing_options import (
     read_song,
     write_piece,
 )
-from musegan.composing.parse import bar_list, names
+from musegan.composing.parse import parse_bar_list, parse_names
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def generate(
     for index, path in enumerate(paths):
         piece = model.generate(
             n_bars,
-            tracks=names(tracks),
+            tracks=parse_names(tracks),
             form=form,
             repeat_change=repeat_change,
             arrangement=arrangement,
@@ -70,7 +70,7 @@ def generate(
             ending=ending,
             request=replace(request, seed=request.seed + index),
         )
-        say(f"key {piece.key}")
+        print_message(f"key {piece.key}")
         write_piece(piece, path, options)
 
 
@@ -90,10 +90,10 @@ def accompany(
     """
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        chosen, kept = song.choose(names(keep) or [])
+        chosen, kept = song.choose(parse_names(keep) or [])
         return model.accompany(chosen.piece, kept, request=request), chosen
 
-    _on_file(options, source, output, maps, "accompany", ask)
+    _compose_on_file(options, source, output, maps, "accompany", ask)
 
 
 @composing_command
@@ -116,7 +116,7 @@ def continue_(
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _on_file(options, source, output, maps, "continue", ask)
+    _compose_on_file(options, source, output, maps, "continue", ask)
 
 
 @composing_command
@@ -132,12 +132,12 @@ def infill(
 
     Example: musegan infill song.mid --at 5-8 --tracks bass -o new.mid
     """
-    bars = bar_list(at)
+    bars = parse_bar_list(at)
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        return model.infill(song.piece, bars, names(tracks), request=request), song
+        return model.infill(song.piece, bars, parse_names(tracks), request=request), song
 
-    _on_file(options, source, output, maps, "infill", ask)
+    _compose_on_file(options, source, output, maps, "infill", ask)
 
 
 @composing_command
@@ -157,9 +157,9 @@ def vary(
     """
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        return model.vary(song.piece, amount, names(tracks), request=request), song
+        return model.vary(song.piece, amount, parse_names(tracks), request=request), song
 
-    _on_file(options, source, output, maps, "vary", ask)
+    _compose_on_file(options, source, output, maps, "vary", ask)
 
 
 @composing_command
@@ -185,7 +185,7 @@ def interpolate(
         write_piece(piece, path, options)
 
 
-def _on_file(
+def _compose_on_file(
     options: ComposingOptions,
     source: Path,
     output: Path | None,

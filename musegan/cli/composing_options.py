@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from musegan.cli.common import Force, app, part_rows, say, table
-from musegan.composing.parse import bars_of_tracks, densities, knobs
+from musegan.cli.common import Force, app, format_table, list_part_rows, print_message
+from musegan.composing.parse import parse_densities, parse_knobs, parse_track_bars
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -109,18 +109,18 @@ def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) ->
     model = load_model(options.model, options.device)
     assert options.seed is not None
     if tell_seed:
-        say(f"seed {options.seed}")
+        print_message(f"seed {options.seed}")
     request = GenerationRequest(
         seed=options.seed,
         temperature=options.temperature,
         best_of=options.best_of,
         key=None if options.key is None else Key.parse(options.key),
         snap=options.snap,
-        density=densities(options.density, model.spec.track_names),
-        rests=bars_of_tracks(options.rest),
-        plays=bars_of_tracks(options.play),
+        density=parse_densities(options.density, model.spec.track_names),
+        rests=parse_track_bars(options.rest),
+        plays=parse_track_bars(options.play),
         progression=options.progression,
-        knobs=knobs(options.knob),
+        knobs=parse_knobs(options.knob),
         style=options.style,
         tempo_qpm=options.tempo,
     )
@@ -153,11 +153,11 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
     if not all(equals for _, equals, _ in pairs):
         raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
     song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
-    rows = part_rows(map(vars, song.parts))
-    for line in table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
-        say(line)
+    rows = list_part_rows(map(vars, song.parts))
+    for line in format_table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
+        print_message(line)
     if n := song.grid.n_outside:
-        say(
+        print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
     return song

@@ -18,7 +18,7 @@ def devices(as_json: AsJson = False) -> None:
     from musegan.midi.ports import list_inputs, list_outputs
     from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
-    found, missing = _look(
+    found, missing = _try_finders(
         {
             "sound font": find_sound_font,
             "fluidsynth": find_fluidsynth,
@@ -36,7 +36,7 @@ def devices(as_json: AsJson = False) -> None:
         typer.echo(f"{name}: {reason}")
 
 
-def _look(finders: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+def _try_finders(finders: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
     """What each finder finds, and why the others do not."""
     found: dict[str, Any] = {}
     missing: dict[str, str] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, say
+from musegan.cli.common import AsJson, Force, app, print_message
 from musegan.files import refuse_overwrite
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def evaluate(
         if path is not None:
             refuse_overwrite(path, force)
     songs = Dataset(dataset)
-    rivals = [_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
+    rivals = [_load_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
     settings = Settings(
         n_phrases=n_phrases,
         n_pieces=n_pieces,
@@ -65,23 +65,23 @@ def evaluate(
         min_tracks=min_tracks,
         seed=seed,
     )
-    with _progress() as progress:
+    with _show_progress() as progress:
         found = run(rivals[0], songs, settings, rivals[1] if against else None, progress)
     for note in found.notes:
-        say(f"note: {note}")
+        print_message(f"note: {note}")
     if report is not None:
         from musegan.evaluation.report import write_report
 
-        say(f"wrote {write_report(found, report)}")
+        print_message(f"wrote {write_report(found, report)}")
     if originality_midi is not None:
-        say(f"wrote {_write_pairs(found, songs.spec, originality_midi)} files to {originality_midi}")
+        print_message(f"wrote {_write_pairs(found, songs.spec, originality_midi)} files to {originality_midi}")
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
     else:
         Console(width=max(Console().width, 50 + 18 * len(found.rows))).print(found.table())
 
 
-def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
+def _load_candidate(name: str, spec: RollSpec, device: str) -> Candidate:
     """A folder of music files unless it is a run folder, an array, or a model."""
     from musegan.evaluation.candidates import ArrayCandidate, FolderCandidate, ModelCandidate
 
@@ -96,7 +96,7 @@ def _candidate(name: str, spec: RollSpec, device: str) -> Candidate:
 
 
 @contextmanager
-def _progress() -> Iterator[OnProgress]:
+def _show_progress() -> Iterator[OnProgress]:
     """A bar on stderr that shows one stage after another."""
     from rich.console import Console
     from rich.progress import Progress as Bar

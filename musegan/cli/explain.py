@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, say, table
+from musegan.cli.common import AsJson, Force, app, format_table, print_message
 from musegan.cli.composing_options import Maps, read_song
 from musegan.errors import ConfigError
 from musegan.files import refuse_overwrite
@@ -55,12 +55,14 @@ def explain(
         typer.echo(json.dumps({"file": str(source), **found.to_dict()}, indent=2))
     else:
         cells = found.ranking()
-        say(f"{len(cells)} cells sound; the first {min(_SHOWN, len(cells))}, those that fit least first:")
+        print_message(
+            f"{len(cells)} cells sound; the first {min(_SHOWN, len(cells))}, those that fit least first:"
+        )
         rows = [
             {"track": name, "bar": bar + 1, "change": f"{change:+.3f}"} for name, bar, change in cells[:_SHOWN]
         ]
-        for line in table(rows):
+        for line in format_table(rows):
             typer.echo(line)
     if output is not None:
         path = draw_piece(song.piece, output, found.change)
-        (say if as_json else typer.echo)(str(path))
+        (print_message if as_json else typer.echo)(str(path))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musegan.cli.common import AsJson, say
+from musegan.cli.common import AsJson, print_message
 from musegan.cli.composing_options import (
     ComposingOptions,
     Output,
@@ -20,7 +20,7 @@ from musegan.cli.composing_options import (
     load_model_and_request,
     output_paths,
 )
-from musegan.composing.parse import names
+from musegan.composing.parse import parse_names
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def jam(
     (path,) = output_paths(options, output, "jam")
     with OutputPort(output_port) as port:
         model, request = load_model_and_request(options)
-        band = Band(model, keep, tracks=names(tracks), request=request)
+        band = Band(model, keep, tracks=parse_names(tracks), request=request)
         session = Jam(
             band=band,
             send=port.send,
@@ -72,7 +72,9 @@ def jam(
             humanize=0.0 if options.no_humanize else options.humanize,
         )
         with InputPort(input_port, session.hear, with_clock=follow_clock):
-            say("waiting for the clock to start" if follow_clock else "counting in; Ctrl-C ends the session")
+            print_message(
+                "waiting for the clock to start" if follow_clock else "counting in; Ctrl-C ends the session"
+            )
             # An exception in the middle of whatever it does could leave a lock that the player waits for.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: session.stop())
@@ -80,15 +82,15 @@ def jam(
                 session.run(bars)
             finally:
                 session.close()
-    _write(session, path, options, as_json)
+    _write_recording(session, path, options, as_json)
 
 
-def _write(session: Jam, path: Path, options: ComposingOptions, as_json: bool) -> None:
+def _write_recording(session: Jam, path: Path, options: ComposingOptions, as_json: bool) -> None:
     from musegan.midi.write import write_files
 
     recording = session.recording()
     if recording is None:
-        say("stopped before the first bar, so nothing is written")
+        print_message("stopped before the first bar, so nothing is written")
         return
     piece, played = recording
     (path,) = write_files(piece, path, chords=options.chords, played=played)
@@ -100,5 +102,5 @@ def _write(session: Jam, path: Path, options: ComposingOptions, as_json: bool) -
         facts = {"file": str(path), "bars": piece.n_bars, "late_bars": n_late, "composing_ms": times}
         typer.echo(json.dumps(facts))
         return
-    say(f"{piece.n_bars} bars, each composed in {median:g} ms (slowest {slowest:g}); {n_late} came late")
+    print_message(f"{piece.n_bars} bars, each composed in {median:g} ms (slowest {slowest:g}); {n_late} came late")
     typer.echo(path)

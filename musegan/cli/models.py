@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, say, table
+from musegan.cli.common import AsJson, Force, app, format_table, print_message
 from musegan.files import refuse_overwrite
 
 models = typer.Typer(help="List, pull and push models.", invoke_without_command=True)
@@ -39,9 +39,9 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    for line in table(rows):
+    for line in format_table(rows):
         typer.echo(line)
-    say(f"your folder is {user_folder()}; `musegan info NAME` tells more of a model")
+    print_message(f"your folder is {user_folder()}; `musegan info NAME` tells more of a model")
 
 
 @models.command()
@@ -50,10 +50,10 @@ def pull(name: Name, force: Force = False) -> None:
 
     Example: musegan models pull someone/jazz-trio
     """
-    from musegan.models.hub import pull as run
+    from musegan.models.hub import pull_model as run
 
     path = run(name, force=force)
-    say(f"use it with --model {name}")
+    print_message(f"use it with --model {name}")
     typer.echo(path)
 
 
@@ -82,12 +82,12 @@ def knobs(
         {"knob": name, "moves": item["moves"], **dict(zip(steps, item["effect"], strict=True))}
         for name, item in found.items()
     ]
-    for line in [json.dumps(rows)] if as_json else table(rows):
+    for line in [json.dumps(rows)] if as_json else format_table(rows):
         typer.echo(line)
     if output is not None:
         loaded.facts = {**loaded.facts, "knobs": found}
         save_model(loaded, output)
-        say(f"{output} has them; use --model {output} --knob {next(iter(found), 'NAME')}=1")
+        print_message(f"{output} has them; use --model {output} --knob {next(iter(found), 'NAME')}=1")
 
 
 @models.command()
@@ -100,6 +100,6 @@ def push(
 
     Example: musegan models push runs/mine someone/jazz-trio
     """
-    from musegan.models.hub import push as run
+    from musegan.models.hub import push_model as run
 
     typer.echo(run(model, name, private=private))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, part_rows, say, table
+from musegan.cli.common import AsJson, Force, app, format_table, list_part_rows, print_message
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
@@ -48,7 +48,7 @@ def prepare(
         raise ConfigError(f"{output} is no name for a dataset; end it with .npz")
     refuse_overwrite(output, force)
     spec = load_ensemble(ensemble)
-    with _bar() as bar:
+    with _make_progress_bar() as bar:
         task = bar.add_task("reading", total=None)
         report = run(
             sources,
@@ -63,12 +63,12 @@ def prepare(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
         return
-    for line in _summary(report):
-        say(line)
+    for line in _summarize(report):
+        print_message(line)
     typer.echo(output)
 
 
-def _bar() -> Any:
+def _make_progress_bar() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -76,7 +76,7 @@ def _bar() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _summary(report: PrepareReport) -> list[str]:
+def _summarize(report: PrepareReport) -> list[str]:
     lines = [f"{report.files} files: {report.songs} songs, {report.duplicates} duplicates left out"]
     lines += [f"  {count} skipped: {reason}" for reason, count in report.skipped.items()]
     lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]
@@ -102,24 +102,26 @@ def info(
     Example: musegan info song.mid
     """
     if verify:
-        _verify(path)
-    facts = _describe(path, ensemble)
+        _verify_path(path)
+    facts = _describe_path(path, ensemble)
     typer.echo(
-        json.dumps(facts, indent=2, default=str) if as_json else "\n".join(map(clean_for_terminal, _lines(facts)))
+        json.dumps(facts, indent=2, default=str)
+        if as_json
+        else "\n".join(map(clean_for_terminal, _format_facts(facts)))
     )
 
 
-def _verify(path: Path) -> None:
+def _verify_path(path: Path) -> None:
     from musegan.corpus.dataset import Dataset
     from musegan.corpus.verify import verify_dataset
 
     if path.suffix.lower() != ".npz":
         raise MuseganError(f"{path} is no dataset (.npz); only these have checksums to verify")
     verify_dataset(Dataset(path))
-    say(f"{path} is as it was written")
+    print_message(f"{path} is as it was written")
 
 
-def _describe(path: Path, ensemble: str) -> dict[str, Any]:
+def _describe_path(path: Path, ensemble: str) -> dict[str, Any]:
     from musegan.midi.read import MUSIC_SUFFIXES
     from musegan.synthesis.manifest import MANIFEST, describe_folder
 
@@ -145,17 +147,17 @@ def _describe(path: Path, ensemble: str) -> dict[str, Any]:
     raise MuseganError(f"{path} is neither a dataset (.npz), a model (.safetensors) nor a music file")
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _format_facts(facts: dict[str, Any]) -> list[str]:
     """The facts one a line, what is inside them indented."""
     lines = []
     for name, value in facts.items():
         title = str(name).replace("_", " ")
         if name == "spec":
-            lines.append(_grid(RollSpec.from_dict(value)))
+            lines.append(_describe_grid(RollSpec.from_dict(value)))
         elif isinstance(value, dict) and value:
-            lines += [f"{title}:", *(f"  {line}" for line in _lines(value))]
+            lines += [f"{title}:", *(f"  {line}" for line in _format_facts(value))]
         elif name == "parts":
-            lines += [f"{title}:", *("  " + line for line in table(part_rows(value)))]
+            lines += [f"{title}:", *("  " + line for line in format_table(list_part_rows(value)))]
         elif isinstance(value, (list, tuple)):
             lines.append(f"{title}: {', '.join(map(str, value)) or 'none'}")
         elif value is not None:
@@ -163,7 +165,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _grid(spec: RollSpec) -> str:
+def _describe_grid(spec: RollSpec) -> str:
     highest = spec.lowest_pitch + spec.n_pitches - 1
     return (
         f"grid: {spec.steps_per_beat} steps a beat, {spec.beats_per_bar} beats a bar, "

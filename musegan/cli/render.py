@@ -44,5 +44,5 @@ def render(
 
     piece = read(source, None).piece
     if bars:
-        piece = piece.cut(*parse.bar_range(bars))
+        piece = piece.cut(*parse.parse_bar_range(bars))
     typer.echo(write(piece, path, chords=chords)[0])

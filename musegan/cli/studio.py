@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import app, say
+from musegan.cli.common import app, print_message
 
 
 @app.command()
@@ -31,12 +31,12 @@ def studio(
     Example: musegan studio song.mid
     """
     from musegan.studio.project import data_folder
-    from musegan.studio.serve import running, send_file, serve
+    from musegan.studio.serve import find_running_server, send_file, serve
 
     folder = project or data_folder()
-    address = running(folder)
+    address = find_running_server(folder)
     if address is not None:
-        say("the studio runs already")
+        print_message("the studio runs already")
         if source is not None:
             send_file(address, source)
         typer.echo(f"studio at {address}")
@@ -44,7 +44,7 @@ def studio(
             typer.launch(address)
         return
     if host not in ("127.0.0.1", "localhost"):
-        say(
+        print_message(
             f"warning: on {host} everybody in the network who gets to know the address below can listen, change "
             "and download this project; the connection is not encrypted"
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import app, say
+from musegan.cli.common import app, print_message
 
 
 @app.command()
@@ -50,9 +50,13 @@ def synthesize(
     )
     n_workers = workers or os.cpu_count() or 1
     begun = time.perf_counter()
-    n_new = run(output, settings, count, n_workers, lambda n: say(f"{n} of {count} files"))
+    n_new = run(output, settings, count, n_workers, lambda n: print_message(f"{n} of {count} files"))
     seconds = time.perf_counter() - begun
     path = output / MANIFEST
-    say(f"{n_new} new files in {seconds:.1f} s, {n_new / seconds:.1f} a second, by {n_workers} processes")
-    say(f"labels for `musegan prepare {output} --labels {path}`; `musegan info {output}` tells what is in it")
+    print_message(
+        f"{n_new} new files in {seconds:.1f} s, {n_new / seconds:.1f} a second, by {n_workers} processes"
+    )
+    print_message(
+        f"labels for `musegan prepare {output} --labels {path}`; `musegan info {output}` tells what is in it"
+    )
     typer.echo(path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musegan.cli.common import app, say
+from musegan.cli.common import app, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -54,7 +54,7 @@ def train(
     """
     from musegan.config import preset as find_preset
 
-    chosen = _saved(run) if resume else find_preset(preset or ("finetune" if init else "cpu"))
+    chosen = _load_settings(run) if resume else find_preset(preset or ("finetune" if init else "cpu"))
     if config is not None:
         chosen = chosen.with_file(config)
     chosen = chosen.with_settings(settings or [])
@@ -63,10 +63,10 @@ def train(
     if dry_run:
         typer.echo(json.dumps(chosen.to_dict(), indent=2))
         return
-    _run(dataset, run, chosen, device, resume, init, codec, tensorboard)
+    _run_training(dataset, run, chosen, device, resume, init, codec, tensorboard)
 
 
-def _saved(run: Path) -> Config:
+def _load_settings(run: Path) -> Config:
     """The settings that a run was started with."""
     from musegan.config import SECTIONS, Config
     from musegan.errors import ConfigError
@@ -78,7 +78,7 @@ def _saved(run: Path) -> Config:
     return Config.from_dict({section: values[section] for section in SECTIONS if section in values})
 
 
-def _run(
+def _run_training(
     dataset: Path,
     run: Path,
     config: Config,
@@ -106,17 +106,23 @@ def _run(
         codec=codec,
         stop=lambda: bool(stopped),
     )
-    writer = _tensorboard() if tensorboard else None
+    writer = _import_tensorboard() if tensorboard else None
     log = None
     told = time.monotonic()
-    with _bar() as bar:
+    with _make_progress_bar() as bar:
         task = bar.add_task("training", total=None, stage="", facts="")
         for step in steps:
             bar.update(
-                task, completed=step.phrases_seen, total=step.n_phrases, stage=step.stage, facts=_facts(step)
+                task,
+                completed=step.phrases_seen,
+                total=step.n_phrases,
+                stage=step.stage,
+                facts=_format_progress(step),
             )
             if not bar.console.is_terminal and time.monotonic() - told >= _SECONDS_A_LINE:
-                say(f"{step.stage}, {step.phrases_seen} of {step.n_phrases} phrases  {_facts(step)}")
+                print_message(
+                    f"{step.stage}, {step.phrases_seen} of {step.n_phrases} phrases  {_format_progress(step)}"
+                )
                 told = time.monotonic()
             if step.measures:
                 score = f"score {step.measures['score']:.3f} (lower is better)"
@@ -128,11 +134,11 @@ def _run(
                 for name, value in {**step.terms, **step.measures}.items():
                     log.add_scalar(f"{step.stage}/{name}", value, step.phrases_seen)
     if stopped:
-        say(f"stopped and saved; go on with `musegan train {dataset} --run {run} --resume`")
+        print_message(f"stopped and saved; go on with `musegan train {dataset} --run {run} --resume`")
     typer.echo(run / "model.safetensors")
 
 
-def _bar() -> Bar:
+def _make_progress_bar() -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -146,7 +152,7 @@ def _bar() -> Bar:
     )
 
 
-def _tensorboard() -> type[SummaryWriter]:
+def _import_tensorboard() -> type[SummaryWriter]:
     """What writes TensorBoard's files; it makes its folder at once, so it starts after the run has."""
     from musegan.errors import MissingToolError
 
@@ -157,7 +163,7 @@ def _tensorboard() -> type[SummaryWriter]:
     return SummaryWriter
 
 
-def _facts(progress: Progress) -> str:
+def _format_progress(progress: Progress) -> str:
     terms = progress.terms
     shown = {name: terms[name] for name in SHOWN if name in terms}
     return f"{progress.phrases_per_second:.0f}/s  " + "  ".join(f"{k} {v:.3f}" for k, v in shown.items())

@@ -43,7 +43,7 @@ def arrange_tracks(
         unit = phrase if n_bars > phrase else 1
         n_steps = min(-(-n_bars // unit), spec.n_tracks)
         enters = np.empty(spec.n_tracks, np.int64)
-        enters[_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
+        enters[_find_entry_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
         return np.broadcast_to(np.where(bars >= enters[:, None], PLAYS, RESTS), play.shape).astype(np.int8)
     natural = np.empty_like(play)
     for first in range(0, n_bars, phrase):
@@ -52,7 +52,7 @@ def arrange_tracks(
     return natural
 
 
-def _order(spec: RollSpec) -> list[int]:
+def _find_entry_order(spec: RollSpec) -> list[int]:
     """Tracks in the order in which they enter: one with chords, basses, drums, then the others."""
 
     def rank(row: int) -> int:

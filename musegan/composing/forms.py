@@ -35,7 +35,7 @@ def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
     return (np.array(places)[:, None] * size + np.arange(size)).reshape(-1)
 
 
-def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
+def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
     So many that they are `share` of all; those of the last bar first, which leads to the next section.
@@ -47,7 +47,7 @@ def changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: f
     return changed.reshape(rank.shape)
 
 
-def close_last_bar(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
+def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
     """A copy whose last bar closes: the tonic chord struck once and held, the lowest track on the tonic.
 
     Drums strike kick and crash, or what they strike on the first step. Tracks that are silent in the last two bars
@@ -55,7 +55,7 @@ def close_last_bar(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray
     """
     out = roll.copy()
     out[:, -1] = 0
-    ends = {row: _last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
+    ends = {row: _find_last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
     lowest = min((row for row in ends if len(ends[row])), key=lambda row: ends[row].mean(), default=None)
     third = 3 if key.is_minor else 4
     for row, heard in ends.items():
@@ -72,7 +72,7 @@ def close_last_bar(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray
     return out
 
 
-def _last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
+def _find_last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
     """Pitch indices at the first step of the last bar of one track, or those that sounded last before it."""
     before = line[-2:].reshape(-1, spec.n_pitches)[: -(spec.steps_per_bar - 1) or None]
     steps = np.flatnonzero(before.any(1))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
-from musegan.composing.forms import changed_cells, check_form, close_last_bar
+from musegan.composing.forms import draw_changed_cells, check_form, close_piece
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import find_requested_key, plan_filling, plan_new_piece
 from musegan.composing.sampling import Draws, SamplingSettings
@@ -101,7 +101,7 @@ class Model(TrainedModel):
             roll = self._close_loop(roll, controls, request)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or number_sections(n_bars, size)
         piece = self._new_piece(roll, key, request, sections)
-        return replace(piece, roll=close_last_bar(piece.roll, self.spec, key)) if ending else piece
+        return replace(piece, roll=close_piece(piece.roll, self.spec, key)) if ending else piece
 
     def generate_many(
         self, requests: Sequence[GenerationRequest], n_bars: int = 8, *, tracks: Sequence[str] | None = None
@@ -402,7 +402,7 @@ class Model(TrainedModel):
             begin, end = index * size, (index + 1) * size
             first = firsts.setdefault(letter, begin)
             if first < begin:
-                same = ~changed_cells(rng, self.spec.n_tracks, size, change)
+                same = ~draw_changed_cells(rng, self.spec.n_tracks, size, change)
                 given[:, :, begin:end] = given[:, :, first : first + size] * same[None, ..., None, None]
                 mask[:, :, begin:end] = same
             so_far = controls.bars(np.arange(end))

@@ -14,12 +14,12 @@ MAX_STEPS = 4.0  # of a knob, to either side
 MOST_BARS = 4096  # of any piece
 
 
-def names(text: str | None) -> list[str] | None:
+def parse_names(text: str | None) -> list[str] | None:
     """``drums,bass`` as a list; None for nothing."""
     return [name.strip() for name in text.split(",") if name.strip()] if text else None
 
 
-def bar_range(text: str) -> tuple[int, int]:
+def parse_bar_range(text: str) -> tuple[int, int]:
     """``5-8`` or ``5``, 1-based and inclusive, as 0-based first and end."""
     first, dash, last = text.partition("-")
     try:
@@ -31,22 +31,22 @@ def bar_range(text: str) -> tuple[int, int]:
     return begin, end
 
 
-def bar_list(text: str) -> list[int]:
+def parse_bar_list(text: str) -> list[int]:
     """``1-4,9-12`` as bars (0-based), in order."""
-    ranges = [bar_range(part.strip()) for part in text.split(",")]
+    ranges = [parse_bar_range(part.strip()) for part in text.split(",")]
     return sorted({bar for first, end in ranges for bar in range(first, end)})
 
 
-def bars_of_tracks(items: list[str] | None) -> dict[str, list[int]]:
+def parse_track_bars(items: list[str] | None) -> dict[str, list[int]]:
     """Items like ``drums:1-2`` or ``drums:1-2,5`` as bars (0-based) by track."""
     bars_of: dict[str, list[int]] = {}
     for item in items or []:
         track, _, bars = item.partition(":")
-        bars_of.setdefault(track.strip(), []).extend(bar_list(bars))
+        bars_of.setdefault(track.strip(), []).extend(parse_bar_list(bars))
     return bars_of
 
 
-def knobs(items: list[str] | None) -> dict[str, float]:
+def parse_knobs(items: list[str] | None) -> dict[str, float]:
     """Items like ``busier=1`` as steps by knob."""
     steps: dict[str, float] = {}
     for item in items or []:
@@ -63,7 +63,7 @@ def knobs(items: list[str] | None) -> dict[str, float]:
     return steps
 
 
-def densities(text: str | None, track_names: Sequence[str]) -> dict[str, float]:
+def parse_densities(text: str | None, track_names: Sequence[str]) -> dict[str, float]:
     """``0.5``, or ``drums=2,bass=0.5``, as factors by track."""
     factors: dict[str, float] = {}
     for item in (text or "").split(","):

@@ -63,7 +63,7 @@ _BY_TASK = {
 }
 
 
-def group_of(measure: Measure) -> str:
+def find_group(measure: Measure) -> str:
     """What several rows of the table have in common: one measure in all tracks, one kind of change."""
     if measure.section in _BY_SECTION and measure.name not in _BY_NAME:
         return measure.section
@@ -72,30 +72,30 @@ def group_of(measure: Measure) -> str:
 
 def write_caption(measure: Measure) -> str:
     """What a measure says, in one line."""
-    group = group_of(measure)
+    group = find_group(measure)
     return _BY_TASK.get(group) or _BY_NAME.get(group) or _BY_SECTION.get(group, "")
 
 
 def write_summary(evaluation: Evaluation, candidate: str) -> list[str]:
     """What the table says about one candidate, in sentences; of what could not be measured nothing."""
     sentences = (
-        _distance(evaluation, candidate),
-        _classifier(evaluation, candidate),
-        _inside(evaluation, candidate),
-        _copies(evaluation, candidate),
-        _joins(evaluation, candidate),
+        _write_distance(evaluation, candidate),
+        _write_classifier(evaluation, candidate),
+        _write_inside(evaluation, candidate),
+        _write_copies(evaluation, candidate),
+        _write_joins(evaluation, candidate),
     )
     return [sentence for sentence in sentences if sentence]
 
 
-def _value(evaluation: Evaluation, row: str, section: str, name: str) -> float:
+def _find_value(evaluation: Evaluation, row: str, section: str, name: str) -> float:
     found = evaluation.rows.get(row, {}).get(Measure(section, name))
     return math.nan if found is None else found.estimate
 
 
-def _distance(evaluation: Evaluation, candidate: str) -> str:
+def _write_distance(evaluation: Evaluation, candidate: str) -> str:
     here, best, worst = (
-        _value(evaluation, row, "distance", "Frechet distance") for row in (candidate, REAL_REAL, MIXED)
+        _find_value(evaluation, row, "distance", "Frechet distance") for row in (candidate, REAL_REAL, MIXED)
     )
     if math.isnan(here + best + worst) or worst <= best:
         return ""
@@ -110,20 +110,20 @@ def _distance(evaluation: Evaluation, candidate: str) -> str:
     )
 
 
-def _classifier(evaluation: Evaluation, candidate: str) -> str:
-    area = _value(evaluation, candidate, "distance", "two-sample AUC")
+def _write_classifier(evaluation: Evaluation, candidate: str) -> str:
+    area = _find_value(evaluation, candidate, "distance", "two-sample AUC")
     if math.isnan(area):
         return ""
     return f"A classifier tells a real phrase from one of its own {area:.0%} of the time; 50% is guessing."
 
 
-def _inside(evaluation: Evaluation, candidate: str) -> str:
+def _write_inside(evaluation: Evaluation, candidate: str) -> str:
     """How many measures of bars and tracks are as in real music, and the three that are least so."""
     gaps: dict[Measure, float] = {}
     for measure, real in evaluation.rows.get(REAL, {}).items():
         own = evaluation.rows[candidate].get(measure)
         if own is not None and measure.section == "phrases":
-            gaps[measure] = abs(own.estimate - real.estimate) / max(_half(own) + _half(real), 1e-6)
+            gaps[measure] = abs(own.estimate - real.estimate) / max(_half_width(own) + _half_width(real), 1e-6)
     gaps = {measure: gap for measure, gap in gaps.items() if not math.isnan(gap)}
     if not gaps:
         return ""
@@ -136,13 +136,13 @@ def _inside(evaluation: Evaluation, candidate: str) -> str:
     return f"{n_inside} of {len(gaps)} measures of bars and tracks are as in real music. Least so: {told}."
 
 
-def _half(value: Value) -> float:
+def _half_width(value: Value) -> float:
     half = (value.high - value.low) / 2
     return 0.0 if math.isnan(half) else half
 
 
-def _copies(evaluation: Evaluation, candidate: str) -> str:
-    share = _value(evaluation, candidate, "originality", "above the 95th percentile of real")
+def _write_copies(evaluation: Evaluation, candidate: str) -> str:
+    share = _find_value(evaluation, candidate, "originality", "above the 95th percentile of real")
     if math.isnan(share):
         return ""
     return (
@@ -151,8 +151,8 @@ def _copies(evaluation: Evaluation, candidate: str) -> str:
     )
 
 
-def _joins(evaluation: Evaluation, candidate: str) -> str:
-    area = _value(evaluation, candidate, "seams", "AUC")
+def _write_joins(evaluation: Evaluation, candidate: str) -> str:
+    area = _find_value(evaluation, candidate, "seams", "AUC")
     if math.isnan(area):
         return ""
     return f"A classifier tells joins of long pieces from other bar lines {area:.0%} of the time; 50% is guessing."

@@ -26,16 +26,16 @@ from musegan.evaluation.scores import (
     Measure,
     Scores,
     Value,
-    distance_scores,
-    feature_names,
-    half_of_songs,
-    harmony_scores,
-    long_scores,
-    originality_scores,
-    overlap_scores,
-    phrase_scores,
-    similarity_curve,
-    task_scores,
+    choose_half_of_songs,
+    list_feature_names,
+    measure_similarity_curve,
+    score_distances,
+    score_harmony,
+    score_long_pieces,
+    score_originality,
+    score_overlap,
+    score_phrases,
+    score_task,
 )
 from musegan.evaluation.tasks import TASKS, run_task
 from musegan.metrics import Rolls, Values, average
@@ -203,7 +203,7 @@ def _measure_phrases(
         )
     if n < settings.n_phrases:
         result.notes.append(f"every row has {n} phrases, as many as there are, not {settings.n_phrases}")
-    in_first = half_of_songs(pool.groups, np.random.default_rng(seed))
+    in_first = choose_half_of_songs(pool.groups, np.random.default_rng(seed))
     halves = pool[in_first], pool[~in_first]
     mixed = PhraseSet(mix_tracks(pool.rolls, pool.groups, seed)[:n], np.arange(n))
     rows = {REAL: pool[:n], REAL_REAL: halves[0][:n], MIXED: mixed}
@@ -212,19 +212,19 @@ def _measure_phrases(
     for done, (name, phrases) in enumerate(rows.items()):
         report("measuring bars", done / len(rows))
         # Mixing leaves each track as it is, so only what is between tracks is of interest.
-        measure = harmony_scores if name == MIXED else phrase_scores
+        measure = score_harmony if name == MIXED else score_phrases
         result.add(name, measure(phrases, spec, seed))
         result.samples[name] = phrases.rolls
     features = {name: Features.of(phrases, spec) for name, phrases in rows.items()}
-    result.feature_names = feature_names(spec)
+    result.feature_names = list_feature_names(spec)
     result.features = {name: found.matrix for name, found in features.items()}
     report("measuring distances", 0.0)
     fakes = {name: features[name] for name in generated}
-    for name, scores in distance_scores(pool, fakes, spec, n, seed).items():
+    for name, scores in score_distances(pool, fakes, spec, n, seed).items():
         result.add(name, scores)
     reference = Features.of(halves[1][:n], spec)
     compared = {name: found for name, found in features.items() if name != REAL}
-    for name, scores in overlap_scores(reference, compared, result.feature_names).items():
+    for name, scores in score_overlap(reference, compared, result.feature_names).items():
         result.add(name, scores)
 
 
@@ -241,12 +241,12 @@ def _measure_originality(result: Evaluation, dataset: Dataset, settings: Setting
         for row, a, b in zip(rows, ends[:-1], ends[1:], strict=True)
     }
     for row, query in zip(rows, queries, strict=True):
-        result.add(row, originality_scores(parts[row], parts[REAL]))
+        result.add(row, score_originality(parts[row], parts[REAL]))
         result.similarities[row] = parts[row].similarity
-        result.pairs[row] = _worst_pairs(query, parts[row], dataset)
+        result.pairs[row] = _find_worst_pairs(query, parts[row], dataset)
 
 
-def _worst_pairs(rolls: Rolls, nearest: Nearest, dataset: Dataset, n: int = 8) -> list[Pair]:
+def _find_worst_pairs(rolls: Rolls, nearest: Nearest, dataset: Dataset, n: int = 8) -> list[Pair]:
     worst = np.argsort(-nearest.similarity, kind="stable")[:n]
     bars = nearest.first_bar[worst]
     training = dataset.rolls(bars, rolls.shape[2], -nearest.semitones[worst])
@@ -279,12 +279,12 @@ def _measure_pieces(
         )
         return
     result.facts["piece_bars"] = pieces[REAL].rolls.shape[2]
-    measured = longform.window_measures(pieces[REAL].rolls, real.spec, settings.phrase_bars)
+    measured = longform.measure_windows(pieces[REAL].rolls, real.spec, settings.phrase_bars)
     scale = {name: float(np.sqrt(average((values - average(values)) ** 2))) for name, values in measured.items()}
     joined = {REAL, *(c.name for c in candidates if c.has_joins)}
     for name, phrases in pieces.items():
-        scores = long_scores(phrases, real.spec, settings.phrase_bars, name in joined, scale, settings.seed)
-        result.curves[name] = similarity_curve(phrases)
+        scores = score_long_pieces(phrases, real.spec, settings.phrase_bars, name in joined, scale, settings.seed)
+        result.curves[name] = measure_similarity_curve(phrases)
         error = float(average(np.abs(result.curves[name] - result.curves[REAL])))
         result.add(name, scores | {Measure("drift", "bar-similarity error"): Value(error)})
 
@@ -298,8 +298,8 @@ def _measure_tasks(
         return
     contexts = real.sample(settings.n_contexts, settings.phrase_bars, settings.seed + 1).rolls
     for task in TASKS:
-        result.add(REAL, task_scores(task, run_task(task, contexts, real.spec), settings.seed))
+        result.add(REAL, score_task(task, run_task(task, contexts, real.spec), settings.seed))
         for model in models:
             fill = partial(model.fill, seed=settings.seed, progress=report)
             done = run_task(task, contexts, real.spec, fill, settings.n_draws)
-            result.add(model.name, task_scores(task, done, settings.seed))
+            result.add(model.name, score_task(task, done, settings.seed))

@@ -18,12 +18,12 @@ from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
 
-def join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:
+def find_join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:
     """First bars of the phrases but the first one: with phrases of 4 bars 4, 8 ..."""
     return np.arange(phrase_bars, n_bars, phrase_bars)
 
 
-def bar_line_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
+def measure_bar_lines(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
     """What happens at each bar line, per track.
 
     Parameters
@@ -56,29 +56,29 @@ def bar_line_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
 
 def _choose_lines(n_bars: int, phrase_bars: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The bar lines that are joins and the inner ones among them; line i lies before bar i + 1."""
-    joins = join_bars(n_bars, phrase_bars)
+    joins = find_join_bars(n_bars, phrase_bars)
     inner = np.setdiff1d(np.arange(phrase_bars, n_bars), joins)
     return joins - 1, inner - 1
 
 
-def seam_gaps(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:
-    """`bar_line_features` at joins less those at inner bar lines of the same piece: name -> (piece,).
+def measure_seam_gaps(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:
+    """`measure_bar_lines` at joins less those at inner bar lines of the same piece: name -> (piece,).
 
     Near 0 when joins are like other bar lines.
     """
     joins, inner = _choose_lines(rolls.shape[2], phrase_bars)
     return {
         name: average(values[..., joins], (1, 2)) - average(values[..., inner], (1, 2))
-        for name, values in bar_line_features(rolls, spec).items()
+        for name, values in measure_bar_lines(rolls, spec).items()
     }
 
 
-def seam_auc(rolls: Rolls, spec: RollSpec, phrase_bars: int, seed: int = 0) -> float:
+def measure_seam_auc(rolls: Rolls, spec: RollSpec, phrase_bars: int, seed: int = 0) -> float:
     """How well a classifier tells joins from inner bar lines: 0.5 not at all, 1 always. nan without either."""
     joins, inner = _choose_lines(rolls.shape[2], phrase_bars)
     if not len(inner) or len(rolls) < 2:
         return float("nan")
-    columns = np.concatenate(list(bar_line_features(rolls, spec).values()), axis=1)  # piece, feature, line
+    columns = np.concatenate(list(measure_bar_lines(rolls, spec).values()), axis=1)  # piece, feature, line
     scaler = Scaler.fit(np.swapaxes(columns, 1, 2).reshape(-1, columns.shape[1]))
     sets = [
         scaler(np.swapaxes(columns[..., lines], 1, 2).reshape(-1, columns.shape[1])) for lines in (joins, inner)
@@ -87,7 +87,7 @@ def seam_auc(rolls: Rolls, spec: RollSpec, phrase_bars: int, seed: int = 0) -> f
     return two_sample_auc(sets[0], sets[1], pieces[0], pieces[1], seed=seed)
 
 
-def window_measures(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:
+def measure_windows(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:
     """Measures of each phrase of long pieces, end to end: name -> (piece, window), nan where not defined.
 
     ``key distance`` is how far the pitch classes of a phrase are from those of the first, as tonal centroids.
@@ -109,7 +109,7 @@ def window_measures(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str,
     }
 
 
-def drift(values: Values) -> Values:
+def measure_drift(values: Values) -> Values:
     """Change of a measure over a piece: the least-squares slope times the length: (piece,).
 
     Parameters

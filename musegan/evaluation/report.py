@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
-from musegan.evaluation.captions import SECTION_TITLES, group_of, write_caption, write_summary
+from musegan.evaluation.captions import SECTION_TITLES, find_group, write_caption, write_summary
 from musegan.evaluation.evaluate import Evaluation, Pair, format_value
 from musegan.evaluation.scores import REAL, Measure
 from musegan.files import atomic_write
@@ -54,24 +54,24 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
     title = "How near to real music: " + ", ".join(evaluation.candidates)
     parts = [
         f"<h1>{escape(title)}</h1>",
-        *(_summary(evaluation, row) for row in evaluation.candidates),
-        _first_pictures(evaluation, spec),
+        *(_render_summary(evaluation, row) for row in evaluation.candidates),
+        _render_first_pictures(evaluation, spec),
         "<h2>All measures</h2>",
         f"<p>{evaluation.facts['n_phrases']} phrases of {evaluation.facts['phrase_bars']} bars in each row; "
         f"seed {evaluation.facts['seed']}. <b>Bold</b>: nearest to real, where "
         "mixed tracks are not nearer. ± is half a 95% interval.</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
-        _table(evaluation),
+        _render_table(evaluation),
         "<h2>Phrases</h2>",
-        _key(spec.track_names, spec),
-        *(_sample_section(row, evaluation.samples[row], spec) for row in (REAL, *evaluation.candidates)),
+        _render_key(spec.track_names, spec),
+        *(_render_samples(row, evaluation.samples[row], spec) for row in (REAL, *evaluation.candidates)),
         "<h2>Features</h2><p>Share of phrases by value; the features that overlap least come first.</p>",
-        _key((REAL, *evaluation.candidates)),
-        _histograms(evaluation),
+        _render_key((REAL, *evaluation.candidates)),
+        _render_histograms(evaluation),
         "<h2>Originality</h2><p>How like the nearest training phrase, over 12 transpositions; 1 is a copy.</p>",
-        _key((REAL, *evaluation.candidates)),
-        _originality(evaluation),
-        *(_pair_section(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
+        _render_key((REAL, *evaluation.candidates)),
+        _render_originality(evaluation),
+        *(_render_pairs(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
     ]
     with atomic_write(path) as temporary:
         temporary.write_text(
@@ -83,25 +83,25 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
     return path
 
 
-def _summary(evaluation: Evaluation, row: str) -> str:
+def _render_summary(evaluation: Evaluation, row: str) -> str:
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in write_summary(evaluation, row))
     return f"<ul class='summary'>{sentences}</ul>"
 
 
-def _first_pictures(evaluation: Evaluation, spec: RollSpec) -> str:
+def _render_first_pictures(evaluation: Evaluation, spec: RollSpec) -> str:
     """A real phrase and a composed one, to see and to hear, and the distances of all rows."""
     figures = [
-        f"<figure>{draw_roll(evaluation.samples[row][0], spec)}{_player(evaluation.samples[row][0], spec)}"
+        f"<figure>{draw_roll(evaluation.samples[row][0], spec)}{_render_player(evaluation.samples[row][0], spec)}"
         f"<figcaption>{escape(row)}: a phrase</figcaption></figure>"
         for row in (REAL, evaluation.candidates[0])
     ]
     figures.append(
         f"<figure>{_draw_distances(evaluation)}<figcaption>Frechet distance to real music</figcaption></figure>"
     )
-    return _key(spec.track_names, spec) + _grid(figures, "20rem")
+    return _render_key(spec.track_names, spec) + _render_grid(figures, "20rem")
 
 
-def _player(roll: NDArray[np.uint8], spec: RollSpec) -> str:
+def _render_player(roll: NDArray[np.uint8], spec: RollSpec) -> str:
     """The phrase as sound in the page, or nothing where sound cannot be made."""
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def _draw_distances(evaluation: Evaluation) -> str:
     return "".join([*lines, "</svg>"])
 
 
-def _table(evaluation: Evaluation) -> str:
+def _render_table(evaluation: Evaluation) -> str:
     """The measures in sections and groups, each group under a line that says what it means."""
     heads = "".join(f"<th>{escape(row)}</th>" for row in ("", *evaluation.rows))
     lines = [f"<table><thead><tr>{heads}</tr></thead><tbody>"]
@@ -134,10 +134,10 @@ def _table(evaluation: Evaluation) -> str:
     for measure in evaluation.measures():
         if measure.section != section:
             section = measure.section
-            lines.append(_wide_row("section", SECTION_TITLES[section], evaluation))
-        if group_of(measure) != group:
-            group = group_of(measure)
-            lines.append(_wide_row("group", write_caption(measure), evaluation))
+            lines.append(_render_wide_row("section", SECTION_TITLES[section], evaluation))
+        if find_group(measure) != group:
+            group = find_group(measure)
+            lines.append(_render_wide_row("group", write_caption(measure), evaluation))
         best = evaluation.nearest(measure)
         cells = "".join(
             f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"
@@ -147,13 +147,13 @@ def _table(evaluation: Evaluation) -> str:
     return "".join([*lines, "</tbody></table>"])
 
 
-def _wide_row(kind: str, text: str, evaluation: Evaluation) -> str:
+def _render_wide_row(kind: str, text: str, evaluation: Evaluation) -> str:
     return f"<tr class='{kind}'><td colspan='{len(evaluation.rows) + 1}'>{escape(text)}</td></tr>"
 
 
-def _key(names: Sequence[str], spec: RollSpec | None = None) -> str:
+def _render_key(names: Sequence[str], spec: RollSpec | None = None) -> str:
     """What the colours mean: those of the tracks of `spec`, or those of rows."""
-    colours = [colour_of(track) for track in spec.tracks] if spec else [_colour(i) for i in range(len(names))]
+    colours = [colour_of(track) for track in spec.tracks] if spec else [_pick_colour(i) for i in range(len(names))]
     items = (
         f"<span><i style='color:{colour}'>&#9632;</i> {escape(name)}</span>"
         for colour, name in zip(colours, names, strict=True)
@@ -161,17 +161,17 @@ def _key(names: Sequence[str], spec: RollSpec | None = None) -> str:
     return f"<p class='key'>{''.join(items)}</p>"
 
 
-def _colour(index: int) -> str:
+def _pick_colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def _grid(figures: Sequence[str], cell: str) -> str:
+def _render_grid(figures: Sequence[str], cell: str) -> str:
     return f"<div class='grid' style='--cell:{cell}'>{''.join(figures)}</div>"
 
 
-def _sample_section(row: str, rolls: Rolls, spec: RollSpec) -> str:
+def _render_samples(row: str, rolls: Rolls, spec: RollSpec) -> str:
     figures = [f"<figure>{draw_roll(roll, spec)}</figure>" for roll in rolls[:N_SAMPLES]]
-    return f"<h3>{escape(row)}</h3>" + _grid(figures, "20rem")
+    return f"<h3>{escape(row)}</h3>" + _render_grid(figures, "20rem")
 
 
 def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
@@ -199,7 +199,7 @@ def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
     return "".join([*lines, "</svg>"])
 
 
-def _histograms(evaluation: Evaluation) -> str:
+def _render_histograms(evaluation: Evaluation) -> str:
     rows = (REAL, *evaluation.candidates)
     scores = evaluation.rows[evaluation.candidates[0]]
     areas = [scores[Measure("overlapped area", name)].estimate for name in evaluation.feature_names]
@@ -208,7 +208,7 @@ def _histograms(evaluation: Evaluation) -> str:
         columns = [evaluation.features[row][:, index] for row in rows]
         caption = escape(evaluation.feature_names[index])
         figures.append(f"<figure>{_draw_histogram(columns)}<figcaption>{caption}</figcaption></figure>")
-    return _grid(figures, "9rem")
+    return _render_grid(figures, "9rem")
 
 
 def _draw_histogram(columns: Sequence[NDArray]) -> str:
@@ -227,7 +227,7 @@ def _draw_histogram(columns: Sequence[NDArray]) -> str:
     for index, count in enumerate(counts):
         heights = 46 - 44 * count / top
         path = f"M0 46V{heights[0]:.1f}" + "".join(f"h5V{y:.1f}" for y in heights[1:]) + "h5V46"
-        lines.append(f"<path d='{path}' stroke='{_colour(index)}' stroke-width='1.2'/>")
+        lines.append(f"<path d='{path}' stroke='{_pick_colour(index)}' stroke-width='1.2'/>")
     for x, anchor, value in ((1, "start", low), (119, "end", high)):
         lines.append(
             f"<text x='{x}' y='57' font-size='9' fill='currentColor' text-anchor='{anchor}'>{value:.3g}</text>"
@@ -235,12 +235,12 @@ def _draw_histogram(columns: Sequence[NDArray]) -> str:
     return "".join([*lines, "</svg>"])
 
 
-def _originality(evaluation: Evaluation) -> str:
+def _render_originality(evaluation: Evaluation) -> str:
     columns = [evaluation.similarities[row] for row in (REAL, *evaluation.candidates)]
     return f"<div style='max-width:28rem'>{_draw_histogram(columns)}</div>"
 
 
-def _pair_section(row: str, pairs: Sequence[Pair], spec: RollSpec) -> str:
+def _render_pairs(row: str, pairs: Sequence[Pair], spec: RollSpec) -> str:
     figures = []
     for pair in pairs:
         captions = f"similarity {pair.similarity:.2f}", f"{pair.song}, bar {pair.bar}"

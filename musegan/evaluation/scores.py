@@ -50,13 +50,13 @@ class Measure(NamedTuple):
 Scores = dict[Measure, Value]
 
 
-def phrase_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+def score_phrases(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     """The measures of `musegan.metrics` as means over bars, with bootstrap intervals by song."""
-    return track_scores(phrases, spec, seed) | harmony_scores(phrases, spec, seed)
+    return score_tracks(phrases, spec, seed) | score_harmony(phrases, spec, seed)
 
 
-def track_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
-    """Of `phrase_scores` what is measured in each track alone, where it is defined."""
+def score_tracks(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Of `score_phrases` what is measured in each track alone, where it is defined."""
     rolls = phrases.rolls
     by_track = {
         "EB": metrics.empty_bars(rolls),
@@ -78,36 +78,38 @@ def track_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     }
     scores: Scores = {}
     for name, values in by_track.items():
-        for track, value in zip(spec.track_names, _means(values, phrases.groups, seed), strict=True):
+        for track, value in zip(spec.track_names, _bootstrap_means(values, phrases.groups, seed), strict=True):
             scores[Measure("phrases", name, track)] = value
-    return _defined(scores)
+    return _drop_undefined(scores)
 
 
-def harmony_scores(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
-    """Of `phrase_scores` what is measured between tracks, where it is defined."""
+def score_harmony(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Of `score_phrases` what is measured between tracks, where it is defined."""
     found = metrics.tonal_distance(phrases.rolls, spec)
     first, second = np.triu_indices(spec.n_tracks, k=1)
     pairs = [f"{spec.track_names[a]} and {spec.track_names[b]}" for a, b in zip(first, second, strict=True)]
     columns = found[:, first, second]
-    scores = {Measure("phrases", "TD", "all"): _means(columns[:, None], phrases.groups, seed)[0]}
-    for pair, value in zip(pairs, _means(columns, phrases.groups, seed), strict=True):
+    scores = {Measure("phrases", "TD", "all"): _bootstrap_means(columns[:, None], phrases.groups, seed)[0]}
+    for pair, value in zip(pairs, _bootstrap_means(columns, phrases.groups, seed), strict=True):
         scores[Measure("phrases", "TD", pair)] = value
     pitched = [index for index, is_drum in enumerate(spec.is_drum) if not is_drum]
     for index in pitched if phrases.rolls.shape[2] > 1 else ():
         alone = np.arange(spec.n_tracks)[None] == index
         together = agreement.moves_together(phrases.rolls, alone, spec)
-        value = _means(together[:, None], phrases.groups, seed)[0]
+        value = _bootstrap_means(together[:, None], phrases.groups, seed)[0]
         scores[Measure("phrases", "moves with the others", spec.track_names[index])] = value
     inside = agreement.on_chord(phrases.rolls, harmony_plan(phrases.rolls, spec)[0], spec)
-    scores[Measure("phrases", "on chord tones", "all")] = _means(inside[:, None], phrases.groups, seed)[0]
-    return _defined(scores)
+    scores[Measure("phrases", "on chord tones", "all")] = _bootstrap_means(inside[:, None], phrases.groups, seed)[
+        0
+    ]
+    return _drop_undefined(scores)
 
 
-def _defined(scores: Scores) -> Scores:
+def _drop_undefined(scores: Scores) -> Scores:
     return {measure: value for measure, value in scores.items() if not np.isnan(value.estimate)}
 
 
-def _means(values: NDArray, groups: NDArray, seed: int) -> list[Value]:
+def _bootstrap_means(values: NDArray, groups: NDArray, seed: int) -> list[Value]:
     """One value per column of ``values : (phrase, column, ...)``."""
     return [
         Value(*map(float, column))
@@ -130,13 +132,13 @@ class Features:
         return Features(self.matrix[index], self.groups[index])
 
 
-def half_of_songs(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
+def choose_half_of_songs(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
     """A random half of the songs: True for their phrases, (phrase,)."""
     songs = np.unique(groups)
     return np.isin(groups, rng.permutation(songs)[: len(songs) // 2])
 
 
-def distance_scores(
+def score_distances(
     real: PhraseSet, generated: Mapping[str, Features], spec: RollSpec, n: int, seed: int
 ) -> dict[str, Scores]:
     """Distances of each set to real music: row -> scores.
@@ -149,7 +151,7 @@ def distance_scores(
     found: dict[str, list[dict[str, float]]] = {}
     for split in range(N_SPLITS):
         rng = np.random.default_rng([seed, split])
-        in_first = half_of_songs(real.groups, rng)
+        in_first = choose_half_of_songs(real.groups, rng)
         here, there = np.flatnonzero(in_first)[:n], np.flatnonzero(~in_first)[:n]
         size = min(len(here), len(there))
         here, there = here[:size], there[:size]
@@ -157,14 +159,14 @@ def distance_scores(
         rows = {REAL_REAL: features[there], MIXED: Features.of(PhraseSet(mixed, np.arange(size)), spec)}
         rows |= {name: fake[rng.permutation(len(fake.matrix))[:size]] for name, fake in generated.items()}
         for name, row in rows.items():
-            found.setdefault(name, []).append(_distances(features[here], row, split))
+            found.setdefault(name, []).append(_measure_distances(features[here], row, split))
     return {
-        name: {Measure("distance", key): _spread([s[key] for s in splits]) for key in splits[0]}
+        name: {Measure("distance", key): _find_spread([s[key] for s in splits]) for key in splits[0]}
         for name, splits in found.items()
     }
 
 
-def _distances(real: Features, fake: Features, seed: int) -> dict[str, float]:
+def _measure_distances(real: Features, fake: Features, seed: int) -> dict[str, float]:
     scaler = Scaler.fit(real.matrix)
     first, second = scaler(real.matrix), scaler(fake.matrix)
     near = distance.measure_neighbours(first, second, real.groups, fake.groups)
@@ -179,12 +181,12 @@ def _distances(real: Features, fake: Features, seed: int) -> dict[str, float]:
     }
 
 
-def _spread(values: list[float]) -> Value:
+def _find_spread(values: list[float]) -> Value:
     mean, margin = float(np.mean(values)), 1.96 * float(np.std(values))
     return Value(mean, mean - margin, mean + margin)
 
 
-def overlap_scores(real: Features, rows: Mapping[str, Features], names: list[str]) -> dict[str, Scores]:
+def score_overlap(real: Features, rows: Mapping[str, Features], names: list[str]) -> dict[str, Scores]:
     """Overlapped area and KLD of each feature, and their means: row -> scores."""
     scores: dict[str, Scores] = {}
     for row, fake in rows.items():
@@ -200,7 +202,7 @@ def overlap_scores(real: Features, rows: Mapping[str, Features], names: list[str
     return scores
 
 
-def originality_scores(nearest: Nearest, held_out: Nearest) -> Scores:
+def score_originality(nearest: Nearest, held_out: Nearest) -> Scores:
     """How near phrases come to training phrases, beside what held-out music does."""
     similarity = nearest.similarity
     limit = np.quantile(held_out.similarity, 0.95)
@@ -212,7 +214,7 @@ def originality_scores(nearest: Nearest, held_out: Nearest) -> Scores:
     }
 
 
-def long_scores(
+def score_long_pieces(
     pieces: PhraseSet, spec: RollSpec, phrase_bars: int, has_joins: bool, scale: Mapping[str, float], seed: int
 ) -> Scores:
     """Seams, drift and repetition of long pieces.
@@ -221,30 +223,32 @@ def long_scores(
     ----------
     has_joins : bool
         False for music that was not joined from windows and is no reference for it: no seam measures.
-    scale : name -> spread of each of `longform.window_measures` over real phrases, the unit of drift
+    scale : name -> spread of each of `longform.measure_windows` over real phrases, the unit of drift
     """
     scores: Scores = {}
     if has_joins:
-        scores[Measure("seams", "AUC")] = Value(longform.seam_auc(pieces.rolls, spec, phrase_bars, seed))
-        for name, gaps in longform.seam_gaps(pieces.rolls, spec, phrase_bars).items():
-            scores[Measure("seams", f"{name}, joins - inner")] = _means(gaps[:, None], pieces.groups, seed)[0]
-    for name, values in longform.window_measures(pieces.rolls, spec, phrase_bars).items():
+        scores[Measure("seams", "AUC")] = Value(longform.measure_seam_auc(pieces.rolls, spec, phrase_bars, seed))
+        for name, gaps in longform.measure_seam_gaps(pieces.rolls, spec, phrase_bars).items():
+            scores[Measure("seams", f"{name}, joins - inner")] = _bootstrap_means(
+                gaps[:, None], pieces.groups, seed
+            )[0]
+    for name, values in longform.measure_windows(pieces.rolls, spec, phrase_bars).items():
         # Where real music does not vary there is no unit to count in.
         unit = scale[name] if scale[name] > 1e-6 else np.nan
-        change = longform.drift(values[:, 1:] if name == "key distance" else values) / unit
-        scores[Measure("drift", f"{name}, change")] = _means(change[:, None], pieces.groups, seed)[0]
+        change = longform.measure_drift(values[:, 1:] if name == "key distance" else values) / unit
+        scores[Measure("drift", f"{name}, change")] = _bootstrap_means(change[:, None], pieces.groups, seed)[0]
     return scores
 
 
-def similarity_curve(pieces: PhraseSet) -> Values:
+def measure_similarity_curve(pieces: PhraseSet) -> Values:
     """Bar-similarity curve, mean over pieces and tracks: (distance,)."""
     return average(metrics.bar_similarity(pieces.rolls, CURVE_BARS), (0, 1))
 
 
-def task_scores(task: str, result: TaskResult, seed: int) -> Scores:
+def score_task(task: str, result: TaskResult, seed: int) -> Scores:
     """What `run_task` found."""
     columns = np.stack([result.harmony, result.rhythm, result.diversity, result.together], axis=1)
-    harmony, rhythm, diversity, together = _means(columns, np.arange(len(columns)), seed)
+    harmony, rhythm, diversity, together = _bootstrap_means(columns, np.arange(len(columns)), seed)
     scores: Scores = {
         Measure("tasks", f"{task}: harmony gained by context"): harmony,
         Measure("tasks", f"{task}: rhythm gained by context"): rhythm,
@@ -252,9 +256,9 @@ def task_scores(task: str, result: TaskResult, seed: int) -> Scores:
         Measure("tasks", f"{task}: moves with what is given"): together,
         Measure("tasks", f"{task}: given cells exact"): Value(float(result.is_exact)),
     }
-    return _defined(scores)
+    return _drop_undefined(scores)
 
 
-def feature_names(spec: RollSpec) -> list[str]:
+def list_feature_names(spec: RollSpec) -> list[str]:
     """Names of the columns of `Features`."""
     return list(phrase_features(np.zeros((1, *spec.shape(2)), np.uint8), spec))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan import metrics
-from musegan.evaluation.longform import bar_line_features
+from musegan.evaluation.longform import measure_bar_lines
 from musegan.metrics import Rolls, Values, average
 from musegan.metrics.agreement import moves_together
 from musegan.music.pianoroll import ONSET
@@ -35,7 +35,7 @@ class TaskResult:
     is_exact: bool  # given cells came back bit for bit
 
 
-def task_masks(task: str, rolls: Rolls, spec: RollSpec) -> Mask:
+def make_task_masks(task: str, rolls: Rolls, spec: RollSpec) -> Mask:
     """What is given: (phrase, track, bar), True.
 
     ``accompany`` gives one sounding pitched track, another in turn for each phrase; ``continue`` the first half of
@@ -54,7 +54,7 @@ def task_masks(task: str, rolls: Rolls, spec: RollSpec) -> Mask:
     return mask
 
 
-def other_contexts(mask: Mask) -> NDArray[np.int64]:
+def choose_other_contexts(mask: Mask) -> NDArray[np.int64]:
     """For each phrase another one with the same cells given, or itself when there is none: (phrase,)."""
     _, kind = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
     other = np.empty(len(mask), np.int64)
@@ -64,7 +64,7 @@ def other_contexts(mask: Mask) -> NDArray[np.int64]:
     return other
 
 
-def agreement(rolls: Rolls, mask: Mask, spec: RollSpec) -> tuple[Values, Values]:
+def measure_agreement(rolls: Rolls, mask: Mask, spec: RollSpec) -> tuple[Values, Values]:
     """How near given and composed cells are in harmony (tonal distance) and rhythm (common onset places).
 
     Between given and composed tracks where whole tracks are given, else over the bar lines between given and
@@ -79,7 +79,7 @@ def agreement(rolls: Rolls, mask: Mask, spec: RollSpec) -> tuple[Values, Values]
         rhythm = metrics.share((first & second).sum(-1), (first | second).sum(-1))
     else:
         across = mask[:, :, 1:] != mask[:, :, :-1]
-        found = bar_line_features(rolls, spec)
+        found = measure_bar_lines(rolls, spec)
         harmony, rhythm = found["harmony"], found["rhythm"]
     return average(np.where(across, harmony, np.nan), (1, 2)), average(np.where(across, rhythm, np.nan), (1, 2))
 
@@ -101,32 +101,32 @@ def run_task(
         Left out, the contexts themselves are the completions: the row of real music.
     """
     n_draws = n_draws if fill else 1
-    mask = task_masks(task, contexts, spec)
-    other = other_contexts(mask)
+    mask = make_task_masks(task, contexts, spec)
+    other = choose_other_contexts(mask)
     given, elsewhere = np.repeat(contexts, n_draws, axis=0), np.repeat(contexts[other], n_draws, axis=0)
     mask = np.repeat(mask, n_draws, axis=0)
     cells = mask[..., None, None]
     done = fill(np.where(cells, given, 0), mask) if fill else given
-    own, foreign = (agreement(rolls, mask, spec) for rolls in (done, np.where(cells, elsewhere, done)))
+    own, foreign = (measure_agreement(rolls, mask, spec) for rolls in (done, np.where(cells, elsewhere, done)))
     harmony, rhythm = (average((b - a).reshape(-1, n_draws), 1) for a, b in zip(own, foreign, strict=True))
     draws = ((done == ONSET) & ~cells).reshape(len(contexts), n_draws, -1)
     return TaskResult(
         harmony=harmony,
         rhythm=-rhythm,
-        diversity=_diversity(draws if fill else np.concatenate([draws, draws[other]], axis=1)),
-        together=average(_together(done, mask, spec).reshape(-1, n_draws), 1),
+        diversity=_measure_diversity(draws if fill else np.concatenate([draws, draws[other]], axis=1)),
+        together=average(_measure_togetherness(done, mask, spec).reshape(-1, n_draws), 1),
         is_exact=bool((done[mask] == given[mask]).all()),
     )
 
 
-def _together(rolls: Rolls, mask: Mask, spec: RollSpec) -> Values:
+def _measure_togetherness(rolls: Rolls, mask: Mask, spec: RollSpec) -> Values:
     """`moves_together` of the tracks that are given as a whole with the others: (phrase,)."""
     whole: Mask = np.all(mask, axis=-1)
     found = moves_together(rolls, whole, spec)
     return np.where(whole.any(-1) & (whole == mask.any(-1)).all(-1), found, np.nan)
 
 
-def _diversity(draws: NDArray[np.bool_]) -> Values:
+def _measure_diversity(draws: NDArray[np.bool_]) -> Values:
     """Mean Jaccard distance between two draws of ``(context, draw, cell)``: (context,)."""
     found = draws.astype(np.float32)
     common = found @ found.swapaxes(1, 2)

@@ -93,7 +93,7 @@ class Band:
             roll[row, n_past] = cells
             mask[row, n_past] = True
         roll[self.kept, :n_past] = heard[self.kept, heard.shape[1] - n_past :]
-        key = self.request.key or self._key(heard)
+        key = self.request.key or self._estimate_key(heard)
         request = replace(self.request, key=key, seed=self.request.seed + bar // n_bars)
         piece = Piece(roll=roll, spec=self.spec)
         composed = self.model.fill(piece, mask, must_play=self.rows, request=request).roll[:, n_past].copy()
@@ -102,7 +102,7 @@ class Band:
         self._composed.pop(bar - n_bars, None)
         return composed
 
-    def _key(self, heard: NDArray[np.uint8]) -> Key | None:
+    def _estimate_key(self, heard: NDArray[np.uint8]) -> Key | None:
         """Of what was played; None while that is nothing."""
         shares = sounding_shares(heard, self.spec)
         return estimate_key(shares) if shares.any() else None

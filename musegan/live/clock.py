@@ -62,10 +62,10 @@ class FollowedClock:
         elif status == STOP and self._n_pulses >= 0:
             self.is_stopped = True
         elif status == CLOCK:
-            self._step(time)
+            self._take_pulse(time)
             self._n_pulses += self._n_pulses >= 0
 
-    def _step(self, time: float) -> None:
+    def _take_pulse(self, time: float) -> None:
         if math.isnan(self._last) or time - self._last > 1:  # the first, or the first after a break
             self._last, self._period = time, math.nan
         elif math.isnan(self._period):

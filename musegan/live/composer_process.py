@@ -27,11 +27,11 @@ class ComposerProcess:
         """Start it with a copy of `band`, and wait until it is warm. Raises `MuseganError` as `next_bar`."""
         context = multiprocessing.get_context("spawn")  # safe beside threads, and the same on every system
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_compose, args=(theirs, band.plain()), name="band", daemon=True)
+        self._process = context.Process(target=_serve_bars, args=(theirs, band.plain()), name="band", daemon=True)
         with hold_interrupts():
             self._process.start()
         theirs.close()
-        self.first_time: float = self._answer()  # seconds of a bar
+        self.first_time: float = self._receive_answer()  # seconds of a bar
 
     def next_bar(
         self,
@@ -48,7 +48,7 @@ class ComposerProcess:
             self._connection.send((bar, heard, request, given))
         except OSError as error:
             raise MuseganError(f"the process that composes has ended: {error.strerror}") from error
-        return self._answer()
+        return self._receive_answer()
 
     def close(self) -> None:
         """End the process, in the middle of a bar too."""
@@ -56,7 +56,7 @@ class ComposerProcess:
         self._process.join()
         self._connection.close()
 
-    def _answer(self) -> Any:
+    def _receive_answer(self) -> Any:
         try:
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
@@ -66,19 +66,19 @@ class ComposerProcess:
         return answer
 
 
-def _compose(connection: Connection, band: Band) -> None:
+def _serve_bars(connection: Connection, band: Band) -> None:
     """What the process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):  # the other process has ended
-        connection.send(_tried(band.warm_up))
+        connection.send(_call_or_describe_error(band.warm_up))
         gc.freeze()  # what is loaded is never looked through again
         ask_for_priority(COMPOSING)
         while True:
             bar, heard, band.request, given = connection.recv()
-            connection.send(_tried(band.next_bar, bar, heard, given))
+            connection.send(_call_or_describe_error(band.next_bar, bar, heard, given))
 
 
-def _tried(function: Callable, *arguments: Any) -> Any:
+def _call_or_describe_error(function: Callable, *arguments: Any) -> Any:
     """What a function returns, or as a string why it fails."""
     try:
         return function(*arguments)

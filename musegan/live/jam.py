@@ -77,19 +77,19 @@ class Jam:
 
     def run(self, n_bars: int | None = None) -> None:
         """Play `n_bars` bars, or until the followed clock stops, `stop` is called or the call is interrupted."""
-        with _undisturbed():
+        with _avoid_pauses():
             self._player.start()
-            self._player.schedule(self._programs())
+            self._player.schedule(self._make_program_changes())
             if isinstance(self._clock, SteadyClock):
                 self._clock.start(time.perf_counter() + _HEAD_START + self.n_beats * 60 / self._clock.tempo_qpm)
                 self._player.schedule(self._count_in())
             for bar in itertools.count() if n_bars is None else range(n_bars):
-                if not self._wait_for(bar * self.n_beats - self._lead()):
+                if not self._wait_for(bar * self.n_beats - self._lead_beats()):
                     return
                 if self.tempo_qpm is not None:
-                    self._player.schedule(self._pulses(bar * self.n_beats))
+                    self._player.schedule(self._make_clock_pulses(bar * self.n_beats))
                 if bar:
-                    self._prepare(bar)
+                    self._compose_bar(bar)
             end = float((n_bars or 0) * self.n_beats)
             if self._wait_for(end):
                 self._stop_beat = end
@@ -128,12 +128,12 @@ class Jam:
             time.sleep(min(wait, 0.02))
         return True
 
-    def _lead(self) -> float:
+    def _lead_beats(self) -> float:
         """Beats before the bar line at which composing begins: as late as is safe, to have heard most."""
         seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._composer.first_time))
         return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
 
-    def _prepare(self, bar: int) -> None:
+    def _compose_bar(self, bar: int) -> None:
         begun = time.perf_counter()
         first = max(bar - MEMORY_BARS, 0)
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
@@ -149,27 +149,27 @@ class Jam:
         if self.on_bar is not None:
             self.on_bar(bar, roll, known)
 
-    def _programs(self) -> Iterator[tuple[float, Message]]:
+    def _make_program_changes(self) -> Iterator[tuple[float, Message]]:
         for row, (_, channel) in enumerate(assign_channels(self.band.spec.is_drum)):
             if row in self.band.rows:
                 yield -float(self.n_beats), (0xC0 | channel, self.band.spec.tracks[row].program)
 
     def _count_in(self) -> Iterator[tuple[float, Message]]:
         """A bar of clicks and clock pulses, then the start."""
-        yield from self._pulses(-self.n_beats)
+        yield from self._make_clock_pulses(-self.n_beats)
         for beat in range(-self.n_beats, 0):
             pitch = _HIGH_CLICK if beat == -self.n_beats else _LOW_CLICK
             yield beat, (0x90 | _CLICK_CHANNEL, pitch, 100)
             yield beat + 0.25, (0x80 | _CLICK_CHANNEL, pitch, 64)
         yield -0.5 / PULSES, (START,)
 
-    def _pulses(self, first_beat: float) -> Iterator[tuple[float, Message]]:
+    def _make_clock_pulses(self, first_beat: float) -> Iterator[tuple[float, Message]]:
         for pulse in range(PULSES * self.n_beats):
             yield first_beat + pulse / PULSES, (CLOCK,)
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _avoid_pauses() -> Iterator[None]:
     """Let no thread of Python wait long: they take turns after half a millisecond, not five; what is loaded is not
     looked through for garbage; and this thread runs before those of other programs where that is allowed."""
     interval = sys.getswitchinterval()

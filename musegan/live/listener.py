@@ -43,7 +43,7 @@ class Listener:
         beat 0 begins there.
         """
         with self._lock:
-            notes = [note for note in self._recent(since) if note[1] > since]
+            notes = [note for note in self._find_recent_notes(since) if note[1] > since]
             notes += [(first, now, pitch, velocity) for pitch, (first, velocity) in self._held.items()]
         rows = np.array(notes, np.float64).reshape(-1, 4)
         step = np.rint(rows[:, 0] * self._spec.steps_per_beat)
@@ -56,7 +56,7 @@ class Listener:
         out["pitch"], out["velocity"] = rows[:, 2], rows[:, 3]
         return out[np.lexsort((out["pitch"], out["start"]))]
 
-    def _recent(self, since: float) -> list[tuple[float, float, int, int]]:
+    def _find_recent_notes(self, since: float) -> list[tuple[float, float, int, int]]:
         """Notes in order of their ends, so the older ones need not be looked at."""
         first = len(self._ended)
         while first and self._ended[first - 1][1] > since:

@@ -48,13 +48,13 @@ class Performer:
             Cells that are held at the first step go on from the last call.
         """
         new = self._new_notes(bar, roll)
-        messages = [self._off(note) for note in self._ended(bar, roll, new)]
+        messages = [self._make_note_off(note) for note in self._end_notes(bar, roll, new)]
         for note in new:
-            messages.append(self._message(note.start, 0x90, note, note.velocity))
+            messages.append(self._make_message(note.start, 0x90, note, note.velocity))
             if note.end is None:
                 self._open[note.track, note.pitch] = note
             else:
-                messages.append(self._off(note))
+                messages.append(self._make_note_off(note))
         self._notes += new
         return messages
 
@@ -92,7 +92,7 @@ class Performer:
                 note.end = None
         return notes
 
-    def _ended(self, bar: int, roll: NDArray[np.uint8], new: list[_Note]) -> list[_Note]:
+    def _end_notes(self, bar: int, roll: NDArray[np.uint8], new: list[_Note]) -> list[_Note]:
         """The notes open from earlier bars that end in this one."""
         next_start = {(note.track, note.pitch): note.start for note in reversed(new)}
         ended = []
@@ -105,9 +105,9 @@ class Performer:
             ended.append(self._open.pop(place))
         return ended
 
-    def _off(self, note: _Note) -> tuple[float, Message]:
+    def _make_note_off(self, note: _Note) -> tuple[float, Message]:
         assert note.end is not None
-        return self._message(note.end, 0x80, note, 64)
+        return self._make_message(note.end, 0x80, note, 64)
 
-    def _message(self, tick: int, status: int, note: _Note, velocity: int) -> tuple[float, Message]:
+    def _make_message(self, tick: int, status: int, note: _Note, velocity: int) -> tuple[float, Message]:
         return tick / TICKS_PER_BEAT, (status | self._channels[note.track], note.pitch, velocity)

@@ -34,7 +34,7 @@ class Player:
         self._sounding: set[tuple[int, int]] = set()  # channel and pitch
         self._changed = threading.Condition()
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+        self._thread = threading.Thread(target=self._send_queued, name="player", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -43,7 +43,7 @@ class Player:
         """Queue messages, each with its beat. Of one beat, clock goes before note-offs before note-ons."""
         with self._changed:
             for beat, message in messages:
-                heapq.heappush(self._queue, (beat, _rank(message), next(self._order), message))
+                heapq.heappush(self._queue, (beat, _sending_order(message), next(self._order), message))
             self._changed.notify()
 
     def close(self) -> None:
@@ -57,15 +57,15 @@ class Player:
             for channel, pitch in sorted(self._sounding):
                 self._send((0x80 | channel, pitch, 64))
 
-    def _run(self) -> None:
+    def _send_queued(self) -> None:
         ask_for_priority(SENDING)
         try:
-            while (due := self._next()) is not None:
-                self._deliver(*due)
+            while (due := self._wait_for_next()) is not None:
+                self._send_message(*due)
         except Exception as error:
             self.failure = error
 
-    def _next(self) -> tuple[float, Message] | None:
+    def _wait_for_next(self) -> tuple[float, Message] | None:
         """Wait for the next message that is due: its time and bytes. None when the player closes and none is."""
         with self._changed:
             while True:
@@ -77,7 +77,7 @@ class Player:
                     return None
                 self._changed.wait(min(wait, _LONGEST_SLEEP) if self._queue else None)
 
-    def _deliver(self, due: float, message: Message) -> None:
+    def _send_message(self, due: float, message: Message) -> None:
         status = message[0] & 0xF0
         if status == 0x90:
             if time.perf_counter() - due > _TOO_LATE:
@@ -88,7 +88,7 @@ class Player:
         self._send(message)
 
 
-def _rank(message: Message) -> int:
+def _sending_order(message: Message) -> int:
     if message[0] >= 0xF8:
         return 0
     return 1 if message[0] & 0xF0 == 0x80 else 2

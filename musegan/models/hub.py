@@ -18,7 +18,7 @@ FILE = f"model{SUFFIX}"
 """The name of the model in its repository."""
 
 
-def pull(name: str, *, force: bool = False) -> Path:
+def pull_model(name: str, *, force: bool = False) -> Path:
     """Download the model ``owner/name`` to the user's folder, where it is then found by that name.
 
     Size and SHA-256 are those that the server lists, or nothing is kept; only then is the file opened.
@@ -30,43 +30,43 @@ def pull(name: str, *, force: bool = False) -> Path:
     MissingToolError
         The package huggingface_hub is not installed.
     """
-    target = user_folder() / f"{_checked(name)}{SUFFIX}"
+    target = user_folder() / f"{_check_name(name)}{SUFFIX}"
     refuse_overwrite(target, force)
-    hub = _hub()
-    with _told(f"{name} cannot be pulled"), atomic_write(target) as temporary:
+    hub = _import_hub()
+    with _translate_errors(f"{name} cannot be pulled"), atomic_write(target) as temporary:
         info = hub.HfApi().model_info(name, files_metadata=True)
         listed = {item.rfilename: item for item in info.siblings or []}
         if FILE not in listed:
             raise ModelError(f"{name} has no file {FILE}, so it is not a model of musegan")
         got = hub.hf_hub_download(name, FILE, revision=info.sha, local_dir=temporary.parent / "download")
         Path(got).replace(temporary)
-        _verify(temporary, listed[FILE].size, getattr(listed[FILE].lfs, "sha256", None), name)
+        _verify_file(temporary, listed[FILE].size, getattr(listed[FILE].lfs, "sha256", None), name)
         read_description(temporary)
     return target
 
 
-def push(source: str, name: str, *, private: bool = False) -> str:
+def push_model(source: str, name: str, *, private: bool = False) -> str:
     """Upload a model, given as for `find_model`, to the repository ``owner/name``, made where there is none.
 
-    Returns its address. Raises as `pull`. The token is that of ``HF_TOKEN`` or of ``hf auth login``.
+    Returns its address. Raises as `pull_model`. The token is that of ``HF_TOKEN`` or of ``hf auth login``.
     """
     path = find_model(source)
     read_description(path)
-    hub = _hub()
-    with _told(f"{name} cannot be pushed to"):
+    hub = _import_hub()
+    with _translate_errors(f"{name} cannot be pushed to"):
         api = hub.HfApi()
-        api.create_repo(_checked(name), private=private, exist_ok=True)
+        api.create_repo(_check_name(name), private=private, exist_ok=True)
         api.upload_file(path_or_fileobj=path, path_in_repo=FILE, repo_id=name, commit_message="Model of musegan")
         return f"{api.endpoint}/{name}"
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
         raise ModelError(f"{name!r} is not the name of a model on the hub; write it as OWNER/NAME")
     return name
 
 
-def _verify(path: Path, size: int | None, sha256: str | None, name: str) -> None:
+def _verify_file(path: Path, size: int | None, sha256: str | None, name: str) -> None:
     """Raise `ModelError` unless a file is the one that the server lists."""
     if size is None or sha256 is None:
         raise ModelError(f"the server lists no size and SHA-256 of {FILE} in {name}, so it is not used")
@@ -78,16 +78,16 @@ def _verify(path: Path, size: int | None, sha256: str | None, name: str) -> None
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _translate_errors(what: str) -> Iterator[None]:
     """Errors of the hub, the connection and the disk as one sentence."""
     try:
         yield
-    except (OSError, _hub().errors.HTTPError) as error:
+    except (OSError, _import_hub().errors.HTTPError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(f"{what}: {reason}") from error
 
 
-def _hub() -> ModuleType:
+def _import_hub() -> ModuleType:
     try:
         import huggingface_hub
     except ImportError as error:

@@ -19,11 +19,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from musegan.errors import MuseganError
-from musegan.studio.exchange import MEDIA_TYPES
-from musegan.studio.jamming import ports
-from musegan.studio.oneshot import compose_file
+from musegan.studio.compose_file import compose_file
+from musegan.studio.import_export import MEDIA_TYPES
+from musegan.studio.jam_thread import list_ports
 from musegan.studio.session import Session
-from musegan.studio.view import thumbnail
+from musegan.studio.view import make_thumbnail
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -48,25 +48,25 @@ class Server:
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/api/hello", self._get(lambda request: self.session.hello())),
-                Route("/api/state", self._get(lambda request: self.session.view())),
-                Route("/api/explain", self._get(lambda request: self.session.explainer.view())),
-                Route("/api/jam", self._get(lambda request: self.session.jam.view())),
-                Route("/api/jam.mid", self._guarded(self._jam_file)),
-                Route("/api/ports", self._get(lambda request: ports())),
-                Route("/api/stems", self._get(self._stems)),
-                WebSocketRoute("/api/socket", self._socket),
-                Route("/api/messages", self._guarded(self._message), methods=["POST"]),
-                Route("/api/open", self._guarded(self._open), methods=["POST"]),
-                Route("/api/compose", self._guarded(self._compose), methods=["POST"]),
-                Route("/api/sound/{key}.wav", self._guarded(self._sound)),
-                Route("/api/variations/{index:int}.json", self._guarded(self._variation_sound)),
-                Route("/api/export/{name}", self._guarded(self._export)),
+                Route("/api/hello", self._make_route(lambda request: self.session.hello())),
+                Route("/api/state", self._make_route(lambda request: self.session.view())),
+                Route("/api/explain", self._make_route(lambda request: self.session.explainer.view())),
+                Route("/api/jam", self._make_route(lambda request: self.session.jam.view())),
+                Route("/api/jam.mid", self._handle_errors(self._jam_file)),
+                Route("/api/ports", self._make_route(lambda request: list_ports())),
+                Route("/api/stems", self._make_route(self._get_stems)),
+                WebSocketRoute("/api/socket", self._serve_socket),
+                Route("/api/messages", self._handle_errors(self._post_message), methods=["POST"]),
+                Route("/api/open", self._handle_errors(self._post_open), methods=["POST"]),
+                Route("/api/compose", self._handle_errors(self._post_compose), methods=["POST"]),
+                Route("/api/sound/{key}.wav", self._handle_errors(self._get_sound)),
+                Route("/api/variations/{index:int}.json", self._handle_errors(self._variation_sound)),
+                Route("/api/export/{name}", self._handle_errors(self._get_export)),
                 Mount("/", _Page(directory=PAGE, html=True)),
             ]
         )
 
-    def _guarded(self, answer: Answer) -> Answer:
+    def _handle_errors(self, answer: Answer) -> Answer:
         """Errors that a user can act on become status 400 and their sentence."""
 
         async def answering(request: Request) -> Response:
@@ -83,16 +83,16 @@ class Server:
 
         return answering
 
-    def _get(self, value: Callable[[Request], Any]) -> Answer:
+    def _make_route(self, value: Callable[[Request], Any]) -> Answer:
         async def answer(request: Request) -> Response:
             return JSONResponse(await run_in_threadpool(value, request))
 
-        return self._guarded(answer)
+        return self._handle_errors(answer)
 
-    async def _message(self, request: Request) -> Response:
+    async def _post_message(self, request: Request) -> Response:
         return JSONResponse(await asyncio.wrap_future(self.session.send(_read_json(await request.body()))))
 
-    async def _open(self, request: Request) -> Response:
+    async def _post_open(self, request: Request) -> Response:
         message = {
             "type": "open",
             "data": await request.body(),
@@ -100,16 +100,16 @@ class Server:
         }
         return JSONResponse(await asyncio.wrap_future(self.session.send(message)))
 
-    async def _compose(self, request: Request) -> Response:
+    async def _post_compose(self, request: Request) -> Response:
         data, values = await request.body(), request.query_params.multi_items()
         midi = await run_in_threadpool(compose_file, self.session.model, data, values)
         return Response(midi, media_type=MEDIA_TYPES["mid"])
 
-    def _stems(self, request: Request) -> dict[str, Any]:
+    def _get_stems(self, request: Request) -> dict[str, Any]:
         revision, state = self.session.revision, self.session.project.state
         return {**self.session.stems.listing(state, self.session.song(state)), "revision": revision}
 
-    async def _sound(self, request: Request) -> Response:
+    async def _get_sound(self, request: Request) -> Response:
         path = await run_in_threadpool(self.session.stems.path, request.path_params["key"])
         return FileResponse(
             path, media_type=MEDIA_TYPES["wav"], headers={"cache-control": "private, max-age=86400"}
@@ -121,7 +121,7 @@ class Server:
             raise MuseganError("this variation is not there any more")
         state = self.session.variations[index]
         key = await run_in_threadpool(self.session.stems.whole, state, self.session.song(state))
-        return JSONResponse({**thumbnail(state), "sound": key})
+        return JSONResponse({**make_thumbnail(state), "sound": key})
 
     async def _jam_file(self, request: Request) -> Response:
         path = self.session.jam.file
@@ -129,17 +129,17 @@ class Server:
             raise MuseganError("nobody has played along yet")
         return FileResponse(path, media_type=MEDIA_TYPES["mid"], headers={"content-disposition": "attachment"})
 
-    async def _export(self, request: Request) -> Response:
+    async def _get_export(self, request: Request) -> Response:
         name = request.path_params["name"]
         kind = name.rpartition(".")[2].lower()
         chords = request.query_params.get("chords") == "1"
-        data = await run_in_threadpool(self._exported, kind, chords)
+        data = await run_in_threadpool(self._make_export, kind, chords)
         return Response(data, media_type=MEDIA_TYPES[kind], headers={"content-disposition": "attachment"})
 
-    def _exported(self, kind: str, chords: bool) -> bytes:
+    def _make_export(self, kind: str, chords: bool) -> bytes:
         return self.session.export(kind, chords=chords)
 
-    async def _socket(self, socket: WebSocket) -> None:
+    async def _serve_socket(self, socket: WebSocket) -> None:
         """Events out, messages in, until the page goes away."""
         await socket.accept()
         loop, events = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any]]()
@@ -160,25 +160,27 @@ class Server:
         sending = asyncio.create_task(_send_all(socket, events))
         try:
             while True:
-                self._receive(await socket.receive_text(), events, loop)
+                self._receive_message(await socket.receive_text(), events, loop)
         except WebSocketDisconnect:
             pass
         finally:
             self.session.leave(listen)
             sending.cancel()
 
-    def _receive(self, text: str, events: asyncio.Queue[dict[str, Any]], loop: asyncio.AbstractEventLoop) -> None:
+    def _receive_message(
+        self, text: str, events: asyncio.Queue[dict[str, Any]], loop: asyncio.AbstractEventLoop
+    ) -> None:
         message: Any = {}
         try:
             message = _read_json(text)
             future = self.session.send(message)
         except MuseganError as error:
-            events.put_nowait(_problem(error, message))
+            events.put_nowait(_make_error_event(error, message))
             return
 
         def done(future: Future[Any]) -> None:
             if not future.cancelled() and (error := future.exception()) is not None:
-                loop.call_soon_threadsafe(events.put_nowait, _problem(error, message))
+                loop.call_soon_threadsafe(events.put_nowait, _make_error_event(error, message))
 
         future.add_done_callback(done)
 
@@ -195,7 +197,7 @@ async def _send_all(socket: WebSocket, events: asyncio.Queue[dict[str, Any]]) ->
                 await socket.send_text(json.dumps(event, separators=(",", ":")))
 
 
-def _problem(error: BaseException, message: Any) -> dict[str, Any]:
+def _make_error_event(error: BaseException, message: Any) -> dict[str, Any]:
     """What went wrong as an event. Only errors that are raised on purpose have a sentence of their own."""
     is_known = isinstance(error, MuseganError)
     text = str(error) if is_known else f"Something went wrong in the program ({type(error).__name__}: {error})."

@@ -23,12 +23,12 @@ class AudioProcess:
     def render(self, midi: bytes) -> bytes:
         """A ``.wav`` file as long as the music and its tail. Raises `MidiError`."""
         with self._lock:
-            process = self._running()
+            process = self._start_process()
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                _write(process.stdin, midi)
-                answer = _read(process.stdout)
+                _write_message(process.stdin, midi)
+                answer = _read_message(process.stdout)
             except OSError:
                 answer = None
             if not answer:
@@ -46,19 +46,19 @@ class AudioProcess:
             self._process.wait(timeout=10)
             self._process = None
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _start_process(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             command = [sys.executable, "-m", "musegan.studio.audio_process", str(self.font)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self._process
 
 
-def _write(pipe: IO[bytes], data: bytes) -> None:
+def _write_message(pipe: IO[bytes], data: bytes) -> None:
     pipe.write(len(data).to_bytes(4, "big") + data)
     pipe.flush()
 
 
-def _read(pipe: IO[bytes]) -> bytes | None:
+def _read_message(pipe: IO[bytes]) -> bytes | None:
     """The next message of a pipe, None at its end."""
     head = pipe.read(4)
     return pipe.read(int.from_bytes(head, "big")) if len(head) == 4 else None
@@ -68,12 +68,12 @@ def main() -> None:
     from musegan.render.synthesizer import render_wave
 
     font = Path(sys.argv[1])
-    while (midi := _read(sys.stdin.buffer)) is not None:
+    while (midi := _read_message(sys.stdin.buffer)) is not None:
         try:
             answer = render_wave(midi, font, trim=False)
         except Exception as error:  # told to the one who asked; the process goes on
             answer = str(error).encode()
-        _write(sys.stdout.buffer, answer)
+        _write_message(sys.stdout.buffer, answer)
 
 
 if __name__ == "__main__":

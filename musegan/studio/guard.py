@@ -72,9 +72,9 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        problem = self._problem(scope, headers)
+        problem = self._find_problem(scope, headers)
         if problem is None:
-            await self.app(scope, _limited(receive), _with_headers(send))
+            await self.app(scope, _limit_body(receive), _add_headers(send))
         elif scope["type"] == "websocket":
             await receive()
             await send(
@@ -83,7 +83,7 @@ class Guard:
         else:
             await _refuse(send, *problem)
 
-    def _problem(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+    def _find_problem(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         """Status and sentence of what is wrong with a request."""
         host = headers.get("host", "")
         if not self._is_here(host):
@@ -119,7 +119,7 @@ class Guard:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
 
-def _limited(receive: Receive) -> Receive:
+def _limit_body(receive: Receive) -> Receive:
     """Ends a body that is longer than it may be, whatever its header said."""
     seen = 0
 
@@ -132,7 +132,7 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-def _with_headers(send: Send) -> Send:
+def _add_headers(send: Send) -> Send:
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", []), *_HEADERS]

@@ -9,7 +9,7 @@ from typing import Any
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError
-from musegan.studio.jamming import Jamming, PlayedBar, Setting
+from musegan.studio.jam_thread import JamThread, PlayedBar, Setting
 from musegan.studio.state import State
 
 JAM_FILE = "jam.mid"
@@ -43,11 +43,11 @@ class JamController:
     ) -> None:
         self.file = folder / JAM_FILE
         self._model, self._state, self._submit, self._tell = model, state, submit, tell
-        self._jamming: Jamming | None = None
+        self._thread: JamThread | None = None
 
     @property
     def is_playing(self) -> bool:
-        return self._jamming is not None
+        return self._thread is not None
 
     def start(self, message: dict[str, Any]) -> None:
         """Begin with the count-in. Raises `MuseganError`."""
@@ -64,24 +64,24 @@ class JamController:
         def on_bar(bar: PlayedBar) -> None:
             self._submit({"type": "jam_bar", "bar": bar, "gesture": gesture})
 
-        self._jamming = Jamming(
-            self._model, setting, state=self._state, on_bar=on_bar, on_end=self._ended, file=self.file
+        self._thread = JamThread(
+            self._model, setting, state=self._state, on_bar=on_bar, on_end=self._end_jam, file=self.file
         )
         self._tell(self.view())
 
     def stop(self) -> None:
         """End, and wait for the file."""
-        if self._jamming is not None:
-            self._jamming.stop()
+        if self._thread is not None:
+            self._thread.stop()
 
     def view(self) -> dict[str, Any]:
         """An event that says whether the band plays, and where it is."""
-        jamming = self._jamming
-        if jamming is None:
+        thread = self._thread
+        if thread is None:
             return {"type": "jam", "is_playing": False, "file": self.file.is_file()}
-        return {"type": "jam", **jamming.view()}
+        return {"type": "jam", **thread.view()}
 
-    def _ended(self, facts: dict[str, Any]) -> None:
+    def _end_jam(self, facts: dict[str, Any]) -> None:
         """Called in the thread of the jam."""
-        self._jamming = None
+        self._thread = None
         self._tell({"type": "jam", "is_playing": False, **facts})

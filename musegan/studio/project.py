@@ -45,8 +45,8 @@ class Project:
 
     def __post_init__(self) -> None:
         if not self.packed:
-            self.packed = [_pack(State.empty(self.model))]
-        self.state = State.from_dict(_unpack(self.packed[self.position]), self.model)
+            self.packed = [_pack_state(State.empty(self.model))]
+        self.state = State.from_dict(_unpack_state(self.packed[self.position]), self.model)
 
     @classmethod
     def load(cls, folder: Path, model: Model) -> Project:
@@ -68,7 +68,7 @@ class Project:
         del self.packed[self.position + 1 :]
         if gesture is not None and gesture == self.gesture and self.position:
             self.packed.pop()
-        self.packed.append(_pack(state))
+        self.packed.append(_pack_state(state))
         while sum(map(len, self.packed)) > MOST_BYTES and len(self.packed) > 2:
             del self.packed[1]
         self.position, self.gesture, self.state = len(self.packed) - 1, gesture, state
@@ -84,12 +84,12 @@ class Project:
     def next_label(self) -> str | None:
         """What redo would do again."""
         following = self.packed[self.position + 1 : self.position + 2]
-        return _unpack(following[0])["label"] if following else None
+        return _unpack_state(following[0])["label"] if following else None
 
     def _show(self, position: int) -> None:
         if 0 <= position < len(self.packed):
             self.position, self.gesture = position, None
-            self.state = State.from_dict(_unpack(self.packed[position]), self.model)
+            self.state = State.from_dict(_unpack_state(self.packed[position]), self.model)
 
     def save(self) -> None:
         """Write the file, whole or not at all. Raises `MuseganError`."""
@@ -101,9 +101,9 @@ class Project:
             raise MuseganError(f"the project cannot be saved: {error}; make room on the disk") from error
 
 
-def _pack(state: State) -> str:
+def _pack_state(state: State) -> str:
     return base64.b64encode(zlib.compress(json.dumps(state.to_dict()).encode(), 1)).decode()
 
 
-def _unpack(text: str) -> dict[str, Any]:
+def _unpack_state(text: str) -> dict[str, Any]:
     return json.loads(zlib.decompress(base64.b64decode(text)))

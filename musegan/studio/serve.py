@@ -87,7 +87,7 @@ def serve(
 
     torch.set_num_threads(1)  # the networks are small; more threads only wait for each other on a busy machine
     token = load_token(folder)
-    listening = _listen(host, port)
+    listening = _open_socket(host, port)
     port = listening.getsockname()[1]
     address = f"http://{LOCAL if host in ('0.0.0.0', '::') else host}:{port}/?token={token}"
     session = Session(model, folder, studio_font())
@@ -108,7 +108,7 @@ def serve(
         (folder / "address.json").unlink(missing_ok=True)
 
 
-def _listen(host: str, port: int | None) -> socket.socket:
+def _open_socket(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for wanted in [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _N_PORTS), 0]:
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -128,24 +128,24 @@ def _listen(host: str, port: int | None) -> socket.socket:
     raise MuseganError(f"there is no free port at {host}")
 
 
-def running(folder: Path) -> str | None:
+def find_running_server(folder: Path) -> str | None:
     """The address of a server that already works on the project in `folder`, None when there is none."""
     try:
         address = json.loads((folder / "address.json").read_text(encoding="utf-8"))["address"]
-        with urllib.request.urlopen(api(address, "hello"), timeout=2):
+        with urllib.request.urlopen(make_api_url(address, "hello"), timeout=2):
             return str(address)
     except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
         return None
 
 
-def api(address: str, name: str) -> str:
+def make_api_url(address: str, name: str) -> str:
     """The address of a route of the API, token included."""
     return address.replace("/?", f"/api/{name}?", 1)
 
 
 def send_file(address: str, file: Path) -> None:
     """Open a music file on a server that runs. Raises `MuseganError`."""
-    url = f"{api(address, 'open')}&name={urllib.parse.quote(file.name)}"
+    url = f"{make_api_url(address, 'open')}&name={urllib.parse.quote(file.name)}"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, file.read_bytes()), timeout=60):
             return

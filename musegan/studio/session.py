@@ -15,18 +15,18 @@ from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
 from musegan.music.piece import Piece
-from musegan.studio import verbs
+from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
-from musegan.studio.exchange import export, opened
 from musegan.studio.explainer import Explainer
+from musegan.studio.import_export import export_state, open_song
 from musegan.studio.jam_controller import JamController
-from musegan.studio.jamming import PlayedBar, played
+from musegan.studio.jam_thread import PlayedBar, apply_played_bar
 from musegan.studio.project import Project
 from musegan.studio.state import Source, State, StudioSettings
 from musegan.studio.stems import Stems
 from musegan.studio.upload_store import UploadStore
-from musegan.studio.view import hello, piece_view, state_view, thumbnail
-from musegan.studio.worker import Worker, merged
+from musegan.studio.view import describe_studio, make_piece_view, make_state_view, make_thumbnail
+from musegan.studio.worker import Worker, merge_messages
 
 N_VARIATIONS = 8
 _NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
@@ -63,11 +63,11 @@ class Session:
         self._view: dict[str, Any] | None = None
         self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
         self._lock = threading.Lock()
-        self._worker = Worker(self._do, merged)
+        self._worker = Worker(self._handle_message, merge_messages)
         self.jam = JamController(
-            model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._tell
+            model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._notify
         )
-        self.explainer = Explainer(model, self._worker, self._tell)
+        self.explainer = Explainer(model, self._worker, self._notify)
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
         """Do what a message says, after those before it. The future has the new view, or the error."""
@@ -84,13 +84,13 @@ class Session:
         self._worker.submit({"type": "settle"})
 
     def hello(self) -> dict[str, Any]:
-        return hello(self.model)
+        return describe_studio(self.model)
 
     def view(self) -> dict[str, Any]:
         """The state that is shown, as the page is told it."""
         with self._lock:
             if self._view is None:
-                view = state_view(self.project, self.song(), self._piece_view(self.project.state))
+                view = make_state_view(self.project, self.song(), self._piece_view(self.project.state))
                 self._view = {**view, "revision": self.revision}
             return self._view
 
@@ -98,12 +98,12 @@ class Session:
         """Made anew only when other notes sound, not for a changed cell or volume."""
         piece, humanize = state.piece, state.settings.humanize
         if self._shown is None or self._shown[0] is not piece or self._shown[1] != humanize:
-            self._shown = piece, humanize, piece_view(piece, humanize)
+            self._shown = piece, humanize, make_piece_view(piece, humanize)
         return self._shown[2]
 
     def strip(self) -> dict[str, Any]:
         """The variations that there are."""
-        return {"type": "variations", "items": [thumbnail(state) for state in self.variations]}
+        return {"type": "variations", "items": [make_thumbnail(state) for state in self.variations]}
 
     def song(self, state: State | None = None) -> Song | None:
         """The file that a state is made from."""
@@ -117,7 +117,7 @@ class Session:
     def export(self, kind: str, *, chords: bool = False) -> bytes:
         """The state that is shown as a file."""
         state = self.project.state
-        return export(state, self.song(state), kind, chords=chords)
+        return export_state(state, self.song(state), kind, chords=chords)
 
     def close(self) -> None:
         """Finish what is asked for and end."""
@@ -127,113 +127,117 @@ class Session:
 
     # -- in the worker's thread -----------------------------------------------------------------------------
 
-    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _handle_message(self, message: dict[str, Any]) -> dict[str, Any]:
         begin, before = time.perf_counter(), self.revision
         try:
             getattr(self, f"_do_{message['type']}")(message)
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"a message of type {message['type']} lacks or misuses a value: {error}") from error
         view = {**self.view(), "answers": message.get("id"), "milliseconds": 1000 * (time.perf_counter() - begin)}
-        self._tell(view)
+        self._notify(view)
         if self.revision != before:
             self.project.save()  # the page draws meanwhile
         return view
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _notify(self, event: dict[str, Any]) -> None:
         for listener in tuple(self.listeners):
             listener(event)
 
-    def _changed(self) -> None:
+    def _invalidate_view(self) -> None:
         with self._lock:
             self.revision += 1
             self._view = None
         self._sketched = None
         self.explainer.forget_others(self.project.state.piece)
 
-    def _push(self, state: State, message: dict[str, Any]) -> None:
+    def _push_state(self, state: State, message: dict[str, Any]) -> None:
         self.project.push(state, message.get("gesture"))
-        self._changed()
+        self._invalidate_view()
         self._sketched = message if message.get("sketch") else None
 
     def _do_compose(self, message: dict[str, Any]) -> None:
-        self._push(self._composed(self._asking(message)), message)
+        self._push_state(self._compose_state(self._apply_changes(message)), message)
 
     def _do_wishes(self, message: dict[str, Any]) -> None:
         """Change what is asked for and, where that changes the notes, compose."""
-        state = self._asking(message)
+        state = self._apply_changes(message)
         changes = set(message["changes"])
         # With everything kept or nothing composed yet there is nothing that a knob could change.
         is_idle = bool(state.kept.all()) or not state.piece.roll.any()
         if changes & _NEW_NOTES and not is_idle:
-            state = self._composed(state, sketch=bool(message.get("sketch")))
+            state = self._compose_state(state, sketch=bool(message.get("sketch")))
         elif "n_bars" in changes:
-            state = verbs.resized(state, state.settings.n_bars)
+            state = operations.resize_piece(state, state.settings.n_bars)
         tempo = state.settings.tempo or self._own_tempo(state)
         if "tempo" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
-        self._push(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
+        self._push_state(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
 
     def _do_settle(self, message: dict[str, Any]) -> None:
         """Answer the last turn of a knob with the music itself, where there is only a sketch of it."""
         if self._sketched is not None:
             self._do_wishes({**self._sketched, "sketch": False})
 
-    def _composed(self, state: State, *, sketch: bool = False) -> State:
+    def _compose_state(self, state: State, *, sketch: bool = False) -> State:
         """With what is free composed anew. In a jam that comes bar by bar."""
         if self.jam.is_playing:
-            return verbs.resized(state, state.settings.n_bars)
-        return verbs.compose(self.model, state, sketch=sketch)
+            return operations.resize_piece(state, state.settings.n_bars)
+        return operations.compose(self.model, state, sketch=sketch)
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
         return song.piece.tempo_qpm if song else 120.0
 
-    def _asking(self, message: dict[str, Any]) -> State:
+    def _apply_changes(self, message: dict[str, Any]) -> State:
         state = self.project.state
-        return replace(state, settings=state.settings.changed(message.get("changes") or {}))
+        return replace(state, settings=state.settings.with_changes(message.get("changes") or {}))
 
     def _do_another(self, message: dict[str, Any]) -> None:
-        state = self._asking(message)
+        state = self._apply_changes(message)
         settings = replace(state.settings, seed=(state.settings.seed + 1) % 2**31)
-        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
+        self._push_state(replace(self._compose_state(replace(state, settings=settings)), label="another"), message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
-        state = self._asking(message)
+        state = self._apply_changes(message)
         settings = replace(state.settings, seed=secrets.randbelow(2**31))
-        self._push(replace(self._composed(replace(state, settings=settings)), label="another"), message)
+        self._push_state(replace(self._compose_state(replace(state, settings=settings)), label="another"), message)
 
     def _do_cells(self, message: dict[str, Any]) -> None:
         names = self.model.spec.track_names
-        self._push(verbs.mark(self.project.state, message["cells"], message["kind"], names), message)
+        self._push_state(
+            operations.mark_cells(self.project.state, message["cells"], message["kind"], names), message
+        )
 
     def _do_edit(self, message: dict[str, Any]) -> None:
         remove, add = message.get("remove") or [], message.get("add") or []
-        self._push(verbs.edit(self.model, self.project.state, remove, add), message)
+        self._push_state(operations.edit_notes(self.model, self.project.state, remove, add), message)
 
     def _do_continue(self, message: dict[str, Any]) -> None:
-        n_bars = _whole(message, "bars", 1, 64)
-        self._push(verbs.continue_(self.model, self._asking(message), n_bars), message)
+        n_bars = _read_whole_number(message, "bars", 1, 64)
+        self._push_state(operations.continue_(self.model, self._apply_changes(message), n_bars), message)
 
     def _do_vary(self, message: dict[str, Any]) -> None:
         amount = message.get("amount", 0.3)
         if type(amount) not in (int, float) or not 0 < amount <= 1:
             raise ConfigError(f"amount is {amount!r}; it is a share, over 0 and up to 1")
-        self._push(verbs.vary(self.model, self._asking(message), amount), message)
+        self._push_state(operations.vary(self.model, self._apply_changes(message), amount), message)
 
     def _do_variations(self, message: dict[str, Any]) -> None:
         """Fill the strip; stops when something else is asked for."""
         self.variations = []
-        self._tell(self.strip())
-        for ready in verbs.variations(self.model, self.project.state, N_VARIATIONS):
+        self._notify(self.strip())
+        for ready in operations.compose_variations(self.model, self.project.state, N_VARIATIONS):
             self.variations += ready
-            self._tell(self.strip())
+            self._notify(self.strip())
             if self._worker.is_awaited:
                 break
 
     def _do_interpolate(self, message: dict[str, Any]) -> None:
-        a, b = (self._variation(_whole(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to"))
-        self.variations = verbs.interpolate(self.model, a, b, N_VARIATIONS)
-        self._tell(self.strip())
+        a, b = (
+            self._get_variation(_read_whole_number(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to")
+        )
+        self.variations = operations.interpolate(self.model, a, b, N_VARIATIONS)
+        self._notify(self.strip())
 
     def _do_explain(self, message: dict[str, Any]) -> None:
         """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
@@ -241,12 +245,12 @@ class Session:
             self.explainer.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
 
     def _do_take(self, message: dict[str, Any]) -> None:
-        index = _whole(message, "index", 0, N_VARIATIONS - 1)
-        variation = verbs.taken(self.model, self._variation(index))
+        index = _read_whole_number(message, "index", 0, N_VARIATIONS - 1)
+        variation = operations.take_variation(self.model, self._get_variation(index))
         mixer = self.project.state.mixer
-        self._push(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
+        self._push_state(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
 
-    def _variation(self, index: int) -> State:
+    def _get_variation(self, index: int) -> State:
         """A variation of the strip; -1 is the state that is shown."""
         if index >= len(self.variations):
             raise ConfigError("this variation is not there any more")
@@ -254,11 +258,11 @@ class Session:
 
     def _do_undo(self, message: dict[str, Any]) -> None:
         self.project.undo()
-        self._changed()
+        self._invalidate_view()
 
     def _do_redo(self, message: dict[str, Any]) -> None:
         self.project.redo()
-        self._changed()
+        self._invalidate_view()
 
     def _do_mixer(self, message: dict[str, Any]) -> None:
         """Mute, solo and volume of a track or of another part of the file, by name."""
@@ -267,7 +271,7 @@ class Session:
             raise ConfigError("a volume is 0 to 2; mute and solo are true or false")
         name, state = str(message["track"])[:200], self.project.state
         mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
-        self._push(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
+        self._push_state(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
 
     def _do_jam(self, message: dict[str, Any]) -> None:
         """Let the band play along to what comes in on a MIDI port."""
@@ -277,22 +281,22 @@ class Session:
         self.jam.stop()
 
     def _do_jam_where(self, message: dict[str, Any]) -> None:
-        self._tell(self.jam.view())
+        self._notify(self.jam.view())
 
     def _do_jam_bar(self, message: dict[str, Any]) -> None:
         """A bar that the band plays next: only from this program."""
         bar = message["bar"]
         if not isinstance(bar, PlayedBar):
             raise ConfigError("bars come from the band")
-        self._push(played(self.project.state, bar), message)
+        self._push_state(apply_played_bar(self.project.state, bar), message)
         if self.jam.is_playing:
-            self._tell(self.jam.view())
+            self._notify(self.jam.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the settings as they are at first."""
-        n_bars = _whole(message, "bars", 1, 512) if "bars" in message else 8
+        n_bars = _read_whole_number(message, "bars", 1, 512) if "bars" in message else 8
         empty = State.empty(self.model, n_bars)
-        self._push(
+        self._push_state(
             replace(empty, settings=StudioSettings(n_bars=n_bars, seed=self.project.state.settings.seed)), message
         )
 
@@ -302,23 +306,26 @@ class Session:
         if not isinstance(data, bytes):
             raise ConfigError("open a file with POST /api/open")
         source = self.uploads.put(data, str(message.get("name") or "song.mid"))
-        self._open(source, message)
+        self._open_source(source, message)
 
     def _do_map(self, message: dict[str, Any]) -> None:
         """Take a part of the file for another track. The file is read anew."""
         state = self.project.state
         if state.source is None:
             raise ConfigError("there is no file whose parts could be mapped")
-        mapping = {**dict(state.source.mapping), str(_whole(message, "part", 1, 4096)): str(message["track"])}
-        self._open(replace(state.source, mapping=tuple(mapping.items())), message)
+        mapping = {
+            **dict(state.source.mapping),
+            str(_read_whole_number(message, "part", 1, 4096)): str(message["track"]),
+        }
+        self._open_source(replace(state.source, mapping=tuple(mapping.items())), message)
 
-    def _open(self, source: Source, message: dict[str, Any]) -> None:
+    def _open_source(self, source: Source, message: dict[str, Any]) -> None:
         song = self.uploads.read(source, self.model.spec)
         self._songs = {source: song}
-        self._push(opened(self.model, song, source, self.project.state), message)
+        self._push_state(open_song(self.model, song, source, self.project.state), message)
 
 
-def _whole(message: dict[str, Any], name: str, low: int, high: int) -> int:
+def _read_whole_number(message: dict[str, Any], name: str, low: int, high: int) -> int:
     value = message[name]
     if type(value) is not int or not low <= value <= high:
         raise ConfigError(f"{name} is {value!r}; it is a whole number from {low} to {high}")

@@ -53,14 +53,14 @@ class StudioSettings:
     rests: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # bars (0-based) of silence, by track
     humanize: float = 1.0
 
-    def changed(self, values: Mapping[str, Any]) -> StudioSettings:
+    def with_changes(self, values: Mapping[str, Any]) -> StudioSettings:
         """A copy with some values changed. Raises `ConfigError` for an unknown name or a wrong value."""
         known = {item.name: item.default for item in fields(self)}
         changes = {}
         for name, value in values.items():
             if name not in known:
                 raise ConfigError(f"there is no wish {name!r}; there are {', '.join(known)}")
-            changes[name] = _checked(name, value, known[name])
+            changes[name] = _check_value(name, value, known[name])
         return replace(self, **changes)
 
     def request(self, track_names: tuple[str, ...], n_bars: int) -> GenerationRequest:
@@ -81,7 +81,7 @@ class StudioSettings:
         )
 
 
-def _checked(name: str, value: Any, default: Any) -> Any:
+def _check_value(name: str, value: Any, default: Any) -> Any:
     if name == "density" and _is_table(value) and all(_is_number(v) and 0 <= v <= 8 for v in value.values()):
         return {str(key): float(factor) for key, factor in value.items()}
     if name == "knobs" and _is_table(value) and all(_is_number(v) and abs(v) <= MAX_STEPS for v in value.values()):
@@ -187,14 +187,14 @@ class State:
         return cls(
             piece=piece,
             **grids,
-            settings=_with_knobs_of(model, StudioSettings().changed(values["asked"])),
+            settings=_drop_unknown_knobs(model, StudioSettings().with_changes(values["asked"])),
             source=Source.from_dict(values["source"]) if values["source"] else None,
             mixer=values.get("mixer", {}),
             label=values["label"],
         )
 
 
-def _with_knobs_of(model: Model, settings: StudioSettings) -> StudioSettings:
+def _drop_unknown_knobs(model: Model, settings: StudioSettings) -> StudioSettings:
     """Without knobs that the model has not: the project may have been another model's."""
     known = model.facts.get("knobs", {})
     return replace(settings, knobs={name: step for name, step in settings.knobs.items() if name in known})

@@ -17,7 +17,7 @@ from musegan.midi.stems import split_stems
 from musegan.music.spec import RollSpec
 from musegan.render.synthesizer import measure_seconds
 from musegan.studio.audio_process import AudioProcess
-from musegan.studio.exchange import midi_of
+from musegan.studio.import_export import export_midi
 from musegan.studio.state import State
 
 MOST_BYTES = 400_000_000  # of sound kept on disk; the least used goes first
@@ -37,7 +37,7 @@ class Stems:
     def listing(self, state: State, song: Song | None) -> dict[str, Any]:
         """The stems of a state: track of the ensemble (None: another part of the user's file), name and key of
         each, and the second at which each bar begins."""
-        midi = midi_of(state, song)
+        midi = export_midi(state, song)
         score = read_score(midi) if state.piece.roll.any() or song else None
         begin, bar = 0.0, float(state.piece.spec.beats_per_bar * (score.ticks_per_beat if score else 1))
         if song is not None:
@@ -47,7 +47,7 @@ class Stems:
             times = [measure_seconds(score, tick)[0] for tick in ticks]
         else:  # nothing sounds, but the cursor moves
             times = [tick * 60 / state.piece.tempo_qpm for tick in ticks]
-        lanes = _lanes(song, state.piece.spec)
+        lanes = _map_parts(song, state.piece.spec)
         stems = []
         for path, data in split_stems(midi, Path("s.mid")).items() if score else ():
             name = path.stem[2:]
@@ -72,7 +72,7 @@ class Stems:
 
     def whole(self, state: State, song: Song | None) -> str:
         """The key of a whole piece as one sound."""
-        midi = midi_of(state, song)
+        midi = export_midi(state, song)
         key = hashlib.sha256(midi).hexdigest()[:32]
         self._remember(key, midi)
         return key
@@ -111,7 +111,7 @@ class Stems:
             process.close()
 
 
-def _lanes(song: Song | None, spec: RollSpec) -> dict[Any, int | None]:
+def _map_parts(song: Song | None, spec: RollSpec) -> dict[Any, int | None]:
     """Track of the ensemble by name, program and kind of a part of the file, and by the names of new tracks."""
     lanes: dict[Any, int | None] = {name: index for index, name in enumerate(spec.track_names)}
     if song is not None:

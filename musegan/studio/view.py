@@ -16,12 +16,12 @@ from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES
-from musegan.studio.exchange import parts_of
+from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
 from musegan.studio.state import State
 
 
-def hello(model: Model) -> dict[str, Any]:
+def describe_studio(model: Model) -> dict[str, Any]:
     """What does not change while the server runs."""
     spec = model.spec
     return {
@@ -49,20 +49,20 @@ def hello(model: Model) -> dict[str, Any]:
     }
 
 
-def piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
+def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
     """What sounds."""
     return {
         "n_bars": piece.n_bars,
         "tempo": piece.tempo_qpm,
         "key": str(piece.key) if piece.key else None,
         "sections": piece.sections,
-        "notes": notes_of(piece, humanize),
+        "notes": list_notes(piece, humanize),
         "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
     }
 
 
-def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> dict[str, Any]:
-    """The state that is shown, with its `piece_view`."""
+def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> dict[str, Any]:
+    """The state that is shown, with its `make_piece_view`."""
     state, position = project.state, project.position
     return {
         "type": "state",
@@ -74,11 +74,11 @@ def state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> di
         "undo": state.label if position else None,
         "redo": project.next_label(),
         "mixer": state.mixer,
-        "file": {"name": state.source.name, "parts": parts_of(song)} if state.source and song else None,
+        "file": {"name": state.source.name, "parts": describe_parts(song)} if state.source and song else None,
     }
 
 
-def notes_of(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
+def list_notes(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
     """Notes as track, start, duration (steps), pitch and velocity."""
     notes = roll_to_notes(piece.roll, piece.spec)
     velocity = perform_piece(piece, humanize)
@@ -87,11 +87,11 @@ def notes_of(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
     return [list(row) for row in zip(*columns, velocity["velocity"][order].tolist(), strict=True)]
 
 
-def thumbnail(state: State) -> dict[str, Any]:
+def make_thumbnail(state: State) -> dict[str, Any]:
     """A variation as the strip shows it."""
     return {
         "n_bars": state.n_bars,
         "seed": state.settings.seed,
         "key": str(state.piece.key) if state.piece.key else None,
-        "notes": [row[:4] for row in notes_of(state.piece)],
+        "notes": [row[:4] for row in list_notes(state.piece)],
     }

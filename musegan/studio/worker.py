@@ -85,7 +85,7 @@ class Worker:
                 job.future.set_exception(error)
 
 
-def merged(waiting: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any] | None:
+def merge_messages(waiting: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any] | None:
     """The message that stands for two turns of knobs; also volume after volume. None where both must run."""
     if waiting["type"] == newer["type"] == "wishes":
         return {**newer, "changes": {**waiting.get("changes", {}), **newer.get("changes", {})}}

@@ -23,7 +23,7 @@ from musegan.music.key import estimate_key
 from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
-from musegan.synthesis.manifest import Row, describe, grid
+from musegan.synthesis.manifest import Row, describe_piece, format_grid
 
 BATCH = 16  # files composed together; more are no faster
 TEMPOS = (70, 160)  # quarter notes a minute; those of pieces from nothing are drawn from here
@@ -43,7 +43,7 @@ class Settings:
     amount: float = 0.3  # share of the sounding cells of a song that are composed anew
 
 
-def check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Raise `MuseganError` when settings ask for what cannot be made, before any process is started."""
     if settings.variations_of is None:
         return
@@ -52,18 +52,20 @@ def check(settings: Settings) -> None:
     spec = RollSpec.from_dict(describe_model(Path(settings.model))["spec"])
     dataset = Dataset(settings.variations_of)
     spec.require_same(dataset.spec, "the model", f"the dataset {dataset.path}")
-    if not sum(map(len, _windows(dataset, settings.n_bars))):
+    if not sum(map(len, _find_windows(dataset, settings.n_bars))):
         raise ConfigError(f"{dataset.path} has no song of {settings.n_bars} bars; ask for fewer", field="bars")
 
 
 def make_batch(settings: Settings, number: int) -> list[tuple[Piece, Row]]:
     """The `BATCH` pieces from file ``number * BATCH`` on, each with its row of the manifest without the file."""
     seeds = [settings.seed + index for index in range(number * BATCH, (number + 1) * BATCH)]
-    model = _model(settings.model)
-    return _varied(model, settings, seeds) if settings.variations_of else _composed(model, settings, seeds)
+    model = _load_model(settings.model)
+    return (
+        _vary_songs(model, settings, seeds) if settings.variations_of else _compose_pieces(model, settings, seeds)
+    )
 
 
-def _composed(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
+def _compose_pieces(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
     request, splits = [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])  # of what the model is not asked for
@@ -74,15 +76,15 @@ def _composed(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tu
         )
     pieces = model.generate_many(request, settings.n_bars)
     return [
-        (piece, {"split": split, **describe(piece, piece.seed), "style": settings.style or ""})
+        (piece, {"split": split, **describe_piece(piece, piece.seed), "style": settings.style or ""})
         for piece, split in zip(pieces, splits, strict=True)
     ]
 
 
-def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
+def _vary_songs(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
     """Variations of as many stretches of songs, drawn anew for each seed."""
-    dataset = _dataset(str(settings.variations_of))
-    firsts = np.concatenate(_windows(dataset, settings.n_bars))
+    dataset = _load_dataset(str(settings.variations_of))
+    firsts = np.concatenate(_find_windows(dataset, settings.n_bars))
     pieces, masks, request, rows = [], [], [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])
@@ -104,14 +106,14 @@ def _varied(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tupl
                 "style": dataset.styles[style] if style >= 0 else "",
                 "source": dataset.song_name(song),
                 "first_bar": str(first - int(dataset.song_starts[song]) + 1),
-                "composed": grid(names, new),
+                "composed": format_grid(names, new),
             }
         )
-    varied = [_restruck(piece) for piece in model.fill_many(pieces, masks, request)]
-    return [(piece, describe(piece, piece.seed) | row) for piece, row in zip(varied, rows, strict=True)]
+    varied = [_restrike_cut_notes(piece) for piece in model.fill_many(pieces, masks, request)]
+    return [(piece, describe_piece(piece, piece.seed) | row) for piece, row in zip(varied, rows, strict=True)]
 
 
-def _restruck(piece: Piece) -> Piece:
+def _restrike_cut_notes(piece: Piece) -> Piece:
     """The piece with an onset wherever a note goes on whose start is cut off or composed anew."""
     roll = piece.roll.copy()
     cells, is_onset, is_first = sorted_cells(roll)
@@ -127,17 +129,17 @@ def _draw_cells(rng: np.random.Generator, sounds: NDArray[np.bool_], amount: flo
     return new
 
 
-def _windows(dataset: Dataset, n_bars: int) -> list[NDArray[np.int64]]:
+def _find_windows(dataset: Dataset, n_bars: int) -> list[NDArray[np.int64]]:
     """First bars of the stretches of songs in which something sounds, by split."""
     return [dataset.windows(n_bars, split) for split in SPLITS]
 
 
 @lru_cache(maxsize=1)
-def _model(path: str) -> Model:
+def _load_model(path: str) -> Model:
     torch.set_num_threads(1)  # there is a process a core
     return load_model(path, "cpu")
 
 
 @lru_cache(maxsize=1)
-def _dataset(path: str) -> Dataset:
+def _load_dataset(path: str) -> Dataset:
     return Dataset(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
-from musegan.synthesis.drafts import BATCH, Settings, check, make_batch
+from musegan.synthesis.drafts import BATCH, Settings, check_settings, make_batch
 from musegan.synthesis.manifest import COLUMNS, ORIGIN_COLUMNS, Row, append_rows, read_rows, write_rows
 
 SETTINGS = "settings.json"
@@ -37,14 +37,14 @@ def synthesize(
     `progress` is told the number of files there are. Returns the number of new ones. Raises `MuseganError` when
     the folder was made with other settings or a piece cannot be composed.
     """
-    check(settings)
+    check_settings(settings)
     folder.mkdir(parents=True, exist_ok=True)
     _check_settings(folder, settings)
     columns = COLUMNS + ORIGIN_COLUMNS if settings.variations_of else COLUMNS
     rows = read_rows(folder)
     before = len(rows)
     write_rows(folder, rows, columns)
-    for made in _batches(_missing(folder, settings, count, frozenset(rows)), n_workers):
+    for made in _run_batches(_find_missing(folder, settings, count, frozenset(rows)), n_workers):
         append_rows(folder, made, columns)
         rows |= {row["file"]: row for row in made}
         progress(len(rows))
@@ -52,15 +52,15 @@ def synthesize(
     return len(rows) - before
 
 
-def _missing(folder: Path, settings: Settings, count: int, there: frozenset[str]) -> Iterator[_Task]:
+def _find_missing(folder: Path, settings: Settings, count: int, there: frozenset[str]) -> Iterator[_Task]:
     """The batches with a file that is wanted and not there."""
     for number in range(-(-count // BATCH)):
-        names = {_name(index) for index in range(number * BATCH, min((number + 1) * BATCH, count))} - there
+        names = {_make_name(index) for index in range(number * BATCH, min((number + 1) * BATCH, count))} - there
         if names:
             yield _Task(folder, settings, number, frozenset(names))
 
 
-def _batches(tasks: Iterator[_Task], n_workers: int) -> Iterator[list[Row]]:
+def _run_batches(tasks: Iterator[_Task], n_workers: int) -> Iterator[list[Row]]:
     if n_workers == 1:
         yield from map(_write_batch, tasks)
         return
@@ -74,14 +74,14 @@ def _write_batch(task: _Task) -> list[Row]:
     """Write the files of a task; their rows of the manifest. Runs in worker processes."""
     rows = []
     for place, (piece, row) in enumerate(make_batch(task.settings, task.number)):
-        name = _name(task.number * BATCH + place)
+        name = _make_name(task.number * BATCH + place)
         if name in task.names:
             piece.write(task.folder / name)
             rows.append({"file": name, **row})
     return rows
 
 
-def _name(index: int) -> str:
+def _make_name(index: int) -> str:
     return f"{index:06d}.mid"
 
 

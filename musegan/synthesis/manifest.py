@@ -24,7 +24,7 @@ ORIGIN_COLUMNS = ("source", "first_bar", "composed")
 Row = dict[str, str]
 
 
-def describe(piece: Piece, seed: int) -> Row:
+def describe_piece(piece: Piece, seed: int) -> Row:
     """The fields of the manifest that are heard in a piece.
 
     ``chords`` are one a beat with a bar between ``|``, where a beat without a change is a point; ``plays`` has for
@@ -41,12 +41,12 @@ def describe(piece: Piece, seed: int) -> Row:
         "key": str(piece.key or ""),
         "tempo_qpm": f"{piece.tempo_qpm:g}",
         "chords": " | ".join(bars),
-        "plays": grid(names, np.any(piece.roll > 0, axis=(2, 3))),
+        "plays": format_grid(names, np.any(piece.roll > 0, axis=(2, 3))),
         "notes_per_bar": " ".join(f"{name}={number:.2f}" for name, number in zip(names, onsets, strict=True)),
     }
 
 
-def grid(names: Iterable[str], cells: NDArray[np.bool_]) -> str:
+def format_grid(names: Iterable[str], cells: NDArray[np.bool_]) -> str:
     """``(track, bar), bool`` as text: ``drums=0110 bass=1111``."""
     rows = zip(names, cells.astype(int).tolist(), strict=True)
     return " ".join(f"{name}={''.join(map(str, row))}" for name, row in rows)
@@ -90,7 +90,9 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         "files": len(rows),
         "splits": dict(Counter(row["split"] for row in rows)),
         "bars": sum(len(next(iter(own.values()))) for own in plays),
-        "tracks": {name: _mean_share([own[name] for own in plays]) for name in (plays[0] if plays else ())},
+        "tracks": {
+            name: _measure_mean_share([own[name] for own in plays]) for name in (plays[0] if plays else ())
+        },
         "keys": dict(Counter(row["key"] for row in rows).most_common()),
         "styles": dict(Counter(row["style"] for row in rows if row["style"]).most_common()),
         "songs": len({row["source"] for row in rows if row.get("source")}) or None,
@@ -98,7 +100,7 @@ def describe_folder(folder: Path) -> dict[str, Any]:
     }
 
 
-def _mean_share(cells: list[str]) -> float:
+def _measure_mean_share(cells: list[str]) -> float:
     """Share of the bars in which a track sounds."""
     joined = "".join(cells)
     return round(joined.count("1") / max(len(joined), 1), 3)

@@ -38,7 +38,7 @@ def run_folder(run: Path, resume: bool, states: Sequence[str], is_main: bool = T
     """
     run.mkdir(parents=True, exist_ok=True)
     try:
-        with _held(run) if is_main else nullcontext():
+        with _lock_run(run) if is_main else nullcontext():
             can_resume = any((run / name).is_file() for name in states)
             if is_main:
                 _make_ready(run, resume, can_resume)
@@ -49,7 +49,7 @@ def run_folder(run: Path, resume: bool, states: Sequence[str], is_main: bool = T
 
 
 @contextmanager
-def _held(run: Path) -> Iterator[None]:
+def _lock_run(run: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return

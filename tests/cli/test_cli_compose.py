@@ -292,7 +292,7 @@ def test_dry_run_shows_the_settings(musegan, dataset):
 def test_a_codec_that_was_trained_before_is_taken(musegan, model_path, dataset, tmp_path):
     import torch
 
-    from musegan.composing.model_file import load_model_file, save_codec
+    from musegan.models.model_file import load_model_file, save_codec
 
     model = load_model_file(model_path, torch.device("cpu"))
     save_codec(model.codec, model.config, tmp_path / "codec.safetensors")

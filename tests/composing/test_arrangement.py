@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musegan.composing.arrangement import arrange
+from musegan.composing.arrangement import arrange_tracks
 from musegan.errors import ConfigError
 from musegan.music.spec import BAND
 
@@ -19,12 +19,12 @@ def grid(n_bars, **bars):
 
 
 def test_everyone_plays():
-    assert (arrange(grid(6), BAND, "full", 4) == 1).all()
+    assert (arrange_tracks(grid(6), BAND, "full", 4) == 1).all()
 
 
 def test_tracks_come_and_go_by_the_phrase():
     """Of 4 bars and a last phrase of 2: a track plays in a phrase of which it plays in half."""
-    play = arrange(grid(6, piano=[1, 3, 5], bass=[2], drums=[0, 1, 2, 4]), BAND, "natural", 4)
+    play = arrange_tracks(grid(6, piano=[1, 3, 5], bass=[2], drums=[0, 1, 2, 4]), BAND, "natural", 4)
     assert play[0, PIANO].tolist() == [1, 1, 1, 1, 1, 1]
     assert play[0, BASS].tolist() == [-1] * 6
     assert play[0, DRUMS].tolist() == [1] * 6
@@ -32,15 +32,15 @@ def test_tracks_come_and_go_by_the_phrase():
 
 
 def test_a_build_begins_with_harmony_and_ends_with_everyone():
-    play = arrange(grid(8), BAND, "build", 4)[0]
+    play = arrange_tracks(grid(8), BAND, "build", 4)[0]
     assert (play[:, 4:] == 1).all()
     assert np.flatnonzero(play[:, 0] == 1).tolist() == [DRUMS, PIANO, BASS]
     assert (play[:, 0] == play[:, 3]).all()
-    one_phrase = arrange(grid(4), BAND, "build", 4)[0]
+    one_phrase = arrange_tracks(grid(4), BAND, "build", 4)[0]
     assert (one_phrase == 1).sum(0).tolist() == [2, 3, 4, 5]
     assert one_phrase[PIANO, 0] == 1
 
 
 def test_another_arrangement_is_refused():
     with pytest.raises(ConfigError, match="full, natural, build"):
-        arrange(grid(4), BAND, "big", 4)
+        arrange_tracks(grid(4), BAND, "big", 4)

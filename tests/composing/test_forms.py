@@ -6,10 +6,10 @@ from songs import TRIO
 from musegan.composing.forms import (
     bars_before_changes,
     bars_of_form,
-    changed_cells,
-    closed,
+    close_piece,
     common_cells,
-    seam_likeness,
+    draw_changed_cells,
+    measure_seam_likeness,
 )
 from musegan.music.key import Key
 
@@ -28,11 +28,11 @@ def roll_of(n_bars, *rows):
 
 
 def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
-    changed = changed_cells(np.random.default_rng(0), 5, 4, 0.2)
+    changed = draw_changed_cells(np.random.default_rng(0), 5, 4, 0.2)
     assert changed.sum() == 4
     assert changed[:, :3].sum() == 0
-    assert changed_cells(np.random.default_rng(0), 5, 4, 0.5)[:, 3].all()
-    assert not changed_cells(np.random.default_rng(0), 5, 4, 0).any()
+    assert draw_changed_cells(np.random.default_rng(0), 5, 4, 0.5)[:, 3].all()
+    assert not draw_changed_cells(np.random.default_rng(0), 5, 4, 0).any()
 
 
 def test_another_section_has_drums_in_common_and_the_rest_only_where_its_chords_are_the_same():
@@ -56,8 +56,8 @@ def test_fills_lead_from_section_to_another():
 
 def test_a_seam_is_as_like_as_the_notes_that_its_bars_share():
     same = roll_of(3, (KEYS, 0, 0, 4, 60), (KEYS, 0, 4, 4, 62), (KEYS, 2, 0, 4, 60))
-    assert seam_likeness(same) == 0.5
-    assert seam_likeness(roll_of(2)) == 0
+    assert measure_seam_likeness(same) == 0.5
+    assert measure_seam_likeness(roll_of(2)) == 0
 
 
 def test_a_closing_bar_is_the_tonic_held():
@@ -65,7 +65,7 @@ def test_a_closing_bar_is_the_tonic_held():
     roll = roll_of(
         2, (DRUMS, 0, 0, 1, 42), (KEYS, 1, 0, 4, 52), (KEYS, 1, 0, 4, 57), (KEYS, 1, 8, 2, 59), (BASS, 0, 8, 8, 43)
     )
-    out = closed(roll, TRIO, Key(2, is_minor=True))
+    out = close_piece(roll, TRIO, Key(2, is_minor=True))
     assert (out[:, 0] == roll[:, 0]).all()
     for row, pitches in ((KEYS, ({50, 57}, {53, 57})), (BASS, ({38}, {50}))):
         struck = set((np.flatnonzero(out[row, 1, 0] == 2) + TRIO.lowest_pitch).tolist())

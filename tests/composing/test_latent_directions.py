@@ -12,8 +12,8 @@ from musegan.composing.latent_directions import (
     measure_style,
 )
 from musegan.composing.model import load_model
-from musegan.composing.model_file import describe_model, save_model
-from musegan.composing.parse import knobs
+from musegan.models.model_file import describe_model, save_model
+from musegan.composing.parse import parse_knobs
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError, ModelError
 
@@ -83,8 +83,8 @@ def test_what_is_no_knob_is_refused(model):
 
 
 def test_knobs_as_texts():
-    assert knobs(["busier=1", "higher=-0.5"]) == {"busier": 1, "higher": -0.5}
-    assert knobs(None) == {}
+    assert parse_knobs(["busier=1", "higher=-0.5"]) == {"busier": 1, "higher": -0.5}
+    assert parse_knobs(None) == {}
     for text in ("busier", "busier=much", "busier=5", "busier=nan"):
         with pytest.raises(ConfigError, match="busier=1"):
-            knobs([text])
+            parse_knobs([text])

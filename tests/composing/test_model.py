@@ -6,7 +6,7 @@ import pytest
 import musegan
 from musegan.composing import compose as compose_module
 from musegan.composing.compose import compose_window
-from musegan.composing.forms import seam_likeness
+from musegan.composing.forms import measure_seam_likeness
 from musegan.composing.model import load_model
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import draw_key
@@ -122,7 +122,7 @@ def test_a_piece_says_the_key_that_is_wished_for_or_else_the_one_that_is_heard(m
 def test_loop_changes_the_end_only(model):
     plain, loop = model.generate(8, seed=5), model.generate(8, seed=5, loop=True)
     assert (plain.roll[:, :6] == loop.roll[:, :6]).all()
-    assert seam_likeness(loop.roll) >= seam_likeness(plain.roll)
+    assert measure_seam_likeness(loop.roll) >= measure_seam_likeness(plain.roll)
 
 
 def test_interpolating_between_seeds_begins_and_ends_with_what_the_seeds_give(model):

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from musegan.composing.model_file import describe_model, load_codec, load_model_file, save_codec, save_model
+from musegan.models.model_file import describe_model, load_codec, load_model_file, save_codec, save_model
 from musegan.errors import ConfigError, ModelError
 
 CPU = torch.device("cpu")
@@ -70,7 +70,7 @@ def test_the_memory_of_what_a_description_claims_is_not_taken(model_path, tmp_pa
     path = changed(model_path, tmp_path / "a.safetensors", lambda d: d["config"]["model"].update(width=4000))
     code = f"""
 import resource, torch
-from musegan.composing.model_file import load_model_file
+from musegan.models.model_file import load_model_file
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     load_model_file(__import__("pathlib").Path({str(path)!r}), torch.device("cpu"))

@@ -9,12 +9,12 @@ from musegan.composing.compose import draw_controls
 from musegan.composing.forms import DRUM_FILL
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import (
-    clearest_in_key,
+    apply_request,
+    choose_clearest_in_key,
+    choose_prior_rows,
     controls_for,
-    prior_rows,
     requested_key,
     requested_scale,
-    restrict,
     with_progression,
 )
 from musegan.errors import ConfigError
@@ -47,7 +47,7 @@ def given_bars(model, n_bars, n_given):
 
 
 def drawn(model, n_bars, request, key):
-    rows = prior_rows(model, replace(request, key=key))
+    rows = choose_prior_rows(model, replace(request, key=key))
     return draw_controls(model, np.random.default_rng(request.seed), 1, n_bars, rows)
 
 
@@ -132,7 +132,7 @@ def test_density_is_a_multiple_of_what_the_song_has_or_else_of_the_usual(model):
     controls = Controls.free(1, model.spec, 3)
     controls.density[0] = [[4, 0, 6], [0, 0, 0], [1, 1, 1]]
     controls.play[0] = [[1, 1, 1], [1, 1, 1], [1, 1, -1]]
-    wished = restrict(model, controls, None, GenerationRequest(density={"drums": 0.5}))
+    wished = apply_request(model, controls, None, GenerationRequest(density={"drums": 0.5}))
     assert wished.density[0, DRUMS].tolist() == pytest.approx([2, 2.5, 3])  # as in its other bars where it rests
     assert wished.density[0, BASS].tolist() == [1, 1, 0]  # who rests has no notes
     found = model.prior.density[:, KEYS]
@@ -147,7 +147,7 @@ def test_below_temperature_1_notes_are_to_be_longer_and_more_of_them_on_beats(mo
     controls.texture[0, :2, LENGTH], controls.texture[0, :2, ON_BEAT] = [2.0, 3.0], [0.5, 0.97]
 
     def asked(temperature):
-        return restrict(model, controls, None, GenerationRequest(temperature=temperature)).texture[0]
+        return apply_request(model, controls, None, GenerationRequest(temperature=temperature)).texture[0]
 
     assert asked(1.0)[:2, [LENGTH, ON_BEAT]].tolist() == controls.texture[0, :2, [LENGTH, ON_BEAT]].T.tolist()
     assert asked(0.5)[:2, LENGTH].tolist() == pytest.approx([2.3, 3.3])
@@ -179,7 +179,7 @@ def test_below_temperature_1_fewer_pitch_classes_are_outside_the_key(model):
 def test_only_some_tracks(model):
     controls = Controls.free(1, model.spec, 3)
     controls.play[0] = [[1, 1, 1], [-1, 1, -1], [-1, -1, -1]]
-    wished = restrict(model, controls, ["keys", "bass"], GenerationRequest())
+    wished = apply_request(model, controls, ["keys", "bass"], GenerationRequest())
     assert wished.play[0].tolist() == [[-1, -1, -1], [-1, 1, -1], [1, 1, 1]]
 
 
@@ -255,13 +255,15 @@ def test_the_first_excerpt_whose_chords_say_the_key_is_followed(model):
 
     minor, nothing = excerpt(1, AM, AM, AM, AM), excerpt(2, 0, 0, 0, 0)
     home, also = excerpt(3, C, F, G, C), excerpt(4, F, G, C, C)
-    assert clearest_in_key([minor, nothing, home, also], 0.1) is home
-    assert clearest_in_key([minor, nothing, also, home], 0.1) is also
-    assert clearest_in_key([minor, nothing], 0.1) is nothing  # nothing else is said, at least
-    assert clearest_in_key([minor, home, nothing], 0.9) is home  # it is not as clear, and the others are less
-    assert clearest_in_key([minor], 0.1) is minor
+    assert choose_clearest_in_key([minor, nothing, home, also], 0.1) is home
+    assert choose_clearest_in_key([minor, nothing, also, home], 0.1) is also
+    assert choose_clearest_in_key([minor, nothing], 0.1) is nothing  # nothing else is said, at least
+    assert (
+        choose_clearest_in_key([minor, home, nothing], 0.9) is home
+    )  # it is not as clear, and the others are less
+    assert choose_clearest_in_key([minor], 0.1) is minor
     looked_at = iter([home, minor])
-    clearest_in_key(looked_at, 0.1)
+    choose_clearest_in_key(looked_at, 0.1)
     assert next(looked_at) is minor  # no more are drawn than are needed
 
 
@@ -277,9 +279,9 @@ def test_sections_of_the_mode_and_style_that_are_wished_for(model):
     assert not style.all()
     tones, bass = np.zeros_like(model.prior.tones), np.full_like(model.prior.bass, -1)
     chords = replace(model, prior=replace(model.prior, tones=tones, bass=bass))
-    assert prior_rows(chords, GenerationRequest()).tolist() == list(range(len(style)))
-    assert prior_rows(chords, GenerationRequest(style="odd")).tolist() == style.nonzero()[0].tolist()
-    minor = prior_rows(chords, GenerationRequest(key=Key(2, True))).tolist()
+    assert choose_prior_rows(chords, GenerationRequest()).tolist() == list(range(len(style)))
+    assert choose_prior_rows(chords, GenerationRequest(style="odd")).tolist() == style.nonzero()[0].tolist()
+    minor = choose_prior_rows(chords, GenerationRequest(key=Key(2, True))).tolist()
     assert minor == (is_minor.nonzero()[0].tolist() or list(range(len(style))))
 
 
@@ -290,21 +292,21 @@ def test_sections_whose_chords_are_in_another_key_are_not_followed(model):
     tones[[1, 4, 6]], bass[[1, 4, 6]] = C, 0
     tones[[0, 2, 3, 5, 7]], bass[[0, 2, 3, 5, 7]] = AM, 9
     chosen = replace(model, prior=replace(prior, tones=tones, bass=bass, key=key))
-    assert prior_rows(chosen, GenerationRequest()).tolist() == [1, 4, 6]
-    assert prior_rows(chosen, GenerationRequest(key=Key(2))).tolist() == [1, 4, 6]
+    assert choose_prior_rows(chosen, GenerationRequest()).tolist() == [1, 4, 6]
+    assert choose_prior_rows(chosen, GenerationRequest(key=Key(2))).tolist() == [1, 4, 6]
 
 
 def test_a_knob_leaves_free_how_the_tracks_play(model):
     controls = draw_controls(model, np.random.default_rng(0), 1, 4)
     controls.play[0, KEYS] = REST
-    turned = restrict(model, controls, None, GenerationRequest(knobs={"busier": 1}, density={"bass": 2.0}))
+    turned = apply_request(model, controls, None, GenerationRequest(knobs={"busier": 1}, density={"bass": 2.0}))
     assert np.isnan(turned.density[0, [DRUMS, KEYS]]).all()
     assert (turned.density[0, BASS] == 2 * model.usual_densities[BASS]).all()
     assert np.isnan(turned.texture).all()
     assert not turned.groove.any()
     assert (turned.play == controls.play).all()
     assert (turned.tones == controls.tones).all()
-    as_it_is = restrict(model, controls, None, GenerationRequest(knobs={"busier": 0}))
+    as_it_is = apply_request(model, controls, None, GenerationRequest(knobs={"busier": 0}))
     assert not as_it_is.density[0, KEYS].any()
     assert np.array_equal(as_it_is.texture, controls.texture, equal_nan=True)
 
@@ -314,13 +316,13 @@ def test_what_is_usual_stays_the_same_for_a_track_that_no_song_has(model):
     density[:, BASS] = 0
     lacking = replace(model, prior=replace(model.prior, density=density))
     controls = drawn(lacking, 2, GenerationRequest(seed=1), Key(0))
-    restrict(lacking, controls, None, GenerationRequest(seed=1, plays={"bass": [0]}))
+    apply_request(lacking, controls, None, GenerationRequest(seed=1, plays={"bass": [0]}))
     assert lacking.usual_densities[BASS] == 0
 
 
 def test_more_notes_have_another_texture(model):
     controls = draw_controls(model, np.random.default_rng(0), 1, 4)
     controls.texture[:] = 1
-    wished = restrict(model, controls, None, GenerationRequest(density={"bass": 2.0, "keys": 1.0}))
+    wished = apply_request(model, controls, None, GenerationRequest(density={"bass": 2.0, "keys": 1.0}))
     assert np.isnan(wished.texture[0, BASS]).all()
     assert (wished.texture[0, [DRUMS, KEYS]] == 1).all()

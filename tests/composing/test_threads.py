@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from musegan.composing.threads import VARIABLE, composing_threads
+from musegan.models.runtime import VARIABLE, composing_threads
 from musegan.errors import ConfigError
 
 

@@ -18,9 +18,9 @@ def pieces(trio: RollSpec) -> np.ndarray:
 
 
 def test_join_bars() -> None:
-    np.testing.assert_array_equal(longform.join_bars(11, 4), [4, 8])
-    np.testing.assert_array_equal(longform.join_bars(12, 5), [5, 10])
-    assert len(longform.join_bars(4, 4)) == 0
+    np.testing.assert_array_equal(longform.find_join_bars(11, 4), [4, 8])
+    np.testing.assert_array_equal(longform.find_join_bars(12, 5), [5, 10])
+    assert len(longform.find_join_bars(4, 4)) == 0
 
 
 def test_bar_line_features_by_hand(trio: RollSpec) -> None:
@@ -28,7 +28,7 @@ def test_bar_line_features_by_hand(trio: RollSpec) -> None:
     roll[0, 1, 0, 8, 10], roll[0, 1, 0, 9:, 10], roll[0, 1, 1, :3, 10] = ONSET, 1, 1  # tied into bar 2
     roll[0, 1, 0, 0, 10] = roll[0, 1, 1, 8, 14] = roll[0, 1, 1, 4, 14] = ONSET
     roll[0, 2, 2, 3, 5] = ONSET
-    found = longform.bar_line_features(roll, trio)
+    found = longform.measure_bar_lines(roll, trio)
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(found, (1, 3, 2))
     np.testing.assert_allclose(found["ties"][0, 1], [1, np.nan])
     np.testing.assert_allclose(found["rhythm"][0, 1], [1 / 3, 0])
@@ -40,30 +40,30 @@ def test_bar_line_features_by_hand(trio: RollSpec) -> None:
 
 
 def test_a_seam_is_found_where_there_is_one(trio: RollSpec, pieces: np.ndarray) -> None:
-    without = longform.seam_auc(pieces, trio, 4)
+    without = longform.measure_seam_auc(pieces, trio, 4)
     assert without == pytest.approx(0.5, abs=0.2)
     broken = pieces.copy()
-    for bar in longform.join_bars(14, 4):
+    for bar in longform.find_join_bars(14, 4):
         broken[:, :, bar : bar + 3] = broken[:, :, bar, None]  # bars repeat; only at a join there is a new one
-    assert longform.seam_auc(broken, trio, 4) > 0.8
-    gaps = longform.seam_gaps(broken, trio, 4)
+    assert longform.measure_seam_auc(broken, trio, 4) > 0.8
+    gaps = longform.measure_seam_gaps(broken, trio, 4)
     assert gaps["rhythm"].shape == (12,)
     assert gaps["rhythm"].mean() < -0.5
-    assert abs(longform.seam_gaps(pieces, trio, 4)["rhythm"].mean()) < 0.1
+    assert abs(longform.measure_seam_gaps(pieces, trio, 4)["rhythm"].mean()) < 0.1
 
 
 def test_drift_is_the_change_over_the_piece() -> None:
     values = np.array([[1, 2, 3, 4, 5.0], [7, np.nan, 7, 7, 7], [np.nan, 3, np.nan, 1, np.nan]])
-    np.testing.assert_allclose(longform.drift(values), [4, 0, -4])
-    assert np.isnan(longform.drift(np.array([[np.nan, 2, np.nan]])))[0]
+    np.testing.assert_allclose(longform.measure_drift(values), [4, 0, -4])
+    assert np.isnan(longform.measure_drift(np.array([[np.nan, 2, np.nan]])))[0]
 
 
 def test_window_measures(trio: RollSpec, pieces: np.ndarray) -> None:
     growing = pieces[:, :, :12].copy()
     growing[:, 1, 8:] = 0  # the keys fall silent in the last window
     growing[:, :, :, :, 1:] = growing[:, :, :, :, 1:] * (growing[:, :, :, :, :1] == 0)
-    found = longform.window_measures(growing, trio, 4)
+    found = longform.measure_windows(growing, trio, 4)
     assert found["notes"].shape == (12, 3)
     assert found["silent bars"][:, 2].mean() >= 1 / 3
     np.testing.assert_allclose(found["key distance"][:, 0], 0)
-    assert longform.drift(found["notes"]).mean() < 0
+    assert longform.measure_drift(found["notes"]).mean() < 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from musegan.corpus.dataset import Dataset
-from musegan.evaluation.tasks import TASKS, other_contexts, run_task, task_masks
+from musegan.evaluation.tasks import TASKS, choose_other_contexts, make_task_masks, run_task
 from musegan.music.spec import BAND
 
 
@@ -16,30 +16,30 @@ def contexts(dataset: Dataset) -> np.ndarray:
 
 
 def test_masks(dataset: Dataset, contexts: np.ndarray) -> None:
-    given = task_masks("accompany", contexts, dataset.spec)
+    given = make_task_masks("accompany", contexts, dataset.spec)
     np.testing.assert_array_equal(given.any(2).sum(1), 1)
     assert not given[:, 0].any()  # never the drums
     assert given[:, 1].any()
     assert given[:, 2].any()
     np.testing.assert_array_equal(
-        task_masks("continue", contexts, dataset.spec)[3], [[True, True, False, False]] * 3
+        make_task_masks("continue", contexts, dataset.spec)[3], [[True, True, False, False]] * 3
     )
     np.testing.assert_array_equal(
-        task_masks("infill", contexts, dataset.spec)[3], [[True, False, False, True]] * 3
+        make_task_masks("infill", contexts, dataset.spec)[3], [[True, False, False, True]] * 3
     )
 
 
 def test_accompany_gives_a_track_that_sounds() -> None:
     rolls = np.zeros((6, *BAND.shape(4)), np.uint8)
     rolls[:, 0], rolls[:, 3] = 2, 2  # drums and bass
-    np.testing.assert_array_equal(task_masks("accompany", rolls, BAND).any(2).argmax(1), 3)
+    np.testing.assert_array_equal(make_task_masks("accompany", rolls, BAND).any(2).argmax(1), 3)
 
 
 def test_other_contexts_have_the_same_mask() -> None:
     mask = np.zeros((5, 2, 3), bool)
     mask[[0, 2, 3], 1] = True
     mask[4] = True
-    np.testing.assert_array_equal(other_contexts(mask), [3, 1, 0, 2, 4])
+    np.testing.assert_array_equal(choose_other_contexts(mask), [3, 1, 0, 2, 4])
 
 
 @pytest.mark.parametrize("task", TASKS)

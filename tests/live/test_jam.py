@@ -63,7 +63,7 @@ def test_bars_go_on_from_the_bars_before(model, monkeypatch):
     fill = type(model).fill
 
     def spy(self, piece, mask, **options):
-        asked.append((piece.roll.copy(), mask.copy(), options["wishes"]))
+        asked.append((piece.roll.copy(), mask.copy(), options["request"]))
         return fill(self, piece, mask, **options)
 
     monkeypatch.setattr(type(model), "fill", spy)

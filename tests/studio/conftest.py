@@ -95,7 +95,7 @@ class Studio:
 def model_with_knobs(tmp_path_factory, model_path):
     """The tiny model with two knobs that pull hard, so that a turn is heard."""
     from musegan.composing.model import load_model
-    from musegan.composing.model_file import save_model
+    from musegan.models.model_file import save_model
 
     model = load_model(model_path, "cpu")
     way = np.random.default_rng(5).normal(0, 2, (2, model.config.model.latent_dim)).round(3).tolist()

@@ -9,7 +9,7 @@ import pytest
 
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import roll_to_notes
-from musegan.studio import verbs
+from musegan.studio import operations
 from musegan.studio.project import Project
 from musegan.studio.state import State, StudioSettings
 
@@ -17,7 +17,7 @@ from musegan.studio.state import State, StudioSettings
 @pytest.fixture
 def state(model):
     """Five bars, composed."""
-    return verbs.compose(model, replace(State.empty(model), settings=StudioSettings(seed=4, n_bars=5)))
+    return operations.compose(model, replace(State.empty(model), settings=StudioSettings(seed=4, n_bars=5)))
 
 
 def cells(state):
@@ -31,7 +31,7 @@ def changed_cells(before, after):
 
 
 def test_wishes_are_checked_and_told():
-    settings = StudioSettings().changed(
+    settings = StudioSettings().with_changes(
         {"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"}
     )
     request = settings.request(("drums", "keys", "bass"), 3)
@@ -48,13 +48,13 @@ def test_wishes_are_checked_and_told():
         ({"knobs": {"busier": 4.5}}, "knobs"),
     ]:
         with pytest.raises(ConfigError, match=message):
-            StudioSettings().changed(values)
+            StudioSettings().with_changes(values)
 
 
 def test_a_state_is_the_same_after_json(model, state):
     import json
 
-    state = verbs.edit(model, state, [], [(1, 3, 7, 45)])
+    state = operations.edit_notes(model, state, [], [(1, 3, 7, 45)])
     again = State.from_dict(json.loads(json.dumps(state.to_dict())), model)
     assert np.array_equal(again.piece.roll, state.piece.roll)
     assert again.to_dict() == state.to_dict()
@@ -63,7 +63,9 @@ def test_a_state_is_the_same_after_json(model, state):
 
 def test_knobs_of_another_model_are_left_behind(model, state, monkeypatch):
     monkeypatch.setitem(model.facts, "knobs", {"busier": {}, "higher": {}})
-    turned = replace(state, settings=state.settings.changed({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}}))
+    turned = replace(
+        state, settings=state.settings.with_changes({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}})
+    )
     assert State.from_dict(turned.to_dict(), model).settings.knobs == {"busier": -1.5, "higher": 0}
     assert turned.settings.request(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
     assert state.settings.request(("drums", "keys", "bass"), 5).knobs == {}
@@ -75,99 +77,101 @@ def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state)
 
 
 def test_only_free_cells_change(model, state):
-    kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
-    other = verbs.compose(model, replace(kept, settings=replace(kept.settings, seed=9)))
+    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    other = operations.compose(model, replace(kept, settings=replace(kept.settings, seed=9)))
     assert changed_cells(state, other)
     assert not {(0, bar) for bar in range(5)} & changed_cells(state, other)
     assert (1, 2) not in changed_cells(state, other)
     with pytest.raises(ConfigError, match="free those"):
-        verbs.compose(model, replace(kept, kept=np.ones_like(kept.kept)))
+        operations.compose(model, replace(kept, kept=np.ones_like(kept.kept)))
 
 
 def test_infilled_cells_are_those_of_the_command(model, state):
     """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
     kept = replace(state, kept=np.ones_like(state.kept), settings=replace(state.settings, seed=9))
-    freed = verbs.mark(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
+    freed = operations.mark_cells(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
     request = freed.settings.request(model.spec.track_names, 5)
     expected = model.infill(state.piece, range(2, 4), ["bass"], request=request)
-    assert np.array_equal(verbs.compose(model, freed).piece.roll, expected.roll)
+    assert np.array_equal(operations.compose(model, freed).piece.roll, expected.roll)
 
 
 def test_rests_are_marked_and_kept_silent(model, state):
-    resting = verbs.mark(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
+    resting = operations.mark_cells(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
     assert resting.settings.rests == {"bass": (1, 3)}
-    assert verbs.mark(resting, [(2, 1)], "free", model.spec.track_names).settings.rests == {"bass": (3,)}
-    assert not verbs.compose(model, resting).piece.roll[2, [1, 3]].any()
+    assert operations.mark_cells(resting, [(2, 1)], "free", model.spec.track_names).settings.rests == {
+        "bass": (3,)
+    }
+    assert not operations.compose(model, resting).piece.roll[2, [1, 3]].any()
 
 
 def test_edited_cells_are_the_users_and_kept(model, state):
     empty = State.empty(model, 3)
     # Sixteen steps a bar: a note of seven steps from step 13 lies in bars 1 and 2.
-    drawn = verbs.edit(model, empty, [], [(1, 13, 7, 45), (0, 33, 9, 36)])
+    drawn = operations.edit_notes(model, empty, [], [(1, 13, 7, 45), (0, 33, 9, 36)])
     notes = roll_to_notes(drawn.piece.roll, model.spec)
     assert [tuple(note)[:4] for note in notes.tolist()] == [(0, 33, 1, 36), (1, 13, 7, 45)]
     assert np.argwhere(drawn.kept).tolist() == [[0, 2], [1, 0], [1, 1]]
     assert np.array_equal(drawn.own, drawn.kept)
-    moved = verbs.edit(model, drawn, [(1, 13, 45)], [(1, 40, 2, 47)])
+    moved = operations.edit_notes(model, drawn, [(1, 13, 45)], [(1, 40, 2, 47)])
     assert [tuple(note)[:4] for note in roll_to_notes(moved.piece.roll, model.spec).tolist()][1] == (1, 40, 2, 47)
     assert np.argwhere(moved.kept[1]).ravel().tolist() == [0, 1, 2]
     for note in [(3, 0, 1, 45), (1, 48, 1, 45), (1, 0, 1, 29), (1, 0, 0, 45), (1, 0, 1), (1, 0.5, 1, 45)]:
         with pytest.raises(ConfigError):
-            verbs.edit(model, empty, [], [note])
+            operations.edit_notes(model, empty, [], [note])
 
 
 def test_continue_keeps_what_was_there(model, state):
-    longer = verbs.continue_(model, state, 3)
+    longer = operations.continue_(model, state, 3)
     assert longer.n_bars == longer.settings.n_bars == 8
     assert longer.kept[:, :5].all()
     assert not longer.kept[:, 5:].any()
     assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
     with pytest.raises(ConfigError, match="512 bars"):
-        verbs.continue_(model, state, 508)
+        operations.continue_(model, state, 508)
 
 
 def test_bars_are_cut_and_added(model, state):
-    short = verbs.resized(state, 2)
+    short = operations.resize_piece(state, 2)
     assert short.n_bars == short.settings.n_bars == 2
     assert short.kept.shape == (3, 2)
-    longer = verbs.resized(state, 7)
+    longer = operations.resize_piece(state, 7)
     assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
     assert not longer.piece.roll[:, 5:].any()
 
 
 def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, state):
-    (found,) = verbs.variations(model, state, 3)
+    (found,) = operations.compose_variations(model, state, 3)
     assert [item.settings.seed for item in found] == [5, 6, 7]
     assert likeness(found[1], model.generate(5, seed=6)) > 0.98
-    between = verbs.interpolate(model, found[0], found[2], 4)
+    between = operations.interpolate(model, found[0], found[2], 4)
     assert len(between) == 4
     assert all(item.n_bars == 5 for item in between)
 
 
 def test_what_is_taken_from_the_strip_is_what_the_model_composes_for_its_seed(model, state):
-    (found,) = verbs.variations(model, state, 2)
+    (found,) = operations.compose_variations(model, state, 2)
     rounded = replace(found[1], piece=replace(found[1].piece, roll=np.zeros_like(found[1].piece.roll)))
-    assert np.array_equal(verbs.taken(model, rounded).piece.roll, model.generate(5, seed=6).roll)
-    between = verbs.interpolate(model, state, found[0], 3)[1]
-    assert verbs.taken(model, between) is between
+    assert np.array_equal(operations.take_variation(model, rounded).piece.roll, model.generate(5, seed=6).roll)
+    between = operations.interpolate(model, state, found[0], 3)[1]
+    assert operations.take_variation(model, between) is between
 
 
 def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
-    kept = verbs.mark(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
     kept = replace(kept, settings=replace(kept.settings, out=("bass",)))
-    (found,) = verbs.variations(model, kept, 2)
-    alone = verbs.compose(model, replace(kept, settings=replace(kept.settings, seed=6)))
+    (found,) = operations.compose_variations(model, kept, 2)
+    alone = operations.compose(model, replace(kept, settings=replace(kept.settings, seed=6)))
     assert likeness(found[1], alone.piece) > 0.98
     assert not found[1].piece.roll[2].any()
     assert not np.array_equal(found[0].piece.roll[1], found[1].piece.roll[1])
     assert not ({(0, bar) for bar in range(5)} | {(1, 2)}) & changed_cells(kept, found[1])
     with pytest.raises(ConfigError, match="free those"):
-        list(verbs.variations(model, replace(kept, kept=np.ones_like(kept.kept)), 2))
+        list(operations.compose_variations(model, replace(kept, kept=np.ones_like(kept.kept)), 2))
 
 
 def test_variations_with_drafts_or_a_form_come_one_by_one(model, state):
     settings = replace(state.settings, form="AB", n_bars=4)
-    found = list(verbs.variations(model, replace(state, settings=settings), 2))
+    found = list(operations.compose_variations(model, replace(state, settings=settings), 2))
     assert [len(ready) for ready in found] == [1, 1]
     assert np.array_equal(found[1][0].piece.roll, model.generate(4, form="AB", seed=6).roll)
 
@@ -180,28 +184,28 @@ def likeness(state, piece):
 
 def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
     cells = [(0, bar) for bar in range(5)] + [(1, 0), (1, 1), (2, 4)]
-    kept = verbs.mark(state, cells, "keep", model.spec.track_names)
-    varied = verbs.vary(model, replace(kept, settings=replace(kept.settings, seed=9)), 0.5)
+    kept = operations.mark_cells(state, cells, "keep", model.spec.track_names)
+    varied = operations.vary(model, replace(kept, settings=replace(kept.settings, seed=9)), 0.5)
     assert (~varied.piece.given).sum() == 4  # of seven that are free, rounded to even
     assert varied.piece.given[tuple(zip(*cells, strict=True))].all()
     assert changed_cells(kept, varied) <= {(t, b) for t in range(3) for b in range(5)} - set(cells)
     assert np.array_equal(varied.kept, kept.kept)
     with pytest.raises(ConfigError, match="free those"):
-        verbs.vary(model, replace(kept, kept=np.ones_like(kept.kept)), 0.5)
+        operations.vary(model, replace(kept, kept=np.ones_like(kept.kept)), 0.5)
 
 
 def test_vary_of_free_tracks_is_that_of_the_command(model, state):
-    kept = verbs.mark(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
+    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
     expected = model.vary(
         state.piece, 0.3, ["keys", "bass"], request=kept.settings.request(model.spec.track_names, 5)
     )
-    assert np.array_equal(verbs.vary(model, kept, 0.3).piece.roll, expected.roll)
+    assert np.array_equal(operations.vary(model, kept, 0.3).piece.roll, expected.roll)
 
 
 def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project = Project.load(tmp_path, model)
     for pitch in (40, 41, 42):
-        project.push(verbs.edit(model, project.state, [], [(1, 0, 4, pitch)]))
+        project.push(operations.edit_notes(model, project.state, [], [(1, 0, 4, pitch)]))
     project.save()
     assert Project.load(tmp_path, model).state.to_dict() == project.state.to_dict()
     for _ in range(5):
@@ -212,14 +216,14 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project.save()
     project = Project.load(tmp_path, model)
     assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
-    project.push(verbs.edit(model, project.state, [], [(2, 0, 4, 50)]))
+    project.push(operations.edit_notes(model, project.state, [], [(2, 0, 4, 50)]))
     assert len(project.packed) == 3  # what was undone is forgotten
 
 
 def test_one_gesture_is_one_step_of_undo(model, tmp_path):
     project = Project.load(tmp_path, model)
     for value in (1.1, 1.2, 1.3):
-        settings = project.state.settings.changed({"temperature": value})
+        settings = project.state.settings.with_changes({"temperature": value})
         project.push(replace(project.state, settings=settings), "turn")
     project.push(replace(project.state, settings=StudioSettings(temperature=2.0)), "another turn")
     project.undo()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from musegan.studio.worker import Worker, merged
+from musegan.studio.worker import Worker, merge_messages
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def slow():
         done.append(message)
         return len(done)
 
-    worker = Worker(do, merged)
+    worker = Worker(do, merge_messages)
     worker.submit({"type": "first"})
     assert busy.wait(10)
     yield worker, gate, done
@@ -73,6 +73,6 @@ def test_what_comes_after_the_end_is_not_done(slow):
 
 def test_volumes_of_different_tracks_are_different_messages():
     a = {"type": "mixer", "track": "bass", "volume": 0.2}
-    assert merged(a, {**a, "volume": 0.4}) == {**a, "volume": 0.4}
-    assert merged(a, {"type": "mixer", "track": "bass", "mute": True}) == {**a, "mute": True}
-    assert merged(a, {**a, "track": "drums"}) is None
+    assert merge_messages(a, {**a, "volume": 0.4}) == {**a, "volume": 0.4}
+    assert merge_messages(a, {"type": "mixer", "track": "bass", "mute": True}) == {**a, "mute": True}
+    assert merge_messages(a, {**a, "track": "drums"}) is None

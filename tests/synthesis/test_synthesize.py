@@ -16,7 +16,7 @@ from musegan.cli import app
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
-from musegan.synthesis.manifest import MANIFEST, describe, read_rows
+from musegan.synthesis.manifest import MANIFEST, describe_piece, read_rows
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_the_manifest_says_what_is_heard():
     rows = [(0, step, 1, 36, 90) for step in (0, 4, 20)]
     rows += [(1, 0, 16, pitch, 90) for pitch in (48, 52, 55)] + [(1, 16, 16, pitch, 90) for pitch in (53, 57, 60)]
     roll = notes_to_roll(np.array(rows, NOTE), TRIO, 2)
-    fields = describe(Piece(roll=roll, spec=TRIO, tempo_qpm=97, key=Key.parse("C")), 5)
+    fields = describe_piece(Piece(roll=roll, spec=TRIO, tempo_qpm=97, key=Key.parse("C")), 5)
     assert fields == {
         "seed": "5",
         "key": fields["key"],

@@ -8,7 +8,7 @@ import torch
 from songs import let_play
 
 from musegan.composing.compose import compose
-from musegan.composing.model_file import load_model_file
+from musegan.models.model_file import load_model_file
 from musegan.config import preset
 from musegan.networks import Codec
 from musegan.training.distributed import Distributed

@@ -14,7 +14,7 @@ from songs import TRIO, let_play, make_song, write_dataset
 from typer.testing import CliRunner
 
 from musegan.cli import app
-from musegan.composing.model_file import describe_model, load_model_file, save_codec, save_model
+from musegan.models.model_file import describe_model, load_model_file, save_codec, save_model
 from musegan.config import Config, preset
 from musegan.corpus.dataset import Dataset
 from musegan.corpus.packing import DatasetWriter

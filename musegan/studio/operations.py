@@ -1,5 +1,5 @@
-"""What can be done to a state. Every verb takes a state and returns the next one; what composes calls the same
-functions of `Model` as the command line."""
+"""Operations on a state: each takes a state and returns the next one. What composes calls the same functions of
+`Model` as the command line."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ def compose(model: Model, state: State, *, sketch: bool = False) -> State:
     """
     settings = state.settings
     if not state.kept.any():
-        n_bars = settings.n_bars if not settings.form else _whole_sections(settings)
+        n_bars = settings.n_bars if not settings.form else _round_to_sections(settings)
         request = replace(settings.request(model.spec.track_names, n_bars), sketch=sketch)
-        tracks = _tracks_in(settings, model)
+        tracks = _list_tracks(settings, model)
         piece = model.generate(n_bars, tracks=tracks, form=settings.form, loop=settings.loop, request=request)
-        return _new(state, piece)
-    state = resized(state, settings.n_bars)
+        return _make_new_state(state, piece)
+    state = resize_piece(state, settings.n_bars)
     if state.kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
     request = replace(_request_around(model, state), sketch=sketch)
-    piece = model.fill(state.piece, state.kept, must_play=_freed(state.kept, settings, model), request=request)
+    piece = model.fill(
+        state.piece, state.kept, must_play=_find_freed_tracks(state.kept, settings, model), request=request
+    )
     return _with_piece(state, piece, state.kept, "compose")
 
 
@@ -45,23 +47,23 @@ def _request_around(model: Model, state: State) -> GenerationRequest:
     return replace(request, rests={**(request.rests or {}), **rests})
 
 
-def _new(state: State, piece: Piece) -> State:
+def _make_new_state(state: State, piece: Piece) -> State:
     nothing = np.zeros(piece.roll.shape[:2], bool)
     return replace(state, piece=piece, kept=nothing, own=nothing, from_file=nothing, source=None, label="compose")
 
 
-def _tracks_in(settings: StudioSettings, model: Model) -> list[str] | None:
+def _list_tracks(settings: StudioSettings, model: Model) -> list[str] | None:
     """The tracks of the band, None for all."""
     return [name for name in model.spec.track_names if name not in settings.out] if settings.out else None
 
 
-def _whole_sections(settings: StudioSettings) -> int:
+def _round_to_sections(settings: StudioSettings) -> int:
     """The bars asked for as a multiple of the sections: the nearest, at least one bar a section."""
     size = max(round(settings.n_bars / len(settings.form)), 1)
     return size * len(settings.form)
 
 
-def _freed(kept: Grid, settings: StudioSettings, model: Model) -> list[int]:
+def _find_freed_tracks(kept: Grid, settings: StudioSettings, model: Model) -> list[int]:
     """Tracks that play in what is composed though what is kept of them is silent: those that were freed while
     others stay."""
     rows = [
@@ -91,9 +93,9 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     return replace(
         state,
         piece=piece,
-        kept=_padded(np.ones_like(state.kept), n_bars),
-        own=_padded(state.own, n_bars),
-        from_file=_padded(state.from_file, n_bars),
+        kept=_pad_grid(np.ones_like(state.kept), n_bars),
+        own=_pad_grid(state.own, n_bars),
+        from_file=_pad_grid(state.from_file, n_bars),
         settings=replace(state.settings, n_bars=piece.n_bars),
         label=f"{n_bars} more bars",
     )
@@ -115,7 +117,7 @@ def vary(model: Model, state: State, amount: float) -> State:
     )
 
 
-def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
+def compose_variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
     """The same with the next seeds, as far as they are there: all at once in one pass of the networks, one after
     another where each needs passes of its own (forms, loops, several drafts)."""
     settings = state.settings
@@ -128,10 +130,10 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
         return
     if is_new:
         requests = [other.settings.request(model.spec.track_names, settings.n_bars) for other in others]
-        pieces = model.generate_many(requests, settings.n_bars, tracks=_tracks_in(settings, model))
-        yield [replace(_new(*each), label="variation") for each in zip(others, pieces, strict=True)]
+        pieces = model.generate_many(requests, settings.n_bars, tracks=_list_tracks(settings, model))
+        yield [replace(_make_new_state(*each), label="variation") for each in zip(others, pieces, strict=True)]
         return
-    others = [resized(other, settings.n_bars) for other in others]
+    others = [resize_piece(other, settings.n_bars) for other in others]
     kept = others[0].kept
     if kept.all():
         raise ConfigError("every bar is kept; free those that are to be composed")
@@ -139,13 +141,13 @@ def variations(model: Model, state: State, count: int) -> Iterator[list[State]]:
         [other.piece for other in others],
         [kept] * count,
         [_request_around(model, other) for other in others],
-        must_play=_freed(kept, settings, model),
+        must_play=_find_freed_tracks(kept, settings, model),
     )
     yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
 
 
-def taken(model: Model, variation: State) -> State:
-    """One of a strip as the next state: of `variations`, what the command line composes for its seed.
+def take_variation(model: Model, variation: State) -> State:
+    """One of a strip as the next state: of `compose_variations`, what the command line composes for its seed.
 
     In a pass of many, sums are rounded otherwise, so the strip may show single notes that are not there.
     """
@@ -162,7 +164,7 @@ def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     return [_with_piece(a, replace(piece, given=None), a.kept & b.kept, "interpolate") for piece in pieces]
 
 
-def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Sequence[Sequence[int]]) -> State:
+def edit_notes(model: Model, state: State, remove: Sequence[Sequence[int]], add: Sequence[Sequence[int]]) -> State:
     """Take notes away and put notes in; their cells become the user's own and are kept.
 
     Parameters
@@ -174,7 +176,7 @@ def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Seque
     spec, n_steps = model.spec, state.n_bars * model.spec.steps_per_bar
     notes = roll_to_notes(state.piece.roll, spec)
     gone = {tuple(_whole_numbers(item, 3)) for item in remove}
-    stays = np.array([key not in gone for key in zip(*_columns(notes), strict=True)], bool)
+    stays = np.array([key not in gone for key in zip(*_list_columns(notes), strict=True)], bool)
     new = np.zeros(len(add), NOTE)
     touched = np.zeros_like(state.kept)
     for index, item in enumerate(add):
@@ -199,7 +201,7 @@ def edit(model: Model, state: State, remove: Sequence[Sequence[int]], add: Seque
     )
 
 
-def _columns(notes: NDArray) -> list[list[int]]:
+def _list_columns(notes: NDArray) -> list[list[int]]:
     return [notes[name].tolist() for name in ("track", "start", "pitch")]
 
 
@@ -209,7 +211,7 @@ def _whole_numbers(item: Sequence[Any], count: int) -> list[int]:
     return list(item)
 
 
-def mark(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: Sequence[str]) -> State:
+def mark_cells(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: Sequence[str]) -> State:
     """Say of cells (track, bar) that they are to be kept, are free, or rest when they are composed."""
     if kind not in ("keep", "free", "rest"):
         raise ConfigError(f"a cell can be keep, free or rest, not {kind!r}")
@@ -226,7 +228,7 @@ def mark(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: S
     return replace(state, kept=kept, settings=settings, label=kind)
 
 
-def resized(state: State, n_bars: int) -> State:
+def resize_piece(state: State, n_bars: int) -> State:
     """The piece with so many bars: cut, or with empty free bars after it. A cut piece leaves its file behind."""
     change = n_bars - state.n_bars
     if not change:
@@ -235,12 +237,12 @@ def resized(state: State, n_bars: int) -> State:
     roll = np.pad(piece.roll, ((0, 0), (0, max(change, 0)), (0, 0), (0, 0)))[:, :n_bars]
     sections = tuple((bar, label) for bar, label in piece.sections if bar < n_bars)
     piece = replace(piece, roll=drop_orphan_holds(roll, piece.spec), given=None, sections=sections)
-    from_file = _padded(state.from_file, change)[:, :n_bars]
+    from_file = _pad_grid(state.from_file, change)[:, :n_bars]
     return replace(
         state,
         piece=piece,
-        kept=_padded(state.kept, change)[:, :n_bars],
-        own=_padded(state.own, change)[:, :n_bars],
+        kept=_pad_grid(state.kept, change)[:, :n_bars],
+        own=_pad_grid(state.own, change)[:, :n_bars],
         from_file=from_file if change > 0 else np.zeros_like(from_file),
         settings=replace(state.settings, n_bars=n_bars),
         source=state.source if change > 0 else None,
@@ -248,5 +250,5 @@ def resized(state: State, n_bars: int) -> State:
     )
 
 
-def _padded(grid: Grid, n_bars: int) -> Grid:
+def _pad_grid(grid: Grid, n_bars: int) -> Grid:
     return np.pad(grid, ((0, 0), (0, max(n_bars, 0))))

@@ -29,7 +29,7 @@ from musegan.studio.state import State
 Roll = NDArray[np.uint8]
 
 
-def ports() -> dict[str, list[str]]:
+def list_ports() -> dict[str, list[str]]:
     """Names of the MIDI ports of this machine. Raises `MissingToolError`."""
     return {"inputs": list_inputs(), "outputs": list_outputs()}
 
@@ -55,7 +55,7 @@ class PlayedBar:
     heard: Roll  # (track, bar, step, pitch): the bars before
 
 
-def played(state: State, bar: PlayedBar) -> State:
+def apply_played_bar(state: State, bar: PlayedBar) -> State:
     """The page after a bar: it is one round of the jam, the band's cells free, those of the player kept."""
     roll, kept, own = state.piece.roll.copy(), state.kept.copy(), state.own.copy()
     place = bar.number % state.n_bars
@@ -89,7 +89,7 @@ class PageBand(Band):
         return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 
-class Jamming:
+class JamThread:
     """A jam in a thread of its own, from its making until `stop`.
 
     Parameters
@@ -127,10 +127,10 @@ class Jamming:
         with ExitStack() as opened:
             self._send = opened.enter_context(OutputPort(setting.output_port)).send
             tempo = None if setting.follow_clock else state().piece.tempo_qpm
-            self._jam = Jam(self._band, self._mixed, tempo, state().settings.humanize, self._on_bar)
+            self._jam = Jam(self._band, self._send_mixed, tempo, state().settings.humanize, self._on_bar)
             opened.enter_context(InputPort(setting.input_port, self._jam.hear, with_clock=setting.follow_clock))
             self._ports = opened.pop_all()
-        self._thread = threading.Thread(target=self._run, name="jam", daemon=True)
+        self._thread = threading.Thread(target=self._run_jam, name="jam", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,7 +154,7 @@ class Jamming:
         band = self._band
         self._tell_bar(PlayedBar(number=number, roll=roll, rows=band.rows, keep=band.kept, heard=heard))
 
-    def _run(self) -> None:
+    def _run_jam(self) -> None:
         facts: dict[str, Any] = {"bars": 0, "file": False, "problem": None}
         try:
             with self._ports:
@@ -172,10 +172,10 @@ class Jamming:
         finally:
             self._tell_end(facts)
 
-    def _mixed(self, message: Sequence[int]) -> None:
+    def _send_mixed(self, message: Sequence[int]) -> None:
         """Send a message as the mix of the page has it."""
         if message[0] & 0xF0 == 0x90:
-            level = _levels(self._state(), self._band.spec).get(message[0] & 15, 1.0)
+            level = _find_channel_levels(self._state(), self._band.spec).get(message[0] & 15, 1.0)
             velocity = min(round(message[2] * level), 127)
             if velocity < 1:
                 return
@@ -183,7 +183,7 @@ class Jamming:
         self._send(message)
 
 
-def _levels(state: State, spec: RollSpec) -> dict[int, float]:
+def _find_channel_levels(state: State, spec: RollSpec) -> dict[int, float]:
     """Loudness of each MIDI channel: the volume of its track, 0 where that is mute or another is alone."""
     some_alone = any(values.get("solo") for values in state.mixer.values())
     levels = {}

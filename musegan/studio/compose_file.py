@@ -14,7 +14,7 @@ from musegan.composing import parse
 from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import read
-from musegan.studio import verbs
+from musegan.studio import operations
 from musegan.studio.state import Grid, Source, State, StudioSettings
 
 _NUMBERS = ("seed", "temperature", "best_of", "tempo", "humanize", "n_bars")
@@ -41,14 +41,14 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.mid"
         if not data:
-            state = verbs.compose(model, replace(State.empty(model), settings=settings))
+            state = operations.compose(model, replace(State.empty(model), settings=settings))
             state.piece.write(path, humanize=settings.humanize)
         else:
             song = read(data, model.spec)
             kept = np.ones(song.piece.roll.shape[:2], bool)
             for name, value in values:
                 if name in ("free", "keep"):
-                    _mark(kept, name, value, model)
+                    _mark_region(kept, name, value, model)
             state = State(
                 piece=replace(song.piece, feel=model.feel),
                 kept=kept,
@@ -58,9 +58,9 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
                 source=Source(copy="", name="the file"),
             )
             if not kept.all():
-                state = verbs.compose(model, state)
+                state = operations.compose(model, state)
             for bars in (value for name, value in values if name == "add"):
-                state = verbs.continue_(model, state, _number("add", bars, int))
+                state = operations.continue_(model, state, _parse_number("add", bars, int))
             if state.source is None:
                 raise ConfigError("something of the file must stay; to compose from nothing send no file")
             song.write(replace(state.piece, given=state.from_file), path, humanize=settings.humanize)
@@ -71,27 +71,27 @@ def _parse_settings(values: Sequence[tuple[str, str]], track_names: tuple[str, .
     changes: dict[str, Any] = {}
     for name, value in values:
         if name in _NUMBERS:
-            changes[name] = _number(name, value, float)
+            changes[name] = _parse_number(name, value, float)
         elif name in _WORDS:
             changes[name] = value
         elif name in ("snap", "loop"):
             changes[name] = value not in ("", "0", "false")
         elif name == "density":
-            changes["density"] = {**changes.get("density", {}), **parse.densities(value, track_names)}
+            changes["density"] = {**changes.get("density", {}), **parse.parse_densities(value, track_names)}
         elif name == "knob":
-            changes["knobs"] = {**changes.get("knobs", {}), **parse.knobs([value])}
+            changes["knobs"] = {**changes.get("knobs", {}), **parse.parse_knobs([value])}
         elif name == "rest":
-            changes["rests"] = {**changes.get("rests", {}), **parse.bars_of_tracks([value])}
+            changes["rests"] = {**changes.get("rests", {}), **parse.parse_track_bars([value])}
         elif name not in ("free", "keep", "add", "token"):
             raise ConfigError(f"there is no value {name!r} for composing; see docs/studio.md")
-    return StudioSettings().changed(changes)
+    return StudioSettings().with_changes(changes)
 
 
-def _mark(kept: Grid, name: str, value: str, model: Model) -> None:
+def _mark_region(kept: Grid, name: str, value: str, model: Model) -> None:
     """Free a region, or free all but a track the first time that one is kept."""
     track, _, text = value.rpartition(":") if ":" in value or value[:1].isdigit() else (value, "", "")
     rows = [model.spec.track_index(track)] if track else range(len(kept))
-    bars = parse.bar_list(text) if text else range(kept.shape[1])
+    bars = parse.parse_bar_list(text) if text else range(kept.shape[1])
     if bars[-1] >= kept.shape[1]:
         raise ConfigError(f"the file has {kept.shape[1]} bars; {text} are not among them")
     if name == "keep" and kept.all():
@@ -100,7 +100,7 @@ def _mark(kept: Grid, name: str, value: str, model: Model) -> None:
         kept[row, bars] = name == "keep"
 
 
-def _number(name: str, text: str, kind: type) -> Any:
+def _parse_number(name: str, text: str, kind: type) -> Any:
     try:
         return kind(text)
     except ValueError as error:

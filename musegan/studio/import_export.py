@@ -29,7 +29,7 @@ MEDIA_TYPES = {
 }
 
 
-def opened(model: Model, song: Song, source: Source, state: State) -> State:
+def open_song(model: Model, song: Song, source: Source, state: State) -> State:
     """A file as a state: everything it has is the user's own and kept; tracks that it has nothing for are free."""
     piece = song.piece
     if piece.n_bars > MAX_BARS:
@@ -61,7 +61,7 @@ def opened(model: Model, song: Song, source: Source, state: State) -> State:
     )
 
 
-def parts_of(song: Song) -> list[dict[str, Any]]:
+def describe_parts(song: Song) -> list[dict[str, Any]]:
     """The parts of a file and the track that each was taken for, None where it is only kept."""
     names = song.piece.spec.track_names
     return [
@@ -77,7 +77,7 @@ def parts_of(song: Song) -> list[dict[str, Any]]:
     ]
 
 
-def midi_of(state: State, song: Song | None, *, chords: bool = False) -> bytes:
+def export_midi(state: State, song: Song | None, *, chords: bool = False) -> bytes:
     """The MIDI file of a state, byte for byte what the command line writes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
@@ -90,7 +90,7 @@ def midi_of(state: State, song: Song | None, *, chords: bool = False) -> bytes:
         return path.read_bytes()
 
 
-def export(state: State, song: Song | None, kind: str, *, chords: bool = False) -> bytes:
+def export_state(state: State, song: Song | None, kind: str, *, chords: bool = False) -> bytes:
     """A state as a file of a kind in `MEDIA_TYPES`; ``zip`` is the MIDI file and one file a track.
 
     Raises `ConfigError` for another kind, and what writing that kind raises.
@@ -98,21 +98,21 @@ def export(state: State, song: Song | None, kind: str, *, chords: bool = False) 
     if kind not in MEDIA_TYPES:
         raise ConfigError(f"{kind!r} cannot be exported; there are {', '.join(MEDIA_TYPES)}")
     if kind == "mid":
-        return midi_of(state, song, chords=chords)
+        return export_midi(state, song, chords=chords)
     if kind == "wav":
         from musegan.render.soundfont import shipped_font
         from musegan.render.synthesizer import render_wave
 
-        return render_wave(midi_of(state, song), shipped_font())
+        return render_wave(export_midi(state, song), shipped_font())
     if kind == "zip":
-        return _zip(midi_of(state, song, chords=chords))
+        return _zip_stems(export_midi(state, song, chords=chords))
     piece: Piece = replace(state.piece, given=state.own)
     with tempfile.TemporaryDirectory() as folder:
         (path,) = write(piece, Path(folder) / f"piece.{kind}")
         return path.read_bytes()
 
 
-def _zip(midi: bytes) -> bytes:
+def _zip_stems(midi: bytes) -> bytes:
     whole = Path("musegan.mid")
     files: Mapping[Path, bytes] = {whole: midi, **split_stems(midi, whole)}
     out = io.BytesIO()
