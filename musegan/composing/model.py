@@ -461,7 +461,7 @@ class Model(TrainedModel):
         ends = [self.generate(n_bars, request=replace(request, seed=seed)) for seed in (a, b)]
         if share in (0, 1):
             return ends[int(share)]
-        return self._between(*ends, share, replace(request, seed=a if share < 0.5 else b))
+        return self._between(ends[0], ends[1], share, replace(request, seed=a if share < 0.5 else b))
 
     def _between(self, a: Piece, b: Piece, share: float, request: GenerationRequest) -> Piece:
         """Cells of `a`, cells of `b`, and between them composed ones, in the key of the nearer piece."""

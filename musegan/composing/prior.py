@@ -20,8 +20,8 @@ _EXCERPTS_IN_KEY, _CLEARLY_IN_KEY = 32, 0.35  # the same where the user asks for
 def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -> Controls:
     """Controls of one piece of `n_bars`: those of a section of a real song, in C major or A minor.
 
-    Of some sections the first is taken whose chords say its key clearly. A piece that is longer than a section goes
-    through it again.
+    Of some sections the first is taken whose chords say its key clearly. A piece that is longer than a section
+    goes through it again.
     """
     rng = make_rng(request.seed, Stream.SECTION)
     rows = _find_rows(model, request)

@@ -60,8 +60,8 @@ class CellNotes:
         return cls(shape, cell[order], step[order], found.pitch[order], duration[order])
 
     def to_rolls(self, spec: RollSpec) -> NDArray[np.uint8]:
-        """The inverse of `from_rolls`: ``(batch, track, bar, step, pitch), uint8``. What would sound beyond the end
-        is cut; a note ends at the latest where its pitch starts again."""
+        """The inverse of `from_rolls`: ``(batch, track, bar, step, pitch), uint8``. What would sound beyond the
+        end is cut; a note ends at the latest where its pitch starts again."""
         n_pieces, n_tracks, n_beats = self.shape
         n_steps = n_beats * spec.steps_per_beat
         rolls = np.zeros((n_pieces, *spec.shape(n_beats // spec.beats_per_bar)), np.uint8)

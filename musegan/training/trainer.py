@@ -33,7 +33,11 @@ _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, hal
 
 
 class Trainer:
-    """The composer in training. All randomness of an iteration follows from the seed and the windows seen."""
+    """The composer in training. All randomness of an iteration follows from the seed and the windows seen.
+
+    With a `parent` it starts from the weights of that model. Raises `DatasetError` when there is nothing to train
+    on, `ConfigError` when the processes cannot share a batch.
+    """
 
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
@@ -55,14 +59,12 @@ class Trainer:
             self.composer.load_state_dict(parent.composer.state_dict())
         self.composer.to(self.device)
         self.average = copy.deepcopy(self.composer).requires_grad_(False).eval()
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in self.composer.parameters() if p.ndim > 1]},
-                {"params": [p for p in self.composer.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            betas=(0.9, settings.beta2),
-            weight_decay=settings.weight_decay,
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.composer.parameters() if p.ndim > 1]},
+            {"params": [p for p in self.composer.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        betas = 0.9, settings.beta2
+        self.optimizer = torch.optim.AdamW(groups, betas=betas, weight_decay=settings.weight_decay)
         self.is_bfloat16 = settings.precision == "bfloat16" or (
             settings.precision == "auto" and computes_bfloat16(self.device)
         )
