@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
-from musegan.composing.forms import draw_changed_cells, check_form, close_piece
+from musegan.composing.forms import check_form, close_piece, draw_changed_cells
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import find_requested_key, plan_filling, plan_new_piece
 from musegan.composing.sampling import Draws, SamplingSettings
