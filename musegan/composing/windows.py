@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from musegan.composing.sampling import Draws, SamplingSettings, compose_cells
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
-from musegan.music.controls import Controls
+from musegan.music.controls import PLAYS, Controls
 
 _AGAIN = 2  # bars at the end of a window that the next one composes again, with what follows in sight
 
@@ -28,7 +28,7 @@ def compose_rolls(
     Parameters
     ----------
     given : (batch, track, bar, step, pitch), uint8
-        Only cells under the mask count.
+        Only notes that start under the mask count.
     mask : (batch, track, bar), bool
         True is given.
     controls : Controls
@@ -36,12 +36,13 @@ def compose_rolls(
     Returns
     -------
     (batch, track, bar, step, pitch), uint8
-        Given cells bit for bit. Notes that are given ring on into composed bars; composed ones end where a given
-        bar begins.
+        Given cells bit for bit. Notes of given bars ring on into composed ones; nothing rings into bars that are
+        given, nor into those in which a track rests.
     """
     spec = model.spec
     is_known = mask.copy()
-    notes = CellNotes.from_rolls(given * mask[..., None, None], spec)
+    notes = CellNotes.from_rolls(given, spec)
+    notes = notes.select(mask.reshape(-1)[notes.cell // spec.beats_per_bar])
     for window, end in slide_windows(~np.all(mask, axis=(0, 1)), model.window_bars):
         beats = window.start * spec.beats_per_bar, window.stop * spec.beats_per_bar
         here = notes.beats(*beats)
@@ -51,8 +52,8 @@ def compose_rolls(
         notes = _put_back(notes, composed, free, beats, end * spec.beats_per_bar)
         is_known[:, :, window.start : end] = True
     rolls = notes.to_rolls(spec)
-    known = mask[..., None, None]
-    np.copyto(rolls, given, where=known)
+    rolls *= (controls["play"] == PLAYS)[..., None, None]
+    np.copyto(rolls, given, where=mask[..., None, None])
     return rolls
 
 

@@ -218,7 +218,7 @@ def _is_note_list(path: Path) -> bool:
 def _find_sounding(
     start: NDArray[np.int64], duration: NDArray[np.int64], track: NDArray[np.uint8], dataset: Dataset
 ) -> NDArray[np.uint64]:
-    """The tracks that sound in each bar, as bits: (bar,). `start` is in steps from the first bar of the dataset."""
+    """The tracks that sound in each bar, as bits: (bar,). `start` counts steps from the first of them."""
     per_bar = dataset.spec.steps_per_bar
     first = start // per_bar
     n_bars = (start + duration - 1) // per_bar - first + 1

@@ -55,7 +55,8 @@ def same(one, other):
 
 def test_notes_are_whole_over_bar_lines(tmp_path):
     notes = NoteList.from_dataset(dataset_of(tmp_path / "a.npz", TIES))
-    found = list(zip(notes.track.tolist(), notes.start.tolist(), notes.pitch.tolist(), notes.duration.tolist()))
+    columns = (notes.track, notes.start, notes.pitch, notes.duration)
+    found = [tuple(row) for row in np.array(columns, int).T.tolist()]
     assert found == [
         (DRUMS, 3, 6, 1),
         (KEYS, 2, 30, 45),

@@ -30,7 +30,8 @@ def rows(notes):
     """Notes as (piece, track, beat, step, pitch index, duration)."""
     piece, rest = np.divmod(notes.cell, notes.shape[1] * notes.shape[2])
     track, beat = np.divmod(rest, notes.shape[2])
-    return list(zip(*(part.tolist() for part in (piece, track, beat, notes.step, notes.pitch, notes.duration))))
+    columns = (piece, track, beat, notes.step, notes.pitch, notes.duration)
+    return [tuple(row) for row in np.array(columns).T.tolist()]
 
 
 def cells(*rolls, n_bars=2):

@@ -1,4 +1,4 @@
-"""Every control: what it is of music counted by hand, what becomes of it when the music moves, what networks read."""
+"""Every control: what it is of music counted by hand, how it moves with the music, what networks read."""
 
 import numpy as np
 import pytest
