@@ -340,7 +340,7 @@ class Style:
 
 
 class Kit:
-    """Which instruments each drum track uses: 1 for each pitch that is struck; all 0 is free, as other tracks are."""
+    """Which instruments each drum track uses: 1 for each pitch that is struck; all 0 is free."""
 
     name = "kit"
     axes = ("track", "pitch")
