@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
-from musegan.composing.forms import draw_changed_cells, check_form, close_piece
+from musegan.composing.forms import check_form, close_piece, draw_changed_cells
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import find_requested_key, plan_filling, plan_new_piece
 from musegan.composing.sampling import Draws, SamplingSettings
@@ -489,9 +490,9 @@ def number_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:
 
 
 def check_bars(n_bars: int) -> None:
-    """Raise `MuseganError` for more or fewer bars than can be composed."""
-    if not 1 <= n_bars <= MAX_BARS:
-        raise MuseganError(f"{n_bars} bars cannot be composed; 1 to {MAX_BARS} are possible")
+    """Raise `ConfigError` for more or fewer bars than can be composed."""
+    if not isinstance(n_bars, Integral) or not 1 <= n_bars <= MAX_BARS:
+        raise ConfigError(f"{n_bars!r} bars cannot be composed; 1 to {MAX_BARS} are possible")
 
 
 def load_model(name_or_path: str | os.PathLike | None = None, device: str = "auto") -> Model:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from musegan.composing.sampling import Draws, SamplingSettings, compose_cells
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
-from musegan.music.controls import Controls
+from musegan.music.controls import PLAYS, Controls
 
 _AGAIN = 2  # bars at the end of a window that the next one composes again, with what follows in sight
 
@@ -37,7 +37,7 @@ def compose_rolls(
     -------
     (batch, track, bar, step, pitch), uint8
         Given cells bit for bit. Notes that are given ring on into composed bars; composed ones end where a given
-        bar begins.
+        bar begins. All end where their track rests.
     """
     spec = model.spec
     is_known = mask.copy()
@@ -51,8 +51,8 @@ def compose_rolls(
         notes = _put_back(notes, composed, free, beats, end * spec.beats_per_bar)
         is_known[:, :, window.start : end] = True
     rolls = notes.to_rolls(spec)
-    known = mask[..., None, None]
-    np.copyto(rolls, given, where=known)
+    rolls *= (controls["play"] == PLAYS)[..., None, None]
+    np.copyto(rolls, given, where=mask[..., None, None])
     return rolls
 
 
