@@ -58,7 +58,7 @@ def arrange(
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
-    progression = options.progression or found.chords
+    progression = request.progression or found.chords
     print_message(f"'{progression}'")
     request = replace(request, progression=progression)
     for index, path in enumerate(paths):

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from musegan.composing.options import list_options
+from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
 from musegan.text import clean_for_terminal
 
@@ -18,12 +20,12 @@ _OPTIONS = {
     "spec": "--ensemble",
     "device": "--device cpu",
     "count": "--count N",
-    "codec": "--codec FILE",
     "melody": "--melody PART",
     "on": "--on TRACK",
     "like": "--like OTHER.mid",
     "bars": "--bars 1-32",
     "train.batch_size": "--batch-size N",
+    **{option.field: f"--{option.name.replace('_', '-')}" for option in list_options(GenerationRequest)},
 }
 """What the commands call an argument or setting; other settings have ``--set``."""
 

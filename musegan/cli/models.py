@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from musegan.cli.common import AsJson, Force, app, format_table, print_message
-from musegan.files import refuse_overwrite
 
 models = typer.Typer(help="List, pull and push models.", invoke_without_command=True)
 app.add_typer(models, name="models")
@@ -55,39 +53,6 @@ def pull(name: Name, force: Force = False) -> None:
     path = run(name, force=force)
     print_message(f"use it with --model {name}")
     typer.echo(path)
-
-
-@models.command()
-def knobs(
-    model: Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Copy of the model that has them.")] = None,
-    pieces: Annotated[int, typer.Option(help="Pieces that each step is measured on.", min=2, max=4096)] = 64,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find the knobs of a model: what its style can be turned to, and how far.
-
-    Example: musegan models knobs runs/mine -o mine.safetensors
-    """
-    from musegan.composing.latent_directions import STEPS, find_knobs
-    from musegan.composing.model import load_model
-    from musegan.models.model_file import save_model
-
-    if output is not None:
-        refuse_overwrite(output, force)
-    loaded = load_model(model, "cpu")
-    found = find_knobs(loaded, n_pieces=pieces)
-    steps = [f"{step:+d}" for step in STEPS]
-    rows = [
-        {"knob": name, "moves": item["moves"], **dict(zip(steps, item["effect"], strict=True))}
-        for name, item in found.items()
-    ]
-    for line in [json.dumps(rows)] if as_json else format_table(rows):
-        typer.echo(line)
-    if output is not None:
-        loaded.facts = {**loaded.facts, "knobs": found}
-        save_model(loaded, output)
-        print_message(f"{output} has them; use --model {output} --knob {next(iter(found), 'NAME')}=1")
 
 
 @models.command()

@@ -60,9 +60,9 @@ KNOBS: Mapping[str, Knob] = {
 }
 
 
-def turn_knobs(controls: Controls, steps: Mapping[str, float] | None, spec: RollSpec) -> Controls:
+def turn_knobs(controls: Controls, steps: Mapping[str, float], spec: RollSpec) -> Controls:
     """Controls with knobs turned: continuous, nothing at 0. Raises `ConfigError` for a knob that is not there."""
-    for name, value in (steps or {}).items():
+    for name, value in steps.items():
         if name not in KNOBS:
             raise ConfigError(f"there is no knob {name!r}; there are {', '.join(KNOBS)}", field="knobs")
         controls = KNOBS[name].turn(controls, value, spec) if value else controls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -497,9 +498,9 @@ def number_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:
 
 
 def check_bars(n_bars: int) -> None:
-    """Raise `MuseganError` for more or fewer bars than can be composed."""
-    if not 1 <= n_bars <= MAX_BARS:
-        raise MuseganError(f"{n_bars} bars cannot be composed; 1 to {MAX_BARS} are possible")
+    """Raise `ConfigError` for more or fewer bars than can be composed."""
+    if not isinstance(n_bars, Integral) or not 1 <= n_bars <= MAX_BARS:
+        raise ConfigError(f"{n_bars!r} bars cannot be composed; 1 to {MAX_BARS} are possible")
 
 
 def load_model(name_or_path: str | os.PathLike | None = None, device: str = "auto") -> Model:

@@ -111,7 +111,7 @@ def restrict_controls(
         play[(play != PLAYS).all(2) & is_asked] = PLAYS
         play[:, ~is_asked] = RESTS
         may_play = may_play & is_asked[:, None]
-    for name, factor in (request.density or {}).items():
+    for name, factor in request.density.items():
         row = spec.track_index(name)
         if factor == 0:
             play[:, row, may_play[row]] = RESTS
@@ -119,7 +119,7 @@ def restrict_controls(
             play[:, row, may_play[row]] = PLAYS
         density[:, row] = factor * np.where(density[:, row] > 0, density[:, row], elsewhere[:, row])
     for asked, value, verb in ((request.plays, PLAYS, "play"), (request.rests, RESTS, "rest")):
-        for name, bars in (asked or {}).items():
+        for name, bars in asked.items():
             outside = [bar + 1 for bar in bars if not 0 <= bar < play.shape[2]]
             if outside:
                 raise ConfigError(f"{name} cannot {verb} in bar {outside[0]}: the piece has {play.shape[2]} bars")
