@@ -341,8 +341,8 @@ def test_knobs_are_listed_and_turned(musegan, model_path, dataset):
     knobs = json.loads(musegan.run("info", model_path, "--json").stdout)["knobs"]
     assert knobs["drumming"] == "more drum hits"
     assert "drumming: more drum hits" in musegan.run("info", model_path).stdout
-    for name, options in (("plain", []), ("turned", ["--knob", "higher=4", "--knob", "busier=1"])):
-        musegan("generate", "--bars", 4, "--seed", 1, *options, "-o", f"{name}.mid")
+    for title, options in (("plain", []), ("turned", ["--knob", "higher=4", "--knob", "busier=1"])):
+        musegan("generate", "--bars", 4, "--seed", 1, *options, "-o", f"{title}.mid")
     plain, turned = (read(f"{name}.mid", dataset.spec).piece.roll for name in ("plain", "turned"))
     assert not np.array_equal(plain, turned)
     assert "no knob 'loud'" in musegan("generate", "--knob", "loud=1", code=1).stderr
