@@ -50,7 +50,13 @@ class GenerationRequest:
     ] = field(default_factory=dict)
     style: Annotated[str | None, About("Style label of the training corpus.")] = None
     tempo_qpm: Annotated[
-        float | None, About("Quarter notes a minute.", SLOWEST_QPM, FASTEST_QPM, name="tempo")
+        float | None,
+        About(
+            "Quarter notes a minute. (default: as of a real song, or that of the file)",
+            SLOWEST_QPM,
+            FASTEST_QPM,
+            name="tempo",
+        ),
     ] = None
 
     def __post_init__(self) -> None:

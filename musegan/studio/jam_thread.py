@@ -85,7 +85,8 @@ class PageBand(Band):
         resting = [name for name in names if name in settings.out or place in settings.rests.get(name, ())]
         request = settings.request(names, state.n_bars)
         density = {**request.density, **dict.fromkeys(resting, 0.0)}
-        self.request = replace(request, density=density, rests={}, plays={})  # their bars are those of the page
+        # The bars of the page are not those of the band.
+        self.request = replace(request, density=density, rests={}, plays={}, tempo_qpm=state.piece.tempo_qpm)
         return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 

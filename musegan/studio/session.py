@@ -184,7 +184,7 @@ class Session:
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
-        return song.piece.tempo_qpm if song else 120.0
+        return song.piece.tempo_qpm if song else state.piece.tempo_qpm
 
     def _apply_changes(self, message: dict[str, Any]) -> State:
         state = self.project.state
