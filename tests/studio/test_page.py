@@ -194,6 +194,13 @@ def test_what_is_surprising_is_red_until_the_notes_change(page):
     assert not tab.evaluate("studio.store.isExplaining")
 
 
+def test_controls_say_what_they_do_and_how_far_they_go(page):
+    box = page.tab.locator("[name=passes]")
+    assert "better and take longer" in box.locator("xpath=..").get_attribute("title")
+    assert (box.input_value(), box.get_attribute("min"), box.get_attribute("max")) == ("32", "1", "256")
+    assert page.does(lambda: (box.fill("9"), box.press("Enter")))["asked"]["passes"] == 9
+
+
 def test_chords_are_asked_for(page):
     box = page.tab.locator("[name=progression]")
     page.does(lambda: (box.fill("C Am F G"), box.press("Enter")))

@@ -40,7 +40,7 @@ function show() {
     const value = knob.getAttribute("name") === "tempo_qpm" ? piece.tempo : asked[knob.getAttribute("name")];
     if (!knob.isHeld && value !== undefined) knob.value = value;
   }
-  for (const name of ["key", "style", "form", "progression", "n_bars", "seed", "passes"]) {
+  for (const name of ["key", "style", "form", "progression", "n_bars", "seed", "passes", "best_of"]) {
     if (document.activeElement !== find(name)) find(name).value = asked[name] ?? "";
   }
   for (const name of ["snap", "loop"]) find(name).checked = asked[name];
@@ -80,7 +80,7 @@ export function usePanel() {
   for (const name of ["form", "progression"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: e.target.value.trim() }));
   }
-  for (const name of ["n_bars", "seed", "passes"]) {
+  for (const name of ["n_bars", "seed", "passes", "best_of"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: Math.round(Number(e.target.value)) }, newGesture()));
   }
   const click = (id, action) => document.getElementById(id).addEventListener("click", action);
