@@ -73,7 +73,11 @@ def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np
 
 
 def _find_last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
-    """Pitch indices at the first step of the last bar of one track, or those that sounded last before it."""
-    before = line[-2:].reshape(-1, spec.n_pitches)[: -(spec.steps_per_bar - 1) or None]
-    steps = np.flatnonzero(before.any(1))
-    return np.flatnonzero(before[steps[-1]]) if len(steps) else np.empty(0, np.int64)
+    """Pitch indices at the first step of the last bar of one track, or those that sounded last before it, or else
+    first after it."""
+    last_bars = line[-2:].reshape(-1, spec.n_pitches)
+    steps = np.flatnonzero(last_bars.any(1))
+    if not len(steps):
+        return steps
+    before = steps[steps <= len(last_bars) - spec.steps_per_bar]
+    return np.flatnonzero(last_bars[before[-1] if len(before) else steps[0]])

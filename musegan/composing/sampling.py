@@ -51,10 +51,10 @@ class Draws:
     def choose(self, scores: Tensor, piece: NDArray[np.int64]) -> Tensor:
         """An index of each row of ``scores : (row, choice)``, log probabilities that need not be normalised."""
         total = scores.float().softmax(-1).cumsum(-1)
-        wanted = torch.from_numpy(self.uniform(piece)).to(total) * total[:, -1]
-        return torch.searchsorted(total, wanted[:, None].contiguous(), right=True)[:, 0].clamp_max(
-            scores.shape[1] - 1
-        )
+        whole = total[:, -1]
+        wanted = torch.from_numpy(self.uniform(piece)).to(total) * whole
+        wanted = torch.minimum(wanted, whole.nextafter(torch.zeros_like(whole)))  # what is impossible is not drawn
+        return torch.searchsorted(total, wanted[:, None], right=True)[:, 0]
 
 
 def compose_cells(
@@ -86,7 +86,7 @@ def compose_cells(
     is_free = ~is_known & is_playing
     free = np.flatnonzero(is_free)
     piece = free // (is_free.shape[1] * is_free.shape[2])
-    notes = given.select((is_known | ~is_playing).reshape(-1)[given.cell])
+    notes = given.select(is_known.reshape(-1)[given.cell])
     encoded = controls.encode()
     for number in range(settings.n_passes):
         share = share_of_pass(number, settings.n_passes)

@@ -28,7 +28,7 @@ def compose_rolls(
     Parameters
     ----------
     given : (batch, track, bar, step, pitch), uint8
-        Only cells under the mask count.
+        Only notes that start under the mask count.
     mask : (batch, track, bar), bool
         True is given.
     controls : Controls
@@ -36,12 +36,13 @@ def compose_rolls(
     Returns
     -------
     (batch, track, bar, step, pitch), uint8
-        Given cells bit for bit. Notes that are given ring on into composed bars; composed ones end where a given
-        bar begins. All end where their track rests.
+        Given cells bit for bit. Notes of given bars ring on into composed ones; nothing rings into bars that are
+        given, nor into those in which a track rests.
     """
     spec = model.spec
     is_known = mask.copy()
-    notes = CellNotes.from_rolls(given * mask[..., None, None], spec)
+    notes = CellNotes.from_rolls(given, spec)
+    notes = notes.select(mask.reshape(-1)[notes.cell // spec.beats_per_bar])
     for window, end in slide_windows(~np.all(mask, axis=(0, 1)), model.window_bars):
         beats = window.start * spec.beats_per_bar, window.stop * spec.beats_per_bar
         here = notes.beats(*beats)

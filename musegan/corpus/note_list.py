@@ -95,7 +95,7 @@ class NoteList:
             start=np.ascontiguousarray(rows["start"]),
             duration=duration.astype(np.uint16),
             bar_offsets=np.searchsorted(bar, np.arange(dataset.n_bars + 1)),
-            bar_tracks=np.array(dataset.bar_tracks),
+            bar_tracks=_find_sounding(bar * spec.steps_per_bar + rows["start"], duration, rows["track"], dataset),
             tones=tones,
             bass=bass,
             bar_end=np.array(dataset.songs["bar_end"]),
@@ -119,7 +119,7 @@ class NoteList:
     def load(cls, path: Path) -> NoteList:
         """Read what `save` wrote. Raises `DatasetError`."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 header = json.loads(bytes(archive["header"]))
                 if header["format"] != FORMAT:
                     raise ValueError(f"it has format {header['format']!r}; this version reads {FORMAT!r}")
@@ -209,10 +209,24 @@ class NoteList:
 
 def _is_note_list(path: Path) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return json.loads(bytes(archive["header"]))["format"] == FORMAT
     except Exception:  # whatever it is: `Dataset` says what is wrong with it
         return False
+
+
+def _find_sounding(
+    start: NDArray[np.int64], duration: NDArray[np.int64], track: NDArray[np.uint8], dataset: Dataset
+) -> NDArray[np.uint64]:
+    """The tracks that sound in each bar, as bits: (bar,). `start` counts steps from the first of them."""
+    per_bar = dataset.spec.steps_per_bar
+    first = start // per_bar
+    n_bars = (start + duration - 1) // per_bar - first + 1
+    owner = np.repeat(np.arange(len(start)), n_bars)
+    bar = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(n_bars) - n_bars, n_bars)
+    found = np.zeros(dataset.n_bars, np.uint64)
+    np.bitwise_or.at(found, bar, np.uint64(1) << track[owner].astype(np.uint64))
+    return found
 
 
 def _read_chords(dataset: Dataset) -> tuple[NDArray[np.int16], NDArray[np.int8]]:

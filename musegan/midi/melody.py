@@ -110,7 +110,7 @@ def find_melody_part(score: Score, name: str) -> int:
 
 def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
     """How much each part is like a melody: (part,), minus infinity for drums. `by_name` also reads their names."""
-    end = max(int(part.end.max()) for part in parts)
+    end = max((int(part.end.max()) for part in parts), default=0)
     scores = np.full(len(parts), -np.inf)
     for index, part in enumerate(parts):
         if not part.is_drum:

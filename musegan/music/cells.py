@@ -180,7 +180,7 @@ def hash_shapes(
     first = np.zeros(n_groups, np.int64)
     begins = np.flatnonzero(np.diff(group, prepend=-1))
     first[group[begins]] = notes.pitch[begins]
-    code = (place * 64 + lengths) * 256 + (notes.pitch - first[group]) + 128
+    code = (place * 128 + lengths) * 256 + (notes.pitch - first[group]) + 128
     mixed = (code.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)

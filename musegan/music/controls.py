@@ -451,7 +451,8 @@ class Controls:
             if values.shape != wanted:
                 raise ValueError(f"{item.name} has shape {values.shape}, not {wanted}")
             lowest, highest = item.limits
-            if values.size and not lowest <= np.nanmin(values) <= np.nanmax(values) <= highest:
+            is_free = np.isnan(values) if np.isnan(item.free) else values == item.free
+            if not np.all(is_free | ((values >= lowest) & (values <= highest))):
                 raise ValueError(f"{item.name} has values outside {lowest} to {highest}")
 
     def pieces(self, index: slice | NDArray[np.int64]) -> Controls:
