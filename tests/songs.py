@@ -14,7 +14,7 @@ from musegan.music.pianoroll import NOTE, sort_notes
 from musegan.music.spec import RollSpec, TrackSpec
 
 if TYPE_CHECKING:
-    from musegan.networks import Codec
+    from musegan.networks import Composer
 
 TRIO = RollSpec(
     tracks=(
@@ -99,14 +99,9 @@ def write_dataset(path: Path, n_songs: int = 8, spec: RollSpec = TRIO) -> Datase
     return Dataset(path)
 
 
-def let_play(codec: Codec) -> Codec:
-    """Make an untrained codec decode latents to some notes, neither silence nor everything."""
+def let_play(composer: Composer) -> None:
+    """Make an untrained composer compose cells of which some are empty, some have a note and some have several."""
     import torch
 
     with torch.no_grad():
-        codec.decoder.usual.fill_(-3)
-        codec.decoder.usual[0] = -6  # no other pitch inhibits a drum
-        for head in (codec.decoder.pitched, codec.decoder.drums):
-            head.rhythm.weight.mul_(6)
-            head.pitch.weight.mul_(6)
-    return codec
+        composer.decoder.step_bias[:, -1] = 0.5  # of a cell: a little likelier than each of the four steps
