@@ -23,6 +23,7 @@ _OPTIONS = {
     "on": "--on TRACK",
     "like": "--like OTHER.mid",
     "bars": "--bars 1-32",
+    "test_fraction": "--test-fraction F",
     "train.batch_size": "--batch-size N",
 }
 """What the commands call an argument or setting; other settings have ``--set``."""
