@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
-from musegan.composing.forms import draw_changed_cells, check_form, close_piece
+from musegan.composing.forms import check_form, close_piece, draw_changed_cells
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import find_requested_key, plan_filling, plan_new_piece
 from musegan.composing.sampling import Draws, SamplingSettings
@@ -29,7 +29,7 @@ from musegan.music.progression import estimate_progression
 from musegan.random_streams import Stream, make_rng
 
 MAX_BARS = 512
-_DEFAULT_QPM = 120.0
+_USUAL_QPM = 120.0  # of a piece that follows a section of which the tempo is not known
 
 
 @dataclass(kw_only=True, repr=False)
@@ -100,7 +100,7 @@ class Model(TrainedModel):
         if loop:
             roll = self._close_loop(roll, controls, request)
         sections = tuple((i * size, letter) for i, letter in enumerate(form)) or number_sections(n_bars, size)
-        piece = self._new_piece(roll, key, request, sections)
+        piece = self._new_piece(roll, controls, key, request, sections)
         return replace(piece, roll=close_piece(piece.roll, self.spec, key)) if ending else piece
 
     def generate_many(
@@ -124,8 +124,8 @@ class Model(TrainedModel):
         rolls = self._compose(given, mask, Controls.join([controls for controls, _ in plans]), requests)
         sections = number_sections(n_bars, self.phrase_bars)
         return [
-            self._new_piece(roll, key, request, sections)
-            for roll, (_, key), request in zip(rolls, plans, requests, strict=True)
+            self._new_piece(roll, controls, key, request, sections)
+            for roll, (controls, key), request in zip(rolls, plans, requests, strict=True)
         ]
 
     def accompany(self, piece: Piece, keep: Sequence[str], *, request: GenerationRequest | None = None) -> Piece:
@@ -437,16 +437,24 @@ class Model(TrainedModel):
         return np.zeros(shape, np.uint8), np.zeros(shape[:3], bool)
 
     def _new_piece(
-        self, roll: NDArray[np.uint8], key: Key, request: GenerationRequest, sections: tuple[tuple[int, str], ...]
+        self,
+        roll: NDArray[np.uint8],
+        controls: Controls,
+        key: Key,
+        request: GenerationRequest,
+        sections: tuple[tuple[int, str], ...],
     ) -> Piece:
+        """A piece of what was composed to controls of one piece."""
         roll = self._finish(roll, np.zeros(roll.shape[:2], bool), key, request)
         is_free = find_requested_key(self, request) is None and not request.snap
         if is_free and (shares := sounding_shares(roll, self.spec)).any():
             key = estimate_key(shares)
+        tempo = float(controls["tempo"][0])
+        tempo_qpm = _USUAL_QPM if np.isnan(tempo) else float(round(tempo))
         return Piece(
             roll=roll,
             spec=self.spec,
-            tempo_qpm=request.tempo_qpm or _DEFAULT_QPM,
+            tempo_qpm=request.tempo_qpm or tempo_qpm,
             key=key,
             sections=sections,
             feel=self.feel,

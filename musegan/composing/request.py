@@ -25,4 +25,4 @@ class GenerationRequest:
     progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
     knobs: Mapping[str, float] | None = None  # steps by knob, see composing.knobs
     style: str | None = None  # label of the training corpus
-    tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
+    tempo_qpm: float | None = None  # as of a real song, or that of the given piece, when left out

@@ -63,7 +63,7 @@ def plan_filling(
     section of a real song. With `like`, tracks play when and how they do in that piece.
     """
     material = piece.roll * mask[..., None, None]
-    music = Music.from_rolls(material[None], model.spec)
+    music = Music.from_rolls(material[None], model.spec, piece.tempo_qpm)
     known = Controls.measure(music)
     if like is None:
         usual = draw_section(model, request, piece.n_bars).transpose(np.array([-key.to_canonical]))
@@ -83,6 +83,8 @@ def plan_filling(
         key=known["key"] if heard else usual["key"],
         chords=_plan_chords(model, known["chords"], material, mask, usual["chords"]),
         groove=known["groove"] if known["groove"].any() else usual["groove"],
+        kit=np.where(known["kit"].any(-1, keepdims=True), known["kit"], usual["kit"]),
+        tempo=known["tempo"],
     )
     controls = restrict_controls(model, controls, None, request, ~mask)
     return tell_progression(model, _free_repetition(controls, usual), request)
@@ -129,7 +131,9 @@ def restrict_controls(
         if request.style is None
         else np.full_like(controls["style"], model.config.model.styles.index(request.style))
     )
-    return turn_knobs(controls.replace(play=play, density=density, style=style), request.knobs, spec)
+    tempo = controls["tempo"] if request.tempo_qpm is None else np.full(1, request.tempo_qpm, np.float32)
+    controls = controls.replace(play=play, density=density, style=style, tempo=tempo)
+    return turn_knobs(controls, request.knobs, spec)
 
 
 def tell_progression(model: TrainedModel, controls: Controls, request: GenerationRequest) -> Controls:

@@ -38,6 +38,7 @@ _ARRAYS = (
     "source",
     "pitch_classes",
     "style",
+    "tempo",
     "feel",
 )
 
@@ -60,6 +61,7 @@ class NoteList:
     source: NDArray[np.int64]  # (song,): number of the file that it is from
     pitch_classes: NDArray[np.float32]  # (song, 12): share of sounding time
     style: NDArray[np.int16]  # (song,): index into `styles`, -1 where it has none
+    tempo: NDArray[np.float32]  # (song,): quarter notes a minute, the one that lasts longest
     feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.performance.FEEL
     styles: tuple[str, ...] = ()  # labels
 
@@ -101,6 +103,7 @@ class NoteList:
             source=np.array(dataset.songs["source"]),
             pitch_classes=np.array(dataset.songs["pitch_classes"]),
             style=np.array(dataset.songs["style"]),
+            tempo=np.array(dataset.songs["tempo_qpm"]),
             feel=dataset.feel,
             styles=tuple(dataset.styles),
         )
@@ -173,7 +176,8 @@ class NoteList:
         tones, bass = self.tones[beats], self.bass[beats]
         for row, shift in enumerate(semitones.tolist()):
             tones[row], bass[row] = transpose_plan(tones[row], bass[row], shift)
-        classes = self.pitch_classes[self.song_of(first_bars)]
+        songs = self.song_of(first_bars)
+        classes = self.pitch_classes[songs]
         shifts = np.arange(spec.n_tracks, dtype=np.uint64)
         return Music(
             spec=spec,
@@ -182,7 +186,8 @@ class NoteList:
             key=np.take_along_axis(classes, (np.arange(12) - semitones[:, None]) % 12, axis=1),
             tones=tones,
             bass=bass,
-            style=self.style[self.song_of(first_bars)],
+            style=self.style[songs],
+            tempo=self.tempo[songs],
         )
 
     def key_shifts(self, first_bars: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -38,21 +38,21 @@ class Music:
     tones: NDArray[np.int16]  # (batch, beat): pitch classes of the chord as bits, bit 0 is C; 0 no chord
     bass: NDArray[np.int8]  # (batch, beat): pitch class of its lowest note; -1 no chord
     style: NDArray[np.int16]  # (batch,): index of the style label of the song; -1 none
+    tempo: NDArray[np.float32]  # (batch,): quarter notes a minute; nan where it is not known
 
     @classmethod
-    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec, key: NDArray[np.float32] | None = None) -> Music:
-        """Pieces given as ``(batch, track, bar, step, pitch), uint8``; `key` is theirs where it is not that of
-        their songs."""
+    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec, tempo: float = np.nan) -> Music:
+        """Pieces given as ``(batch, track, bar, step, pitch), uint8``, each a song of its own."""
         tones, bass = harmony_plan(rolls, spec)
-        shares = np.stack([sounding_shares(roll, spec) for roll in rolls]) if key is None else key
         return cls(
             spec=spec,
             notes=CellNotes.from_rolls(rolls, spec),
             is_sounding=np.any(rolls, axis=(3, 4)),
-            key=shares,
+            key=np.stack([sounding_shares(roll, spec) for roll in rolls]),
             tones=tones,
             bass=bass,
             style=np.full(len(rolls), -1, np.int16),
+            tempo=np.full(len(rolls), tempo, np.float32),
         )
 
     @property
@@ -339,7 +339,74 @@ class Style:
         return MOST_STYLES
 
 
-CONTROLS = (Play(), Density(), Register(), Texture(), Key(), Chords(), Groove(), Repetition(), Style())
+class Kit:
+    """Which instruments each drum track uses: 1 for each pitch that is struck; all 0 is free."""
+
+    name = "kit"
+    axes = ("track", "pitch")
+    dtype = np.int8
+    free = 0
+    limits = (0, 1)
+
+    def measure(self, music: Music) -> NDArray:
+        notes, spec = music.notes, music.spec
+        line = notes.cell // notes.shape[2]
+        place = np.unique(line * spec.n_pitches + notes.pitch)
+        used = np.zeros(notes.shape[0] * notes.shape[1] * spec.n_pitches, bool)
+        used[place] = True
+        return used.reshape(*notes.shape[:2], -1) & np.array(spec.is_drum)[:, None]
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
+
+    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
+        return values * (rng.random(values.shape) > 0.05)
+
+    def encode(self, values: NDArray) -> NDArray:
+        return np.concatenate([np.any(values, axis=-1, keepdims=True), values], axis=-1)
+
+    def n_features(self, spec: RollSpec) -> int:
+        return 1 + spec.n_pitches
+
+
+class Tempo:
+    """Quarter notes a minute; nan is free."""
+
+    name = "tempo"
+    axes = ()
+    dtype = np.float32
+    free = np.nan
+    limits = (1, 1000)
+
+    def measure(self, music: Music) -> NDArray:
+        return music.tempo
+
+    def transpose(self, values: NDArray, semitones: NDArray[np.int64]) -> NDArray:
+        return values
+
+    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
+        return values * np.exp(rng.normal(0, 0.1, values.shape))
+
+    def encode(self, values: NDArray) -> NDArray:
+        return np.stack([~np.isnan(values), 2 * np.log2(np.nan_to_num(values, nan=120) / 120)], axis=-1)
+
+    def n_features(self, spec: RollSpec) -> int:
+        return 2
+
+
+CONTROLS = (
+    Play(),
+    Density(),
+    Register(),
+    Texture(),
+    Key(),
+    Chords(),
+    Groove(),
+    Repetition(),
+    Style(),
+    Kit(),
+    Tempo(),
+)
 
 
 @dataclass(frozen=True)
@@ -373,6 +440,7 @@ class Controls:
             "beat": n_bars * spec.beats_per_bar,
             "step": spec.steps_per_beat,
             "texture": N_TEXTURES,
+            "pitch": spec.n_pitches,
             "pitch class": 12,
             "tones and bass": 2,
             "kind": len(PLAN_KINDS),

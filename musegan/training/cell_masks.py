@@ -22,6 +22,8 @@ _FREE = {  # chance that a control is left free, of pieces and, where it has tra
     "groove": (0.4, 0.0),
     "repetition": (0.15, 0.2),
     "style": (0.3, 0.0),
+    "kit": (0.3, 0.0),
+    "tempo": (0.3, 0.0),
 }
 _FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 

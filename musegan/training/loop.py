@@ -1,9 +1,9 @@
 """The training loop: a log, held-out measures, samples, checkpoints, exact resume.
 
 A run is a folder: ``config.json``, ``log.jsonl``, ``notes.npz`` (the corpus as lists of notes),
-``checkpoint.safetensors``, ``samples/``, and models: ``model.safetensors`` (the last) and ``best.safetensors`` (the
-best by held-out likelihood). All randomness of an iteration follows from the seed and the number of windows seen,
-so a run that is cut anywhere goes on bit for bit.
+``checkpoint.safetensors``, ``samples/``, and models: ``model.safetensors`` (the last) and ``best.safetensors``
+(the best by held-out likelihood). All randomness of an iteration follows from the seed and the number of windows
+seen, so a run that is cut anywhere goes on bit for bit.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def train(
     init: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
-    """Train a composer on a dataset, or the ``notes.npz`` of a run, until `stop` answers True, and save either way.
+    """Train a composer on a dataset, or the ``notes.npz`` of a run, until `stop` answers True, and save.
 
     With `init` it starts from that model. Yields a `Progress` for every line of the log. A run that was killed
     before its first checkpoint starts afresh. Raises `ConfigError` when the run folder cannot be used,

@@ -49,8 +49,8 @@ class Trainer:
         self.starts = {part: self._find_windows("train", self.n_bars // part) for part in _PARTS}
         if not all(map(len, self.starts.values())):
             raise DatasetError(
-                f"no song has {self.n_bars} bars in a row in which {settings.min_tracks} tracks play; add songs, or "
-                "lower train.min_tracks or model.window_bars",
+                f"no song has {self.n_bars} bars in a row in which {settings.min_tracks} tracks play; add songs, "
+                "or lower train.min_tracks or model.window_bars",
                 field="train.min_tracks",
             )
         torch.manual_seed(settings.seed)
