@@ -142,8 +142,8 @@ def _write_intervals(evaluation: Evaluation, candidate: str) -> str:
         sum(_do_meet(reference[measure], evaluation.rows[row][measure]) for measure in shared) for row in rows
     )
     return (
-        f"In {here} of {len(shared)} measures of bars and tracks its interval meets that of held-out songs; that of "
-        f"other real songs does in {real}."
+        f"In {here} of {len(shared)} measures of bars and tracks its interval meets that of held-out songs; that "
+        f"of other real songs does in {real}."
     )
 
 

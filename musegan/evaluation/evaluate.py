@@ -53,7 +53,7 @@ class Settings:
     n_phrases: int = 2000  # phrases in each row
     phrase_bars: int = 4  # bars of a phrase
     n_pieces: int = 32  # long pieces in each row
-    piece_bars: int = 64  # bars of a long piece; 32 where the dataset or a candidate has too few of 64
+    piece_bars: int = 64  # bars of a long piece; 32 where more rows have pieces of these
     n_contexts: int = 32  # phrases completed in each task
     n_draws: int = 8  # completions of each
     n_originality: int = 1000  # phrases whose nearest training phrase is looked for
@@ -225,12 +225,13 @@ def _measure_pieces(
     report: OnProgress,
 ) -> None:
     """Structure, seams and drift of long pieces."""
+    rows = (reference, real, *candidates)
     pieces: dict[str, PhraseSet] = {}
     for n_bars in (settings.piece_bars, settings.piece_bars // 2):
-        rows = (reference, real, *candidates)
         found = {c.name: c.sample(settings.n_pieces, n_bars, settings.seed, report) for c in rows}
-        pieces = {name: phrases for name, phrases in found.items() if len(phrases) >= 4}
-        if len(pieces) == len(found):
+        found = {name: phrases for name, phrases in found.items() if len(phrases) >= 4}
+        pieces = max(pieces, found, key=len)
+        if len(pieces) == len(rows):
             break
     if REFERENCE not in pieces or not any(c.name in pieces for c in candidates):
         result.notes.append(f"there are too few pieces of {settings.piece_bars // 2} bars to measure structure")

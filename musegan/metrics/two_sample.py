@@ -119,8 +119,10 @@ def _held_out_scores(
             early_stopping=False,
             class_weight="balanced",
             random_state=seed,
-        ).fit(features[fitted], is_composed[fitted])
-        scores[held], fold[held] = trees.decision_function(features[held]), index
+        )
+        known = ~np.isnan(features[fitted]).all(0)  # trees take no column without a value
+        trees.fit(features[fitted][:, known], is_composed[fitted])
+        scores[held], fold[held] = trees.decision_function(features[held][:, known]), index
     return scores, fold
 
 
