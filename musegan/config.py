@@ -10,9 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from musegan.errors import ConfigError
+from musegan.music.controls import MOST_STYLES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -38,6 +39,11 @@ class ModelConfig:
             raise ConfigError(f"model.width is {self.width}; it must be a multiple of 64")
         _check_range(self, "window_bars", 1, 64)
         _check_range(self, "dropout", 0, 0.9)
+        if len(self.styles) > MOST_STYLES:
+            raise ConfigError(
+                f"model.styles are {len(self.styles)} styles; there is room for {MOST_STYLES}: prepare a dataset "
+                "with fewer labels"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +137,8 @@ SECTIONS = tuple(item.name for item in fields(Config))
 
 
 def _update_section(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{name} is {values!r}; it must be a table [{name}] of settings")
     hints = get_type_hints(type(section))
     known = [item.name for item in fields(section)]
     changes = {}
@@ -144,15 +152,17 @@ def _update_section(section: _Section, values: Mapping[str, Any], name: str) -> 
 
 
 def _convert_value(value: Any, hint: Any, name: str) -> Any:
-    if hint in (tuple[int, ...], tuple[str, ...]) and isinstance(value, (list, tuple)):
-        kind = get_args(hint)[0]
-        if all(type(item) is kind for item in value):
+    if hint == tuple[str, ...] and isinstance(value, (list, tuple)):
+        if all(type(item) is str for item in value):
             return tuple(value)
     elif (hint is float and type(value) in (int, float)) or (hint in (int, bool) and type(value) is hint):
         return hint(value)
-    elif isinstance(value, str) and (hint is str or get_args(hint)):
+    elif isinstance(value, str) and get_origin(hint) is Literal:
         return value
-    wanted = "one of " + ", ".join(map(str, get_args(hint))) if get_args(hint) else getattr(hint, "__name__", hint)
+    if hint == tuple[str, ...]:
+        wanted = "a list of texts"
+    else:
+        wanted = "one of " + ", ".join(get_args(hint)) if get_args(hint) else hint.__name__
     raise ConfigError(f"{name} is {value!r}; it must be {wanted}")
 
 

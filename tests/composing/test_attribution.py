@@ -97,7 +97,7 @@ def test_the_nats_of_a_bar_are_those_of_its_beats(model):
 
 
 def test_a_bar_is_judged_by_all_others_and_not_by_itself(riffs):
-    """What stands in a bar of the keys changes what its neighbours are taken for, in their own and other tracks."""
+    """What stands in a bar of the keys changes what the bars around it are taken for."""
     roll = riff_song(1, 4)
     other = roll.copy()
     other[KEYS, 2] = 0

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from musegan.models.runtime import VARIABLE, composing_threads
 from musegan.errors import ConfigError
+from musegan.models.runtime import VARIABLE, composing_threads
 
 
 def test_one_thread_unless_told_otherwise(monkeypatch):
