@@ -24,6 +24,7 @@ _OPTIONS = {
     "on": "--on TRACK",
     "like": "--like OTHER.mid",
     "bars": "--bars 1-32",
+    "test_fraction": "--test-fraction F",
     "train.batch_size": "--batch-size N",
     **{option.field: f"--{option.name.replace('_', '-')}" for option in list_options(GenerationRequest)},
 }

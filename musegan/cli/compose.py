@@ -45,8 +45,8 @@ def generate(
         float, typer.Option(help="Share of a section that returns which is new; 0: a copy.", min=0.0, max=1.0)
     ] = 0.2,
     arrangement: Annotated[
-        Literal["full", "natural", "build"],
-        typer.Option(help="Everyone plays; as in real songs; or one after the other."),
+        Literal["full", "natural", "song", "build"],
+        typer.Option(help="Everyone plays; as songs do by the phrase; as one song does; one after the other."),
     ] = "full",
     loop: Annotated[bool, typer.Option("--loop", help="The end leads back to the beginning.")] = False,
     ending: Annotated[bool, typer.Option("--ending", help="The last bar closes.")] = False,

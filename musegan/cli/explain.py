@@ -28,7 +28,7 @@ def explain(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which bars of which tracks sound foreign to the model.
+    """Tell how surprising each bar of each track is to the model.
 
     The surprise of a bar is told in nats for each of its notes and beats, given everything else in the piece. In
     the picture, the more surprising half of the bars is red, the most surprising one most.

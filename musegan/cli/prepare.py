@@ -30,6 +30,7 @@ def prepare(
     ensemble: Ensemble = "band",
     workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)", min=1)] = None,
     valid_fraction: Annotated[float, typer.Option(help="Share of songs to validate on.", min=0.0, max=0.9)] = 0.1,
+    test_fraction: Annotated[float, typer.Option(help="Share of songs to test on.", min=0.0, max=0.9)] = 0.05,
     seed: Annotated[int, typer.Option(help="Chooses which songs these are.", min=0)] = 0,
     labels: Annotated[
         Path | None,
@@ -56,6 +57,7 @@ def prepare(
             spec,
             workers=workers,
             valid_fraction=valid_fraction,
+            test_fraction=test_fraction,
             seed=seed,
             labels=labels,
             progress=lambda done, known: bar.update(task, completed=done, total=known),
@@ -82,7 +84,8 @@ def _summarize(report: PrepareReport) -> list[str]:
     lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]
     lines.append(
         f"{report.bars} bars, {report.phrases} phrases of 4 bars, {report.notes} notes "
-        f"({report.unused_notes} more fit no track, pitch or meter); {report.valid_songs} songs to validate on"
+        f"({report.unused_notes} more fit no track, pitch or meter); {report.valid_songs} songs to validate on, "
+        f"{report.test_songs} to test on"
     )
     lines.append("bars with " + ", ".join(f"{name} {share:.0%}" for name, share in report.tracks.items()))
     per_second = report.files / max(report.seconds, 1e-9)

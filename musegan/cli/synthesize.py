@@ -20,6 +20,7 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Of the first file; each has one of its own.", min=0)] = 0,
     valid_fraction: Annotated[float, typer.Option(help="Share to validate on.", min=0.0, max=0.9)] = 0.1,
     temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0,
+    passes: Annotated[int, typer.Option(help="Passes of the networks: fewer are faster.", min=1, max=256)] = 32,
     variations_of: Annotated[
         Path | None,
         typer.Option(help="Dataset whose songs the files are copies of, with some cells composed anew."),
@@ -44,6 +45,7 @@ def synthesize(
         seed=seed,
         valid_fraction=valid_fraction,
         temperature=temperature,
+        passes=passes,
         style=style,
         variations_of=str(variations_of.resolve()) if variations_of else None,
         amount=amount,

@@ -11,13 +11,13 @@ from musegan.errors import ConfigError
 from musegan.music.controls import PLAYS, RESTS
 from musegan.music.spec import RollSpec
 
-Arrangement = Literal["full", "natural", "build"]
+Arrangement = Literal["full", "natural", "song", "build"]
 
 
 def arrange_tracks(
     play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int
 ) -> NDArray[np.int8]:
-    """Play grids that change only where a phrase begins.
+    """Play grids, which change only where a phrase begins but for ``song``.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def arrange_tracks(
         As drawn from real songs.
     arrangement : Arrangement
         ``full``: everyone plays throughout. ``natural``: a track plays in the phrases in which it mostly plays in
-        `play`. ``build``: tracks enter one after the other, harmony first, until everyone plays.
+        `play`. ``song``: bar by bar as in `play`. ``build``: tracks enter one after the other, harmony first,
+        until everyone plays.
     phrase : int
         Bars of a phrase; a piece of one phrase is built bar by bar.
 
@@ -39,6 +40,8 @@ def arrange_tracks(
     bars = np.arange(n_bars)
     if arrangement == "full":
         return np.full_like(play, PLAYS)
+    if arrangement == "song":
+        return play
     if arrangement == "build":
         unit = phrase if n_bars > phrase else 1
         n_steps = min(-(-n_bars // unit), spec.n_tracks)

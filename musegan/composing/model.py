@@ -76,8 +76,8 @@ class Model(TrainedModel):
         repeat_change : float
             Share of these, 0 to 1; 0 is a copy.
         arrangement : Arrangement
-            Everyone plays (``full``), tracks come and go by the phrase as in real songs (``natural``), or enter
-            one after the other (``build``).
+            Everyone plays (``full``), tracks come and go by the phrase as in real songs (``natural``), bar by bar
+            as in one song (``song``), or enter one after the other (``build``).
         loop : bool
             The last bars lead back to the first.
         ending : bool
@@ -105,7 +105,12 @@ class Model(TrainedModel):
         return replace(piece, roll=close_piece(piece.roll, self.spec, key)) if ending else piece
 
     def generate_many(
-        self, requests: Sequence[GenerationRequest], n_bars: int = 8, *, tracks: Sequence[str] | None = None
+        self,
+        requests: Sequence[GenerationRequest],
+        n_bars: int = 8,
+        *,
+        tracks: Sequence[str] | None = None,
+        arrangement: Arrangement = "full",
     ) -> list[Piece]:
         """Compose pieces from nothing, one for each of `requests`, in one batch.
 
@@ -115,7 +120,7 @@ class Model(TrainedModel):
         check_bars(n_bars)
         if not requests:
             return []
-        plans = [plan_new_piece(self, request, n_bars, tracks, "full", "") for request in requests]
+        plans = [plan_new_piece(self, request, n_bars, tracks, arrangement, "") for request in requests]
         given, mask = self._nothing(n_bars, len(requests))
         rolls = self._compose(given, mask, Controls.join([controls for controls, _ in plans]), requests)
         sections = number_sections(n_bars, self.phrase_bars)

@@ -64,6 +64,15 @@ class Option:
         return value.strip() if isinstance(value, str) else value
 
 
+def to_plain(value: Any) -> Any:
+    """A value of an option as JSON has it."""
+    if isinstance(value, Mapping):
+        return {name: to_plain(part) for name, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [to_plain(part) for part in value]
+    return str(value) if isinstance(value, Key) else value
+
+
 def list_options(declared: type) -> tuple[Option, ...]:
     """The options that a dataclass declares, in order; every field must be ``Annotated[..., About(...)]``."""
     return _read_options(declared)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
-from musegan.composing.options import About, list_options
+from musegan.composing.options import About, list_options, to_plain
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -50,7 +50,13 @@ class GenerationRequest:
     ] = field(default_factory=dict)
     style: Annotated[str | None, About("Style label of the training corpus.")] = None
     tempo_qpm: Annotated[
-        float | None, About("Quarter notes a minute.", SLOWEST_QPM, FASTEST_QPM, name="tempo")
+        float | None,
+        About(
+            "Quarter notes a minute. (default: as of a real song, or that of the file)",
+            SLOWEST_QPM,
+            FASTEST_QPM,
+            name="tempo",
+        ),
     ] = None
 
     def __post_init__(self) -> None:
@@ -70,5 +76,4 @@ class GenerationRequest:
 
     def to_plain(self) -> dict[str, Any]:
         """The inverse of `with_plain`: the values of all fields as JSON has them."""
-        values = {option.field: getattr(self, option.field) for option in list_options(type(self))}
-        return {name: str(value) if isinstance(value, Key) else value for name, value in values.items()}
+        return {option.field: to_plain(getattr(self, option.field)) for option in list_options(type(self))}

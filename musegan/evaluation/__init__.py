@@ -1,5 +1,7 @@
 """How near generated music is to real music: one table, from any model or folder of files."""
 
-from musegan.evaluation.evaluate import Evaluation, Settings, evaluate
+from musegan.evaluation.evaluate import Settings, evaluate
+from musegan.evaluation.ladder import evaluate_ladder
+from musegan.evaluation.table import Evaluation
 
-__all__ = ["Evaluation", "Settings", "evaluate"]
+__all__ = ["Evaluation", "Settings", "evaluate", "evaluate_ladder"]

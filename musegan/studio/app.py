@@ -222,7 +222,7 @@ def warm_up(session: Session) -> None:
     from musegan.music.pianoroll import ONSET
     from musegan.music.piece import Piece
 
-    piece = session.model.generate(session.model.config.model.phrase_bars, seed=0)
+    piece = session.model.generate(session.model.phrase_bars, seed=0)
     roll = np.zeros(piece.spec.shape(1), np.uint8)
     roll[0, 0, 0, 12 % piece.spec.n_pitches] = ONSET
     with tempfile.TemporaryDirectory() as folder:

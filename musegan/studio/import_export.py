@@ -41,11 +41,12 @@ def open_song(model: Model, song: Song, source: Source, state: State) -> State:
     settings = replace(
         state.settings,
         n_bars=piece.n_bars,
-        tempo=None,
-        key="",
-        progression="",
+        tempo_qpm=None,
+        key=None,
+        progression=None,
         form="",
         rests={},
+        plays={},
         out=(),
         loop=False,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
+from musegan.composing.options import list_options
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
 from musegan.music.piece import Piece
@@ -20,7 +21,8 @@ from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer
 from musegan.studio.import_export import export_state, open_song
 from musegan.studio.jam_controller import JamController
-from musegan.studio.jam_thread import PlayedBar, apply_played_bar
+from musegan.studio.jam_thread import apply_played_bar
+from musegan.studio.messages import N_VARIATIONS, check_message
 from musegan.studio.project import Project
 from musegan.studio.state import Source, State, StudioSettings
 from musegan.studio.stems import Stems
@@ -28,9 +30,7 @@ from musegan.studio.upload_store import UploadStore
 from musegan.studio.view import describe_studio, make_piece_view, make_state_view, make_thumbnail
 from musegan.studio.worker import Worker, merge_messages
 
-N_VARIATIONS = 8
-_NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
-_NEW_NOTES |= {"density", "knobs", "out", "rests"}
+_NEW_NOTES = {option.field for option in list_options(StudioSettings)} - {"tempo_qpm", "humanize"}
 """Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
@@ -70,11 +70,12 @@ class Session:
         self.explainer = Explainer(model, self._worker, self._notify)
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
-        """Do what a message says, after those before it. The future has the new view, or the error."""
-        kind = message.get("type") if isinstance(message, dict) else None
-        if not isinstance(kind, str) or not hasattr(self, f"_do_{kind}"):
-            raise ConfigError(f"there is no message of type {kind!r}")
-        if self.jam.is_playing and kind in _NOT_IN_A_JAM:
+        """Do what a message says, after those before it. The future has the new view, or the error.
+
+        Raises `ConfigError` for what is no message, or has a wrong value.
+        """
+        check_message(message)
+        if self.jam.is_playing and message["type"] in _NOT_IN_A_JAM:
             raise ConfigError("the band is playing along; stop it first")
         return self._worker.submit(message)
 
@@ -129,10 +130,7 @@ class Session:
 
     def _handle_message(self, message: dict[str, Any]) -> dict[str, Any]:
         begin, before = time.perf_counter(), self.revision
-        try:
-            getattr(self, f"_do_{message['type']}")(message)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"a message of type {message['type']} lacks or misuses a value: {error}") from error
+        getattr(self, f"_do_{message['type']}")(message)
         view = {**self.view(), "answers": message.get("id"), "milliseconds": 1000 * (time.perf_counter() - begin)}
         self._notify(view)
         if self.revision != before:
@@ -165,11 +163,11 @@ class Session:
         # With everything kept or nothing composed yet there is nothing that a knob could change.
         is_idle = bool(state.kept.all()) or not state.piece.roll.any()
         if changes & _NEW_NOTES and not is_idle:
-            state = self._compose_state(state, sketch=bool(message.get("sketch")))
+            state = self._compose_state(state, sketch=message.get("sketch", False))
         elif "n_bars" in changes:
             state = operations.resize_piece(state, state.settings.n_bars)
-        tempo = state.settings.tempo or self._own_tempo(state)
-        if "tempo" in changes and tempo != state.piece.tempo_qpm:
+        tempo = state.settings.tempo_qpm or self._own_tempo(state)
+        if "tempo_qpm" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push_state(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
 
@@ -186,15 +184,15 @@ class Session:
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
-        return song.piece.tempo_qpm if song else 120.0
+        return song.piece.tempo_qpm if song else state.piece.tempo_qpm
 
     def _apply_changes(self, message: dict[str, Any]) -> State:
         state = self.project.state
-        return replace(state, settings=state.settings.with_changes(message.get("changes") or {}))
+        return replace(state, settings=state.settings.with_plain(message.get("changes") or {}))
 
     def _do_another(self, message: dict[str, Any]) -> None:
         state = self._apply_changes(message)
-        settings = replace(state.settings, seed=(state.settings.seed + 1) % 2**31)
+        settings = replace(state.settings, seed=operations.next_seed(state.settings.seed))
         self._push_state(replace(self._compose_state(replace(state, settings=settings)), label="another"), message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
@@ -213,14 +211,12 @@ class Session:
         self._push_state(operations.edit_notes(self.model, self.project.state, remove, add), message)
 
     def _do_continue(self, message: dict[str, Any]) -> None:
-        n_bars = _read_whole_number(message, "bars", 1, 64)
-        self._push_state(operations.continue_(self.model, self._apply_changes(message), n_bars), message)
+        state = operations.continue_(self.model, self._apply_changes(message), message["bars"])
+        self._push_state(state, message)
 
     def _do_vary(self, message: dict[str, Any]) -> None:
-        amount = message.get("amount", 0.3)
-        if type(amount) not in (int, float) or not 0 < amount <= 1:
-            raise ConfigError(f"amount is {amount!r}; it is a share, over 0 and up to 1")
-        self._push_state(operations.vary(self.model, self._apply_changes(message), amount), message)
+        state = operations.vary(self.model, self._apply_changes(message), message.get("amount", 0.3))
+        self._push_state(state, message)
 
     def _do_variations(self, message: dict[str, Any]) -> None:
         """Fill the strip; stops when something else is asked for."""
@@ -233,19 +229,17 @@ class Session:
                 break
 
     def _do_interpolate(self, message: dict[str, Any]) -> None:
-        a, b = (
-            self._get_variation(_read_whole_number(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to")
-        )
+        a, b = self._get_variation(message["from"]), self._get_variation(message["to"])
         self.variations = operations.interpolate(self.model, a, b, N_VARIATIONS)
         self._notify(self.strip())
 
     def _do_explain(self, message: dict[str, Any]) -> None:
-        """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
+        """What is surprising, told in ``explain`` events; whatever else is asked for comes first."""
         if not self.jam.is_playing:
-            self.explainer.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
+            self.explainer.judge(self.project.state.piece, goes_on=message.get("goes_on", False))
 
     def _do_take(self, message: dict[str, Any]) -> None:
-        index = _read_whole_number(message, "index", 0, N_VARIATIONS - 1)
+        index = message["index"]
         variation = operations.take_variation(self.model, self._get_variation(index))
         mixer = self.project.state.mixer
         self._push_state(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
@@ -267,9 +261,7 @@ class Session:
     def _do_mixer(self, message: dict[str, Any]) -> None:
         """Mute, solo and volume of a track or of another part of the file, by name."""
         values: dict[str, Any] = {key: message[key] for key in ("mute", "solo", "volume") if key in message}
-        if not all(0 <= float(value) <= 2 for value in values.values()):
-            raise ConfigError("a volume is 0 to 2; mute and solo are true or false")
-        name, state = str(message["track"])[:200], self.project.state
+        name, state = message["track"][:200], self.project.state
         mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
         self._push_state(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
 
@@ -285,48 +277,29 @@ class Session:
 
     def _do_jam_bar(self, message: dict[str, Any]) -> None:
         """A bar that the band plays next: only from this program."""
-        bar = message["bar"]
-        if not isinstance(bar, PlayedBar):
-            raise ConfigError("bars come from the band")
-        self._push_state(apply_played_bar(self.project.state, bar), message)
+        self._push_state(apply_played_bar(self.project.state, message["bar"]), message)
         if self.jam.is_playing:
             self._notify(self.jam.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the settings as they are at first."""
-        n_bars = _read_whole_number(message, "bars", 1, 512) if "bars" in message else 8
-        empty = State.empty(self.model, n_bars)
-        self._push_state(
-            replace(empty, settings=StudioSettings(n_bars=n_bars, seed=self.project.state.settings.seed)), message
-        )
+        empty = State.empty(self.model, message.get("bars", 8))
+        settings = replace(empty.settings, seed=self.project.state.settings.seed)
+        self._push_state(replace(empty, settings=settings), message)
 
     def _do_open(self, message: dict[str, Any]) -> None:
         """A file, as bytes in ``data``: only from this program, a message of the page has none."""
-        data = message["data"]
-        if not isinstance(data, bytes):
-            raise ConfigError("open a file with POST /api/open")
-        source = self.uploads.put(data, str(message.get("name") or "song.mid"))
-        self._open_source(source, message)
+        self._open_source(self.uploads.put(message["data"], message.get("name") or "song.mid"), message)
 
     def _do_map(self, message: dict[str, Any]) -> None:
         """Take a part of the file for another track. The file is read anew."""
         state = self.project.state
         if state.source is None:
             raise ConfigError("there is no file whose parts could be mapped")
-        mapping = {
-            **dict(state.source.mapping),
-            str(_read_whole_number(message, "part", 1, 4096)): str(message["track"]),
-        }
+        mapping = {**dict(state.source.mapping), str(message["part"]): message["track"]}
         self._open_source(replace(state.source, mapping=tuple(mapping.items())), message)
 
     def _open_source(self, source: Source, message: dict[str, Any]) -> None:
         song = self.uploads.read(source, self.model.spec)
         self._songs = {source: song}
         self._push_state(open_song(self.model, song, source, self.project.state), message)
-
-
-def _read_whole_number(message: dict[str, Any], name: str, low: int, high: int) -> int:
-    value = message[name]
-    if type(value) is not int or not low <= value <= high:
-        raise ConfigError(f"{name} is {value!r}; it is a whole number from {low} to {high}")
-    return value

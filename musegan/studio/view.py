@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
 from typing import Any
 
 import numpy as np
 
 import musegan
+from musegan.composing.knobs import KNOBS
 from musegan.composing.model import Model
+from musegan.composing.options import Option, list_options
 from musegan.midi.performance import perform_piece
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
@@ -18,7 +20,7 @@ from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES
 from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
-from musegan.studio.state import State
+from musegan.studio.state import State, StudioSettings
 
 
 def describe_studio(model: Model) -> dict[str, Any]:
@@ -42,11 +44,14 @@ def describe_studio(model: Model) -> dict[str, Any]:
         "n_pitches": spec.n_pitches,
         "drum_names": DRUM_NAMES,
         "styles": list(model.offered_styles),
-        "knobs": [
-            {"name": name, "moves": knob["moves"], "effect": knob["effect"]}
-            for name, knob in model.facts.get("knobs", {}).items()
-        ],
+        "knobs": [{"name": name, "effect": knob.effect} for name, knob in KNOBS.items()],
+        "options": {option.field: _describe_option(option) for option in list_options(StudioSettings)},
     }
+
+
+def _describe_option(option: Option) -> dict[str, Any]:
+    low, high = (limit if math.isfinite(limit) else None for limit in (option.low, option.high))
+    return {"help": option.help, "low": low, "high": high}
 
 
 def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) 
         "piece": piece,
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
-        "asked": asdict(state.settings),
+        "asked": state.settings.to_plain(),
         "label": state.label,
         "undo": state.label if position else None,
         "redo": project.next_label(),

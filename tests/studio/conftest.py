@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 
@@ -92,27 +91,10 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def model_with_knobs(tmp_path_factory, model_path):
-    """The tiny model with two knobs that pull hard, so that a turn is heard."""
-    from musegan.composing.model import load_model
-    from musegan.models.model_file import save_model
-
-    model = load_model(model_path, "cpu")
-    way = np.random.default_rng(5).normal(0, 2, (2, model.config.model.latent_dim)).round(3).tolist()
-    model.facts["knobs"] = {
-        "busier": {"moves": "notes a bar", "direction": way[0], "effect": [1, 2, 3.25, 4, 5]},
-        "higher": {"moves": "mean pitch", "direction": way[1], "effect": [40, 41, 50, 52, 60]},
-    }
-    path = tmp_path_factory.mktemp("knobs") / "tiny.safetensors"
-    save_model(model, path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory, model_with_knobs):
+def studio(tmp_path_factory, model_path):
     pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
     pytest.importorskip("starlette", reason="the extra 'studio' is not installed")
-    running = Studio(tmp_path_factory.mktemp("studio"), model_with_knobs)
+    running = Studio(tmp_path_factory.mktemp("studio"), model_path)
     yield running
     running.stop()
 

@@ -31,24 +31,29 @@ def changed_cells(before, after):
 
 
 def test_wishes_are_checked_and_told():
-    settings = StudioSettings().with_changes(
-        {"tempo": 96, "density": {"bass": 2}, "rests": {"keys": [0, 3]}, "key": "F# minor"}
-    )
+    changes = {"tempo_qpm": 96, "density": {"bass": 2, "keys": 1}, "rests": {"keys": [0, 3]}, "key": "F# minor"}
+    settings = StudioSettings().with_plain({**changes, "knobs": {"busier": -1.5, "higher": 0}, "passes": 7})
     request = settings.request(("drums", "keys", "bass"), 3)
-    assert (request.tempo_qpm, request.density, request.rests) == (96.0, {"bass": 2.0}, {"keys": [0]})
-    assert str(request.key) == "F# minor"
+    assert (request.tempo_qpm, request.density, request.rests) == (96, {"bass": 2}, {"keys": [0]})
+    assert (str(request.key), request.knobs, request.passes) == ("F# minor", {"busier": -1.5}, 7)
+    assert settings.to_plain()["key"] == "F# minor"
+    assert settings.with_plain({"key": ""}).key is None
     for values, message in [
-        ({"tempo": 2}, "4 to 1000"),
-        ({"what": 1}, "no wish 'what'"),
+        ({"tempo_qpm": 2}, "tempo_qpm is 2; 4 to 1000 are possible"),
+        ({"what": 1}, "no option 'what'"),
         ({"key": "H"}, "not a key"),
-        ({"seed": True}, "seed cannot be True"),
+        ({"key": 3}, "key is 3"),
+        ({"seed": True}, "seed is True"),
+        ({"seed": -1}, "seed is -1"),
+        ({"n_bars": 4.5}, "n_bars is 4.5; it must be a whole number"),
         ({"density": {"bass": float("nan")}}, "density"),
         ({"rests": {"bass": [-1]}}, "rests"),
+        ({"out": "bass"}, "out"),
         ({"snap": "yes"}, "snap"),
         ({"knobs": {"busier": 4.5}}, "knobs"),
     ]:
         with pytest.raises(ConfigError, match=message):
-            StudioSettings().with_changes(values)
+            StudioSettings().with_plain(values)
 
 
 def test_a_state_is_the_same_after_json(model, state):
@@ -59,16 +64,6 @@ def test_a_state_is_the_same_after_json(model, state):
     assert np.array_equal(again.piece.roll, state.piece.roll)
     assert again.to_dict() == state.to_dict()
     assert (again.piece.tempo_qpm, again.piece.key, again.piece.seed) == (120.0, state.piece.key, 4)
-
-
-def test_knobs_of_another_model_are_left_behind(model, state, monkeypatch):
-    monkeypatch.setitem(model.facts, "knobs", {"busier": {}, "higher": {}})
-    turned = replace(
-        state, settings=state.settings.with_changes({"knobs": {"busier": -1.5, "higher": 0, "louder": 1}})
-    )
-    assert State.from_dict(turned.to_dict(), model).settings.knobs == {"busier": -1.5, "higher": 0}
-    assert turned.settings.request(("drums", "keys", "bass"), 5).knobs == {"busier": -1.5, "louder": 1}
-    assert state.settings.request(("drums", "keys", "bass"), 5).knobs == {}
 
 
 def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state):
@@ -93,6 +88,15 @@ def test_infilled_cells_are_those_of_the_command(model, state):
     request = freed.settings.request(model.spec.track_names, 5)
     expected = model.infill(state.piece, range(2, 4), ["bass"], request=request)
     assert np.array_equal(operations.compose(model, freed).piece.roll, expected.roll)
+
+
+def test_a_sketch_is_what_few_passes_make(model, state):
+    settings = replace(state.settings, passes=9, best_of=3)
+    for kept in ([], [(1, 2)]):
+        marked = operations.mark_cells(state, kept, "keep", model.spec.track_names)
+        few = replace(marked, settings=replace(settings, passes=4, best_of=1))
+        sketch = operations.compose(model, replace(marked, settings=settings), sketch=True)
+        assert np.array_equal(sketch.piece.roll, operations.compose(model, few).piece.roll)
 
 
 def test_rests_are_marked_and_kept_silent(model, state):
@@ -223,7 +227,7 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
 def test_one_gesture_is_one_step_of_undo(model, tmp_path):
     project = Project.load(tmp_path, model)
     for value in (1.1, 1.2, 1.3):
-        settings = project.state.settings.with_changes({"temperature": value})
+        settings = project.state.settings.with_plain({"temperature": value})
         project.push(replace(project.state, settings=settings), "turn")
     project.push(replace(project.state, settings=StudioSettings(temperature=2.0)), "another turn")
     project.undo()

@@ -23,6 +23,7 @@ from musegan.synthesis.manifest import MANIFEST, describe_piece, read_rows
 def synthesize(model_path, tmp_path):
     def run(folder, *arguments, code=0):
         command = ["synthesize", "-o", str(tmp_path / folder), "--model", str(model_path), "--bars", "2"]
+        command += ["--passes", "3"]
         result = CliRunner().invoke(app, [*command, *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == code, result.stderr
         return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).glob("*"))}, result
@@ -101,6 +102,7 @@ def test_info_counts_what_a_folder_holds(synthesize, tmp_path):
 
 
 def test_a_folder_goes_on_only_with_the_same_settings(synthesize):
-    synthesize("a", "--count", 1, "--workers", 1)
+    files, _ = synthesize("a", "--count", 1, "--workers", 1)
     _, result = synthesize("a", "--count", 2, "--workers", 1, "--temperature", 0.5, code=1)
+    assert json.loads(files["settings.json"])["passes"] == 3
     assert "begun with temperature 1.0" in result.stderr

@@ -42,7 +42,8 @@ found = {
 
 def documented_start():
     """What the guide starts processes with."""
-    (line,) = re.findall(r"^accelerate launch (.*) -m musegan train .*$", GUIDE.read_text(encoding="utf-8"), re.M)
+    text = GUIDE.read_text(encoding="utf-8").replace("\\\n", " ")
+    (line,) = re.findall(r"^accelerate launch (.*) -m musegan train .*$", text, re.MULTILINE)
     return [sys.executable, "-m", "accelerate.commands.launch", *line.split(), "--main_process_port", "0"]
 
 

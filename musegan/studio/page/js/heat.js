@@ -1,4 +1,4 @@
-// What sounds foreign to the model, as a layer of the roll: asked for while it is shown, and anew when notes change.
+// How surprising the bars are to the model, as a layer of the roll: asked for while it is shown, and anew when notes change.
 
 import { send } from "./link.js";
 import { changed, on, store } from "./store.js";
@@ -28,14 +28,14 @@ function show() {
   legend.classList.toggle("waiting", !store.heat.is_done);
 }
 
-/** What the readout says of a cell: above 0 the model's critic would rather have another one. */
+/** What the readout says of a cell: nats for each of its notes and beats. */
 export function heatText(place) {
-  const change = store.isExplaining && store.heat.change?.[place.lane.track][place.bar];
-  return typeof change === "number" ? ` · critic ${change > 0 ? "+" : ""}${change.toFixed(2)}` : "";
+  const surprise = store.isExplaining && store.heat.surprise?.[place.lane.track][place.bar];
+  return typeof surprise === "number" ? ` · surprise ${surprise.toFixed(2)} nats` : "";
 }
 
 export function useHeat() {
   button.addEventListener("click", toggleHeat);
   on("heat", show);
-  on("state", () => store.heat.change || ask()); // what is begun goes on by itself
+  on("state", () => store.heat.surprise || ask()); // what is begun goes on by itself
 }

@@ -15,7 +15,7 @@ const KEYS = [
   ["Enter", "compose what is free"],
   ["A", "another: the next seed"],
   ["V", "eight variations"],
-  ["E", "what sounds foreign to the model"],
+  ["E", "how surprising every bar is to the model"],
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],

@@ -24,14 +24,24 @@ function fillStyles() {
   find("style").replaceChildren(...["", ...styles].map((name) => new Option(name || "any", name)));
 }
 
+/** Say of every control what it does and between which numbers it lies. */
+function describe() {
+  for (const [name, { help, low, high }] of Object.entries(store.hello.options)) {
+    const control = find(name);
+    if (!control) continue;
+    (control.closest("label") || control).title = help;
+    if (control.type === "number") [control.min, control.max] = [low, high];
+  }
+}
+
 function show() {
   const { asked, piece, kept } = store.state;
   for (const knob of panel.querySelectorAll("x-knob")) {
-    const value = knob.getAttribute("name") === "tempo" ? piece.tempo : asked[knob.getAttribute("name")];
+    const value = knob.getAttribute("name") === "tempo_qpm" ? piece.tempo : asked[knob.getAttribute("name")];
     if (!knob.isHeld && value !== undefined) knob.value = value;
   }
-  for (const name of ["key", "style", "form", "progression", "n_bars", "seed"]) {
-    if (document.activeElement !== find(name)) find(name).value = asked[name];
+  for (const name of ["key", "style", "form", "progression", "n_bars", "seed", "passes", "best_of"]) {
+    if (document.activeElement !== find(name)) find(name).value = asked[name] ?? "";
   }
   for (const name of ["snap", "loop"]) find(name).checked = asked[name];
   const isFresh = !kept.flat().some(Boolean);
@@ -56,12 +66,13 @@ export function usePanel() {
   panel.addEventListener("submit", (event) => event.preventDefault());
   fillKeys();
   on("hello", fillStyles);
+  on("hello", describe);
   on("state", show);
-  const format = { tempo: (v) => v.toFixed(0), temperature: (v) => v.toFixed(2), humanize: (v) => `${Math.round(v * 100)} %` };
+  const format = { tempo_qpm: (v) => v.toFixed(0), temperature: (v) => v.toFixed(2), humanize: (v) => `${Math.round(v * 100)} %` };
   for (const knob of panel.querySelectorAll("x-knob")) {
     const name = knob.getAttribute("name");
     knob.format = format[name] || knob.format;
-    const act = name === "tempo" || name === "humanize" ? ask : turn; // these two compose nothing
+    const act = name === "tempo_qpm" || name === "humanize" ? ask : turn; // these two compose nothing
     knob.addEventListener("turn", (event) => act({ [name]: event.detail.value }, event.detail.gesture));
   }
   for (const name of ["key", "style"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.value }));
@@ -69,7 +80,7 @@ export function usePanel() {
   for (const name of ["form", "progression"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: e.target.value.trim() }));
   }
-  for (const name of ["n_bars", "seed"]) {
+  for (const name of ["n_bars", "seed", "passes", "best_of"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: Math.round(Number(e.target.value)) }, newGesture()));
   }
   const click = (id, action) => document.getElementById(id).addEventListener("click", action);

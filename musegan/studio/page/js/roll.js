@@ -86,12 +86,12 @@ function drawLane(g, lane, [first, end]) {
   g.globalAlpha = 1;
 }
 
-/** What sounds foreign, behind the notes: the redder, the more. */
+/** How surprising the bars are, behind the notes: the redder, the more. */
 function drawHeat(g, lane, [first, end], bottom) {
-  const { change, heat } = store.heat;
-  if (!store.isExplaining || !change || change[0].length !== store.state.piece.n_bars) return;
+  const { surprise, heat } = store.heat;
+  if (!store.isExplaining || !surprise || surprise[0].length !== store.state.piece.n_bars) return;
   for (let bar = first; bar < end; bar += 1) {
-    g.fillStyle = tint(css("--foreign"), heat[lane.track][bar]);
+    g.fillStyle = tint(css("--surprising"), heat[lane.track][bar]);
     g.fillRect(bar * geometry.pxPerBar, lane.rowTop, geometry.pxPerBar, bottom - lane.rowTop);
   }
 }

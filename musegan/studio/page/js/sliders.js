@@ -1,4 +1,4 @@
-// The knobs of the model: a slider each, from two steps down to two steps up; a double click brings it back to 0.
+// The knobs: a slider each, from two steps down to two steps up; a double click brings it back to 0.
 
 import { newGesture, on, store } from "./store.js";
 import { turn } from "./turning.js";
@@ -10,16 +10,14 @@ let gesture = newGesture();
 const inputs = () => [...list.querySelectorAll("input")];
 
 function build() {
-  list.hidden = !store.hello.knobs.length;
   list.replaceChildren(...store.hello.knobs.map(slider));
 }
 
-function slider({ name, moves, effect }) {
+function slider({ name, effect }) {
   const label = document.createElement("label");
   label.innerHTML = `<span></span><input type="range" min="${-STEPS}" max="${STEPS}" step="0.05"><output></output>`;
   label.firstChild.textContent = name;
-  const [low, usual, high] = [effect[0], effect[(effect.length - 1) / 2], effect.at(-1)].map((v) => v.toPrecision(3));
-  label.title = `${moves}: ${low} at -2, ${usual} at 0, ${high} at +2. Double click: 0`;
+  label.title = `Up: ${effect}. Double click: 0`;
   const input = label.querySelector("input");
   input.name = name;
   input.setAttribute("aria-label", name);

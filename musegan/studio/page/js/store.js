@@ -1,7 +1,7 @@
 // What the page knows: what the server said last, and what is chosen here. Everything else is drawn from it.
 
 export const store = {
-  hello: null, // what does not change: tracks, grid
+  hello: null, // what does not change: tracks, grid, options, knobs
   state: null, // the piece and what is asked for, as the server shows it
   variations: [],
   selected: new Set(), // notes, as "track,start,pitch"
@@ -11,7 +11,7 @@ export const store = {
   pxPerBar: 0, // 0: all bars fit
   position: 0, // of the cursor, in bars
   jam: { is_playing: false }, // the band that plays along, and `at`, when that was told
-  heat: { change: null }, // what sounds foreign, by cell
+  heat: { surprise: null }, // how surprising each cell is
   isExplaining: false, // whether that is shown
   parts: [], // other parts of the user's file, which only sound
 };

@@ -59,7 +59,7 @@ function wire(item, track, index) {
   });
   find("input").setAttribute("aria-label", `Volume of ${track.name}`);
   find(".density").setAttribute("aria-label", `Density of ${track.name}`);
-  find(".density").title = "Density: times the usual number of notes. Double click: as usual";
+  find(".density").title = "Times the usual number of notes. Double click: as usual";
   find(".density").format = (value) => `×${value.toFixed(value < 1 ? 2 : 1)}`;
   find(".density").addEventListener("turn", (event) => {
     const density = { ...store.state.asked.density, [track.name]: event.detail.value };

@@ -1,4 +1,4 @@
-// A knob that moves is answered with a sketch, the first draft; when it rests or is let go, with the music itself.
+// A knob that moves is answered with a sketch, made in few passes; when it rests or is let go, with the music itself.
 
 import { send } from "./link.js";
 
