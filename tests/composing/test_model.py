@@ -336,7 +336,7 @@ def test_models_are_found_or_named(model_path, tmp_path):
         ({"n_bars": 513}, {}, "1 to 512"),
         ({"n_bars": 0}, {}, "1 to 512"),
         ({"n_bars": 4.5}, {}, "1 to 512"),
-        ({"arrangement": "big"}, {}, "full, natural, build"),
+        ({"arrangement": "big"}, {}, "full, natural, song, build"),
         ({}, {"knobs": {"louder": 1}}, "no knob 'louder'; there are busier"),
         ({}, {"rests": {"drums": [8]}}, "drums cannot rest in bar 9: the piece has 8 bars"),
         ({}, {"plays": {"bass": [9]}}, "bass cannot play in bar 10"),
