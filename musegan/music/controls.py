@@ -420,7 +420,7 @@ class Controls:
 
     @classmethod
     def measure(cls, music: Music) -> Controls:
-        """The controls that music answers to."""
+        """The controls of given music."""
         return cls({item.name: item.measure(music).astype(item.dtype) for item in CONTROLS})
 
     @property
@@ -496,7 +496,7 @@ class Controls:
         return Controls(found)
 
     def blur(self, rng: np.random.Generator) -> Controls:
-        """A copy whose numbers are a little off, by chance."""
+        """A copy with random noise on its numbers."""
         return Controls(
             {item.name: item.blur(self.values[item.name], rng).astype(item.dtype) for item in CONTROLS}
         )

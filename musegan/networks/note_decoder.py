@@ -1,4 +1,4 @@
-"""The notes of a cell, one by one: step or end, then pitch, then length. Its likelihood is exact."""
+"""The notes of a cell, decoded one by one: step or end, then pitch, then length. The likelihood is exact."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class NoteDecoder(nn.Module):
         self.register_buffer("top_pitch", top, persistent=False)
 
     def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
-        """What is known before a note: ``cells : (decision, width)``, the sum of the vectors of the notes before
-        it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        """The state before a note, ``(decision, width)``, from ``cells : (decision, width)``, the sum of the vectors
+        of the notes before it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
         return self.state(cells + self.from_sum(sums) + self.from_last(last))
 
     def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class NoteDecoder(nn.Module):
         vectors : (note, note_size)
             Of all notes of the batch.
         cells : (target, width)
-            What the composer says of each of the cells.
+            The composer's vector of each cell.
         target : (target,), int64
             The cells, rising flat indices.
         """
