@@ -136,8 +136,8 @@ class CellEncoder(nn.Module):
         )
 
     def forward(self, batch: CellBatch, vectors: Tensor, is_known: Tensor) -> Tensor:
-        """A vector for every cell: (batch, track, beat, width). The vector of a cell that is not known depends only
-        on the notes that known cells hold into it.
+        """A vector for every cell: (batch, track, beat, width). The vector of a cell that is not known depends
+        only on the notes that known cells hold into it.
 
         `vectors` are the notes', as `embed_notes` gives them; ``is_known : (batch, track, beat), bool``.
         """

@@ -69,8 +69,11 @@ class NoteDecoder(nn.Module):
         self.register_buffer("top_pitch", top, persistent=False)
 
     def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
-        """The state before a note, ``(decision, width)``, from ``cells : (decision, width)``, the sum of the vectors
-        of the notes before it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        """The state before a note: (decision, width).
+
+        It is made from ``cells : (decision, width)``, the sum of the vectors of the notes before it and the vector of
+        the last one, each ``(decision, note_size)``, 0 where there is none.
+        """
         return self.state(cells + self.from_sum(sums) + self.from_last(last))
 
     def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
