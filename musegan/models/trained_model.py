@@ -34,6 +34,7 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
+        """The device that the composer is on."""
         return self.composer.track.device
 
     @property

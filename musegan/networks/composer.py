@@ -105,6 +105,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """One block of the trunk: attention over time, attention across tracks, convolution and feed-forward."""
+
     def __init__(self, config: ModelConfig, n_beats: int) -> None:
         super().__init__()
         self.time = TimeAttention(config.width, n_beats, config.dropout)
@@ -127,6 +129,7 @@ class Rows:
 
     @classmethod
     def of(cls, batch: CellBatch) -> Rows:
+        """The rows of a batch: tracks with a bar in which they play."""
         n_pieces, n_tracks, _ = batch.shape
         is_there = batch.is_playing.any(2)
         line = is_there.reshape(-1).nonzero()[:, 0]
