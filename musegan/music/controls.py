@@ -1,7 +1,7 @@
 """What a piece can be asked to be: who plays when, how densely, how high, in which key, over which chords.
 
 Each control is a class, and a new control is a class and a line in `CONTROLS`. A class has a name, the axes of its
-values after the batch, their dtype, the value that leaves the control free, limits of the values, and these methods:
+values after the batch, their dtype, the value that leaves the control free, its limits, and these methods:
 
 - ``measure(music)``: the values in given music.
 - ``transpose(values, semitones)``: the values of the same music, each piece moved by ``semitones : (batch,)``.
