@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from musegan.networks.controls import measure_register
 from numpy.typing import NDArray
 
 import musegan
@@ -33,7 +34,6 @@ from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import measure_register
 
 N_BARS, PHRASE = 16, 4
 
@@ -91,7 +91,7 @@ def arrange(
 ) -> tuple[NDArray[np.uint8], int, bool]:
     """An arrangement through files, the track of its melody, and whether that is kept."""
     source, target = folder / "source.mid", folder / "target.mid"
-    Piece(roll=own, spec=model.spec).write(source, humanize=0)
+    musegan.write(Piece(roll=own, spec=model.spec), source, humanize=0)
     found = extract_melody(musegan.read(source, model.spec))
     like = Piece(roll=other, spec=model.spec)
     request = GenerationRequest(seed=seed, progression=found.chords)

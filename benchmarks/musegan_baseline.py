@@ -21,15 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from musegan.training.phrases import PhraseSource
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import musegan
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.training.phrases import PhraseSource
 
 LATENT = 128
 N_BARS = 4
@@ -223,7 +224,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "phrases.npy", rolls)
     for index, roll in enumerate(rolls[:20]):
-        Piece(roll=roll, spec=dataset.spec).write(options.out / f"{index + 1:02}.mid", humanize=0)
+        musegan.write(Piece(roll=roll, spec=dataset.spec), options.out / f"{index + 1:02}.mid", humanize=0)
     print(f"{len(rolls)} phrases in {options.out}")
 
 

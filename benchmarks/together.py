@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from musegan.composing.compose import compose, draw_controls
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.compose import compose, draw_controls
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import moves_together, on_chord, swing

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from musegan.training.codec_trainer import CodecTrainer
+from musegan.training.stage import Stage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from musegan.models.model_file import pick_device
 from musegan.config import Config, preset
 from musegan.corpus.dataset import Dataset
+from musegan.models.model_file import pick_device
 from musegan.networks import Codec
-from musegan.training.codec_trainer import CodecTrainer
 from musegan.training.distributed import Distributed
 from musegan.training.loop import keep_freed_memory
-from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
 
 

@@ -26,10 +26,10 @@ from collections.abc import Callable, Iterable
 from itertools import combinations
 
 import numpy as np
+from musegan.composing.compose import compose
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.compose import compose
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.features import mix_tracks
 from musegan.music.chords import KINDS

@@ -7,6 +7,7 @@
 Names are resolved when they are first used, so that only what needs torch loads it.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -68,3 +69,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if "IPython" in sys.modules:
+    import_module("musegan.render").show_in_notebooks()

@@ -189,7 +189,7 @@ PRESETS: dict[str, Config] = {
     # For tests: a few seconds.
     "tiny": Config(
         model=ModelConfig(width=64, n_blocks=1, feed_forward=1, note_size=8, decoder_width=16, window_bars=4),
-        train=TrainConfig(n_windows=64, batch_size=4, min_tracks=1, n_held_out=8, measure_every=32),
+        train=TrainConfig(n_windows=64, batch_size=4, min_tracks=1, warm_up=8, n_held_out=8, measure_every=32),
     ),
     # For 2 cores: the bundled model.
     "cpu": Config(),

@@ -122,12 +122,13 @@ def _show_progress() -> Iterator[OnProgress]:
 def _write_pairs(found: Evaluation, spec: RollSpec, folder: Path) -> int:
     """Write the least original phrases and their training phrases as MIDI; returns the number of files."""
     from musegan.music.piece import Piece
+    from musegan.render import write
 
     folder.mkdir(parents=True, exist_ok=True)
     n_files = 0
     for row in found.candidates:
         for rank, pair in enumerate(found.pairs[row], start=1):
             for kind, roll in (("generated", pair.phrase), ("training", pair.training)):
-                Piece(roll=roll, spec=spec).write(folder / f"{row}-{rank}-{kind}.mid", humanize=0)
+                write(Piece(roll=roll, spec=spec), folder / f"{row}-{rank}-{kind}.mid", humanize=0)
                 n_files += 1
     return n_files

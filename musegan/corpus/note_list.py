@@ -6,7 +6,8 @@ A list of notes is made once from a dataset and stored in a file. Training needs
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,12 @@ class NoteList:
     def open(cls, path: Path) -> NoteList:
         """The notes of a dataset, or a list of notes that was saved. Raises `DatasetError`."""
         return cls.load(path) if _is_note_list(path) else cls.from_dataset(Dataset(path))
+
+    def with_styles(self, styles: Sequence[str]) -> NoteList:
+        """The same songs with the numbers that labels have among `styles`; those of other labels have none."""
+        numbers = [styles.index(label) if label in styles else -1 for label in self.styles]
+        style = np.array([*numbers, -1], np.int16)[self.style]
+        return replace(self, style=style, styles=tuple(styles))
 
     def song_of(self, bars: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the song that each bar belongs to."""

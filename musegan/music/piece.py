@@ -5,10 +5,7 @@ This is what the composing functions return. It is data: what draws, plays or wr
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -91,28 +88,3 @@ class Piece:
         tracks = ", ".join(self.spec.track_names)
         key = f", {self.key}" if self.key else ""
         return f"Piece({self.n_bars} bars of {tracks}; {self.tempo_qpm:g} qpm{key}; seed {self.seed})"
-
-    def write(
-        self,
-        path: str | os.PathLike,
-        *,
-        humanize: float = 1.0,
-        stems: bool = False,
-        chords: bool = False,
-        force: bool = True,
-    ) -> list[Path]:
-        """Write MIDI, or a picture, sound or score: what the suffix of `path` asks for.
-
-        The same as `musegan.render.write`, which describes the options.
-        """
-        return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
-
-    def _repr_html_(self) -> str:
-        return _outputs().piece_to_html(self)
-
-
-def _outputs() -> ModuleType:
-    """The room of what writes and shows pieces. It stands above this one, so it is loaded when it is asked for."""
-    from musegan import render
-
-    return render

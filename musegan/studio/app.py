@@ -221,11 +221,12 @@ def warm_up(session: Session) -> None:
 
     from musegan.music.pianoroll import ONSET
     from musegan.music.piece import Piece
+    from musegan.render import write
 
     piece = session.model.generate(session.model.phrase_bars, seed=0)
     roll = np.zeros(piece.spec.shape(1), np.uint8)
     roll[0, 0, 0, 12 % piece.spec.n_pitches] = ONSET
     with tempfile.TemporaryDirectory() as folder:
-        (path,) = Piece(roll=roll, spec=piece.spec, tempo_qpm=1000).write(Path(folder) / "a.mid")
+        (path,) = write(Piece(roll=roll, spec=piece.spec, tempo_qpm=1000), Path(folder) / "a.mid")
         for process in session.stems.processes:
             process.render(path.read_bytes())

@@ -14,6 +14,7 @@ from musegan.composing.options import list_options
 from musegan.composing.parse import parse_bar_list, parse_option
 from musegan.errors import ConfigError
 from musegan.midi.song import read
+from musegan.render import write
 from musegan.studio import operations
 from musegan.studio.state import Grid, State, StudioSettings
 
@@ -39,7 +40,7 @@ def compose_file(model: Model, data: bytes, values: Sequence[tuple[str, str]]) -
         path = Path(folder) / "out.mid"
         if not data:
             state = operations.compose(model, replace(State.empty(model), settings=settings))
-            state.piece.write(path, humanize=settings.humanize)
+            write(state.piece, path, humanize=settings.humanize)
         else:
             song = read(data, model.spec)
             kept = np.ones(song.piece.roll.shape[:2], bool)

@@ -84,7 +84,7 @@ def export_midi(state: State, song: Song | None, *, chords: bool = False) -> byt
         path = Path(folder) / "piece.mid"
         humanize = state.settings.humanize
         if song is None:
-            state.piece.write(path, humanize=humanize, chords=chords)
+            write(state.piece, path, humanize=humanize, chords=chords)
         else:
             piece = replace(state.piece, given=state.from_file)
             song.write(piece, path, humanize=humanize, chords=chords)

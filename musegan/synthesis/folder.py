@@ -10,6 +10,7 @@ from pathlib import Path
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
+from musegan.render import write
 from musegan.synthesis.drafts import BATCH, Settings, check_settings, make_batch
 from musegan.synthesis.manifest import COLUMNS, ORIGIN_COLUMNS, Row, append_rows, read_rows, write_rows
 
@@ -76,7 +77,7 @@ def _write_batch(task: _Task) -> list[Row]:
     for place, (piece, row) in enumerate(make_batch(task.settings, task.number)):
         name = _make_name(task.number * BATCH + place)
         if name in task.names:
-            piece.write(task.folder / name)
+            write(piece, task.folder / name)
             rows.append({"file": name, **row})
     return rows
 

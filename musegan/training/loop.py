@@ -31,7 +31,7 @@ from musegan.training.run_folder import run_folder
 from musegan.training.samples import sample_prior, write_samples
 from musegan.training.trainer import Trainer
 
-NOTES, CHECKPOINT = "notes.npz", "checkpoint.safetensors"
+NOTES, CHECKPOINT, LOG = "notes.npz", "checkpoint.safetensors", "log.jsonl"
 LOG_EVERY = 20  # iterations between lines of the log
 
 
@@ -70,15 +70,18 @@ def train(
         notes = NoteList.open(run / NOTES if can_resume and (run / NOTES).is_file() else dataset)
         if parent is not None:
             parent.spec.require_same(notes.spec, f"the model {init}", f"the dataset {dataset}")
+            notes = notes.with_styles(parent.config.model.styles)
             config = replace(config, model=parent.config.model)
         else:
             config = replace(config, model=replace(config.model, styles=notes.styles))
-        trainer = Trainer(notes, config, processes, parent)
+        loop = _Loop(Trainer(notes, config, processes, parent), run, stop)
+        if can_resume:
+            loop.resume()
         if processes.is_main:
             _write_settings(run, config, dataset)
             if not (run / NOTES).is_file():
                 notes.save(run / NOTES)
-        yield from _Loop(trainer, run, stop).run(can_resume)
+        yield from loop.run()
 
 
 class _Loop:
@@ -89,12 +92,16 @@ class _Loop:
         self.prior = sample_prior(trainer.notes, trainer.config)
         self.facts: dict[str, Any] = {"best_score": math.inf}
 
-    def run(self, resume: bool) -> Iterator[Progress]:
+    def resume(self) -> None:
+        """Go on from the checkpoint of the run. What was logged after it will be logged again."""
+        saved = self.trainer.load(self.run_folder / CHECKPOINT)
+        self.facts |= {name: saved[name] for name in self.facts if name in saved}
+        if self.trainer.processes.is_main:
+            _cut_log(self.run_folder / LOG, self.trainer.windows_seen)
+
+    def run(self) -> Iterator[Progress]:
         trainer, settings = self.trainer, self.trainer.config.train
         processes, checkpoint = trainer.processes, self.run_folder / CHECKPOINT
-        if resume:
-            saved = trainer.load(checkpoint)
-            self.facts |= {name: saved[name] for name in self.facts if name in saved}
         pending: list[dict[str, Tensor]] = []
         last_save = last_line = time.monotonic()
         while not trainer.is_finished and not processes.any(self.stop()):
@@ -115,7 +122,7 @@ class _Loop:
             if is_due and processes.is_main:
                 progress.measures = self._measure()
             if processes.is_main:
-                with open(self.run_folder / "log.jsonl", "a", encoding="utf-8") as log:
+                with open(self.run_folder / LOG, "a", encoding="utf-8") as log:
                     log.write(json.dumps(asdict(progress)) + "\n")
                 if is_due or now - last_save > 60 * settings.save_every:
                     trainer.save(checkpoint, self.facts)
@@ -124,7 +131,8 @@ class _Loop:
             last_line = time.monotonic()
         if processes.is_main:
             trainer.save(checkpoint, self.facts)
-            save_model(trainer.as_model(self.prior, {}), self.run_folder / "model.safetensors")
+            if not trainer.is_finished:  # or the last measurement has saved it
+                save_model(trainer.as_model(self.prior, {}), self.run_folder / "model.safetensors")
 
     def _measure(self) -> dict[str, float]:
         """Held-out measures, samples, and the models: the last one, and the best where this is it."""
@@ -143,6 +151,15 @@ def _write_settings(run: Path, config: Config, dataset: Path) -> None:
     with atomic_write(run / "config.json") as temporary:
         text = json.dumps({**config.to_dict(), "dataset": str(dataset)}, indent=2)
         temporary.write_text(text, encoding="utf-8")
+
+
+def _cut_log(log: Path, windows_seen: int) -> None:
+    """Keep the lines of a log up to a number of windows."""
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["windows_seen"] <= windows_seen]
+    if kept != lines:
+        with atomic_write(log) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
 
 
 def _iterate(trainer: Trainer) -> dict[str, Tensor]:

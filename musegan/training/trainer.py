@@ -90,8 +90,7 @@ class Trainer:
         loss = -scores.sum() * self.processes.count / n_cells.clamp_min(1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [p.grad for p in self.composer.parameters() if p.grad is not None]
-        self.processes.average_(gradients)
+        self.processes.average_(self._collect_gradients())
         norm = nn.utils.clip_grad_norm_(self.composer.parameters(), _LARGEST_GRADIENT)
         rate = self.learning_rate()
         for group in self.optimizer.param_groups:
@@ -101,6 +100,15 @@ class Trainer:
         half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.composer, settings.batch_size, half_life)
         return {"nats": loss.detach(), "gradient": norm.detach(), "rate": torch.tensor(rate)}
+
+    def _collect_gradients(self) -> list[Tensor]:
+        """The gradients of all weights, 0 where the windows of this process say nothing of them."""
+        gradients = []
+        for parameter in self.composer.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+        return gradients
 
     def learning_rate(self) -> float:
         """A short warm-up, a plateau, and a cosine to its end."""

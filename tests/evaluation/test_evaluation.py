@@ -37,6 +37,7 @@ from musegan.evaluation.table import SECTIONS
 from musegan.metrics import two_sample
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND
+from musegan.render import write
 
 SETTINGS = Settings(n_phrases=24, n_pieces=10, piece_bars=16, n_contexts=6, n_draws=2, n_originality=10)
 
@@ -347,7 +348,7 @@ def write_folder(songs: Dataset, folder: Path, lengths: list[int]) -> np.ndarray
     """MIDI files of whole songs from bar 1, `lengths` bars long."""
     for index, n_bars in enumerate(lengths):
         roll = songs.rolls(songs.song_starts[index + 10 : index + 11], n_bars)[0]
-        Piece(roll=roll, spec=songs.spec).write(folder / f"{index}.mid", humanize=0)
+        write(Piece(roll=roll, spec=songs.spec), folder / f"{index}.mid", humanize=0)
     return songs.rolls(songs.song_starts[10 : 10 + len(lengths)], 4)
 
 

@@ -15,6 +15,7 @@ from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import CHORALE, RollSpec, TrackSpec
+from musegan.render import write
 from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
 from musegan.render.score import write_score
 
@@ -296,7 +297,7 @@ def test_a_choir_reads_its_clefs(tmp_path):
     middles = {"soprano": 72, "alto": 65, "tenor": 58, "bass": 48}
     rows = [(track, 0, 16, pitch, 90) for track, pitch in enumerate(middles.values())]
     piece = Piece(roll=notes_to_roll(np.array(rows, NOTE), CHORALE, 1), spec=CHORALE)
-    (path,) = piece.write(tmp_path / "choir.musicxml")
+    (path,) = write(piece, tmp_path / "choir.musicxml")
     parts = music21.converter.parse(path).parts
     assert [part.partName for part in parts] == list(middles)
     clefs = [type(part.recurse().getElementsByClass("Clef").first()).__name__ for part in parts]

@@ -1,0 +1,43 @@
+"""Plans of real songs and sample pieces."""
+
+import numpy as np
+import pytest
+from songs import TRIO, make_song
+
+from musegan.config import preset
+from musegan.corpus.dataset import Dataset
+from musegan.corpus.note_list import NoteList
+from musegan.corpus.packing import DatasetWriter
+from musegan.music.key import key_scores
+from musegan.training.samples import sample_prior, write_samples
+
+TINY = preset("tiny")
+
+
+@pytest.mark.parametrize(("n_short", "n_bars"), [(5, 16), (6, 8)])
+def test_sections_of_the_prior_are_as_long_as_half_of_the_songs_allow(tmp_path, n_short, n_bars):
+    """Of ten songs five may be shorter than 16 bars, not six."""
+    seeds = [seed for seed in range(14) if seed % 4 != 3][:10]
+    with DatasetWriter(tmp_path / "songs.npz", TRIO) as writer:
+        for index, seed in enumerate(seeds):
+            writer.add(make_song(seed, 10 if index < n_short else 17))
+    notes = NoteList.from_dataset(Dataset(tmp_path / "songs.npz"))
+    prior = sample_prior(notes, TINY, 1000)
+    n_sections = 2 * (10 - n_short) if n_bars == 16 else 10 * (10 - n_short) + 3 * n_short
+    assert prior["play"].shape == (n_sections, TRIO.n_tracks, n_bars)
+    assert set(key_scores(prior["key"]).argmax(-1).tolist()) <= {0, 12 + 9}
+    some = sample_prior(notes, TINY, 3)
+    assert some.n_pieces == 3
+    assert (some["density"] == prior["density"][:3]).all()
+
+
+def test_sample_pieces_are_files_of_the_prior(model, tmp_path):
+    write_samples(model, tmp_path / "samples", 1234)
+    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert names == [*(f"000001234-{index}.mid" for index in (1, 2, 3, 4)), "000001234.png"]
+    write_samples(model, tmp_path / "again", 1234)
+    for name in names[:4]:
+        assert (tmp_path / "samples" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    few = type(model)(**{**vars(model), "prior": model.prior.pieces(np.array([2]))})
+    write_samples(few, tmp_path / "few", 5)
+    assert len(list((tmp_path / "few").iterdir())) == 2
