@@ -19,7 +19,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from musegan.networks.controls import measure_register
 from numpy.typing import NDArray
 
 import musegan

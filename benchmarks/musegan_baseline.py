@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from musegan.training.phrases import PhraseSource
 from torch import Tensor, nn
 from torch.nn import functional as F
 
