@@ -1,6 +1,6 @@
 """Composing speed by passes and bars, warm, beside one forward pass of MuseGAN's own generator; and a cold start.
 
-    python benchmarks/generate.py [--model MODEL] [--seeds 4] [--repeats 3]
+    python benchmarks/generate.py [--model MODEL] [--bars 8 64] [--passes 1 4 32 48] [--seeds 4] [--repeats 3]
 
 MuseGAN's generator makes 4 bars at a time, so 8 bars are a batch of two; it knows no context, mask or joins.
 All run on the same threads in one process, taking turns; of each seed the shortest of its turns counts, and of
@@ -23,8 +23,6 @@ from musegan_baseline import LATENT, Generator
 from musegan.composing.model import Model, load_model
 from musegan.composing.request import GenerationRequest
 
-PASSES = (1, 4, 32, 48)
-BARS = (8, 64)
 PEER = "MuseGAN v3 generator, 2 x 4 bars"
 
 
@@ -60,6 +58,8 @@ def cold_start(model: str | None, repeats: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model")
+    parser.add_argument("--bars", type=int, nargs="+", default=[8, 64])
+    parser.add_argument("--passes", type=int, nargs="+", default=[1, 4, 32, 48])
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -73,8 +73,8 @@ def main() -> None:
 
     turns: dict[str, Callable[[int], object]] = {
         f"{n_bars} bars, {passes} passes": partial(compose, model, n_bars, passes)
-        for n_bars in BARS
-        for passes in PASSES
+        for n_bars in options.bars
+        for passes in options.passes
     }
     found = shortest({PEER: original_forward, **turns}, options.seeds, options.repeats)
     for name, seconds in found.items():

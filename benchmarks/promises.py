@@ -1,11 +1,13 @@
 """Do knobs and sliders do what they say? What each is heard as, step by step, in the same pieces.
 
-    python benchmarks/promises.py [--model MODEL] [--seeds 8] [--passes 32] [--only busier,density]
+    python benchmarks/promises.py [--model MODEL] [--seeds 8] [--passes 32] [--only busier,density,chords]
 
 Every knob, and the sliders density (a factor of 2 a step, all tracks), temperature (0.3 a step) and repetition
 (2 nats a step), at steps from -2 to 2 in pieces of 8 bars from seeds 1 on. Printed are means of what it should
 move, over the pieces; whether they rise from step to step; in how many pieces the last is above the first; and how
 much of the way from -1 to 1 lies between -0.1 and 0.1: 0.1 would be a straight line, near 1 a jump at 0.
+
+Chords: the share of the sounding time on tones of the chords asked for, and in the same pieces without the wish.
 """
 
 from __future__ import annotations
@@ -20,13 +22,17 @@ import musegan
 from musegan.composing.knobs import AT_ONCE, HALF_BEAT, KNOBS, LENGTH, ON_BEAT, SPREAD
 from musegan.composing.request import GenerationRequest
 from musegan.metrics import average, pitch_entropy
+from musegan.metrics.agreement import on_chord
 from musegan.metrics.structure import repeated_bars
+from musegan.music.chords import parse_progression
 from musegan.music.controls import Controls, Music
+from musegan.music.key import Key
 from musegan.music.spec import RollSpec
 
 STEPS = (-2, -1, -0.1, 0, 0.1, 1, 2)
 WHOLE_STEPS = [index for index, step in enumerate(STEPS) if step == int(step)]
 N_BARS = 8
+CHORDS = "C Am F G"
 
 Effect = Callable[[NDArray[np.uint8], RollSpec], NDArray[np.float64]]
 """Of rolls ``(piece, track, bar, step, pitch)`` one number a piece."""
@@ -91,12 +97,27 @@ def measure(model: musegan.Model, name: str, n_seeds: int, passes: int) -> NDArr
     return np.array(rows)
 
 
+def report_chords(model: musegan.Model, n_seeds: int, passes: int) -> None:
+    tones, _ = parse_progression(CHORDS, model.spec.beats_per_bar)
+    plan = np.tile(np.resize(tones, N_BARS * model.spec.beats_per_bar), (n_seeds, 1))
+    key = Key(0)
+    for label, progression in ((CHORDS, CHORDS), ("no chords, in C", None)):
+        requests = [
+            GenerationRequest(seed=seed, passes=passes, key=key, progression=progression)
+            for seed in range(1, n_seeds + 1)
+        ]
+        rolls = np.stack([model.generate(N_BARS, request=request).roll for request in requests])
+        found = average(on_chord(rolls, plan, model.spec), 0)
+        cells = "  ".join(f"{name} {value:.3f}" for name, value in zip(model.spec.track_names, found, strict=True))
+        print(f"{'chords':12} {label:26} {average(found):.3f}: {cells}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=None)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--passes", type=int, default=GenerationRequest().passes)
-    parser.add_argument("--only", default=",".join(EFFECTS))
+    parser.add_argument("--only", default=",".join([*EFFECTS, "chords"]))
     options = parser.parse_args()
     model = musegan.load_model(options.model)
     missing = set(KNOBS) - set(EFFECTS)
@@ -105,6 +126,9 @@ def main() -> None:
     heads = "".join(f"{STEPS[index]:>8}" for index in WHOLE_STEPS)
     print(f"{'':12} {'':26}{heads}   rises  pieces  between -0.1 and 0.1")
     for name in options.only.split(","):
+        if name == "chords":
+            report_chords(model, options.seeds, options.passes)
+            continue
         found = measure(model, name, options.seeds, options.passes)
         means = average(found, 1)
         whole = means[WHOLE_STEPS]

@@ -31,6 +31,11 @@ def test_tracks_come_and_go_by_the_phrase():
     assert play[0, GUITAR].tolist() == [-1] * 6
 
 
+def test_a_song_is_followed_bar_by_bar():
+    play = grid(6, piano=[1, 3, 5], bass=[2])
+    np.testing.assert_array_equal(arrange_tracks(play, BAND, "song", 4), play)
+
+
 def test_a_build_begins_with_harmony_and_ends_with_everyone():
     play = arrange_tracks(grid(8), BAND, "build", 4)[0]
     assert (play[:, 4:] == 1).all()
@@ -42,5 +47,5 @@ def test_a_build_begins_with_harmony_and_ends_with_everyone():
 
 
 def test_another_arrangement_is_refused():
-    with pytest.raises(ConfigError, match="full, natural, build"):
+    with pytest.raises(ConfigError, match="full, natural, song, build"):
         arrange_tracks(grid(4), BAND, "big", 4)
