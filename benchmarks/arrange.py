@@ -19,17 +19,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from musegan.networks.controls import measure_register
 from numpy.typing import NDArray
 
 import musegan
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import on_chord
-from musegan.metrics.distance import two_sample_auc
-from musegan.metrics.features import Scaler, feature_matrix
+from musegan.metrics.features import feature_matrix
+from musegan.metrics.two_sample import two_sample_auc
 from musegan.midi.melody import extract_melody
 from musegan.music.chords import harmony_plan
+from musegan.music.controls import Controls, Music
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
@@ -73,7 +73,7 @@ def main() -> None:
         print(f"{'  nearer to the other song':36} {nearer.sum()} of {len(nearer)}")
     print("\ntwo-sample AUC against other held-out songs")
     for name, rolls in (("arrangements", arranged), ("the songs themselves", songs)):
-        print(f"{name:36} {against(rest, rolls, spec, options.seed):.3f}")
+        print(f"{name:36} {against(rest, rolls, spec):.3f}")
 
 
 def sections(
@@ -114,7 +114,7 @@ def textures(
     onsets = [(rolls == ONSET) for rolls in (first, second)]
     plays = [rolls.any((3, 4)) for rolls in (first, second)]
     counts = [np.log2(1 + found.sum((3, 4))) for found in onsets]
-    registers = [measure_register(found, spec) for found in onsets]
+    registers = [Controls.measure(Music.from_rolls(rolls, spec))["register"] for rolls in (first, second)]
     tracks = is_new[..., None]
     both = plays[0] & plays[1] & tracks
 
@@ -132,15 +132,14 @@ def textures(
     }
 
 
-def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec, seed: int) -> float:
+def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
     """Two-sample AUC of all phrases of some pieces against real ones, split by piece."""
     matrices, groups = [], []
     for pieces in (real, keep_notes(rolls, spec)):
         phrases = [pieces[:, :, bar : bar + PHRASE] for bar in range(0, N_BARS, PHRASE)]
         matrices.append(feature_matrix(np.concatenate(phrases), spec))
         groups.append(np.tile(np.arange(len(pieces)), N_BARS // PHRASE) + len(real) * len(groups))
-    scaler = Scaler.fit(matrices[0])
-    return two_sample_auc(*map(scaler, matrices), *groups, seed=seed)
+    return two_sample_auc(*matrices, *groups).estimate
 
 
 def mean(values: NDArray) -> str:

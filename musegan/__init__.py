@@ -1,10 +1,10 @@
-"""A band in one forward pass: symbolic multi-track music from a GAN, MIDI in and MIDI out.
+"""Symbolic multi-track music: compose, complete, continue, vary and arrange MIDI.
 
     model = musegan.load_model()
     piece = model.generate(n_bars=8, seed=1)
     musegan.write(piece, "out.mid")
 
-Names are resolved when they are first used, so that what needs no torch never loads it.
+Names are resolved when they are first used, so that only what needs torch loads it.
 """
 
 import sys

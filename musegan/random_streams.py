@@ -1,4 +1,4 @@
-"""Where chance comes from: independent streams of random numbers by name, all from one seed."""
+"""Random number generators by purpose: independent, named streams of one seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @unique
 class Stream(IntEnum):
-    """What random numbers are for. Two streams of one seed have nothing in common."""
+    """What random numbers are used for. The streams of one seed are independent."""
 
     SECTION = 1  # which section of a real song a piece follows
     KEY = 2  # the key of a piece
@@ -23,5 +23,5 @@ class Stream(IntEnum):
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:
-    """The generator of a stream; `more` numbers tell several of one kind apart."""
+    """The generator of a stream. `more` numbers distinguish several generators of one stream."""
     return np.random.default_rng([seed, int(stream), *more])

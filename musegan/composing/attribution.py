@@ -18,7 +18,7 @@ from musegan.music.piece import Piece
 from musegan.networks import CellBatch
 
 _GROUPS = 4  # passes in which every bar is left out once, never beside another of its track or its neighbours
-_TOLD = ("key", "chords", "play")  # controls that stand while a bar is judged; the others would give it away
+_TOLD = ("key", "chords", "play")  # controls that are set while a bar is measured; the others would reveal it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,9 @@ def explain(model: TrainedModel, piece: Piece) -> Explanation:
 
 
 def explain_in_steps(model: TrainedModel, piece: Piece) -> Iterator[Explanation]:
-    """`explain` for who has to do other things between: after each window what is known by then.
+    """`explain` step by step: yields what is known after each window.
 
-    Bars that are not judged yet are nan. The last one is what `explain` returns.
+    Bars that are not measured yet are nan. The last item is what `explain` returns.
     """
     model.spec.require_same(piece.spec, "the model", "the piece")
     if not piece.roll.any():

@@ -1,4 +1,4 @@
-"""Sections that return, and the last bar: what makes bars a piece."""
+"""The form of a piece: sections that return, and a last bar that closes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
 def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
-    So many that they are `share` of all; those of the last bar first, which leads to the next section.
+    Their number is `share` of all cells. Cells of the last bar, which leads to the next section, come first.
     """
     rank = rng.random((n_tracks, n_bars))
     rank[:, -1] -= 1

@@ -1,4 +1,4 @@
-"""Knobs: by how much the controls of a piece are moved, step by step, from what they are anyway."""
+"""Knobs: changes of the controls of a piece, in steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE, LENGTH, SPREAD, ON_BEAT, HALF_BEAT = range(5)  # places in a texture
 
 @dataclass(frozen=True)
 class Knob:
-    """One knob: what it does to controls, and what a step up is heard as."""
+    """One knob: how it changes controls, and what a step up sounds like."""
 
     effect: str
     turn: Callable[[Controls, float, RollSpec], Controls]

@@ -1,4 +1,4 @@
-"""A loaded model and what one can ask of it: every task is a mask and controls for `compose_rolls`."""
+"""The public model and its verbs. Every task is a mask and controls for `compose_rolls`."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class Model(TrainedModel):
     ) -> list[Piece]:
         """Compose pieces from nothing, one for each of `requests`, in one batch.
 
-        They are those that `generate` makes, but for draws at the edge, as sums are rounded otherwise in a batch.
-        The same list gives the same pieces. Each is one draft, whatever ``best_of`` says.
+        They are those of `generate`, except for single notes, because sums in a batch are rounded differently.
+        The same list gives the same pieces. Each is one draft; ``best_of`` is not used.
         """
         check_bars(n_bars)
         if not requests:
@@ -364,9 +364,11 @@ class Model(TrainedModel):
         requests: Sequence[GenerationRequest],
         number: int = 0,
     ) -> NDArray[np.uint8]:
-        """What is not given of pieces, ``(batch, track, bar, step, pitch)``, as the first request says how it is
-        drawn; of one piece the likeliest of as many drafts as are asked for. `number` tells several calls for one
-        piece apart."""
+        """Compose what is not given in pieces: ``(batch, track, bar, step, pitch)``. The first request says how.
+
+        Of a single piece the likeliest of ``best_of`` drafts is returned. `number` distinguishes several calls for
+        one piece.
+        """
         first = requests[0]
         settings = SamplingSettings(
             n_passes=first.passes,
@@ -465,7 +467,7 @@ class Model(TrainedModel):
     def _finish(
         self, roll: NDArray[np.uint8], mask: NDArray[np.bool_], key: Key, request: GenerationRequest
     ) -> NDArray[np.uint8]:
-        """What was composed, as data: nothing held without an onset and, where it is asked for, all in the key."""
+        """What was composed, without held cells that have no onset and, if asked for, snapped to the key."""
         composed = snap_to_scale(roll, key.pitch_classes, self.spec) if request.snap else roll
         composed = drop_orphan_holds(composed, self.spec)
         return np.where(mask[..., None, None], roll, composed)

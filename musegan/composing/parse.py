@@ -1,4 +1,4 @@
-"""Texts of a user that name tracks, bars and amounts, as what they mean."""
+"""Parsing of what users write: names of tracks, bars, amounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans of real songs: where the user asks for nothing, a piece has the controls of a section of one."""
+"""The prior of controls: where the user asks for nothing, a piece has those of a section of a real song."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The controls that a request comes to: of a piece from nothing, and of what is to be composed in a given one."""
+"""From a request to controls: for a piece from nothing, and for what is to be composed in a given piece."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def restrict_controls(
     request: GenerationRequest,
     composed: NDArray[np.bool_] | None = None,
 ) -> Controls:
-    """Controls with what the user says of tracks, of who plays and rests, of density, of knobs and of the style.
+    """Controls changed by the options for tracks, playing, resting, density, knobs, style and tempo.
 
     A track that would be silent throughout and is asked for notes plays where it is `composed`, ``(track, bar)``;
     everywhere when that is left out.
@@ -169,7 +169,7 @@ def draw_key(seed: int, is_minor: bool) -> Key:
 
 
 def _free_repetition(controls: Controls, section: Controls) -> Controls:
-    """Controls that say nothing of where bars return which rest in the section that they are from."""
+    """Controls with a free plan of repetition in bars that play here and rest in the section."""
     is_new = (controls["play"] == PLAYS) & (section["play"] != PLAYS)
     plan = np.where(is_new[..., None], FREE_BAR, controls["repetition"]).astype(np.int8)
     return controls.replace(repetition=plan)

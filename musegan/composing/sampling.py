@@ -1,8 +1,8 @@
-"""Composing cells by blocked Gibbs sampling: pass by pass some cells are forgotten and drawn anew from all others.
+"""Composing cells by blocked Gibbs sampling: each pass removes some cells and draws them anew, given all others.
 
 The share of cells that a pass draws falls from all of them to a few (after Coconet: Huang et al., Counterpoint by
 Convolution, 2017). A cell is drawn as the composer says: a copy of a known cell of its track, or notes one by one.
-Nothing that comes out is changed.
+Nothing edits the result.
 """
 
 from __future__ import annotations

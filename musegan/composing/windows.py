@@ -1,4 +1,4 @@
-"""Pieces of any length: windows go over what is to be composed, each with what is known around it."""
+"""Pieces of any length: windows move over what is to be composed, each with the known music around it."""
 
 from __future__ import annotations
 

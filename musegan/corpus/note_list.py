@@ -1,6 +1,6 @@
 """The notes of a whole corpus as lists, in memory: what a composer is trained on.
 
-Made once from a dataset and kept in a file of its own, so that a training needs nothing else.
+A list of notes is made once from a dataset and stored in a file. Training needs nothing else.
 """
 
 from __future__ import annotations

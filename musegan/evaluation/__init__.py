@@ -1,4 +1,4 @@
-"""How near generated music is to real music: one table, from any model or folder of files."""
+"""Composed music compared with real music: one table, from any model or folder of files."""
 
 from musegan.evaluation.evaluate import Settings, evaluate
 from musegan.evaluation.ladder import evaluate_ladder

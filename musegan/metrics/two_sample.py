@@ -117,7 +117,6 @@ def _held_out_scores(
             l2_regularization=1.0,
             max_features=0.3,
             early_stopping=False,
-            class_weight="balanced",
             random_state=seed,
         )
         known = ~np.isnan(features[fitted]).all(0)  # trees take no column without a value

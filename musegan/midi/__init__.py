@@ -1,3 +1,5 @@
+"""MIDI and notation files to notes on the grid, and back."""
+
 from musegan.midi.notes import GridNotes, read_notes
 from musegan.midi.pretty import from_pretty_midi, to_pretty_midi
 from musegan.midi.read import read_score

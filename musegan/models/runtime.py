@@ -1,4 +1,4 @@
-"""On what composing runs: the device, the number of threads, the precision."""
+"""The device and the number of threads that composing uses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def composing_threads() -> Iterator[None]:
     """Compute with one thread, or as many as the environment variable ``MUSEGAN_THREADS`` says.
 
-    The networks are small. More threads gain little on an idle machine, and beside a DAW they wait for each other
-    most of the time. Raises `ConfigError` when the variable is no number from 1.
+    The networks are small. More threads gain little on an idle machine. On a machine that is busy, as with a DAW,
+    they wait for each other most of the time. Raises `ConfigError` when the variable is no number from 1.
     """
     text = os.environ.get(VARIABLE, "1")
     if not text.isdecimal() or not int(text):

@@ -1,4 +1,4 @@
-"""What a model is before anything is asked of it: the composer, and all else that composing needs."""
+"""A trained model: the composer, and everything else that composing needs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
+        """The device that the composer is on."""
         return self.composer.track.device
 
     @property
@@ -48,7 +49,7 @@ class TrainedModel:
 
     @property
     def offered_styles(self) -> dict[str, int]:
-        """The styles that can be followed: those of enough sections of real songs, and of how many."""
+        """The styles that can be asked for: name to number of sections of real songs."""
         return count_styles(self.config.model.styles, self.prior["style"])
 
     @cached_property
@@ -73,6 +74,6 @@ def count_chord_tones(controls: Controls) -> NDArray[np.int64]:
 
 
 def count_styles(names: Sequence[str], styles: NDArray[np.int16]) -> dict[str, int]:
-    """Sections of each style, those left out of which there are too few."""
+    """Number of sections of each style. Styles with too few sections are left out."""
     counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
     return {name: count for name, count in counts.items() if count and count >= FEWEST_SECTIONS * len(styles)}

@@ -1,8 +1,13 @@
 """What a piece can be asked to be: who plays when, how densely, how high, in which key, over which chords.
 
-Each control is a class: which axes it has, how it is measured in music, how networks read it, which value leaves
-it free, and how it is blurred in training, so that a piece is not known by the exact numbers of its controls. A
-new control is a class and a line in `CONTROLS`.
+Each control is a class, and a new control is a class and a line in `CONTROLS`. A class has a name, the axes of its
+values after the batch, their dtype, the value that leaves the control free, its limits, and these methods:
+
+- ``measure(music)``: the values in given music.
+- ``transpose(values, semitones)``: the values of the same music, each piece moved by ``semitones : (batch,)``.
+- ``blur(values, rng)``: the values with noise, as in training, so that exact numbers do not identify a piece.
+- ``encode(values)``: what networks read, with features as the last axis.
+- ``n_features(spec)``: the number of these features.
 """
 
 from __future__ import annotations
@@ -420,7 +425,7 @@ class Controls:
 
     @classmethod
     def measure(cls, music: Music) -> Controls:
-        """The controls that music answers to."""
+        """The controls of given music."""
         return cls({item.name: item.measure(music).astype(item.dtype) for item in CONTROLS})
 
     @property
@@ -497,7 +502,7 @@ class Controls:
         return Controls(found)
 
     def blur(self, rng: np.random.Generator) -> Controls:
-        """A copy whose numbers are a little off, by chance."""
+        """A copy with random noise on its numbers."""
         return Controls(
             {item.name: item.blur(self.values[item.name], rng).astype(item.dtype) for item in CONTROLS}
         )

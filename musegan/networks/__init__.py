@@ -1,4 +1,4 @@
-"""The networks: cells as vectors, the composer over them, the decoder of their notes. torch starts here."""
+"""The networks: the encoder of cells, the composer, the decoder of notes. The lowest room that imports torch."""
 
 from musegan.networks.cells import CellBatch
 from musegan.networks.composer import Composer

@@ -1,4 +1,4 @@
-"""Cells as tensors, and what networks make of the notes in them."""
+"""Cells as tensors, and their encoder: vectors of notes and vectors of cells."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class CellBatch:
 
 
 class NoteEmbedding(nn.Module):
-    """A vector for every note: products of what its pitch, its pitch over the root of the chord and its length
-    say with what its step says, each by track."""
+    """A vector for every note: a vector of its step, plus the vectors of its pitch, of its pitch above the root of
+    the chord and of its length, each multiplied by another vector of its step. All vectors are by track."""
 
     def __init__(self, spec: RollSpec, size: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class NoteEmbedding(nn.Module):
 
 
 class CellEncoder(nn.Module):
-    """What a cell says: the sum over its notes, and over those that are held into it, through a small network."""
+    """A vector for every cell: sums over its notes and the notes held into it, through a small network."""
 
     def __init__(self, spec: RollSpec, size: int, width: int) -> None:
         super().__init__()
@@ -136,8 +136,8 @@ class CellEncoder(nn.Module):
         )
 
     def forward(self, batch: CellBatch, vectors: Tensor, is_known: Tensor) -> Tensor:
-        """A vector for every cell: (batch, track, beat, width). Cells that are not known say only what is held
-        into them from known ones.
+        """A vector for every cell: (batch, track, beat, width). The vector of a cell that is not known depends
+        only on the notes that known cells hold into it.
 
         `vectors` are the notes', as `embed_notes` gives them; ``is_known : (batch, track, beat), bool``.
         """

@@ -1,5 +1,5 @@
-"""The composer: one network for every task over cells. It tells for each cell that is not given how likely every
-content is: notes that are drawn one by one, or a copy of a given cell of the same track."""
+"""The composer: one network for every task. It has, for each cell that is not given, a distribution over contents:
+notes that are drawn one by one, or a copy of a given cell of the same track."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _POINTER = 64  # size of the vectors by which copies are chosen
 
 
 class RowDropout(nn.Module):
-    """Dropout of the same channels in all beats of a row; drawing a mask for every number would take an eighth of
-    the time of a training step."""
+    """Dropout of the same channels in all beats of a row. A mask for every number would take an eighth of the time
+    of a training step."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -105,6 +105,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """One block of the trunk: attention over time, attention across tracks, convolution and feed-forward."""
+
     def __init__(self, config: ModelConfig, n_beats: int) -> None:
         super().__init__()
         self.time = TimeAttention(config.width, n_beats, config.dropout)
@@ -127,6 +129,7 @@ class Rows:
 
     @classmethod
     def of(cls, batch: CellBatch) -> Rows:
+        """The rows of a batch: tracks with a bar in which they play."""
         n_pieces, n_tracks, _ = batch.shape
         is_there = batch.is_playing.any(2)
         line = is_there.reshape(-1).nonzero()[:, 0]
@@ -137,7 +140,7 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class CellVectors:
-    """What the composer says of the cells of a batch."""
+    """The composer's vectors of the cells of a batch."""
 
     batch: CellBatch
     rows: Rows
@@ -153,7 +156,7 @@ class CellVectors:
 
 @dataclass(frozen=True, kw_only=True)
 class CellShares:
-    """Log shares of what some cells are: new notes, or a copy of each beat of their track."""
+    """Log probabilities of what some cells are: new notes, or a copy of each beat of their track."""
 
     new: Tensor  # (target,)
     copy: Tensor  # (target, beat), minus infinity where nothing can be copied
@@ -165,7 +168,7 @@ class CellShares:
 
 
 class Composer(nn.Module):
-    """See the module. `n_beats` is the length of its windows."""
+    """The network over cells. `n_beats` is the length of its windows, in beats."""
 
     def __init__(self, spec: RollSpec, config: ModelConfig) -> None:
         super().__init__()
@@ -187,7 +190,7 @@ class Composer(nn.Module):
         self.pointer = CopyPointer(spec, width, self.n_beats)
 
     def read(self, batch: CellBatch, is_known: Tensor) -> CellVectors:
-        """What the composer says of every cell of the tracks that play.
+        """Vectors of every cell of the tracks that play.
 
         ``is_known : (batch, track, beat), bool`` is True for given cells. Bars in which a track rests are known to
         be empty.

@@ -1,4 +1,4 @@
-"""The notes of a cell, one by one: step or end, then pitch, then length. Its likelihood is exact."""
+"""The notes of a cell, decoded one by one: step or end, then pitch, then length. The likelihood is exact."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from musegan.networks.cells import CellBatch, root_of, track_of
 
 
 class ResidualMlp(nn.Module):
+    """Two linear layers around which the input is added; the identity at the start of training."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         out = nn.Linear(2 * width, width)
@@ -69,8 +71,11 @@ class NoteDecoder(nn.Module):
         self.register_buffer("top_pitch", top, persistent=False)
 
     def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
-        """What is known before a note: ``cells : (decision, width)``, the sum of the vectors of the notes before
-        it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        """The state before a note: (decision, width).
+
+        It is made from ``cells : (decision, width)``, the sum of the vectors of the notes before it and the vector
+        of the last one, each ``(decision, note_size)``, 0 where there is none.
+        """
         return self.state(cells + self.from_sum(sums) + self.from_last(last))
 
     def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
@@ -85,6 +90,7 @@ class NoteDecoder(nn.Module):
         return F.log_softmax(logits.masked_fill(step < earliest[:, None], float("-inf")), dim=-1)
 
     def read_pitch_state(self, state: Tensor, track: Tensor, step: Tensor) -> Tensor:
+        """The state before the pitch of a note whose step is drawn: (note, width)."""
         return self.pitch_state(state + self.step_vector(track * self.spec.steps_per_beat + step))
 
     def score_pitches(
@@ -114,7 +120,7 @@ class NoteDecoder(nn.Module):
         vectors : (note, note_size)
             Of all notes of the batch.
         cells : (target, width)
-            What the composer says of each of the cells.
+            The composer's vector of each cell.
         target : (target,), int64
             The cells, rising flat indices.
         """

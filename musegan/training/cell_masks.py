@@ -1,4 +1,4 @@
-"""What the composer is told in training: which cells are given, which controls, which tracks there are."""
+"""What the composer is given in training: cells, controls and tracks, at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averaged weights: the generator that people get is the average of the one that was trained."""
+"""The running average of the weights, which is the model that is saved."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 def half_life(windows_seen: int, limit: int, ramp: float) -> float:
-    """Windows after which a weight counts half: `ramp` times the windows seen, to forget the start soon.
+    """Windows after which a weight counts half: `ramp` times the windows seen, which soon forgets the start.
 
-    At most `limit`, and always `limit` with a ramp of 0: the start is worth keeping when it is a trained model.
+    It is at most `limit`. With a ramp of 0 it is always `limit`, for training that starts from a trained model.
     """
     return min(ramp * windows_seen, limit) if ramp else limit
 

@@ -1,4 +1,4 @@
-"""What a run keeps for people and for its models: sample pieces, and the plans of real songs."""
+"""Sample pieces of a run, and the prior of controls of its models."""
 
 from __future__ import annotations
 

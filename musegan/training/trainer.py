@@ -71,6 +71,7 @@ class Trainer:
 
     @property
     def is_finished(self) -> bool:
+        """Whether all windows of the schedule were seen."""
         return self.windows_seen >= self.config.train.n_windows
 
     def iterate(self) -> dict[str, Tensor]:

@@ -131,7 +131,8 @@ def test_a_knob_is_turned_and_brought_back(page):
     assert turned() == {"higher": 2}
     assert page.state()["piece"]["notes"] != plain["piece"]["notes"]
     assert tab.inner_text("#sliders input[name=higher] + output") == "+2"
-    page.does(lambda: tab.locator("#sliders input[name=busier]").press("ArrowLeft"))
+    tab.locator("#sliders input[name=busier]").press("ArrowLeft")
+    tab.wait_for_function("studio.store.state.asked.knobs.busier === -0.05")
     assert turned() == {"busier": -0.05, "higher": 2}
     tab.evaluate("new Promise((done) => setTimeout(done, 400))")  # the key rests, its music comes
     for _ in range(2):  # a drag is one step
