@@ -7,6 +7,7 @@ Nothing edits the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,8 +103,9 @@ def compose_cells(
 
 
 def share_of_pass(number: int, n_passes: int) -> float:
-    """Share of the free cells that a pass, counted from 0, draws."""
-    return max(_LEAST_SHARE, 1 - number / max(_FALLING * n_passes, 1))
+    """Share of the free cells that a pass, counted from 0, draws: it falls as a cosine does, so that few cells are
+    kept of the first passes, which know little (MaskGIT: Chang et al., 2022)."""
+    return max(_LEAST_SHARE, math.cos(math.pi / 2 * min(number / (_FALLING * n_passes), 1)))
 
 
 @torch.inference_mode()
