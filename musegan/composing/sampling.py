@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musegan.music.cells import CellNotes, length_classes
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 from musegan.networks.cells import CellBatch, root_of, track_of
-from musegan.networks.composer import SHIFTS, CellShares, CellVectors, Composer
+from musegan.networks.composer import Composer
+from musegan.networks.copy_pointer import SHIFTS, CellShares
+from musegan.networks.trunk import CellVectors
 
 MOST_NOTES = 32  # of a cell that is drawn
 _LEAST_SHARE = 0.05  # of the cells that are drawn in a pass
