@@ -144,16 +144,6 @@ class RollSpec:
 
 BAND = RollSpec(
     tracks=(
-        TrackSpec(name="drums", program=0, is_drum=True),
-        TrackSpec(name="piano", program=0, programs=tuple(range(0, 8))),
-        TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32))),
-        TrackSpec(name="bass", program=33, programs=tuple(range(32, 40))),
-        TrackSpec(name="strings", program=48, programs=(*range(8, 24), *range(40, 96), *range(104, 112))),
-    )
-)
-
-BAND_WITH_LEAD = RollSpec(
-    tracks=(
         TrackSpec(name="drums", program=0, is_drum=True, lowest_pitch=27, highest_pitch=87),
         TrackSpec(name="bass", program=33, programs=tuple(range(32, 40)), lowest_pitch=24, highest_pitch=67),
         TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32)), lowest_pitch=36, highest_pitch=96),
@@ -169,6 +159,7 @@ BAND_WITH_LEAD = RollSpec(
             name="lead",
             program=73,
             programs=(*range(56, 88), 104, 105, 106, 107, 110, 111),
+            part_names=("melody", "vocals", "vocal", "lead", "lead vocal", "lead vocals", "voice", "solo"),
             is_melody=True,
             lowest_pitch=43,
             highest_pitch=103,
@@ -188,7 +179,7 @@ CHORALE = RollSpec(
     beats_per_chord=1,
 )
 
-ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "band-with-lead": BAND_WITH_LEAD, "chorale": CHORALE}
+ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}
 
 
 def load_ensemble(name_or_path: str) -> RollSpec:

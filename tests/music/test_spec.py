@@ -7,18 +7,21 @@ from musegan.errors import ConfigError
 from musegan.music.spec import BAND, CHORALE, ENSEMBLES, RollSpec, TrackSpec, load_ensemble
 
 
-def test_band_follows_the_rule_of_lpd_5():
-    def track_of(program):
-        return [track.name for track in BAND.tracks if program in track.programs]
+def test_every_program_of_the_band_has_one_track_or_none():
+    def programs_of(name):
+        return set(BAND.tracks[BAND.track_index(name)].programs)
 
-    assert BAND.track_names == ("drums", "piano", "guitar", "bass", "strings")
-    assert BAND.is_drum == (True, False, False, False, False)
-    assert BAND.shape(3) == (5, 3, 48, 84)
-    assert [track_of(program) for program in (0, 7, 24, 31, 32, 39)] == [
-        ["piano"], ["piano"], ["guitar"], ["guitar"], ["bass"], ["bass"],
-    ]  # fmt: skip
-    assert all(track_of(program) == ["strings"] for program in (8, 23, 40, 95, 104, 111))
-    assert all(track_of(program) == [] for program in (96, 103, 112, 127))
+    assert BAND.track_names == ("drums", "bass", "guitar", "piano", "strings", "lead")
+    assert BAND.is_drum == (True, False, False, False, False, False)
+    assert [track.is_melody for track in BAND.tracks] == [False] * 5 + [True]
+    assert BAND.shape(3) == (6, 3, 48, 84)
+    assert programs_of("piano") == {*range(16)}  # with chromatic percussion
+    assert programs_of("guitar") == {*range(24, 32)}
+    assert programs_of("bass") == {*range(32, 40)}
+    assert programs_of("strings") == {*range(16, 24), *range(40, 56), *range(88, 96)}  # with organs and pads
+    assert programs_of("lead") == {*range(56, 88), 104, 105, 106, 107, 110, 111}
+    assert all(track.program in track.programs for track in BAND.tracks if not track.is_drum)
+    assert all(BAND.lowest_pitch <= track.lowest_pitch < track.highest_pitch < 108 for track in BAND.tracks)
 
 
 def test_sizes():
