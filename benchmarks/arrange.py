@@ -29,7 +29,8 @@ from musegan.metrics.features import feature_matrix
 from musegan.metrics.two_sample import two_sample_auc
 from musegan.midi.melody import extract_melody
 from musegan.music.chords import harmony_plan
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece

@@ -25,7 +25,8 @@ from musegan.metrics import average, pitch_entropy
 from musegan.metrics.agreement import on_chord
 from musegan.metrics.structure import repeated_bars
 from musegan.music.chords import parse_progression
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.key import Key
 from musegan.music.spec import RollSpec
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from musegan.errors import ConfigError
-from musegan.music.controls import MOST_STYLES
+from musegan.music.control_kinds import MOST_STYLES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 

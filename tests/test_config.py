@@ -4,7 +4,7 @@ import pytest
 
 from musegan.config import PRESETS, Config, preset
 from musegan.errors import ConfigError
-from musegan.music.controls import MOST_STYLES
+from musegan.music.control_kinds import MOST_STYLES
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

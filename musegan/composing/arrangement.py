@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.music.controls import PLAYS, RESTS
+from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.music.spec import RollSpec
 
 Arrangement = Literal["full", "natural", "song", "build"]

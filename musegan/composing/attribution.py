@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 from musegan.models.runtime import composing_threads
 from musegan.models.trained_model import TrainedModel
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.piece import Piece
 from musegan.networks import CellBatch
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.models.trained_model import TrainedModel, count_chord_tones
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 from musegan.music.key import key_scores
 from musegan.random_streams import Stream, make_rng
 

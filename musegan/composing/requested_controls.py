@@ -16,7 +16,9 @@ from musegan.errors import ConfigError
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import FREE_BAR
 from musegan.music.chords import parse_progression, unpack_tones
-from musegan.music.controls import PLAYS, RESTS, Controls, Music
+from musegan.music.control_kinds import PLAYS, RESTS
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.key import Key, estimate_key
 from musegan.music.piece import Piece
 from musegan.random_streams import Stream, make_rng

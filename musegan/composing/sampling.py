@@ -7,6 +7,7 @@ Nothing edits the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musegan.music.cells import CellNotes, length_classes
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 from musegan.networks.cells import CellBatch, root_of, track_of
-from musegan.networks.composer import SHIFTS, CellShares, CellVectors, Composer
+from musegan.networks.composer import Composer
+from musegan.networks.copy_pointer import SHIFTS, CellShares
+from musegan.networks.trunk import CellVectors
 
 MOST_NOTES = 32  # of a cell that is drawn
 _LEAST_SHARE = 0.05  # of the cells that are drawn in a pass
@@ -102,8 +106,9 @@ def compose_cells(
 
 
 def share_of_pass(number: int, n_passes: int) -> float:
-    """Share of the free cells that a pass, counted from 0, draws."""
-    return max(_LEAST_SHARE, 1 - number / max(_FALLING * n_passes, 1))
+    """Share of the free cells that a pass, counted from 0, draws: it falls as a cosine does, so that few cells are
+    kept of the first passes, which know little (MaskGIT: Chang et al., 2022)."""
+    return max(_LEAST_SHARE, math.cos(math.pi / 2 * min(number / (_FALLING * n_passes), 1)))
 
 
 @torch.inference_mode()

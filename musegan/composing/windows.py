@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from musegan.composing.sampling import Draws, SamplingSettings, compose_cells
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 
 _AGAIN = 2  # bars at the end of a window that the next one composes again, with what follows in sight
 

@@ -18,7 +18,7 @@ from musegan.errors import DatasetError
 from musegan.files import atomic_write
 from musegan.music.cells import CellNotes
 from musegan.music.chords import harmony_plan, transpose_plan
-from musegan.music.controls import Music
+from musegan.music.excerpts import Music
 from musegan.music.key import canonical_shifts
 from musegan.music.pianoroll import fold_octaves, stable_order
 from musegan.music.spec import RollSpec

@@ -23,7 +23,8 @@ from musegan.config import Config
 from musegan.errors import ConfigError, ModelError
 from musegan.files import atomic_write
 from musegan.models.trained_model import TrainedModel, count_styles
-from musegan.music.controls import CONTROLS, Controls
+from musegan.music.control_kinds import CONTROLS
+from musegan.music.controls import Controls
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
 

@@ -19,7 +19,8 @@ from musegan.music.cells import (
     length_classes,
     pitch_bounds,
 )
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 from musegan.music.spec import RollSpec
 
 

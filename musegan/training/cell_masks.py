@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 
 _REGIONS = ("everything", "tracks", "bars", "cells of a bar")
 _REGION_SHARES = (0.45, 0.2, 0.2, 0.15)

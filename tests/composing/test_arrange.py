@@ -9,7 +9,7 @@ from songs import pieces
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.chords import parse_progression
-from musegan.music.controls import PLAYS, RESTS
+from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.music.piece import Piece
 
 DRUMS, KEYS, BASS = range(3)

@@ -13,7 +13,8 @@ from musegan.corpus.note_list import NoteList
 from musegan.corpus.packing import DatasetWriter, Song
 from musegan.errors import ConfigError
 from musegan.midi.performance import FEEL_SUMS
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.training.distributed import Distributed

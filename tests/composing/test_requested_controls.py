@@ -20,7 +20,7 @@ from musegan.composing.requested_controls import (
 from musegan.errors import ConfigError
 from musegan.music.cells import FREE_BAR
 from musegan.music.chords import parse_progression
-from musegan.music.controls import CONTROLS, PLAYS, RESTS
+from musegan.music.control_kinds import CONTROLS, PLAYS, RESTS
 from musegan.music.key import Key, key_scores
 from musegan.music.piece import Piece
 

@@ -10,7 +10,7 @@ from songs import TRIO, let_play
 from musegan.composing.sampling import Draws, SamplingSettings, compose_cells, draw_cells, share_of_pass
 from musegan.config import preset
 from musegan.music.cells import CellNotes, length_classes
-from musegan.music.controls import PLAYS, RESTS
+from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.networks import CellBatch, Composer
 
 DRUMS, KEYS, BASS = range(3)
@@ -127,7 +127,8 @@ def test_notes_are_in_the_range_of_their_instrument_and_of_a_length_that_there_i
     let_play(composer)
     composer.pointer.new.bias.data.fill_(0)
     nothing = CellNotes.from_rolls(np.zeros((1, *spec.shape(4)), np.uint8), spec)
-    from musegan.music.controls import Controls, Music
+    from musegan.music.controls import Controls
+    from musegan.music.excerpts import Music
 
     controls = Controls.measure(Music.from_rolls(np.ones((1, *spec.shape(4)), np.uint8), spec))
     out = compose_cells(composer, nothing, np.zeros(nothing.shape, bool), controls, QUICK, Draws([generator]))

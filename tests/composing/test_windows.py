@@ -8,7 +8,7 @@ from songs import pieces
 
 from musegan.composing.sampling import Draws, SamplingSettings
 from musegan.composing.windows import compose_rolls, slide_windows
-from musegan.music.controls import PLAYS, RESTS
+from musegan.music.control_kinds import PLAYS, RESTS
 
 DRUMS, KEYS, BASS = range(3)
 ONCE = SamplingSettings(n_passes=2)

@@ -12,7 +12,7 @@ from musegan.corpus.packing import DatasetWriter, Song
 from musegan.errors import DatasetError
 from musegan.midi.performance import FEEL_SUMS
 from musegan.music.chords import harmony_plan
-from musegan.music.controls import Music
+from musegan.music.excerpts import Music
 from musegan.music.pianoroll import NOTE, drop_orphan_holds, sort_notes, transpose
 
 DRUMS, KEYS, BASS = range(3)

@@ -18,7 +18,9 @@ from musegan.config import preset
 from musegan.errors import ModelError
 from musegan.models.model_file import FORMAT, describe_model, load_model_file, save_model
 from musegan.models.trained_model import TrainedModel
-from musegan.music.controls import CONTROLS, MOST_STYLES, Controls, Music
+from musegan.music.control_kinds import CONTROLS, MOST_STYLES
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
 

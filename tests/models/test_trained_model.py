@@ -8,7 +8,8 @@ from songs import pieces
 
 from musegan.models.trained_model import count_chord_tones, count_styles
 from musegan.music.chords import parse_progression
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 
 
 def test_windows_and_phrases(model):

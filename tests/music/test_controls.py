@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from songs import TRIO, WALTZ, pieces, waltz_phrase
 
 from musegan.music.cells import FREE_BAR, PLAN_KINDS
-from musegan.music.controls import CONTROLS, MOST_STYLES, PLAYS, RESTS, Controls, Music
+from musegan.music.control_kinds import CONTROLS, MOST_STYLES, PLAYS, RESTS
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.pianoroll import transpose
 from musegan.music.spec import RollSpec, TrackSpec
 

@@ -11,9 +11,10 @@ from songs import TRIO, pieces
 
 from musegan.composing.sampling import Draws, SamplingSettings, draw_cells
 from musegan.music.cells import CellNotes
-from musegan.music.controls import Controls, Music
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.networks import CellBatch, Composer
-from musegan.networks.composer import SHIFTS
+from musegan.networks.copy_pointer import SHIFTS
 
 DRUMS, KEYS, BASS = range(3)
 EXACT = SamplingSettings(step_temperature=1, pitch_temperature=1, copy_temperature=1)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from songs import TRIO, pieces
 
-from musegan.music.controls import CONTROLS, Controls, Music
+from musegan.music.control_kinds import CONTROLS
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.training.cell_masks import draw_known_cells, free_some_controls, leave_out_tracks
 
 DRUMS, KEYS, BASS = range(3)
