@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from musegan.errors import ConfigError
 from musegan.music.control_kinds import MOST_STYLES
 
+_LARGEST = 1e300  # number of a setting
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -62,7 +63,7 @@ class TrainConfig:
     ema_half_life: int = 12_000  # windows after which a weight counts half in the average
     ema_ramp: float = 0.1  # share of the windows seen that the half-life is until then; 0 is no ramp
     in_key: float = 0.4  # share of the windows in C major or A minor; the others are in any key
-    precision: Precision = "auto"  # of products; auto is bfloat16
+    precision: Precision = "auto"  # of products; auto is bfloat16 in networks that it makes faster
     seed: int = 0  # of weights, order of data and masks
     n_held_out: int = 96  # held-out windows of each measurement
     measure_every: int = 8_000  # windows between measurements, sample files and pictures
@@ -155,9 +156,9 @@ def _convert_value(value: Any, hint: Any, name: str) -> Any:
     if hint == tuple[str, ...] and isinstance(value, (list, tuple)):
         if all(type(item) is str for item in value):
             return tuple(value)
-    elif (hint is float and type(value) in (int, float)) or (hint in (int, bool) and type(value) is hint):
-        return hint(value)
-    elif isinstance(value, str) and get_origin(hint) is Literal:
+    elif hint is float and (type(value) is float or (type(value) is int and abs(value) <= _LARGEST)):
+        return float(value)
+    elif (hint in (int, bool) and type(value) is hint) or (get_origin(hint) is Literal and isinstance(value, str)):
         return value
     if hint == tuple[str, ...]:
         wanted = "a list of texts"

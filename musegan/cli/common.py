@@ -63,7 +63,7 @@ def _describe_error(error: MuseganError | OSError | MemoryError) -> str:
 app = typer.Typer(
     name="musegan",
     cls=MuseganGroup,
-    help="A band in one forward pass: MIDI in, MIDI out.",
+    help="Composes multi-track music as MIDI.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

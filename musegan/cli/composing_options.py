@@ -61,22 +61,26 @@ class ComposingOptions:
 
 
 _REQUESTED = list_options(GenerationRequest)
+OPTIONS = frozenset(
+    [*(option.field for option in _REQUESTED), *(item.name for item in fields(ComposingOptions))]
+) - {"given"}
+"""All that commands can have, by field."""
 
 
 def composing_command(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
     """Register a command whose parameter ``options`` stands for all `ComposingOptions` but those in `without`."""
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
-    hints = get_type_hints(command, include_extras=True)
     requested = [option for option in _REQUESTED if option.field not in without]
     shared = [item for item in fields(ComposingOptions) if item.name not in ("given", *without)]
-    hints |= {option.field: _make_annotation(option) for option in requested}
+    hints = {option.field: _make_annotation(option) for option in requested}
     hints |= get_type_hints(ComposingOptions, include_extras=True)
+    hints |= get_type_hints(command, include_extras=True)
     defaults = {option.field: _find_default(option) for option in requested}
     defaults |= {item.name: item.default for item in shared}
 
     def run(**values: Any) -> None:
         given = {option.field: values.pop(option.field) for option in requested}
-        if given["seed"] is None:
+        if given.get("seed", 0) is None:
             given["seed"] = secrets.randbelow(2**31)
         options = ComposingOptions(given=given, **{item.name: values.pop(item.name) for item in shared})
         command(**values, options=options)

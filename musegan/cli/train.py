@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,6 +83,7 @@ def _run_training(
 ) -> None:
     from musegan.models.library import find_model
     from musegan.models.runtime import pick_device
+    from musegan.training.distributed import is_main_process
     from musegan.training.loop import train as start
 
     stopped: list[int] = []
@@ -96,6 +98,9 @@ def _run_training(
         init=find_model(init) if init else None,
         stop=lambda: bool(stopped),
     )
+    if not is_main_process():
+        deque(steps, maxlen=0)
+        return
     writer = _import_tensorboard() if tensorboard else None
     log = None
     for step in _show_progress(steps):

@@ -30,6 +30,7 @@ from musegan.music.progression import estimate_progression
 from musegan.random_streams import Stream, make_rng
 
 MAX_BARS = 512
+_COLDEST = 0.05  # temperature that is computed with; nearly always the likeliest is drawn
 _USUAL_QPM = 120.0  # of a piece that follows a section of which the tempo is not known
 
 
@@ -115,7 +116,8 @@ class Model(TrainedModel):
         """Compose pieces from nothing, one for each of `requests`, in one batch.
 
         They are those of `generate`, except for single notes, because sums in a batch are rounded differently.
-        The same list gives the same pieces. Each is one draft; ``best_of`` is not used.
+        The same list gives the same pieces. Those with the same temperature, passes and repetition are composed
+        together. Each is one draft; ``best_of`` is not used.
         """
         check_bars(n_bars)
         if not requests:
@@ -196,7 +198,7 @@ class Model(TrainedModel):
         request: GenerationRequest | None = None,
     ) -> Piece:
         """Compose a share `amount` of the bars of all tracks anew, or of the named ones; only `among` these cells,
-        ``(track, bar)``, where that is given."""
+        ``(track, bar)``, where that is given. Raises `ConfigError` when no cell may change."""
         if not 0 < amount <= 1:
             raise ConfigError(f"varying a share of {amount:g} changes nothing; choose more than 0, up to 1")
         request = request or GenerationRequest()
@@ -205,6 +207,8 @@ class Model(TrainedModel):
         may_change = np.zeros(piece.roll.shape[:2], bool)
         may_change[rows] = True if among is None else among[rows]
         cells = np.flatnonzero(may_change)
+        if not len(cells):
+            raise ConfigError("every bar that could vary is kept; free some")
         mask = np.ones_like(may_change)
         mask.flat[rng.permutation(cells)[: max(round(amount * len(cells)), 1)]] = False
         return self.fill(piece, mask, request=request)
@@ -314,7 +318,11 @@ class Model(TrainedModel):
         must_play: Sequence[int] = (),
         like: Piece | None = None,
     ) -> list[Piece]:
-        """`fill` for pieces of one length, in one batch. Windows go over the bars that are new in any of them."""
+        """`fill` for pieces of one length, each with a mask and a request.
+
+        Those with the same temperature, passes and repetition are composed in one batch; windows go over the bars
+        that are new in any of them.
+        """
         keys, plans = [], []
         for piece, mask, request in zip(pieces, masks, requests, strict=True):
             self.spec.require_same(piece.spec, "the model", "the piece")
@@ -364,27 +372,38 @@ class Model(TrainedModel):
         requests: Sequence[GenerationRequest],
         number: int = 0,
     ) -> NDArray[np.uint8]:
-        """Compose what is not given in pieces: ``(batch, track, bar, step, pitch)``. The first request says how.
+        """Compose what is not given in pieces: ``(batch, track, bar, step, pitch)``.
 
-        Of a single piece the likeliest of ``best_of`` drafts is returned. `number` distinguishes several calls for
-        one piece.
+        Pieces whose requests ask for the same settings are composed together. Of a single piece the likeliest of
+        ``best_of`` drafts is returned. `number` distinguishes several calls for one piece.
         """
-        first = requests[0]
-        settings = SamplingSettings(
-            n_passes=first.passes,
-            step_temperature=max(first.temperature, 0.05),
-            pitch_temperature=max(0.9 * first.temperature, 0.05),
-            copy_temperature=max(0.8 * first.temperature, 0.05),
-            repetition=first.repetition,
-        )
-        drafts = []
+        n_drafts = requests[0].best_of if len(requests) == 1 else 1
         with composing_threads():
-            for draft in range(first.best_of if len(requests) == 1 else 1):
-                draws = Draws([make_rng(request.seed, Stream.CELLS, number, draft) for request in requests])
-                drafts.append(compose_rolls(self, given, mask, controls, settings, draws))
-            if len(drafts) == 1:
+            drafts = [
+                self._compose_draft(given, mask, controls, requests, (number, draft)) for draft in range(n_drafts)
+            ]
+            if n_drafts == 1:
                 return drafts[0]
             return max(drafts, key=lambda rolls: -self._mean_nats(rolls, controls, ~mask))
+
+    def _compose_draft(
+        self,
+        given: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        controls: Controls,
+        requests: Sequence[GenerationRequest],
+        keys: tuple[int, int],
+    ) -> NDArray[np.uint8]:
+        """One draft of each piece. `keys` distinguish its random numbers from those of others for the piece."""
+        groups: dict[SamplingSettings, list[int]] = {}
+        for row, request in enumerate(requests):
+            groups.setdefault(_choose_settings(request), []).append(row)
+        rolls = np.empty_like(given)
+        for settings, members in groups.items():
+            rows = np.array(members)
+            draws = Draws([make_rng(requests[row].seed, Stream.CELLS, *keys) for row in members])
+            rolls[rows] = compose_rolls(self, given[rows], mask[rows], controls.pieces(rows), settings, draws)
+        return rolls
 
     def _mean_nats(self, rolls: NDArray[np.uint8], controls: Controls, composed: NDArray[np.bool_]) -> float:
         """Nats for each bar that was composed, each given all others."""
@@ -497,6 +516,16 @@ class Model(TrainedModel):
         tempo = (1 - share) * a.tempo_qpm + share * b.tempo_qpm
         mixed = replace(a, roll=roll, tempo_qpm=tempo, given=None, sections=())
         return self.fill(mixed, mask, request=request)
+
+
+def _choose_settings(request: GenerationRequest) -> SamplingSettings:
+    return SamplingSettings(
+        n_passes=request.passes,
+        step_temperature=max(request.temperature, _COLDEST),
+        pitch_temperature=max(0.9 * request.temperature, _COLDEST),
+        copy_temperature=max(0.8 * request.temperature, _COLDEST),
+        repetition=request.repetition,
+    )
 
 
 def number_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:

@@ -57,7 +57,8 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
         Number or name of the part that has it; found when left out.
     on : str, optional
         The track of the ensemble that takes it, with the sound of that track. Left out, the melody keeps its own
-        sound and is on the track that its part is taken for, or on that with the most programs.
+        sound. Where it was found it is on the track for melodies, if there is one; else on the track that its part
+        is taken for, or on that with the most programs.
 
     Raises
     ------
@@ -72,8 +73,7 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
     chosen = score.parts[index]
     if chosen.is_drum:
         raise MidiError(f"part {index + 1} of {song.name} is drums; a melody has pitches", "no such part")
-    found = grid.mapping[index] if on is None else spec.track_index(on)
-    row = _find_widest_track(spec) if found is None else found
+    row = _choose_track(spec, grid.mapping[index], was_found=part is None) if on is None else spec.track_index(on)
     if spec.tracks[row].is_drum:
         raise MidiError(f"a melody cannot be on {spec.track_names[row]}; choose a track with pitches", "drums")
     is_whole = mean_notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
@@ -180,8 +180,13 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     )
 
 
-def _find_widest_track(spec: RollSpec) -> int:
-    """The pitched track that takes the most programs."""
+def _choose_track(spec: RollSpec, own: int | None, was_found: bool) -> int:
+    """The track for a melody; `own` is the one that its part is taken for."""
+    for_melodies = next((row for row, track in enumerate(spec.tracks) if track.is_melody), None)
+    if was_found and for_melodies is not None:
+        return for_melodies
+    if own is not None:
+        return own
     rows = [row for row, track in enumerate(spec.tracks) if not track.is_drum]
     return max(rows, key=lambda row: len(spec.tracks[row].programs))
 

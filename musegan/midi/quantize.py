@@ -54,6 +54,7 @@ class Columns:
 
 def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
     """For each part the index of its track, by part name, then drum channel, then program; None: no track.
+    Drums never go to a track with pitches.
 
     For an ensemble that names parts but no programs, parts without those names are taken in order, when there
     are as many as tracks.
@@ -68,7 +69,8 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
 def _find_track(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
     for index, track in enumerate(spec.tracks):
-        if name and name in (known.lower() for known in track.part_names):
+        is_named = name and name in (known.lower() for known in track.part_names)
+        if is_named and not (part.is_drum and not track.is_drum):
             return index
     for index, track in enumerate(spec.tracks):
         if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):

@@ -34,7 +34,7 @@ class Song:
     >>> import musegan
     >>> song = musegan.read("mine.mid")
     >>> song.piece.n_bars, song.piece.spec.track_names
-    (16, ('drums', 'piano', 'guitar', 'bass', 'strings'))
+    (16, ('drums', 'bass', 'guitar', 'piano', 'strings', 'lead'))
     >>> band = musegan.load_model().accompany(song.piece, keep=["piano"])
     >>> [str(path) for path in song.write(band, "band.mid")]
     ['band.mid']

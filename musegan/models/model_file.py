@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,42 +53,44 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
     """Read a model file. Raises `ModelError` when it is missing, damaged or of another format."""
     description = read_description(path)
     try:
-        spec, config = RollSpec.from_dict(description["spec"]), Config.from_dict(description["config"])
-        tensors = load_file(path)
-        with _Limited(_ROOM * sum(value.numel() for value in tensors.values())):
+        spec, config, facts = _read_settings(description)
+        header = _read_header(path)
+        with _Limited(_ROOM * sum(math.prod(entry.shape) for entry in header.values())):
             composer = Composer(spec, config.model)
-        load_weights(composer, tensors, "composer")
-        composer.to(device).eval().requires_grad_(False)
-        model = TrainedModel(
-            spec=spec,
-            config=config,
-            composer=composer,
-            feel=tensors["feel"].numpy(),
-            prior=_read_prior(tensors),
-            facts=dict(description["facts"]),
-        )
-        _check_values(model)
-    except _DAMAGE as error:
+        _check_header(header, spec, composer)
+        tensors = load_file(path)
+        _check_weights(tensors)
+        prior = _read_prior(tensors, spec)
+    except _REFUSALS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
-    return model
+    load_weights(composer, tensors, "composer")
+    return TrainedModel(
+        spec=spec,
+        config=config,
+        composer=composer.to(device).eval().requires_grad_(False),
+        feel=tensors["feel"].numpy(),
+        prior=prior,
+        facts=facts,
+    )
 
 
-_DAMAGE = (
-    ConfigError,
-    SafetensorError,
-    AttributeError,
-    KeyError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What a description or tensors that are not what they should be raise."""
+class _Damage(Exception):
+    """What a file has that a model file has not."""
+
+
+_REFUSALS = (_Damage, ConfigError, SafetensorError, OSError)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the header of a file says of a tensor."""
+
+    dtype: str  # as safetensors calls it, like BF16
+    shape: tuple[int, ...]
 
 
 class _Limited(TorchFunctionMode):
-    """While it is active, new tensors may have only so many elements in all, or it raises `ValueError` before they
+    """While it is active, new tensors may have only so many elements in all, or it raises `_Damage` before they
     are made: a small file must not ask for much memory."""
 
     def __init__(self, n_elements: int) -> None:
@@ -99,25 +102,62 @@ class _Limited(TorchFunctionMode):
             size = (kwargs or {}).get("size", args[0] if args and not isinstance(args[0], int) else args)
             self.left -= math.prod(size)
             if self.left < 0:
-                raise ValueError("its settings make networks that are larger than its weights")
+                raise _Damage("its settings make networks that are larger than its weights")
         return func(*args, **(kwargs or {}))
 
 
-def _read_prior(tensors: Mapping[str, Tensor]) -> Controls:
-    found = {item.name: tensors[f"prior.{item.name}"].numpy() for item in CONTROLS}
-    return Controls({item.name: found[item.name].astype(item.dtype) for item in CONTROLS})
+def _read_settings(description: Mapping[str, Any]) -> tuple[RollSpec, Config, dict[str, Any]]:
+    for name in ("spec", "config", "facts"):
+        if not isinstance(description.get(name), dict):
+            raise _Damage(f"it has no {name}")
+    return (
+        RollSpec.from_dict(description["spec"]),
+        Config.from_dict(description["config"]),
+        description["facts"],
+    )
 
 
-def _check_values(model: TrainedModel) -> None:
-    """Raise `ValueError` where weights, feel or prior cannot be composed with."""
-    for name, value in model.composer.state_dict().items():
-        if not torch.isfinite(value).all():
-            raise ValueError(f"composer.{name} holds values that are not numbers")
-    if model.feel.shape != (model.spec.n_tracks, model.spec.steps_per_bar, 4):
-        raise ValueError(f"feel has shape {model.feel.shape}")
-    model.prior.check(model.spec)
-    if not model.prior.n_pieces:
-        raise ValueError("its prior of controls is empty")
+def _read_header(path: Path) -> dict[str, _Entry]:
+    """The tensors of a file by name, without their values."""
+    with safe_open(path, framework="numpy") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return {name: _Entry(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+
+
+def _check_header(header: Mapping[str, _Entry], spec: RollSpec, composer: Composer) -> None:
+    """Raise `_Damage` where the tensors are not those that `save_model` writes. Shapes of the prior are for
+    `Controls.check`."""
+    wanted = {
+        f"composer.{name}": _Entry("BF16", tuple(value.shape)) for name, value in composer.state_dict().items()
+    }
+    wanted["feel"] = _Entry("F32", (spec.n_tracks, spec.steps_per_bar, 4))
+    for item in CONTROLS:
+        name = f"prior.{item.name}"
+        dtype = "F16" if np.issubdtype(item.dtype, np.floating) else f"I{8 * np.dtype(item.dtype).itemsize}"
+        wanted[name] = _Entry(dtype, header[name].shape if name in header else ())
+    for name in [*wanted, *header]:
+        if name not in wanted or name not in header:
+            raise _Damage(f"there is {'no' if name in wanted else 'an unknown'} tensor {name}")
+        if header[name] != wanted[name]:
+            found, right = header[name], wanted[name]
+            raise _Damage(f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}")
+
+
+def _check_weights(tensors: Mapping[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if name.startswith("composer.") and not torch.isfinite(value).all():
+            raise _Damage(f"{name} holds values that are not numbers")
+
+
+def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec) -> Controls:
+    prior = Controls({item.name: tensors[f"prior.{item.name}"].numpy().astype(item.dtype) for item in CONTROLS})
+    try:
+        prior.check(spec)
+    except ValueError as error:
+        raise _Damage(f"the prior cannot be used: {error}") from error
+    if not (prior.n_pieces and prior.n_bars):
+        raise _Damage("its prior of controls is empty")
+    return prior
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
@@ -144,7 +184,7 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads((file.metadata() or {})["musegan"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, ValueError, RecursionError, OSError) as error:
         raise ModelError(f"{path} is not a musegan file or is damaged: {error}") from error
     kind = description.get("format") if isinstance(description, dict) else None
     if kind != expected:
@@ -153,19 +193,28 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
 
 
 def describe_model(path: Path) -> dict[str, Any]:
-    """What a model file says of itself, without loading its weights: spec, config, facts, file size, prior size.
+    """What a model file says of itself, without loading its weights: its description, number of parameters, styles
+    and size in bytes.
 
     Raises `ModelError`.
     """
     description = read_description(path)
     try:
-        RollSpec.from_dict(description["spec"])
-        Config.from_dict(description["config"])
-    except _DAMAGE as error:
+        spec, config, facts = _read_settings(description)
+        header = _read_header(path)
+        if header.get("prior.style", _Entry("", ())).dtype != "I16":
+            raise _Damage("there is no tensor prior.style of I16")
+        with safe_open(path, framework="numpy") as file:
+            styles = file.get_tensor("prior.style")
+    except _REFUSALS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
-    with safe_open(path, framework="numpy") as file:
-        names = [name for name in file.keys() if name.startswith("composer.")]  # noqa: SIM118 - not a mapping
-        n_weights = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
-        styles = file.get_tensor("prior.style")
-    offered = count_styles(description["config"]["model"]["styles"], styles)
-    return {**description, "parameters": n_weights, "styles": offered, "bytes": path.stat().st_size}
+    shapes = [entry.shape for name, entry in header.items() if name.startswith("composer.")]
+    return {
+        "format": FORMAT,
+        "spec": spec.to_dict(),
+        "config": config.to_dict(),
+        "facts": facts,
+        "parameters": sum(map(math.prod, shapes)),
+        "styles": count_styles(config.model.styles, styles),
+        "bytes": path.stat().st_size,
+    }

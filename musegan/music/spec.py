@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from musegan.errors import ConfigError
 
@@ -130,29 +130,38 @@ class RollSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RollSpec:
-        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
-        fields = dict(values)
-        try:
-            tracks: list[dict[str, Any]] = [
-                {key: tuple(item) if isinstance(item, list) else item for key, item in track.items()}
-                for track in fields.pop("tracks")
-            ]
-            return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **fields)
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"an ensemble description is not valid: {error}") from error
+        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file. Raises `ConfigError`."""
+        whole = _read_table(cls, values, "the ensemble")
+        tracks = [_read_table(TrackSpec, track, "a track") for track in whole.pop("tracks")]
+        return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **whole)
+
+
+def _read_table(declared: type, values: Any, name: str) -> dict[str, Any]:
+    """The fields of a dataclass in a table of JSON or TOML. Raises `ConfigError` where it has others, lacks some,
+    or a value has another type."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"an ensemble description is not valid: {name} is {values!r}; it must be a table")
+    hints = get_type_hints(declared)
+    known = {item.name: item.default is MISSING for item in fields(declared)}
+    for key in [*values, *(key for key, is_needed in known.items() if is_needed)]:
+        if key not in known or key not in values:
+            problem = "lacks" if key in known else "cannot have"
+            raise ConfigError(f"an ensemble description is not valid: {name} {problem} {key}")
+    return {key: _read_value(value, hints[key], f"{key} of {name}") for key, value in values.items()}
+
+
+def _read_value(value: Any, hint: Any, name: str) -> Any:
+    parts = get_args(hint)  # of a tuple: the type of its items, and an ellipsis
+    if not parts and type(value) is hint:
+        return value
+    is_list = bool(parts) and isinstance(value, (list, tuple))
+    if is_list and (parts[0] is TrackSpec or all(type(item) is parts[0] for item in value)):
+        return tuple(value)
+    wanted = f"a list of {parts[0].__name__}" if parts else hint.__name__
+    raise ConfigError(f"an ensemble description is not valid: {name} is {value!r}; it must be {wanted}")
 
 
 BAND = RollSpec(
-    tracks=(
-        TrackSpec(name="drums", program=0, is_drum=True),
-        TrackSpec(name="piano", program=0, programs=tuple(range(0, 8))),
-        TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32))),
-        TrackSpec(name="bass", program=33, programs=tuple(range(32, 40))),
-        TrackSpec(name="strings", program=48, programs=(*range(8, 24), *range(40, 96), *range(104, 112))),
-    )
-)
-
-BAND_WITH_LEAD = RollSpec(
     tracks=(
         TrackSpec(name="drums", program=0, is_drum=True, lowest_pitch=27, highest_pitch=87),
         TrackSpec(name="bass", program=33, programs=tuple(range(32, 40)), lowest_pitch=24, highest_pitch=67),
@@ -169,6 +178,7 @@ BAND_WITH_LEAD = RollSpec(
             name="lead",
             program=73,
             programs=(*range(56, 88), 104, 105, 106, 107, 110, 111),
+            part_names=("melody", "vocals", "vocal", "lead", "lead vocal", "lead vocals", "voice", "solo"),
             is_melody=True,
             lowest_pitch=43,
             highest_pitch=103,
@@ -188,7 +198,7 @@ CHORALE = RollSpec(
     beats_per_chord=1,
 )
 
-ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "band-with-lead": BAND_WITH_LEAD, "chorale": CHORALE}
+ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}
 
 
 def load_ensemble(name_or_path: str) -> RollSpec:

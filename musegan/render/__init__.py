@@ -67,7 +67,7 @@ def write(
     >>> import musegan
     >>> piece = musegan.read("mine.mid").piece.cut(0, 4)
     >>> [str(path) for path in musegan.write(piece, "four bars.mid", stems=True)][:3]
-    ['four bars.mid', 'four bars-drums.mid', 'four bars-piano.mid']
+    ['four bars.mid', 'four bars-drums.mid', 'four bars-bass.mid']
     >>> [str(path) for path in musegan.write(piece, "four bars.svg")]
     ['four bars.svg']
     """

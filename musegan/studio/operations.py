@@ -121,9 +121,7 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
 
 
 def vary(model: Model, state: State, amount: float) -> State:
-    """A share of the free cells anew, here and there."""
-    if state.kept.all():
-        raise ConfigError("every bar is kept; free those that may be varied")
+    """A share of the free cells anew, here and there. Raises `ConfigError` when all are kept."""
     request = _request_around(model, state)
     piece = model.vary(state.piece, amount, among=~state.kept, request=request)
     assert piece.given is not None

@@ -37,8 +37,8 @@ class Settings:
     n_bars: int = 8
     seed: int = 0  # file i has the seed `seed + i`
     valid_fraction: float = 0.1  # share of the files with split "valid"; variations have that of their song
-    temperature: float = 1.0
-    passes: int = 32  # of the networks
+    temperature: float = GenerationRequest.temperature
+    passes: int = GenerationRequest.passes
     style: str | None = None
     variations_of: str | None = None  # path of a dataset
     amount: float = 0.3  # share of the sounding cells of a song that are composed anew

@@ -16,6 +16,11 @@ from torch import Tensor
 from musegan.errors import ConfigError, MissingToolError
 
 
+def is_main_process() -> bool:
+    """Whether this process, of those that were started together, is the one that tells of the progress."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Distributed:
     """The processes of a training run, and which one this is.
 

@@ -29,6 +29,7 @@ from musegan.training.distributed import Distributed
 
 FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
+_WIDE = 128  # width from which on bfloat16 is faster; converting costs small networks more than it saves
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
 
 
@@ -66,7 +67,7 @@ class Trainer:
         betas = 0.9, settings.beta2
         self.optimizer = torch.optim.AdamW(groups, betas=betas, weight_decay=settings.weight_decay)
         self.is_bfloat16 = settings.precision == "bfloat16" or (
-            settings.precision == "auto" and computes_bfloat16(self.device)
+            settings.precision == "auto" and config.model.width >= _WIDE and computes_bfloat16(self.device)
         )
 
     @property

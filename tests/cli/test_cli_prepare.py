@@ -106,7 +106,7 @@ def test_info_of_a_midi_file(tmp_path):
     assert "usable bars: 0" in text
     head, row = (line.split() for line in text.splitlines()[-2:])
     assert head == ["part", "name", "program", "channel", "notes", "range", "track"]
-    assert row == ["1", "Tune", "73", "1", "1", "C4", "to", "C4", "strings"]
+    assert row == ["1", "Tune", "73", "1", "1", "C4", "to", "C4", "lead"]
 
 
 def test_info_of_other_files(tmp_path, model_path):

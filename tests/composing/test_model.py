@@ -235,8 +235,8 @@ def test_what_is_locked_does_not_vary(model, song):
     assert (out.given == ~among).all()
     some = model.vary(song, 1, ["drums", "bass"], among=among, request=request(seed=1))
     assert np.argwhere(~some.given).tolist() == [[DRUMS, 4]]
-    nothing = model.vary(song, 1, ["bass"], among=among, request=request(seed=1))
-    assert (nothing.roll == song.roll).all()
+    with pytest.raises(ConfigError, match="every bar that could vary is kept; free some"):
+        model.vary(song, 1, ["bass"], among=among)
 
 
 def test_the_way_from_one_piece_to_another_has_both_at_its_ends(model, song):
@@ -297,6 +297,14 @@ def test_many_pieces_at_once_are_those_that_are_composed_one_by_one(model):
     assert model.generate_many([], 7) == []
     with pytest.raises(MuseganError, match="0 bars"):
         model.generate_many(requests, 0)
+
+
+def test_many_pieces_have_each_its_own_settings(model):
+    """The second and the last are composed together, and come back in order."""
+    warm, quick = request(seed=4, temperature=1.6, passes=2), request(seed=6, passes=1, repetition=2)
+    requests = [warm, request(seed=5), quick, replace(request(seed=4), temperature=0.4), request(seed=7)]
+    for own, piece in zip(requests, model.generate_many(requests, 7), strict=True):
+        assert (piece.roll == model.generate(7, request=own).roll).all()
 
 
 def test_many_pieces_keep_each_what_is_given_of_it(model, song):

@@ -83,6 +83,15 @@ def test_a_melody_by_name_may_have_chords_and_another_may_not():
     assert players(chords(0), chords(4, root=48)) == (KEYS, None)
 
 
+def test_a_part_that_only_its_name_makes_the_melody_goes_by_its_program_where_another_is_better():
+    """Called "solo" and alone it is the lead; beside a singer it is the keyboard that it is."""
+    named = replace(BAND.tracks[LEAD], part_names=("solo",))
+    spec = replace(BAND, tracks=(*BAND.tracks[:LEAD], named))
+    solo = chords(4, name="Solo")
+    assert players(solo, line(33, 36), spec=spec) == (LEAD, BASS)
+    assert players(solo, line(33, 36), line(0, 62, name="vocals"), spec=spec) == (KEYS, BASS, LEAD)
+
+
 def test_a_single_line_without_a_name_is_the_melody():
     assert players(chords(0), line(25, 64), drums()) == (KEYS, LEAD, DRUMS)
 

@@ -11,6 +11,7 @@ from musegan.errors import ConfigError, MidiError
 from musegan.midi.melody import extract_melody, extract_skyline, find_melody_part, score_melodies
 from musegan.midi.score import Part
 from musegan.midi.song import read
+from musegan.music.spec import TrackSpec
 
 ABC = b"""X:1
 T:Tune
@@ -94,6 +95,16 @@ def test_a_lead_keeps_the_ticks_of_its_part_and_hears_the_chords_of_all_others(t
     assert [len(p.start) for p in kept.parts] == [len(TUNE)]
     assert kept.parts[0].start.tolist() == [start for start, _, _ in TUNE]
     assert kept.parts[0].end.tolist() == [end for _, end, _ in TUNE]
+
+
+def test_a_melody_that_is_found_is_on_the_track_for_melodies_and_one_that_is_named_on_its_own(tmp_path):
+    spec = replace(TRIO, tracks=(*TRIO.tracks, TrackSpec(name="lead", program=73, is_melody=True)))
+    (tmp_path / "a.mid").write_bytes(midi(*PARTS))
+    song = read(tmp_path / "a.mid", spec)
+    found, named = extract_melody(song), extract_melody(song, part="4")
+    assert (found.part, found.track, named.part, named.track) == (4, "lead", 4, "keys")
+    assert found.song.piece.roll.any((1, 2, 3)).tolist() == [False, False, False, True]
+    np.testing.assert_array_equal(found.song.piece.roll[3], named.song.piece.roll[1])
 
 
 def test_of_a_part_with_chords_the_highest_line_is_left_and_on_gives_it_a_sound(tmp_path):

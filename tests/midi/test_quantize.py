@@ -71,6 +71,19 @@ def test_parts_of_no_track_are_dropped():
     assert stretches([FOUR, (0, program(120)), *notes((0, 24, 60))], spec=BAND) == []
 
 
+def test_a_part_with_the_name_of_a_melody_is_the_lead_of_the_band_unless_it_is_drums():
+    score = read_score(
+        piece(
+            [FOUR, (0, name("Vocals ")), *notes((0, 24, 60))],
+            [(0, name("vocal chops")), (0, program(25, 1)), *notes((0, 24, 60), channel=1)],
+            [(0, name("Solo")), (0, program(33, 2)), *notes((0, 24, 60), channel=2)],
+            [(0, name("solo")), *notes((0, 24, 60), channel=9)],
+        )
+    )
+    tracks = [BAND.track_names[index] for index in map_parts(score.parts, BAND)]
+    assert tracks == ["lead", "guitar", "lead", "drums"]
+
+
 def test_names_come_before_programs_and_order_is_the_last_resort():
     named = read_score(
         piece(*([FOUR, (0, name(part)), *notes((0, 24, 60))] for part in ("Bass", "SOPRANO ", "flute", "Tenor")))

@@ -7,18 +7,21 @@ from musegan.errors import ConfigError
 from musegan.music.spec import BAND, CHORALE, ENSEMBLES, RollSpec, TrackSpec, load_ensemble
 
 
-def test_band_follows_the_rule_of_lpd_5():
-    def track_of(program):
-        return [track.name for track in BAND.tracks if program in track.programs]
+def test_every_program_of_the_band_has_one_track_or_none():
+    def programs_of(name):
+        return set(BAND.tracks[BAND.track_index(name)].programs)
 
-    assert BAND.track_names == ("drums", "piano", "guitar", "bass", "strings")
-    assert BAND.is_drum == (True, False, False, False, False)
-    assert BAND.shape(3) == (5, 3, 48, 84)
-    assert [track_of(program) for program in (0, 7, 24, 31, 32, 39)] == [
-        ["piano"], ["piano"], ["guitar"], ["guitar"], ["bass"], ["bass"],
-    ]  # fmt: skip
-    assert all(track_of(program) == ["strings"] for program in (8, 23, 40, 95, 104, 111))
-    assert all(track_of(program) == [] for program in (96, 103, 112, 127))
+    assert BAND.track_names == ("drums", "bass", "guitar", "piano", "strings", "lead")
+    assert BAND.is_drum == (True, False, False, False, False, False)
+    assert [track.is_melody for track in BAND.tracks] == [False] * 5 + [True]
+    assert BAND.shape(3) == (6, 3, 48, 84)
+    assert programs_of("piano") == {*range(16)}  # with chromatic percussion
+    assert programs_of("guitar") == {*range(24, 32)}
+    assert programs_of("bass") == {*range(32, 40)}
+    assert programs_of("strings") == {*range(16, 24), *range(40, 56), *range(88, 96)}  # with organs and pads
+    assert programs_of("lead") == {*range(56, 88), 104, 105, 106, 107, 110, 111}
+    assert all(track.program in track.programs for track in BAND.tracks if not track.is_drum)
+    assert all(BAND.lowest_pitch <= track.lowest_pitch < track.highest_pitch < 108 for track in BAND.tracks)
 
 
 def test_sizes():
@@ -61,8 +64,33 @@ def test_dict_and_back():
     assert RollSpec.from_dict(BAND.to_dict()) == BAND
     with pytest.raises(ConfigError, match="colour"):
         RollSpec.from_dict({**BAND.to_dict(), "colour": "red"})
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="the ensemble lacks tracks"):
         RollSpec.from_dict({"steps_per_beat": 4})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"steps_per_beat": "4"}, "steps_per_beat of the ensemble is '4'; it must be int"),
+        ({"steps_per_beat": 4.0}, "steps_per_beat of the ensemble is 4.0; it must be int"),
+        ({"one_part_a_track": 1}, "one_part_a_track of the ensemble is 1; it must be bool"),
+        ({"tracks": {"name": "flute"}}, "tracks of the ensemble is .*; it must be a list of TrackSpec"),
+        ({"tracks": ["flute"]}, "a track is 'flute'; it must be a table"),
+        ({"tracks": [{"name": "flute"}]}, "a track lacks program"),
+        ({"tracks": [{"name": 3, "program": 73}]}, "name of a track is 3; it must be str"),
+        ({"tracks": [{"name": "flute", "program": True}]}, "program of a track is True; it must be int"),
+        ({"tracks": [{"name": "a", "program": 1, "programs": [1, "2"]}]}, "it must be a list of int"),
+        ({"tracks": [{"name": "a", "program": 1, "part_names": "alto"}]}, "it must be a list of str"),
+    ],
+)
+def test_values_of_other_types(change, told):
+    with pytest.raises(ConfigError, match=told):
+        RollSpec.from_dict({**TRIO.to_dict(), **change})
+
+
+def test_a_description_that_is_no_table():
+    with pytest.raises(ConfigError, match="the ensemble is None; it must be a table"):
+        RollSpec.from_dict(None)
 
 
 def test_a_mismatch_names_both_sides():

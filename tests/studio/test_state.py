@@ -194,7 +194,7 @@ def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
     assert varied.piece.given[tuple(zip(*cells, strict=True))].all()
     assert changed_cells(kept, varied) <= {(t, b) for t in range(3) for b in range(5)} - set(cells)
     assert np.array_equal(varied.kept, kept.kept)
-    with pytest.raises(ConfigError, match="free those"):
+    with pytest.raises(ConfigError, match="free some"):
         operations.vary(model, replace(kept, kept=np.ones_like(kept.kept)), 0.5)
 
 

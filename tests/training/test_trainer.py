@@ -46,6 +46,24 @@ def test_the_likelihood_of_the_songs_rises(notes):
     assert after["score"] < after["nats when nothing is given"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_bfloat16"),
+    [
+        (["precision=auto"], [False, False]),
+        (["precision=auto", "width=128"], [True, False]),
+        (["precision=bfloat16"], [True, True]),
+        (["precision=float32", "width=128"], [False, False]),
+    ],
+)
+def test_wide_networks_compute_in_bfloat16_where_the_device_does(notes, monkeypatch, settings, is_bfloat16):
+    settings = [f"{'model' if 'width' in setting else 'train'}.{setting}" for setting in settings]
+    found = []
+    for answer in (True, False):
+        monkeypatch.setattr("musegan.training.trainer.computes_bfloat16", lambda _, answer=answer: answer)
+        found.append(make_trainer(notes, *settings).is_bfloat16)
+    assert found == is_bfloat16
+
+
 def test_dropout_is_a_part_of_training_only(notes):
     trainer = make_trainer(notes, "model.dropout=0.5")
     assert trainer.measure() == trainer.measure()
