@@ -22,19 +22,16 @@ from musegan.midi.channels import DRUM_CHANNEL, free_place
 from musegan.midi.controllers import remove_controllers, restore_volume
 from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_tempo
 from musegan.midi.grid import apply_swing, estimate_swing
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
 from musegan.midi.performance import perform_piece
 from musegan.midi.ticks import Ruler, clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
-    MusicFile,
-    Note,
     Track,
-    Voice,
     find_name,
     find_port,
-    find_voices,
     is_note_on,
     make_track,
     merge_events,
@@ -43,6 +40,7 @@ from musegan.midi.tracks import (
     note_on,
     tracks_to_bytes,
 )
+from musegan.midi.voices import Note, Voice, find_voices
 from musegan.midi.write import make_chord_track
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
@@ -119,7 +117,7 @@ class _Splicer:
             n_bars=grid.n_bars,
         )
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
-        self.voices = find_voices(self.tracks, is_mended=True)
+        self.voices = find_voices(self.tracks)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept

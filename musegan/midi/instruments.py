@@ -1,0 +1,122 @@
+"""Which instrument each channel plays at a tick: programs and drum parts, set in any track of a file.
+
+A synthesizer knows channels, not tracks: what one track sets counts for the notes of all others on the channel.
+Simultaneous events of different tracks have no order, so there a track is heard with what it sets itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from musegan.midi.channels import DRUM_CHANNEL, Place
+from musegan.midi.tracks import CONTROL, PROGRAM, SYSEX, Event, Track, find_port
+
+_BANK = 0  # controller that chooses the upper byte of the bank, which counts from the next program on
+_GM2_DRUM_BANK, _XG_DRUM_BANKS = 120, (126, 127)
+DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)
+GM2_BANK = 121  # of melodies
+_GS_RESET, _XG_RESET = b"\x42\x12\x40\x00\x7f\x00\x41\xf7", b"\x4c\x00\x00\x7e\x00\xf7"  # how they end
+GS_PART = b"\x42\x12\x40"  # from the third byte: address of a part
+_GS_RHYTHM = 0x15  # "use for rhythm part", last byte of that address
+_GS_CHANNELS = (DRUM_CHANNEL, *range(DRUM_CHANNEL), *range(DRUM_CHANNEL + 1, 16))  # by number of part
+
+
+class Instrument(NamedTuple):
+    """What a channel plays."""
+
+    program: int
+    is_drum: bool
+
+
+class Instruments:
+    """The instruments of all channels of a file, by time."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._ports = [find_port(track) for track in tracks]
+        self._changes: defaultdict[Place, list[tuple[int, int, int, Instrument]]] = defaultdict(list)
+        rows = [
+            (event.tick, track, index, event)
+            for track, events in enumerate(tracks)
+            for index, event in enumerate(events)
+            if _sets_instrument(event)
+        ]
+        state = _State()
+        for tick, track, index, event in sorted(rows, key=lambda row: row[:3]):
+            for place, instrument in state.update(event, self._ports[track]):
+                self._changes[place].append((tick, track, index, instrument))
+
+    def on(self, track: int, channel: int) -> ChannelInstruments:
+        """The instruments that the notes of a track on a channel have."""
+        changes = sorted(
+            ((tick, owner == track, index), instrument)
+            for tick, owner, index, instrument in self._changes.get((self._ports[track], channel), ())
+        )
+        return ChannelInstruments(changes, Instrument(0, channel == DRUM_CHANNEL))
+
+
+class ChannelInstruments:
+    """The instruments of one channel as one track hears them, by time."""
+
+    def __init__(self, changes: list[tuple[tuple[int, bool, int], Instrument]], first: Instrument) -> None:
+        self._keys = [key for key, _ in changes]
+        self._values = [first, *(instrument for _, instrument in changes)]
+
+    def at(self, tick: int, index: int) -> Instrument:
+        """That of the event at an index of the track."""
+        return self._values[bisect_right(self._keys, (tick, True, index)) if self._keys else 0]
+
+
+class _State:
+    """What the events so far have set."""
+
+    def __init__(self) -> None:
+        self.bank: defaultdict[Place, int | None] = defaultdict(lambda: None)
+        self.program: defaultdict[Place, int] = defaultdict(int)
+        self.is_drum_bank: dict[Place, bool] = {}
+        self.is_rhythm: dict[Place, bool] = {}  # by GS message
+        self.is_gs = False
+
+    def update(self, event: Event, port: int) -> list[tuple[Place, Instrument]]:
+        """The places whose instrument an event changes."""
+        if event.status == SYSEX:
+            return self._read_message(event.body, port)
+        place = port, event.channel
+        if event.kind == CONTROL:
+            self.bank[place] = event.body[1]
+            return []
+        self.program[place] = event.body[0]
+        self.is_drum_bank[place] = self._is_drum_bank(place)
+        return [(place, self._instrument(place))]
+
+    def _is_drum_bank(self, place: Place) -> bool:
+        bank = self.bank[place]
+        if place[1] == DRUM_CHANNEL:
+            return bank != GM2_BANK
+        return bank == _GM2_DRUM_BANK or (bank in _XG_DRUM_BANKS and not self.is_gs)
+
+    def _instrument(self, place: Place) -> Instrument:
+        usual = self.is_drum_bank.get(place, place[1] == DRUM_CHANNEL)
+        return Instrument(self.program[place], self.is_rhythm.get(place, usual))
+
+    def _read_message(self, body: bytes, port: int) -> list[tuple[Place, Instrument]]:
+        if body.endswith((_GS_RESET, _XG_RESET)):
+            self.is_gs = body.endswith(_GS_RESET)
+        if (part := find_rhythm_part(body)) is None:
+            return []
+        place = port, part[0]
+        self.is_rhythm[place] = part[1]
+        return [(place, self._instrument(place))]
+
+
+def find_rhythm_part(body: bytes) -> tuple[int, bool] | None:
+    """Channel, and whether it gets drums, of the GS message "use for rhythm part"; None for others."""
+    if len(body) < 9 or body[0] != 0x41 or body[2:5] != GS_PART or body[5] >> 4 != 1 or body[6] != _GS_RHYTHM:
+        return None
+    return _GS_CHANNELS[body[5] & 0xF], body[7] > 0
+
+
+def _sets_instrument(event: Event) -> bool:
+    return event.kind == PROGRAM or event.status == SYSEX or (event.kind == CONTROL and event.body[0] == _BANK)
