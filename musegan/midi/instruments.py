@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from musegan.midi.channels import DRUM_CHANNEL, Place
-from musegan.midi.tracks import CONTROL, PROGRAM, SYSEX, Event, Track, find_port
+from musegan.midi.tracks import PROGRAM, SYSEX, RawEvent
 
-_BANK = 0  # controller that chooses the upper byte of the bank, which counts from the next program on
+BANK = 0  # controller that chooses the upper byte of the bank, which counts from the next program on
 _GM2_DRUM_BANK, _XG_DRUM_BANKS = 120, (126, 127)
 DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)
 GM2_BANK = 121  # of melodies
-_GS_RESET, _XG_RESET = b"\x42\x12\x40\x00\x7f\x00\x41\xf7", b"\x4c\x00\x00\x7e\x00\xf7"  # how they end
+GS_RESET, _XG_RESET = b"\x42\x12\x40\x00\x7f\x00\x41\xf7", b"\x4c\x00\x00\x7e\x00\xf7"  # how they end
 GS_PART = b"\x42\x12\x40"  # from the third byte: address of a part
-_GS_RHYTHM = 0x15  # "use for rhythm part", last byte of that address
+GS_RHYTHM = b"\x15"  # "use for rhythm part", last byte of that address
 _GS_CHANNELS = (DRUM_CHANNEL, *range(DRUM_CHANNEL), *range(DRUM_CHANNEL + 1, 16))  # by number of part
 
 
@@ -31,28 +32,31 @@ class Instrument(NamedTuple):
     is_drum: bool
 
 
+class Change(NamedTuple):
+    """An event that may choose an instrument, and where it is."""
+
+    tick: int
+    track: int
+    place: int  # index in its track
+    port: int
+    event: RawEvent
+
+
 class Instruments:
     """The instruments of all channels of a file, by time."""
 
-    def __init__(self, tracks: Sequence[Track]) -> None:
-        self._ports = [find_port(track) for track in tracks]
-        self._changes: defaultdict[Place, list[tuple[int, int, int, Instrument]]] = defaultdict(list)
-        rows = [
-            (event.tick, track, index, event)
-            for track, events in enumerate(tracks)
-            for index, event in enumerate(events)
-            if _sets_instrument(event)
-        ]
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._changes: defaultdict[Place, list[tuple[Change, Instrument]]] = defaultdict(list)
         state = _State()
-        for tick, track, index, event in sorted(rows, key=lambda row: row[:3]):
-            for place, instrument in state.update(event, self._ports[track]):
-                self._changes[place].append((tick, track, index, instrument))
+        for change in sorted(changes, key=itemgetter(0, 1, 2)):
+            for place, instrument in state.update(change.event, change.port):
+                self._changes[place].append((change, instrument))
 
-    def on(self, track: int, channel: int) -> ChannelInstruments:
+    def on(self, track: int, port: int, channel: int) -> ChannelInstruments:
         """The instruments that the notes of a track on a channel have."""
         changes = sorted(
-            ((tick, owner == track, index), instrument)
-            for tick, owner, index, instrument in self._changes.get((self._ports[track], channel), ())
+            ((change.tick, change.track == track, change.place), instrument)
+            for change, instrument in self._changes.get((port, channel), ())
         )
         return ChannelInstruments(changes, Instrument(0, channel == DRUM_CHANNEL))
 
@@ -66,7 +70,7 @@ class ChannelInstruments:
 
     def at(self, tick: int, index: int) -> Instrument:
         """That of the event at an index of the track."""
-        return self._values[bisect_right(self._keys, (tick, True, index)) if self._keys else 0]
+        return self._values[bisect_right(self._keys, (tick, True, index))] if self._keys else self._values[0]
 
 
 class _State:
@@ -79,15 +83,18 @@ class _State:
         self.is_rhythm: dict[Place, bool] = {}  # by GS message
         self.is_gs = False
 
-    def update(self, event: Event, port: int) -> list[tuple[Place, Instrument]]:
+    def update(self, event: RawEvent, port: int) -> list[tuple[Place, Instrument]]:
         """The places whose instrument an event changes."""
-        if event.status == SYSEX:
-            return self._read_message(event.body, port)
-        place = port, event.channel
-        if event.kind == CONTROL:
-            self.bank[place] = event.body[1]
+        _, status, body = event
+        if status == SYSEX:
+            return self._read_message(body, port)
+        place = port, status & 0xF
+        if status >> 4 == PROGRAM:
+            self.program[place] = body[0]
+        elif body[0] == BANK:
+            self.bank[place] = body[1]
+        if status >> 4 != PROGRAM:
             return []
-        self.program[place] = event.body[0]
         self.is_drum_bank[place] = self._is_drum_bank(place)
         return [(place, self._instrument(place))]
 
@@ -102,8 +109,8 @@ class _State:
         return Instrument(self.program[place], self.is_rhythm.get(place, usual))
 
     def _read_message(self, body: bytes, port: int) -> list[tuple[Place, Instrument]]:
-        if body.endswith((_GS_RESET, _XG_RESET)):
-            self.is_gs = body.endswith(_GS_RESET)
+        if body.endswith((GS_RESET, _XG_RESET)):
+            self.is_gs = body.endswith(GS_RESET)
         if (part := find_rhythm_part(body)) is None:
             return []
         place = port, part[0]
@@ -113,10 +120,6 @@ class _State:
 
 def find_rhythm_part(body: bytes) -> tuple[int, bool] | None:
     """Channel, and whether it gets drums, of the GS message "use for rhythm part"; None for others."""
-    if len(body) < 9 or body[0] != 0x41 or body[2:5] != GS_PART or body[5] >> 4 != 1 or body[6] != _GS_RHYTHM:
+    if len(body) < 9 or body[0] != 0x41 or body[2:5] != GS_PART or body[5] >> 4 != 1 or body[6:7] != GS_RHYTHM:
         return None
     return _GS_CHANNELS[body[5] & 0xF], body[7] > 0
-
-
-def _sets_instrument(event: Event) -> bool:
-    return event.kind == PROGRAM or event.status == SYSEX or (event.kind == CONTROL and event.body[0] == _BANK)

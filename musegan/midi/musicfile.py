@@ -23,11 +23,13 @@ class MusicFile:
     def tracks_and_parts(self) -> tuple[list[Track], dict[Voice, int]]:
         """The tracks, not to be changed, and the part of the score that each voice is.
 
-        Tracks of files that are not MIDI, or are MIDI of type 2, are made from the score.
+        Tracks of files that are not MIDI of type 0 or 1, or of which the score says more, are made from it.
         """
         if is_midi(self.data) and not repair.holds_sequences(self._header):
             tracks = read_tracks(self.data, self.name)
-            return tracks, {voice: part for part, voice in enumerate(find_voices(tracks))}
+            voices = find_voices(tracks)
+            if [len(notes) for notes in voices.values()] == [len(part.start) for part in self.score.parts]:
+                return tracks, {voice: part for part, voice in enumerate(voices)}
         tracks = score_to_tracks(self.score)
         return tracks, {voice: voice.track - 1 for voice in find_voices(tracks)}
 

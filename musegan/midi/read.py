@@ -7,7 +7,10 @@ MusicXML, ABC and Humdrum are read by music21 through `musegan.midi.notation`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from musegan.files import MIDI_SUFFIXES
 from musegan.midi import quick, repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
 from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
-from musegan.midi.tracks import KEY, META, METER, TEMPO, find_names, is_meta, read_tracks
+from musegan.midi.tracks import KEY, META, METER, TEMPO, Events, find_names, is_valid, parse_tracks
 from musegan.midi.voices import Note, Voice, find_voices
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -49,7 +52,7 @@ def read_score(source: str | Path | bytes, name: str | None = None, *, is_quick:
         return read_notation(data, name)
     data, repairs = repair.unwrap_midi(data, name)
     is_several = repair.holds_sequences(repair.read_header(data))
-    score = _read_sequences(data, name) if is_several else _parse_midi(data, name, is_quick)
+    score = _read_sequences(data) if is_several else _parse_midi(data, is_quick)
     if score is None:
         raise MidiError(f"{name} has no notes that can be read", "no notes")
     if len(score.parts) > MAX_PARTS:
@@ -87,44 +90,53 @@ def find_end_of_file(data: bytes, name: str) -> int:
     return 0 if repair.read_header(data)[0] == 2 else repair.find_end_tick(data)
 
 
-def _parse_midi(data: bytes, name: str, is_quick: bool = False) -> Score | None:
+def _parse_midi(data: bytes, is_quick: bool = False) -> Score | None:
     """One MIDI file; None when no note is found."""
     parsed = quick.parse(data)
     if is_quick and parsed is not None and quick.may_be_trusted(parsed, data):
         return quick.convert_score(parsed)
     repairs: set[str] = set()
-    score = _read_events(data, name, repairs)
+    score = _read_events(data, repairs)
     if score is None or (parsed is not None and "chunks mended" not in repairs):
         return score
     return replace(score, repairs=tuple(sorted(repairs)) or ("chunks mended",))
 
 
-def _read_events(data: bytes, name: str, repairs: set[str]) -> Score | None:
+def _read_events(data: bytes, repairs: set[str]) -> Score | None:
     """What the events of all tracks say; None when no note is found."""
-    tracks = read_tracks(data, name, repairs)
-    kind, n_tracks, division = repair.read_header(data)
-    names = find_names(tracks)
-    if (kind, n_tracks) == (0, 1):  # one track that has been split
-        names = names[:1] * len(tracks)
-    parts = tuple(_make_part(voice, notes, names[voice.track]) for voice, notes in find_voices(tracks).items())
-    if not parts:
+    tracks = parse_tracks(data, repairs)
+    kind, _, division = repair.read_header(data)
+    if repair.has_smpte_time(division):
+        repairs.add(f"SMPTE time read at {repair.SMPTE_QPM} qpm")
+    voices = find_voices(tracks)
+    if not voices:
         return None
-    rows = sorted((event for track in tracks for event in track if event.status == META), key=lambda row: row.tick)
-    slowest, fastest = 6e7 / SLOWEST_QPM, 6e7 / FASTEST_QPM
-    tempos = [(event.tick, int.from_bytes(event.body[1:], "big")) for event in rows if is_meta(event, TEMPO)]
-    tempos = [(tick, length) for tick, length in tempos if fastest <= length <= slowest]
-    meters = {event.tick: (event.body[1], 1 << event.body[2]) for event in rows if is_meta(event, METER)}
-    meters = {tick: meter for tick, meter in meters.items() if meter[0]}
-    keys = [(event.tick, _read_key(event.body)) for event in rows if is_meta(event, KEY)]
+    if kind == 0 and len(tracks) == 1:  # in the order of `read_tracks`
+        voices = dict(sorted(voices.items(), key=lambda item: item[0].channel))
+    names = find_names(tracks)
+    rows = chain.from_iterable(tracks)
+    metas = sorted((row for row in rows if row[1] == META and is_valid(row)), key=itemgetter(0))
+    tempos = [] if repair.has_smpte_time(division) else list(_read_tempos(metas))
+    meters = {tick: (body[1], 1 << body[2]) for tick, _, body in metas if body[0] == METER and body[1]}
+    keys = [(tick, _read_key(body)) for tick, _, body in metas if body[0] == KEY]
     return Score(
         ticks_per_beat=repair.ticks_per_beat(division),
-        parts=parts,
+        parts=tuple(_make_part(voice, notes, names[voice.track]) for voice, notes in voices.items()),
         tempo_ticks=np.array([tick for tick, _ in tempos], np.int64),
-        tempo_qpm=6e7 / np.array([length for _, length in tempos], np.float64),
+        tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
         meter_ticks=np.array(list(meters), np.int64),
         meters=np.array(list(meters.values()), np.int64).reshape(-1, 2),
-        key=find_main_key(keys, max(track[-1].tick for track in tracks)),
+        key=find_main_key(keys, max(track[-1][0] for track in tracks)),
     )
+
+
+def _read_tempos(metas: Events) -> Iterator[tuple[int, float]]:
+    """Tick and tempo in qpm of the events that set a possible one."""
+    for tick, _, body in metas:
+        if body[0] == TEMPO and any(body[1:]):
+            qpm = 6e7 / int.from_bytes(body[1:], "big")
+            if SLOWEST_QPM <= qpm <= FASTEST_QPM:
+                yield tick, qpm
 
 
 def _read_key(body: bytes) -> Key:
@@ -143,9 +155,9 @@ def _make_part(voice: Voice, notes: list[Note], name: str) -> Part:
     )
 
 
-def _read_sequences(data: bytes, name: str) -> Score | None:
+def _read_sequences(data: bytes) -> Score | None:
     """A type 2 file. Its tracks are pieces of their own, so they follow each other, each from a bar line."""
     division = repair.read_header(data)[2]
-    parsed = (_parse_midi(repair.join_tracks([track], division), name) for track in repair.find_tracks(data))
+    parsed = (_parse_midi(repair.join_tracks([track], division)) for track in repair.find_tracks(data))
     scores = [score for score in parsed if score is not None]
     return concatenate_scores(scores) if scores else None

@@ -4,8 +4,7 @@ all others. Every event is kept as its bytes: nothing is lost that this package 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import starmap
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -50,6 +49,8 @@ class Event(NamedTuple):
 
 
 Track = list[Event]
+RawEvent = tuple[int, int, bytes]  # as `Event`, which takes longer to make
+Events = Sequence[RawEvent]
 
 
 def note_on(tick: int, channel: int, pitch: int, velocity: int) -> Event:
@@ -64,31 +65,36 @@ def meta_event(tick: int, kind: int, content: bytes = b"") -> Event:
     return Event(tick, META, bytes([kind]) + content)
 
 
-def read_tracks(data: bytes, name: str, repairs: set[str] | None = None) -> list[Track]:
+def read_tracks(data: bytes, name: str) -> list[Track]:
     """The tracks of a MIDI file of type 0 or 1; a track of type 0 becomes one track a channel, so that it opens
     in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos. Events that
-    other programs refuse are left out.
-
-    Many damaged files have garbage behind the tracks that their header counts: it is read where these have no
-    notes. What is wrong is added to `repairs`.
-    """
-    repairs = set() if repairs is None else repairs
+    other programs refuse are left out."""
     data, _ = repair.unwrap_midi(data, name)
-    kind, n_tracks, division = repair.read_header(data)
-    chunks = list(repair.find_tracks(data))
-    tracks = [_read_track(chunk, repairs) for chunk in chunks[:n_tracks]]
-    if len(chunks) > n_tracks and not any(is_note_on(event) for track in tracks for event in track):
-        repairs.add("chunks mended")
-        tracks += [_read_track(chunk, repairs) for chunk in chunks[n_tracks:]]
+    kind, _, division = repair.read_header(data)
+    tracks = [
+        [event for event in map(Event._make, rows) if event[1] < 0xF0 or is_valid(event)]
+        for rows in parse_tracks(data, set())
+    ]
     if repair.has_smpte_time(division):
-        repairs.add(f"SMPTE time read at {repair.SMPTE_QPM} qpm")
         tracks = [[event for event in track if not is_meta(event, TEMPO)] for track in tracks]
     return split_by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
-def _read_track(chunk: bytes, repairs: set[str]) -> Track:
-    events = starmap(Event, repair.parse_events(chunk, repairs))
-    return [event for event in events if event.status < 0xF0 or _is_valid(event)]
+def parse_tracks(data: bytes, repairs: set[str]) -> list[list[RawEvent]]:
+    """The events of all tracks of an unwrapped file as they are: tick, status and data bytes.
+
+    Many damaged files have garbage behind the tracks that their header counts: it is read where these have no
+    notes. What is wrong is added to `repairs`.
+    """
+    chunks = list(repair.find_tracks(data))
+    n_tracks = repair.read_header(data)[1]
+    tracks = [list(repair.parse_events(chunk, repairs)) for chunk in chunks[:n_tracks]]
+    if len(chunks) > n_tracks and not any(
+        status >> 4 == NOTE_ON and body[1] for track in tracks for _, status, body in track
+    ):
+        repairs.add("chunks mended")
+        tracks += [list(repair.parse_events(chunk, repairs)) for chunk in chunks[n_tracks:]]
+    return tracks
 
 
 def is_midi(data: bytes) -> bool:
@@ -96,11 +102,12 @@ def is_midi(data: bytes) -> bool:
     return b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b"
 
 
-def _is_valid(event: Event) -> bool:
+def is_valid(event: RawEvent) -> bool:
     """Whether an event, not of a channel, is what the standard says of its kind. Messages in several packets are
     not, as only few programs read them."""
-    if event.status == META:
-        kind, content = event.body[0], event.body[1:]
+    _, status, body = event
+    if status == META:
+        kind, content = body[0], body[1:]
         if kind >= 0x80 or len(content) not in _META_LENGTHS.get(kind, (len(content),)):
             return False
         if kind == KEY:
@@ -108,9 +115,7 @@ def _is_valid(event: Event) -> bool:
         if kind == METER:
             return content[1] <= _SHORTEST_BEAT
         return not (kind == SMPTE_OFFSET and content[0] >> 5 > 3)
-    if event.status >= 0xF0:
-        return event.status == SYSEX and event.body[-1:] == b"\xf7" and max(event.body[:-1], default=0) < 0x80
-    return True
+    return status == SYSEX and body[-1:] == b"\xf7" and max(body[:-1], default=0) < 0x80
 
 
 def is_meta(event: Event, kind: int) -> bool:
@@ -125,17 +130,19 @@ def is_end(event: Event) -> bool:
     return is_meta(event, END_OF_TRACK)
 
 
-def find_port(track: Track) -> int:
+def find_port(track: Events) -> int:
     """The port that a track is sent to, 0 when it does not say."""
-    return max((event.body[1] for event in track if is_meta(event, PORT) and len(event.body) > 1), default=0)
+    ports = (body[1] for _, status, body in track if status == META and body[0] == PORT and len(body) > 1)
+    return max(ports, default=0)
 
 
-def find_name(track: Track) -> str:
+def find_name(track: Events) -> str:
     """The name of a track, empty when it has none."""
-    return next((event.body[1:].decode("utf-8", "replace") for event in track if is_meta(event, NAME)), "")
+    names = (body[1:] for _, status, body in track if status == META and body[0] == NAME)
+    return next(names, b"").decode("utf-8", "replace")
 
 
-def find_names(tracks: list[Track]) -> list[str]:
+def find_names(tracks: Sequence[Events]) -> list[str]:
     """The names of all tracks."""
     return [find_name(track) for track in tracks]
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from musegan.midi.channels import Place
-from musegan.midi.instruments import ChannelInstruments, Instruments
-from musegan.midi.tracks import CONTROL, NOTE_OFF, NOTE_ON, Track, find_port
+from musegan.midi.instruments import BANK, Change, Instrument, Instruments
+from musegan.midi.tracks import SYSEX, Events, RawEvent, find_port
 
 SILENCING = (120, 123)  # controllers: all sound off, all notes off
-
-_Line = tuple[int, int]  # channel and pitch
+_CONTROLS = (BANK, *SILENCING)
 
 
 @dataclass(slots=True)
@@ -38,72 +37,98 @@ class Voice(NamedTuple):
     is_drum: bool
 
 
-def find_voices(tracks: Sequence[Track]) -> dict[Voice, list[Note]]:
+def find_voices(tracks: Sequence[Events]) -> dict[Voice, list[Note]]:
     """The notes of each voice, voices and notes in the order of their first events.
 
     A note-off ends the oldest note that sounds on its pitch. Where note-offs are missing on a pitch, a note ends
     with the next note-off or strike of that pitch, with a controller that silences its channel, or with the
     track. A drum hit without a note-off ends where it starts.
     """
-    instruments = Instruments(tracks)
-    silences = _find_silences(tracks)
-    voices: defaultdict[Voice, list[Note]] = defaultdict(list)
-    for number, track in enumerate(tracks):
-        port = find_port(track)
-        channels: dict[int, ChannelInstruments] = {}
-        unended: list[tuple[Voice, Note]] = []
-        lacking = _find_lacking_lines(track)
-        sounding: defaultdict[_Line, deque[Note]] = defaultdict(deque)
-        for index, (tick, status, body) in enumerate(track):
-            kind, channel = status >> 4, status & 0xF
-            if kind == NOTE_ON and body[1]:
-                pitch, velocity = body
-                if channel not in channels:
-                    channels[channel] = instruments.on(number, channel)
-                note = Note(index, None, tick, tick, pitch, velocity)
-                voice = Voice(number, channel, *channels[channel].at(tick, index))
-                voices[voice].append(note)
-                line = channel, pitch
-                if line in lacking:
-                    unended.append((voice, note))
-                    sounding[line].clear()
-                sounding[line].append(note)
-            elif kind in (NOTE_OFF, NOTE_ON) and (notes := sounding.get((channel, body[0]))):
-                note = notes.popleft()
+    ports = [find_port(track) for track in tracks]
+    scans = [_scan_track(track) for track in tracks]
+    instruments = Instruments(
+        Change(event[0], number, index, ports[number], event)
+        for number, scan in enumerate(scans)
+        for index, event in scan.controls
+    )
+    silences = _find_silences(scans, ports)
+    voices: dict[Voice, list[Note]] = {}
+    for number, scan in enumerate(scans):
+        heard = {channel: instruments.on(number, ports[number], channel) for channel in scan.channels}
+        found: defaultdict[tuple[int, Instrument], list[Note]] = defaultdict(list)
+        for channel, note in scan.notes:
+            instrument = heard[channel].at(note.start, note.on)
+            found[channel, instrument].append(note)
+            if note.off is None and not instrument.is_drum:
+                note.end = _find_end(note, scan, silences.get((ports[number], channel), []), channel)
+        voices |= {Voice(number, channel, *instrument): notes for (channel, instrument), notes in found.items()}
+    return voices
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What the events of a track say by themselves."""
+
+    notes: list[tuple[int, Note]]  # with their channels
+    controls: list[tuple[int, RawEvent]]  # index and event, of those that choose instruments or silence channels
+    strikes: dict[int, list[int]]  # ticks, of the channels and pitches where note-offs are missing
+    end: int  # tick
+
+    @property
+    def channels(self) -> set[int]:
+        return {channel for channel, _ in self.notes}
+
+
+def _scan_track(track: Events) -> _Scan:
+    notes: list[tuple[int, Note]] = []
+    controls: list[tuple[int, RawEvent]] = []
+    sounding: defaultdict[int, deque[Note]] = defaultdict(deque)
+    for index, event in enumerate(track):
+        tick, status, body = event
+        if 0x90 <= status < 0xA0 and body[1]:
+            note = Note(index, None, tick, tick, body[0], body[1])
+            notes.append((status & 0xF, note))
+            sounding[(status & 0xF) << 7 | body[0]].append(note)
+        elif status < 0xA0:
+            if waiting := sounding[(status & 0xF) << 7 | body[0]]:
+                note = waiting.popleft()
                 note.off, note.end = index, tick
-        if unended:
-            _end_notes(unended, silences, port, track[-1].tick)
-    return dict(voices)
+        elif 0xC0 <= status < 0xD0 or status == SYSEX or (0xB0 <= status < 0xC0 and body[0] in _CONTROLS):
+            controls.append((index, event))
+    lacking = {line for line, waiting in sounding.items() if waiting}
+    strikes = _pair_strictly(track, notes, lacking) if lacking else {}
+    return _Scan(notes, controls, strikes, track[-1][0] if track else 0)
 
 
-def _find_lacking_lines(track: Track) -> set[_Line]:
-    """Channel and pitch of the notes that no note-off ends."""
-    sounding: defaultdict[_Line, int] = defaultdict(int)
-    for _, status, body in track:
-        if (kind := status >> 4) in (NOTE_OFF, NOTE_ON):
-            line = status & 0xF, body[0]
-            sounding[line] = sounding[line] + 1 if kind == NOTE_ON and body[1] else max(sounding[line] - 1, 0)
-    return {line for line, count in sounding.items() if count}
+def _pair_strictly(track: Events, notes: list[tuple[int, Note]], lines: set[int]) -> dict[int, list[int]]:
+    """Give each note-off of some channels and pitches to the last strike before it; returns all their strikes."""
+    by_index = {note.on: note for channel, note in notes if channel << 7 | note.pitch in lines}
+    strikes: defaultdict[int, list[int]] = defaultdict(list)
+    last: dict[int, Note] = {}
+    for index, (tick, status, body) in enumerate(track):
+        if status < 0xA0 and (line := (status & 0xF) << 7 | body[0]) in lines:
+            if index in by_index:
+                last[line] = note = by_index[index]
+                note.off, note.end = None, tick
+                strikes[line].append(tick)
+            elif line in last:
+                note = last.pop(line)
+                note.off, note.end = index, tick
+    return strikes
 
 
-def _find_silences(tracks: Sequence[Track]) -> dict[Place, list[int]]:
-    """Ticks at which all notes of each port and channel are ended."""
+def _find_silences(scans: Sequence[_Scan], ports: Sequence[int]) -> dict[Place, list[int]]:
+    """Ticks at which all notes of each port and channel are ended, in order."""
     found: defaultdict[Place, list[int]] = defaultdict(list)
-    for track in tracks:
-        port = find_port(track)
-        for tick, status, body in track:
-            if status >> 4 == CONTROL and body[0] in SILENCING:
+    for scan, port in zip(scans, ports, strict=True):
+        for _, (tick, status, body) in scan.controls:
+            if status < 0xC0 and body[0] in SILENCING:
                 found[port, status & 0xF].append(tick)
     return {place: sorted(ticks) for place, ticks in found.items()}
 
 
-def _end_notes(notes: Sequence[tuple[Voice, Note]], silences: dict[Place, list[int]], port: int, end: int) -> None:
-    """End those notes of a track that have no note-off, as `find_voices` says; `end` is that of the track."""
-    next_strike: dict[_Line, int] = {}
-    for voice, note in reversed(notes):
-        line = voice.channel, note.pitch
-        if note.off is None and not voice.is_drum:
-            ticks = silences.get((port, voice.channel), [])
-            silenced = ticks[bisect_right(ticks, note.start) :][:1]
-            note.end = min([next_strike.get(line, end), *silenced])
-        next_strike[line] = note.start
+def _find_end(note: Note, scan: _Scan, silences: list[int], channel: int) -> int:
+    """The end of a note that no note-off ends."""
+    strikes = scan.strikes[channel << 7 | note.pitch]
+    later = [tick for ticks in (strikes, silences) for tick in ticks[bisect_right(ticks, note.start) :][:1]]
+    return min([*later, max(scan.end, note.start)])
