@@ -21,6 +21,7 @@ DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)
 GM2_BANK = 121  # of melodies
 GS_RESET, _XG_RESET = b"\x42\x12\x40\x00\x7f\x00\x41\xf7", b"\x4c\x00\x00\x7e\x00\xf7"  # how they end
 GS_PART = b"\x42\x12\x40"  # from the third byte: address of a part
+_LAST = 1 << 31  # an index after those of all events
 GS_RHYTHM = b"\x15"  # "use for rhythm part", last byte of that address
 _GS_CHANNELS = (DRUM_CHANNEL, *range(DRUM_CHANNEL), *range(DRUM_CHANNEL + 1, 16))  # by number of part
 
@@ -68,8 +69,13 @@ class ChannelInstruments:
         self._keys = [key for key, _ in changes]
         self._values = [first, *(instrument for _, instrument in changes)]
 
-    def at(self, tick: int, index: int) -> Instrument:
-        """That of the event at an index of the track."""
+    @property
+    def first(self) -> tuple[int, Instrument] | None:
+        """The first that is set, and its tick; None where none is."""
+        return (self._keys[0][0], self._values[1]) if self._keys else None
+
+    def at(self, tick: int, index: int = _LAST) -> Instrument:
+        """That of the event at an index of the track, by default of one after all others at a tick."""
         return self._values[bisect_right(self._keys, (tick, True, index))] if self._keys else self._values[0]
 
 
@@ -116,6 +122,12 @@ class _State:
         place = port, part[0]
         self.is_rhythm[place] = part[1]
         return [(place, self._instrument(place))]
+
+
+def is_reset(body: bytes) -> bool:
+    """Whether a system-exclusive message sets a synthesizer back: GM, GM2, GS or XG."""
+    is_gm = body[:1] == b"\x7e" and body[2:3] == b"\x09" and len(body) == 5
+    return is_gm or body.endswith((GS_RESET, _XG_RESET))
 
 
 def find_rhythm_part(body: bytes) -> tuple[int, bool] | None:

@@ -46,11 +46,7 @@ def find_voices(tracks: Sequence[Events]) -> dict[Voice, list[Note]]:
     """
     ports = [find_port(track) for track in tracks]
     scans = [_scan_track(track) for track in tracks]
-    instruments = Instruments(
-        Change(event[0], number, index, ports[number], event)
-        for number, scan in enumerate(scans)
-        for index, event in scan.controls
-    )
+    instruments = _find_instruments(scans, ports)
     silences = _find_silences(scans, ports)
     voices: dict[Voice, list[Note]] = {}
     for number, scan in enumerate(scans):
@@ -59,8 +55,10 @@ def find_voices(tracks: Sequence[Events]) -> dict[Voice, list[Note]]:
         for channel, note in scan.notes:
             instrument = heard[channel].at(note.start, note.on)
             found[channel, instrument].append(note)
-            if note.off is None and not instrument.is_drum:
-                note.end = _find_end(note, scan, silences.get((ports[number], channel), []), channel)
+            if note.off is None:
+                ticks = silences.get((ports[number], channel), [])
+                silenced = ticks[bisect_right(ticks, note.start) :][:1]
+                note.end = note.start if instrument.is_drum else min([note.end, *silenced])
         voices |= {Voice(number, channel, *instrument): notes for (channel, instrument), notes in found.items()}
     return voices
 
@@ -71,8 +69,6 @@ class _Scan:
 
     notes: list[tuple[int, Note]]  # with their channels
     controls: list[tuple[int, RawEvent]]  # index and event, of those that choose instruments or silence channels
-    strikes: dict[int, list[int]]  # ticks, of the channels and pitches where note-offs are missing
-    end: int  # tick
 
     @property
     def channels(self) -> set[int]:
@@ -96,25 +92,41 @@ def _scan_track(track: Events) -> _Scan:
         elif 0xC0 <= status < 0xD0 or status == SYSEX or (0xB0 <= status < 0xC0 and body[0] in _CONTROLS):
             controls.append((index, event))
     lacking = {line for line, waiting in sounding.items() if waiting}
-    strikes = _pair_strictly(track, notes, lacking) if lacking else {}
-    return _Scan(notes, controls, strikes, track[-1][0] if track else 0)
+    if lacking:
+        _pair_strictly(track, notes, lacking, track[-1][0])
+    return _Scan(notes, controls)
 
 
-def _pair_strictly(track: Events, notes: list[tuple[int, Note]], lines: set[int]) -> dict[int, list[int]]:
-    """Give each note-off of some channels and pitches to the last strike before it; returns all their strikes."""
+def _pair_strictly(track: Events, notes: list[tuple[int, Note]], lines: set[int], end: int) -> None:
+    """End the notes of some channels and pitches with the next note-off or later strike, or else at a tick. A
+    note-off is that of the last strike before it."""
     by_index = {note.on: note for channel, note in notes if channel << 7 | note.pitch in lines}
-    strikes: defaultdict[int, list[int]] = defaultdict(list)
-    last: dict[int, Note] = {}
+    sounding: defaultdict[int, list[Note]] = defaultdict(list)
+    for note in by_index.values():
+        note.off, note.end = None, max(end, note.start)
     for index, (tick, status, body) in enumerate(track):
         if status < 0xA0 and (line := (status & 0xF) << 7 | body[0]) in lines:
-            if index in by_index:
-                last[line] = note = by_index[index]
-                note.off, note.end = None, tick
-                strikes[line].append(tick)
-            elif line in last:
-                note = last.pop(line)
-                note.off, note.end = index, tick
-    return strikes
+            struck = by_index.get(index)
+            for note in sounding[line]:
+                note.end = min(note.end, tick) if struck is None or note.start < tick else note.end
+            if struck:
+                sounding[line] = [*(note for note in sounding[line] if note.start == tick), struck]
+            elif sounding[line]:
+                sounding[line][-1].off = index
+                sounding[line] = []
+
+
+def find_instruments(tracks: Sequence[Events]) -> Instruments:
+    """The instruments of all channels of a file."""
+    return _find_instruments([_scan_track(track) for track in tracks], [find_port(track) for track in tracks])
+
+
+def _find_instruments(scans: Sequence[_Scan], ports: Sequence[int]) -> Instruments:
+    return Instruments(
+        Change(event[0], number, index, ports[number], event)
+        for number, scan in enumerate(scans)
+        for index, event in scan.controls
+    )
 
 
 def _find_silences(scans: Sequence[_Scan], ports: Sequence[int]) -> dict[Place, list[int]]:
@@ -125,10 +137,3 @@ def _find_silences(scans: Sequence[_Scan], ports: Sequence[int]) -> dict[Place, 
             if status < 0xC0 and body[0] in SILENCING:
                 found[port, status & 0xF].append(tick)
     return {place: sorted(ticks) for place, ticks in found.items()}
-
-
-def _find_end(note: Note, scan: _Scan, silences: list[int], channel: int) -> int:
-    """The end of a note that no note-off ends."""
-    strikes = scan.strikes[channel << 7 | note.pitch]
-    later = [tick for ticks in (strikes, silences) for tick in ticks[bisect_right(ticks, note.start) :][:1]]
-    return min([*later, max(scan.end, note.start)])

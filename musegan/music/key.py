@@ -40,7 +40,7 @@ class Key:
 
     @property
     def sharps(self) -> int:
-        """Sharps of the key signature, negative for flats: as written, or else -5 to 6 in major, -6 to 5 in minor."""
+        """Sharps of the key signature, negative for flats; if not written, -5 to 6 in major, -6 to 5 in minor."""
         if self.written_sharps is not None:
             return self.written_sharps
         fewest = -6 if self.is_minor else -5
