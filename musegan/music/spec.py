@@ -7,7 +7,6 @@ dataset and model file. The number of bars is never part of it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from musegan.errors import ConfigError
+from musegan.schema import make_fields, read_toml
 
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # quarter notes a minute; MIDI stores microseconds in 24 bits
 
@@ -130,16 +130,8 @@ class RollSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RollSpec:
-        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
-        fields = dict(values)
-        try:
-            tracks: list[dict[str, Any]] = [
-                {key: tuple(item) if isinstance(item, list) else item for key, item in track.items()}
-                for track in fields.pop("tracks")
-            ]
-            return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **fields)
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"an ensemble description is not valid: {error}") from error
+        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file. Raises `ConfigError`."""
+        return make_fields(cls, values, "ensemble")
 
 
 BAND = RollSpec(
@@ -205,6 +197,6 @@ def load_ensemble(name_or_path: str) -> RollSpec:
             f"there is no ensemble {name_or_path!r}; use {', '.join(ENSEMBLES)} or the path of a TOML file"
         )
     try:
-        return RollSpec.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a valid TOML file: {error}") from error
+        return RollSpec.from_dict(read_toml(path.read_text(encoding="utf-8"), "the text"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no ensemble: {error}") from error
