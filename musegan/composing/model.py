@@ -522,8 +522,8 @@ def _choose_settings(request: GenerationRequest) -> SamplingSettings:
     return SamplingSettings(
         n_passes=request.passes,
         step_temperature=max(request.temperature, _COLDEST),
-        pitch_temperature=max(0.9 * request.temperature, _COLDEST),
-        copy_temperature=max(0.8 * request.temperature, _COLDEST),
+        pitch_temperature=max(0.85 * request.temperature, _COLDEST),
+        copy_temperature=max(0.65 * request.temperature, _COLDEST),
         repetition=request.repetition,
     )
 
