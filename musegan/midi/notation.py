@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
+from musegan.midi.encoding import decode_document
 from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
 from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
 from musegan.music.key import PITCH_CLASS_NAMES, Key
@@ -44,7 +45,7 @@ def read_notation(data: bytes, name: str) -> Score:
     import music21
 
     suffix = Path(name).suffix.lower()
-    text = _decode_text(_unzip_score(data, name) if suffix == ".mxl" else data)
+    text = decode_document(_unzip_score(data, name) if suffix == ".mxl" else data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,15 +73,6 @@ def _unzip_score(data: bytes, name: str) -> bytes:
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
         raise MidiError(f"{name} is not compressed MusicXML: {error}", "notation unreadable") from error
     raise MidiError(f"{name} holds no MusicXML", "notation unreadable")
-
-
-def _decode_text(data: bytes) -> str:
-    """Text in the encoding that its first bytes show: UTF-16, or UTF-8, or else Latin-1."""
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _to_ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:
