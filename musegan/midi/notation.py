@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from musegan.errors import DatasetError, MidiError
+from musegan.midi.encoding import decode_document
 from musegan.midi.notation_process import parse_apart
 from musegan.midi.score import Score
 
@@ -56,7 +57,7 @@ def read_notation(data: bytes, name: str) -> Score:
     """Read a file by the suffix of `name`; the tunes of a collection follow each other. Raises `MidiError`."""
     suffix = Path(name).suffix.lower()
     kind = _FORMATS[suffix]
-    text = _decode_text(_unzip_score(data, name) if suffix == ".mxl" else data)
+    text = decode_document(_unzip_score(data, name) if suffix == ".mxl" else data)
     if problem := _find_absurd(text, kind):
         raise MidiError(f"{name}: {problem}; is it music?", "notation with absurd numbers")
     try:
@@ -108,10 +109,3 @@ def _unzip_score(data: bytes, name: str) -> bytes:
     raise MidiError(f"{name} holds no MusicXML", "notation unreadable")
 
 
-def _decode_text(data: bytes) -> str:
-    """Text in the encoding that its first bytes show: UTF-16, or UTF-8, or else Latin-1."""
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return data.decode("latin-1")

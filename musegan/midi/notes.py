@@ -215,13 +215,14 @@ def _bars_with_notes(score: Score, spec: RollSpec, first_tick: float) -> int:
 
 
 def _bars_of_file(score: Score, spec: RollSpec, first_tick: float, music_end_bar: int, end_of_file: int) -> int:
-    """Bars up to the end of the file. An end long after the music, or after a note that is held on and on, is not
+    """Bars up to the end of the file. An end long after the music, or with a note that is held on and on, is not
     meant and gives 0."""
-    if _bars_until(score.end_tick, score, spec, first_tick) > music_end_bar:
-        return 0
-    n_bars = _bars_until(end_of_file, score, spec, first_tick)
     bar = score.ticks_per_beat * spec.beats_per_bar
-    return n_bars if end_of_file - score.end_tick <= MAX_SILENCE_BARS * bar else 0
+    is_held = _bars_until(score.end_tick, score, spec, first_tick) > music_end_bar
+    silence = end_of_file - score.end_tick
+    if silence > MAX_SILENCE_BARS * bar or (is_held and silence < score.ticks_per_beat / 4):
+        return 0
+    return _bars_until(end_of_file, score, spec, first_tick)
 
 
 def _bars_until(tick: int, score: Score, spec: RollSpec, first_tick: float) -> int:

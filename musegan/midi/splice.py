@@ -32,7 +32,7 @@ from musegan.midi.tracks import (
     PROGRAM,
     Event,
     Track,
-    find_name,
+    find_names,
     find_port,
     is_note_on,
     merge_events,
@@ -120,6 +120,7 @@ class _Splicer:
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
         self.voices = find_voices(self.tracks)
         self.instruments = find_instruments(self.tracks)
+        self.names = find_names(self.tracks)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept
@@ -157,7 +158,7 @@ class _Splicer:
     def _name_channels(self) -> None:
         """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
         for (track, channel), row in self._map_places().items():
-            if self.is_split and not find_name(self.tracks[track]):
+            if self.is_split and not self.names[track]:
                 name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
                 self.early[track].append(meta_event(0, NAME, name.encode()))
 
@@ -283,7 +284,7 @@ class _Splicer:
             sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices.get(voice, ()))
             played[voice.track, voice.channel].add(Instrument(voice.program, voice.is_drum))
         places = [place for place, mapped in self._map_places().items() if mapped == row]
-        is_named = {place: own.name.lower() in find_name(self.tracks[place[0]]).lower() for place in places}
+        is_named = {place: own.name.lower() in self.names[place[0]].lower() for place in places}
         for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
             heard = self.instruments.on(track, find_port(self.tracks[track]), channel)
             tick, first = heard.first or (0, heard.at(0))

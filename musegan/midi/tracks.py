@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from musegan.midi import repair
 from musegan.midi.channels import Place, assign_channels
+from musegan.midi.encoding import decode_text, find_encoding
 from musegan.midi.score import Score
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, SYSEX, META = 0x8, 0x9, 0xB, 0xC, 0xF0, 0xFF
 _SHORTEST_BEAT = 7  # of a meter, as the power of two that divides a whole note
 TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
 SEQUENCE_NUMBER, CHANNEL_PREFIX, SMPTE_OFFSET = 0x00, 0x20, 0x54
+_TEXTS = range(TEXT, 0x0A)
 _META_LENGTHS = {
     SEQUENCE_NUMBER: (0, 2),
     CHANNEL_PREFIX: (1,),
@@ -136,15 +138,12 @@ def find_port(track: Events) -> int:
     return max(ports, default=0)
 
 
-def find_name(track: Events) -> str:
-    """The name of a track, empty when it has none."""
-    names = (body[1:] for _, status, body in track if status == META and body[0] == NAME)
-    return next(names, b"").decode("utf-8", "replace")
-
-
 def find_names(tracks: Sequence[Events]) -> list[str]:
-    """The names of all tracks."""
-    return [find_name(track) for track in tracks]
+    """The name of each track, empty when it has none."""
+    texts = [[body for _, status, body in track if status == META and body[0] in _TEXTS] for track in tracks]
+    encoding = find_encoding(body[1:] for bodies in texts for body in bodies)
+    names = (next((body[1:] for body in bodies if body[0] == NAME), b"") for bodies in texts)
+    return [decode_text(name, encoding) for name in names]
 
 
 def split_by_channel(track: Track) -> list[Track]:

@@ -60,7 +60,8 @@ def long_notes():
 
 
 def full():
-    return smf(*(track(notes(*((0, 2000 * BAR, pitch) for pitch in range(128)), channel=c)) for c in range(9)))
+    rows = [*((0, 2000 * BAR, pitch) for pitch in range(127)), (1999 * BAR, 2000 * BAR, 127)]
+    return smf(*(track(notes(*rows, channel=c)) for c in range(9)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is that of Linux")
