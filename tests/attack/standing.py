@@ -1,7 +1,7 @@
 """A standing attack on the command line: damaged files, bombs, archives, flipped bits, kills, hostile names.
 
     python tests/attack/standing.py [--prepared 2000] [--each 20] [--seed 0] [--corpus FOLDER]
-        [--only WORD] [--minutes M]
+        [--notation 500] [--structures 50] [--archives 200] [--only WORD] [--minutes M]
 
 Every command line runs in a process of its own with limits of the operating system, and must end well or with one
 clear sentence: no traceback, no signal, no more than 5 seconds of the processor (more where a whole file is
@@ -35,6 +35,9 @@ import symusic
 from cage import Cage, Outcome
 from midireader import File, read_file
 from mutations import base_files, mutate
+from outside import notated, structured, tarred
+
+from musegan.errors import MuseganError
 
 SECONDS, MEGABYTES = 5.0, 500.0
 COMPOSING_SECONDS = {"accompany": 40.0, "vary": 40.0}
@@ -77,10 +80,32 @@ class Attack:
         self.end = time.monotonic() + 60 * minutes
         self.rows: defaultdict[str, Row] = defaultdict(Row)
 
-    def run(self, kind: str, what: str, arguments: list[str], *, seconds: float = SECONDS) -> Outcome:
+    def call(self, kind: str, what: str, function: Callable[[], object]) -> None:
+        """Call a function of ours here: it ends well or with a `MuseganError`, within the limit of time."""
         if time.monotonic() > self.end:
             raise TimeIsUp
-        outcome = self.cage.run(arguments, folder=self.folder)
+        row, begin = self.rows[kind], time.process_time()
+        row.attacks += 1
+        try:
+            function()
+            row.done += 1
+        except MuseganError as error:
+            row.refused += 1
+            if not str(error).strip():
+                row.problems.append(f"{what}: an error that says nothing")
+        except Exception as error:
+            row.problems.append(f"{what}: {type(error).__name__}: {str(error)[:150]}")
+        seconds = time.process_time() - begin
+        row.seconds = max(row.seconds, seconds)
+        if seconds > SECONDS:
+            row.problems.append(f"{what}: took {seconds:.1f} s")
+
+    def run(
+        self, kind: str, what: str, arguments: list[str], *, seconds: float = SECONDS, kill_after: float = 120.0
+    ) -> Outcome:
+        if time.monotonic() > self.end:
+            raise TimeIsUp
+        outcome = self.cage.run(arguments, folder=self.folder, kill_after=kill_after)
         row = self.rows[kind]
         row.attacks += 1
         row.done += outcome.status == 0
@@ -95,7 +120,9 @@ class Attack:
             row.problems.append(f"{what}: took {outcome.megabytes:.0f} MB")
         return outcome
 
-    def on_file(self, kind: str, what: str, path: Path, verbs: Iterable[str]) -> None:
+    def on_file(
+        self, kind: str, what: str, path: Path, verbs: Iterable[str], *, more_seconds: float = 0.0
+    ) -> None:
         """Run verbs on a music file, and read what they write."""
         for verb in verbs:
             out = self.folder / "out"
@@ -103,7 +130,7 @@ class Attack:
             names = {"in": str(path), "out": str(out / "a")}
             name = f"{kind}: {verb}"
             arguments = [item.format(**names) for item in ON_A_FILE[verb]]
-            outcome = self.run(name, what, arguments, seconds=COMPOSING_SECONDS.get(verb, SECONDS))
+            outcome = self.run(name, what, arguments, seconds=COMPOSING_SECONDS.get(verb, SECONDS) + more_seconds)
             for file in sorted(out.iterdir()):
                 if outcome.status == 0 and (problem := refused(file)):
                     self.rows[name].problems.append(f"{what}: {file.name} {problem}")
@@ -261,18 +288,28 @@ def table(rows: dict[str, Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prepared", type=int, default=2000, help="mutated files through prepare")
+    parser.add_argument("--notation", type=int, default=500, help="odd notation files to read")
+    parser.add_argument("--structures", type=int, default=50, help="changed files of every kind that is read")
+    parser.add_argument("--archives", type=int, default=200, help="archives whose heads are not true")
     parser.add_argument("--each", type=int, default=20, help="mutated files through the other commands")
     parser.add_argument("--kills", type=int, default=4, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corpus", type=Path, help="folder of MIDI files to mutate, besides made ones")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so many")
-    parser.add_argument("--only", default="", help="mutated, bombed, archived, flipped or killed")
+    parser.add_argument(
+        "--only", default="", help="mutated, notated, structured, tarred, bombed, archived, flipped or killed"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Cage(seconds=45) as cage:
         attack = Attack(cage, Path(folder), options.minutes)
         source = mutations(options.seed, options.corpus)
         attacks: dict[str, Callable[[], None]] = {
             "mutated": lambda: mutated(attack, source, options.prepared, options.each),
+            "notated": lambda: notated(
+                attack, options.notation, options.notation // 5, options.each, options.seed
+            ),
+            "structured": lambda: structured(attack, options.structures, options.seed),
+            "tarred": lambda: tarred(attack, options.archives, options.seed),
             "bombed": lambda: bombed(attack),
             "archived": lambda: archived(attack),
             "flipped": lambda: flipped(attack, options.each, options.seed),
