@@ -52,7 +52,7 @@ def _write_abc(rng: Random) -> str:
         lines += [f"X:{tune + 1}", "T:t", f"M:{meter}", "L:1/8", f"Q:1/4={rng.choice([60, 120, 300])}", f"K:{key}"]
         n_voices = rng.choice([0, 0, 2, 4])
         for line in range(rng.choice([1, 2, 6])):
-            lines += [f"V:{line % n_voices + 1}"] * bool(n_voices)
+            lines += [f"V:{line % n_voices + 1}"] if n_voices else []
             lines.append(
                 "|".join(_write_abc_bar(rng) for _ in range(rng.choice([1, 4, 8]))) + rng.choice(["|", ":|", "|]"])
             )

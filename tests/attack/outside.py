@@ -9,15 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import midibytes
 import numpy as np
+from attack import Attack
 from notation import notation_files
 from structures import mutate_csv, mutate_json, mutate_safetensors, mutate_tar, mutate_toml, mutate_value
-
-if TYPE_CHECKING:
-    from standing import Attack
 
 PARSE_SECONDS = 8.0  # of the processor: the start of the process that parses, and its limit
 VERBS = ("info", "continue", "render musicxml")
@@ -87,7 +85,7 @@ Kind = tuple[str, Callable[[Random], tuple[Path, bytes]], Any]
 
 
 def _kinds(attack: Attack) -> Iterator[Kind]:
-    """Name of a kind of file, what makes a changed one, and what reads it: a command line, or a function of ours."""
+    """Name of a kind of file, what makes a changed one, and what reads it: a command line or a function."""
     from musegan.config import preset
     from musegan.corpus.labels import Labels
     from musegan.models.model_file import FORMAT
