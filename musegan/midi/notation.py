@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.encoding import decode_document
+from musegan.midi.percussion import spell_drums
 from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
 from musegan.music.chords import KINDS, NO_CHORD, WRITTEN_KINDS
 from musegan.music.key import PITCH_CLASS_NAMES, Key
@@ -46,6 +47,8 @@ def read_notation(data: bytes, name: str) -> Score:
 
     suffix = Path(name).suffix.lower()
     text = decode_document(_unzip_score(data, name) if suffix == ".mxl" else data)
+    if _FORMATS[suffix] == "musicxml":
+        text = spell_drums(text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
