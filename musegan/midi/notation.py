@@ -15,6 +15,7 @@ from pathlib import Path
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.encoding import decode_document
 from musegan.midi.notation_process import parse_apart
+from musegan.midi.percussion import spell_drums
 from musegan.midi.score import Score
 
 MAX_NOTATION_BYTES = 16 << 20  # larger files are refused
@@ -60,6 +61,8 @@ def read_notation(data: bytes, name: str) -> Score:
     text = decode_document(_unzip_score(data, name) if suffix == ".mxl" else data)
     if problem := _find_absurd(text, kind):
         raise MidiError(f"{name}: {problem}; is it music?", "notation with absurd numbers")
+    if kind == "musicxml":
+        text = spell_drums(text)
     try:
         return parse_apart(text, kind)
     except MidiError as error:
@@ -107,5 +110,3 @@ def _unzip_score(data: bytes, name: str) -> bytes:
     ) as error:
         raise MidiError(f"{name} is not compressed MusicXML: {error}", "notation unreadable") from error
     raise MidiError(f"{name} holds no MusicXML", "notation unreadable")
-
-
