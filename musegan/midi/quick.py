@@ -14,15 +14,15 @@ import symusic
 from numpy.typing import NDArray
 
 from musegan.midi.channels import DRUM_CHANNEL
-from musegan.midi.instruments import DRUM_BANKS, GM2_BANK, GS_PART, GS_RESET, find_rhythm_part
+from musegan.midi.instruments import BANK, DRUM_BANKS, GM2_BANK, GS_PART, GS_RESET, find_rhythm_part
 from musegan.midi.score import Part, Score, find_main_key
-from musegan.midi.tracks import CONTROL, NOTE_ON, PROGRAM
+from musegan.midi.tracks import CONTROL, KEY, META, METER, NOTE_ON, PROGRAM, TEMPO
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 _MOST_LOST = 0.01  # share of the notes of a file, mostly notes that are struck twice at once
 MOST_SHARPS = 7  # or flats of a key signature
-_LENGTHS = ((b"\xff\x51", b"\3"), (b"\xff\x58", b"\4"), (b"\xff\x59", b"\2"))  # tempo, meter, key
+_LENGTHS = ((TEMPO, 3), (METER, 4), (KEY, 2))  # of meta events
 
 
 def parse(data: bytes) -> Any:
@@ -104,22 +104,38 @@ def may_be_trusted(parsed: Any, data: bytes) -> bool:
     Bytes are looked at, not events: an innocent file may only be read slowly. Not seen are notes without an end
     within running status, and few such notes among many others.
     """
-    if any(data.count(start) != data.count(start + length) for start, length in _LENGTHS):
-        return False
     values = np.frombuffer(data, np.uint8)
-    if _has_rhythm_part(data) or _has_running_status_after_message(values, data) or _has_drum_bank(values, data):
+    places = np.flatnonzero(values[:-2] >= NOTE_ON << 4)
+    first, second, third = values[places], values[places + 1], values[places + 2]
+    kind = first >> 4
+    if _has_wrong_lengths(first, second, third) or _has_rhythm_part(data):
         return False
-    strikes = np.flatnonzero(
-        (values[:-2] >> 4 == NOTE_ON) & (values[1:-1] < 0x80) & (values[2:] - np.uint8(1) < 0x7F)
-    )
+    is_control = kind == CONTROL
+    if _has_drum_bank(first[is_control] & 0xF, second[is_control], third[is_control], GS_RESET in data):
+        return False
+    if _has_running_status_after_message(places[(first | 7) == 0xF7].tolist(), data):
+        return False
+    is_strike = (kind == NOTE_ON) & (second < 0x80) & (third - np.uint8(1) < 0x7F)
     n_notes = sum(len(track.notes) for track in parsed.tracks)
-    if len(strikes) > n_notes * (1 + _MOST_LOST):
+    if np.count_nonzero(is_strike) > n_notes * (1 + _MOST_LOST):
         return False
-    chunks = _find_chunks(data)
     n_plain = sum(len(track.notes) > 0 and track.program == 0 and not track.is_drum for track in parsed.tracks)
-    return not n_plain or not _shares_programs(
-        values, chunks, np.searchsorted(chunks, strikes) << 4 | values[strikes] & 0xF, n_plain
+    if not n_plain:
+        return True
+    is_program = (kind == PROGRAM) & (second < 0x80)
+    chunks = _find_chunks(data)
+    noted, chosen = (
+        np.searchsorted(chunks, places[rows]) << 4 | first[rows] & 0xF for rows in (is_strike, is_program)
     )
+    n_plain -= len(np.unique(chosen[second[is_program] == 0]))
+    return n_plain <= 0 or not _shares_programs(noted, chosen, len(chunks))
+
+
+def _has_wrong_lengths(first: NDArray[np.uint8], second: NDArray[np.uint8], third: NDArray[np.uint8]) -> bool:
+    """Whether a tempo, meter or key has another length than it must have; `first` to `third` are its bytes."""
+    is_meta = first == META
+    kinds, lengths = second[is_meta], third[is_meta]
+    return any((lengths[kinds == kind] != length).any() for kind, length in _LENGTHS)
 
 
 def _find_chunks(data: bytes) -> NDArray[np.int64]:
@@ -127,10 +143,10 @@ def _find_chunks(data: bytes) -> NDArray[np.int64]:
     return np.array([match.start() for match in re.finditer(b"MTrk", data)], np.int64)
 
 
-def _has_running_status_after_message(values: NDArray[np.uint8], data: bytes) -> bool:
+def _has_running_status_after_message(places: list[int], data: bytes) -> bool:
     """Whether a system-exclusive message is followed by an event without a status byte."""
     end = 0
-    for start in np.flatnonzero((values | 7) == 0xF7).tolist():
+    for start in places:
         if data[start] not in (0xF0, 0xF7) or start < end:
             continue
         length, begin = _read_number(data, start + 1)
@@ -152,30 +168,23 @@ def _read_number(data: bytes, position: int) -> tuple[int, int]:
     return value, position
 
 
-def _has_drum_bank(values: NDArray[np.uint8], data: bytes) -> bool:
-    """Whether a channel other than that of the drums has a bank of drums, or that of the drums another."""
-    places = np.flatnonzero((values[:-2] >> 4 == CONTROL) & (values[1:-1] == 0))
-    is_drum_channel = values[places] & 0xF == DRUM_CHANNEL
-    bank = values[places + 2]
-    banks = DRUM_BANKS[:1] if GS_RESET in data else DRUM_BANKS
-    return bool(np.where(is_drum_channel, bank == GM2_BANK, np.isin(bank, banks)).any())
-
-
-def _shares_programs(
-    values: NDArray[np.uint8], chunks: NDArray[np.int64], strikes: NDArray[np.int64], n_plain: int
+def _has_drum_bank(
+    channel: NDArray[np.uint8], number: NDArray[np.uint8], bank: NDArray[np.uint8], is_gs: bool
 ) -> bool:
-    """Whether a channel has notes in a track that sets no program for it while another track does.
+    """Whether a channel other than that of the drums has a bank of drums, or that of the drums another."""
+    is_bank = number == BANK
+    channel, bank = channel[is_bank], bank[is_bank]
+    banks = DRUM_BANKS[:1] if is_gs else DRUM_BANKS
+    return bool(np.where(channel == DRUM_CHANNEL, bank == GM2_BANK, np.isin(bank, banks)).any())
 
-    `strikes` are the notes by track and channel: 16 times the number of one and the other; `n_plain` of the tracks
-    that symusic finds have program 0.
+
+def _shares_programs(noted: NDArray[np.int64], chosen: NDArray[np.int64], n_chunks: int) -> bool:
+    """Whether a channel has notes in a track that chooses no program for it while another track does.
+
+    Both arrays hold 16 times the number of a track and the channel: of notes, and of programs.
     """
-    places = np.flatnonzero((values[:-1] >> 4 == PROGRAM) & (values[1:] < 0x80))
-    lines = np.searchsorted(chunks, places) << 4 | values[places] & 0xF
-    n_plain -= len(np.unique(lines[values[places + 1] == 0]))
-    if n_plain <= 0:
-        return False
     has_notes, has_programs = (
-        np.bincount(rows, minlength=len(chunks) + 1 << 4).reshape(-1, 16) > 0 for rows in (strikes, lines)
+        np.bincount(rows, minlength=n_chunks + 1 << 4).reshape(-1, 16) > 0 for rows in (noted, chosen)
     )
     is_shared = has_notes & ~has_programs & has_programs.any(0)
     is_shared[:, DRUM_CHANNEL] = False
