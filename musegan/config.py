@@ -5,17 +5,15 @@ Order of precedence: preset < TOML file < ``--set section.field=value`` < a flag
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args
 
 from musegan.errors import ConfigError
 from musegan.music.control_kinds import MOST_STYLES
+from musegan.schema import change_fields, read_toml
 
-_LARGEST = 1e300  # number of a setting
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -82,9 +80,6 @@ class TrainConfig:
         _check_range(self, "seed", 0, 2**63)
 
 
-_Section = TypeVar("_Section", ModelConfig, TrainConfig)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything a run is made from, besides its dataset."""
@@ -104,12 +99,7 @@ class Config:
 
         Raises `ConfigError` for an unknown section or field (naming the nearest) or a value of the wrong type.
         """
-        sections = {}
-        for name, section in values.items():
-            if name not in SECTIONS:
-                raise ConfigError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-            sections[name] = _update_section(getattr(self, name), section, name)
-        return replace(self, **sections)
+        return change_fields(self, values, "")
 
     def with_settings(self, settings: list[str]) -> Config:
         """A copy changed by ``section.field=value`` strings, values read as TOML (bare words as text)."""
@@ -120,8 +110,8 @@ class Config:
             if not equals or not dot:
                 raise ConfigError(f"{setting!r} is not a setting; write it like train.learning_rate=5e-4")
             try:
-                value = tomllib.loads(f"value = {text}")["value"]
-            except tomllib.TOMLDecodeError:
+                value = read_toml(f"value = {text}", setting)["value"]
+            except ConfigError:
                 value = text
             config = config.updated({section: {name: value}})
         return config
@@ -129,42 +119,12 @@ class Config:
     def with_file(self, path: Path) -> Config:
         """A copy changed by a TOML file with the tables ``[model]`` and ``[train]``."""
         try:
-            return self.updated(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            return self.updated(read_toml(path.read_text(encoding="utf-8"), "the text"))
+        except (OSError, UnicodeDecodeError, ConfigError) as error:
             raise ConfigError(f"{path} cannot be read as settings: {error}") from error
 
 
 SECTIONS = tuple(item.name for item in fields(Config))
-
-
-def _update_section(section: _Section, values: Mapping[str, Any], name: str) -> _Section:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{name} is {values!r}; it must be a table [{name}] of settings")
-    hints = get_type_hints(type(section))
-    known = [item.name for item in fields(section)]
-    changes = {}
-    for key, value in values.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {name}.{near[0]}?" if near else f"; {name} has {', '.join(known)}"
-            raise ConfigError(f"there is no setting {name}.{key}{hint}")
-        changes[key] = _convert_value(value, hints[key], f"{name}.{key}")
-    return replace(section, **changes)
-
-
-def _convert_value(value: Any, hint: Any, name: str) -> Any:
-    if hint == tuple[str, ...] and isinstance(value, (list, tuple)):
-        if all(type(item) is str for item in value):
-            return tuple(value)
-    elif hint is float and (type(value) is float or (type(value) is int and abs(value) <= _LARGEST)):
-        return float(value)
-    elif (hint in (int, bool) and type(value) is hint) or (get_origin(hint) is Literal and isinstance(value, str)):
-        return value
-    if hint == tuple[str, ...]:
-        wanted = "a list of texts"
-    else:
-        wanted = "one of " + ", ".join(get_args(hint)) if get_args(hint) else hint.__name__
-    raise ConfigError(f"{name} is {value!r}; it must be {wanted}")
 
 
 def _section_name(section: object) -> str:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "musegan"
 
 ROOMS = """
 errors
-files text random_streams
+files text random_streams schema
 music
 config midi metrics
 networks render corpus

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -41,6 +43,21 @@ class MuseganGroup(TyperGroup):
     """Shows a `MuseganError`, and what the system refuses, as one line on stderr with exit status 1. Bugs keep
     their traceback."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Also tells where the help or the last of the output cannot be written, as on a full disk."""
+        status: Any = 0
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as end:
+            status = end.code
+            raise
+        except OSError as error:
+            status = 1
+            print_message(f"error: {_describe_error(error)}")
+            raise SystemExit(1) from error
+        finally:
+            _flush_output(is_failure_told=bool(status))
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -49,6 +66,18 @@ class MuseganGroup(TyperGroup):
         except (MuseganError, OSError, MemoryError) as error:
             print_message(f"error: {_describe_error(error)}")
             raise typer.Exit(1) from error
+
+
+def _flush_output(is_failure_told: bool) -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has seen enough
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again when it ends
+        if not is_failure_told:
+            print_message(f"error: {_describe_error(error)}")
+        raise SystemExit(1) from error
 
 
 def _describe_error(error: MuseganError | OSError | MemoryError) -> str:

@@ -33,7 +33,7 @@ def evaluate(
         int, typer.Option(help="Phrases whose nearest training phrase is looked for.", min=1)
     ] = 1000,
     min_tracks: Annotated[int, typer.Option(help="Tracks that sound in a real phrase.", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.", min=0)] = 0,
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Distances of the model by its passes: 1, 2, 4, 16 and 48.")
     ] = False,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -50,6 +52,7 @@ def pull(name: Name, force: Force = False) -> None:
     """
     from musegan.models.hub import pull_model as run
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing is left of the download
     path = run(name, force=force)
     print_message(f"use it with --model {name}")
     typer.echo(path)

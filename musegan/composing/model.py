@@ -519,11 +519,13 @@ class Model(TrainedModel):
 
 
 def _choose_settings(request: GenerationRequest) -> SamplingSettings:
+    """How a request is drawn: the usual temperatures, all scaled alike."""
+    usual, scale = SamplingSettings(), request.temperature
     return SamplingSettings(
         n_passes=request.passes,
-        step_temperature=max(request.temperature, _COLDEST),
-        pitch_temperature=max(0.9 * request.temperature, _COLDEST),
-        copy_temperature=max(0.8 * request.temperature, _COLDEST),
+        step_temperature=max(scale * usual.step_temperature, _COLDEST),
+        pitch_temperature=max(scale * usual.pitch_temperature, _COLDEST),
+        copy_temperature=max(scale * usual.copy_temperature, _COLDEST),
         repetition=request.repetition,
     )
 

@@ -35,8 +35,8 @@ class SamplingSettings:
 
     n_passes: int = 32
     step_temperature: float = 1.0  # of where notes start, and of ends of cells
-    pitch_temperature: float = 0.9  # of pitches and lengths
-    copy_temperature: float = 0.8  # of which cell is copied
+    pitch_temperature: float = 0.85  # of pitches and lengths
+    copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
 
 

@@ -17,9 +17,9 @@ vectorised operations. Only the pages that a window touches are read. `musegan.c
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from musegan.errors import DatasetError
 from musegan.midi.performance import FEEL
 from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
+from musegan.schema import make_fields, read_json
 
 FORMAT = "musegan dataset 1"
 
@@ -68,6 +69,19 @@ MEMBERS: dict[str, np.dtype] = {
     "names": np.dtype(np.uint8),
 }
 """The flat arrays that grow with the corpus."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """What the JSON header says."""
+
+    format: str
+    spec: RollSpec
+    styles: tuple[str, ...]
+    licences: tuple[str, ...]
+    n_songs: int = 0
+    n_bars: int = 0
+    n_notes: int = 0
 
 
 def _map_array(path: Path, info: zipfile.ZipInfo) -> NDArray:
@@ -117,7 +131,7 @@ class Dataset:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 members = {i.filename.removesuffix(".npy"): _map_array(self.path, i) for i in archive.infolist()}
-            self.header: dict[str, Any] = json.loads(bytes(members["header"]))
+            self.header: dict[str, Any] = read_json(bytes(members["header"]), "header")
             self.notes, self.bar_offsets = members["notes"], members["bar_offsets"]
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
@@ -127,10 +141,11 @@ class Dataset:
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
 
     def _check_header(self) -> None:
-        """Check what takes no reading of arrays, and read the spec. `musegan.corpus.verify` checks the rest."""
-        if self.header["format"] != FORMAT:
-            raise ValueError(f"it has format {self.header['format']!r}; this version reads {FORMAT!r}")
-        self.spec = RollSpec.from_dict(self.header["spec"])
+        """Check what takes no reading of notes, and read the spec. `musegan.corpus.verify` checks the rest."""
+        header = make_fields(_Header, self.header, "header")
+        if header.format != FORMAT:
+            raise ValueError(f"it has format {header.format!r}; this version reads {FORMAT!r}")
+        self.spec = header.spec
         arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names)
         for array, (name, dtype) in zip(arrays, MEMBERS.items(), strict=True):
             if array.dtype != dtype or array.ndim != 1:
@@ -145,8 +160,9 @@ class Dataset:
             raise ValueError("its arrays do not fit each other")
         if self.feel.shape != (self.spec.n_tracks, self.spec.steps_per_bar, len(FEEL)):
             raise ValueError(f"feel has shape {self.feel.shape}")
-        if not all(isinstance(label, str) for kind in ("styles", "licences") for label in self.header[kind]):
-            raise ValueError("its labels are no texts")
+        for field, labels in (("style", header.styles), ("licence", header.licences)):
+            if self.n_songs and not -1 <= self.songs[field].min() <= self.songs[field].max() < len(labels):
+                raise ValueError(f"a song has a {field} that there is not")
 
     @property
     def n_bars(self) -> int:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.corpus.packing import measure_pitch_classes
 from musegan.errors import MuseganError
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import read_notes
 from musegan.midi.parts import describe_parts
 from musegan.midi.quantize import Stretch, find_main_tempo, map_parts, quantize_score
 from musegan.midi.read import read_bytes, read_score
-from musegan.midi.tracks import MusicFile
 from musegan.music.key import estimate_key
 from musegan.music.spec import RollSpec
 

@@ -22,6 +22,7 @@ from musegan.music.excerpts import Music
 from musegan.music.key import canonical_shifts
 from musegan.music.pianoroll import fold_octaves, stable_order
 from musegan.music.spec import RollSpec
+from musegan.schema import make_fields, read_json
 
 FORMAT = "musegan notes 1"
 _CHUNK = 2048  # bars whose chords are read at once
@@ -42,6 +43,15 @@ _ARRAYS = (
     "tempo",
     "feel",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """What the JSON header says."""
+
+    format: str
+    spec: RollSpec
+    styles: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +131,10 @@ class NoteList:
         """Read what `save` wrote. Raises `DatasetError`."""
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                header = json.loads(bytes(archive["header"]))
-                if header["format"] != FORMAT:
-                    raise ValueError(f"it has format {header['format']!r}; this version reads {FORMAT!r}")
-                spec, styles = RollSpec.from_dict(header["spec"]), tuple(header["styles"])
-                return cls(spec=spec, styles=styles, **{name: archive[name] for name in _ARRAYS})
+                header = make_fields(_Header, read_json(bytes(archive["header"]), "header"), "header")
+                if header.format != FORMAT:
+                    raise ValueError(f"it has format {header.format!r}; this version reads {FORMAT!r}")
+                return cls(spec=header.spec, styles=header.styles, **{name: archive[name] for name in _ARRAYS})
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{path} is not a list of notes or is damaged: {error}") from error
 

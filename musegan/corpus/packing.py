@@ -108,7 +108,7 @@ class DatasetWriter:
     def __enter__(self) -> DatasetWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(self.path)
-        self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent)
+        self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name[:40]}.", dir=self.path.parent)
         self.folder = Path(self._folder.name)  # of unfinished files
         self._parts: dict[str, IO[bytes]] = {
             name: open(self.folder / name, "w+b")  # noqa: SIM115 - closed in __exit__
@@ -201,7 +201,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove the unfinished files of writers of `path` that were killed; a living writer holds a lock."""
     if fcntl is None:
         return
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    for folder in path.parent.glob(f".{glob.escape(path.name[:40])}.*"):
         with suppress(OSError), open(folder / "notes", "rb") as part:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if time.time() - os.path.getmtime(part.name) > _ABANDONED_SECONDS:

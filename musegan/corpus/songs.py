@@ -41,7 +41,8 @@ def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
     if item.content is None:
         return Lost(item.problem)
     try:
-        score = read_score(Path(item.content) if isinstance(item.content, str) else item.content, item.name)
+        source = Path(item.content) if isinstance(item.content, str) else item.content
+        score = read_score(source, item.name, is_quick=True)
     except MidiError as error:
         return Lost(error.reason, str(error))
     stretches = quantize_score(score, spec, choose_players(score, spec))

@@ -154,12 +154,19 @@ class ModelCandidate(Candidate):
         return cls(name, model.spec, from_nothing, around, model.window_bars)
 
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
+        """Phrases are cut from pieces that are composed at once, as many as there are in one."""
+        per_piece = max((self.window_bars or n_bars) // n_bars, 1)
+        n_pieces = -(-n // per_piece)
         parts = []
-        for first in range(0, n, BATCH):
-            parts.append(self._compose(min(BATCH, n - first), n_bars, seed + first))
+        for first in range(0, n_pieces, BATCH):
+            size = min(BATCH, n_pieces - first)
+            parts.append(self._compose(size, per_piece * n_bars, seed + first))
             if progress:
-                progress(f"{self.name}: composing", min(first + BATCH, n) / n)
-        return PhraseSet(keep_notes(np.concatenate(parts), self.spec), number_pieces(np.arange(n)))
+                progress(f"{self.name}: composing", (first + size) / n_pieces)
+        pieces = np.concatenate(parts)  # (piece, track, bar, step, pitch)
+        split = pieces.reshape(*pieces.shape[:2], per_piece, n_bars, *pieces.shape[3:]).swapaxes(1, 2)
+        rolls = split.reshape(-1, *self.spec.shape(n_bars))[:n]
+        return PhraseSet(keep_notes(rolls, self.spec), number_pieces(np.arange(n) // per_piece))
 
     def join_bars(self, n_bars: int) -> NDArray[np.int64]:
         from musegan.composing.windows import slide_windows  # this loads torch

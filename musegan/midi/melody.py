@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song, grid_to_piece
-from musegan.midi.tracks import MusicFile
 from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.progression import estimate_progression, write_progression

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError
 from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter
 from musegan.midi.quantize import (
+    MAX_HELD_BARS,
     MAX_SILENCE_BARS,
     cut_overlaps,
     drop_out_of_range,
@@ -101,7 +102,8 @@ def read_notes(
     first_bar_tick = _first_bar_tick(score, spec, name)
     offset = find_grid_offset(ticks.start, score.ticks_per_beat, spec)
     music_end_bar = _bars_with_notes(score, spec, first_bar_tick + offset)
-    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, find_end_of_file(data, name)))
+    end_of_file = find_end_of_file(data, name)
+    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, music_end_bar, end_of_file))
     if n_bars > MAX_BARS:
         raise MidiError(f"{name} has {n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
     grid = GridNotes(
@@ -202,18 +204,25 @@ def _first_bar_tick(score: Score, spec: RollSpec, name: str) -> float:
 
 
 def _bars_with_notes(score: Score, spec: RollSpec, first_tick: float) -> int:
-    """Bars up to the last onset and release. A note that begins a little before a bar line and ends with a
-    sixteenth note after it has been played early or late, and begins no bar."""
+    """Bars up to the last onset, and at most `MAX_HELD_BARS` in which a note with a pitch is held. One that begins
+    a little before a bar line and ends with a sixteenth note after it has been played early or late, and begins no
+    bar."""
     bar = score.ticks_per_beat * spec.beats_per_bar
     onset = max(int(part.start.max()) for part in score.parts)
-    return max(int((onset - first_tick) // bar) + 1, _bars_until(score.end_tick, score, spec, first_tick))
+    n_bars = int((onset - first_tick) // bar) + 1
+    held = max((int(part.end.max()) for part in score.parts if not part.is_drum), default=0)
+    return max(n_bars, min(_bars_until(held, score, spec, first_tick), n_bars + MAX_HELD_BARS))
 
 
-def _bars_of_file(score: Score, spec: RollSpec, first_tick: float, end_of_file: int) -> int:
-    """Bars up to the end of the file; an end long after the last note is not meant and gives 0."""
+def _bars_of_file(score: Score, spec: RollSpec, first_tick: float, music_end_bar: int, end_of_file: int) -> int:
+    """Bars up to the end of the file. An end long after the music, or with a note that is held on and on, is not
+    meant and gives 0."""
     bar = score.ticks_per_beat * spec.beats_per_bar
-    is_meant = end_of_file - score.end_tick <= MAX_SILENCE_BARS * bar
-    return _bars_until(end_of_file, score, spec, first_tick) if is_meant else 0
+    is_held = _bars_until(score.end_tick, score, spec, first_tick) > music_end_bar
+    silence = end_of_file - score.end_tick
+    if silence > MAX_SILENCE_BARS * bar or (is_held and silence < score.ticks_per_beat / 4):
+        return 0
+    return _bars_until(end_of_file, score, spec, first_tick)
 
 
 def _bars_until(tick: int, score: Score, spec: RollSpec, first_tick: float) -> int:

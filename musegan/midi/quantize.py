@@ -22,6 +22,7 @@ from musegan.music.spec import RollSpec
 MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
 MAX_STRETCHES = 512  # of one file; what comes later in a file with more is left out
 MAX_STRETCH_BARS = 4096  # what comes later in a longer one is left out
+MAX_HELD_BARS = 1  # at the end of a song; what sounds on after them is no music
 MAX_NOTE_BARS = 8  # a longer note of a corpus has lost its note-off and is cut
 
 
@@ -152,7 +153,8 @@ def _quantize_run(score: Score, spec: RollSpec, ticks: Columns, begin: float, en
     for first_step, index in zip(edges[:-1], _split_at(steps.start, np.array(edges)), strict=True):
         first_bar = first_step // bar
         piece, its_late = steps[index], late[index]
-        limit = (first_bar + MAX_STRETCH_BARS) * bar
+        last_bar = int(piece.start.max()) // bar + MAX_HELD_BARS
+        limit = min(first_bar + MAX_STRETCH_BARS, last_bar + 1) * bar
         if int(piece.end.max()) > limit:
             inside = piece.start < limit
             piece, its_late = piece[inside], its_late[inside]

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from musegan.errors import MidiError
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part, read_notes
 from musegan.midi.parts import PartInfo, describe_parts
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
-from musegan.midi.tracks import MusicFile
 from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece

@@ -18,31 +18,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.channels import DRUM_CHANNEL, free_place
 from musegan.midi.controllers import remove_controllers, restore_volume
 from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_tempo
+from musegan.midi.free_channels import make_free_track
 from musegan.midi.grid import apply_swing, estimate_swing
+from musegan.midi.instruments import Instrument
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
 from musegan.midi.performance import perform_piece
 from musegan.midi.ticks import Ruler, clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
-    MusicFile,
-    Note,
+    Event,
     Track,
-    Voice,
-    find_name,
+    find_names,
     find_port,
-    find_voices,
     is_note_on,
-    make_track,
     merge_events,
     meta_event,
     note_off,
     note_on,
     tracks_to_bytes,
 )
+from musegan.midi.voices import Note, Voice, find_instruments, find_voices
 from musegan.midi.write import make_chord_track
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
@@ -119,7 +118,9 @@ class _Splicer:
             n_bars=grid.n_bars,
         )
         self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
-        self.voices = find_voices(self.tracks, is_mended=True)
+        self.voices = find_voices(self.tracks)
+        self.instruments = find_instruments(self.tracks)
+        self.names = find_names(self.tracks)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept
@@ -157,7 +158,7 @@ class _Splicer:
     def _name_channels(self) -> None:
         """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
         for (track, channel), row in self._map_places().items():
-            if self.is_split and not find_name(self.tracks[track]):
+            if self.is_split and not self.names[track]:
                 name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
                 self.early[track].append(meta_event(0, NAME, name.encode()))
 
@@ -182,6 +183,8 @@ class _Splicer:
     def _keep_or_drop(self, voice: Voice, note: Note) -> None:
         row = self.rows.get(voice)
         if row is None and voice not in self.removed:
+            if self._needs_note_off(voice, note, None):
+                self.added[voice.track].append(note_off(note.end, voice.channel, note.pitch))
             return
         if row is None or not self.given[row, self.ruler.bar_of(note.start)]:
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
@@ -189,8 +192,16 @@ class _Splicer:
         end = self._cut_end(row, note)
         if note.off is not None and end < note.end:
             self.dropped[voice.track].add(note.off)
+        if end < note.end or self._needs_note_off(voice, note, row):
             self.added[voice.track].append(note_off(end, voice.channel, note.pitch))
         self.kept[(voice.track, voice.channel), note.pitch].append((note.start, end))
+
+    def _needs_note_off(self, voice: Voice, note: Note, row: int | None) -> bool:
+        """Whether a kept note has none, and what ends it may go: what is in a composed bar, or a track's end."""
+        if note.off is not None or voice.is_drum:
+            return False
+        is_longer = self.piece.n_bars > self.grid.n_bars
+        return is_longer or (row is not None and not self.given[row, self.ruler.bar_of(note.end)])
 
     def _cut_end(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
@@ -268,21 +279,20 @@ class _Splicer:
         the most sound (a pad before a solo), if they would sound with its programs at `starts`."""
         own = self.piece.spec.tracks[row]
         sound: defaultdict[Place, int] = defaultdict(int)
-        programs: defaultdict[Place, set[int]] = defaultdict(set)
+        played: defaultdict[Place, set[Instrument]] = defaultdict(set)
         for voice in self.rows:
             sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices.get(voice, ()))
-            programs[voice.track, voice.channel].add(voice.program)
+            played[voice.track, voice.channel].add(Instrument(voice.program, voice.is_drum))
         places = [place for place, mapped in self._map_places().items() if mapped == row]
-        is_named = {place: own.name.lower() in find_name(self.tracks[place[0]]).lower() for place in places}
+        is_named = {place: own.name.lower() in self.names[place[0]].lower() for place in places}
         for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
-            changes = [event for event in self.tracks[track] if event.status == PROGRAM << 4 | channel]
-            ticks = np.array([event.tick for event in changes], np.int64)
-            before = np.searchsorted(ticks, starts, side="right") - 1
-            used = {changes[index].body[0] for index in np.unique(before).tolist() if index >= 0}
-            if channel != DRUM_CHANNEL and not used <= programs[track, channel]:
+            heard = self.instruments.on(track, find_port(self.tracks[track]), channel)
+            tick, first = heard.first or (0, heard.at(0))
+            used = {heard.at(start) for start in starts.tolist() if start >= tick}
+            if not used <= played[track, channel] and not all(instrument.is_drum for instrument in used):
                 continue
-            if (before < 0).any() and changes and 0 not in programs[track, channel]:
-                self.added[track].append(changes[0]._replace(tick=0))
+            if starts.min() < tick and heard.at(-1) not in played[track, channel]:
+                self.added[track].append(Event(0, PROGRAM << 4 | channel, bytes([first.program])))
             return track, channel
         return None
 
@@ -291,14 +301,10 @@ class _Splicer:
         own = self.piece.spec.tracks[row]
         stays = {v.track for v in self.voices if (r := self.rows.get(v)) is None or not self.is_new[r]}
         goes = {voice.track for voice in self.voices} - stays
-        taken: set[tuple[int, int]] = set()  # ports and channels
-        for index, events in enumerate(map(add, self.tracks, self.added)):
-            if index not in goes:
-                port = find_port(events)
-                taken |= {(port, event.channel) for event in events if event.status < 0xF0}
-        place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
+        others = [events for i, events in enumerate(map(add, self.tracks, self.added)) if i not in goes]
+        track, place = make_free_track(own.name, own.program, own.is_drum, others)
         self.tracks.append([])
         self.dropped.append(set())
         self.early.append([])
-        self.added.append(make_track(own.name, own.program, place))
+        self.added.append(track)
         return len(self.tracks) - 1, place[1]

@@ -6,13 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from musegan.errors import MissingToolError, ModelError
+from musegan.errors import MissingToolError, ModelError, MuseganError
 from musegan.files import atomic_write, refuse_overwrite
 from musegan.models.library import SUFFIX, find_model, user_folder
 from musegan.models.model_file import read_description
+from musegan.schema import make_fields
 
 FILE = f"model{SUFFIX}"
 """The name of the model in its repository."""
@@ -34,15 +37,35 @@ def pull_model(name: str, *, force: bool = False) -> Path:
     refuse_overwrite(target, force)
     hub = _import_hub()
     with _translate_errors(f"{name} cannot be pulled"), atomic_write(target) as temporary:
-        info = hub.HfApi().model_info(name, files_metadata=True)
-        listed = {item.rfilename: item for item in info.siblings or []}
-        if FILE not in listed:
-            raise ModelError(f"{name} has no file {FILE}, so it is not a model of musegan")
-        got = hub.hf_hub_download(name, FILE, revision=info.sha, local_dir=temporary.parent / "download")
+        listing = _read_listing(hub.HfApi().model_info(name, files_metadata=True), name)
+        got = hub.hf_hub_download(name, FILE, revision=listing.commit, local_dir=temporary.parent / "download")
         Path(got).replace(temporary)
-        _verify_file(temporary, listed[FILE].size, getattr(listed[FILE].lfs, "sha256", None), name)
+        _verify_file(temporary, listing, name)
         read_description(temporary)
     return target
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listing:
+    """What a server says of the file."""
+
+    commit: str
+    size: int
+    sha256: str
+
+
+def _read_listing(info: Any, name: str) -> _Listing:
+    listed = {item.rfilename: item for item in info.siblings or []}
+    if FILE not in listed:
+        raise ModelError(f"{name} has no file {FILE}, so it is not a model of musegan")
+    file = listed[FILE]
+    if file.size is None or file.lfs is None:
+        raise ModelError(f"the server lists no size and SHA-256 of {FILE} in {name}, so it is not used")
+    values = {"commit": info.sha, "size": file.size, "sha256": file.lfs.sha256}
+    listing = make_fields(_Listing, values, f"the listing of {name}")
+    if not re.fullmatch("[0-9a-f]{40}", listing.commit):
+        raise ModelError(f"the server calls the commit of {name} {listing.commit[:60]!r}, which is none")
+    return listing
 
 
 def push_model(source: str, name: str, *, private: bool = False) -> str:
@@ -66,15 +89,13 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _verify_file(path: Path, size: int | None, sha256: str | None, name: str) -> None:
+def _verify_file(path: Path, listing: _Listing, name: str) -> None:
     """Raise `ModelError` unless a file is the one that the server lists."""
-    if size is None or sha256 is None:
-        raise ModelError(f"the server lists no size and SHA-256 of {FILE} in {name}, so it is not used")
-    if path.stat().st_size != size:
-        raise ModelError(f"{FILE} of {name} has {path.stat().st_size} bytes and should have {size}; pull it again")
+    if path.stat().st_size != listing.size:
+        raise ModelError(f"{FILE} of {name} has {path.stat().st_size} bytes and should have {listing.size}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
-        raise ModelError(f"{FILE} of {name} has SHA-256 {found} and should have {sha256}; it is not used")
+    if found != listing.sha256:
+        raise ModelError(f"{FILE} of {name} has SHA-256 {found} and should have {listing.sha256}; it is not used")
 
 
 @contextmanager
@@ -82,9 +103,14 @@ def _translate_errors(what: str) -> Iterator[None]:
     """Errors of the hub, the connection and the disk as one sentence."""
     try:
         yield
+    except MuseganError:
+        raise
     except (OSError, _import_hub().errors.HTTPError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelError(f"{what}: {reason}") from error
+    except Exception as error:  # the package lets through whatever an answer of another kind leads to
+        server = _import_hub().HfApi().endpoint
+        raise ModelError(f"{what}: {server} does not answer as a hub does ({type(error).__name__})") from error
 
 
 def _import_hub() -> ModuleType:

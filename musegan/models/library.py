@@ -35,6 +35,7 @@ def list_models() -> list[Found]:
     own = [
         Found(name=path.relative_to(folder).with_suffix("").as_posix(), path=path, is_bundled=False)
         for path in sorted(folder.rglob(f"[!.]*{SUFFIX}"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)  # of an unfinished download
     ]
     return bundled + own
 

@@ -7,14 +7,14 @@ dataset and model file. The number of bars is never part of it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from musegan.errors import ConfigError
+from musegan.schema import make_fields, read_toml
 
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # quarter notes a minute; MIDI stores microseconds in 24 bits
 
@@ -131,34 +131,7 @@ class RollSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RollSpec:
         """The inverse of `to_dict`; also reads the tables of an ensemble TOML file. Raises `ConfigError`."""
-        whole = _read_table(cls, values, "the ensemble")
-        tracks = [_read_table(TrackSpec, track, "a track") for track in whole.pop("tracks")]
-        return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **whole)
-
-
-def _read_table(declared: type, values: Any, name: str) -> dict[str, Any]:
-    """The fields of a dataclass in a table of JSON or TOML. Raises `ConfigError` where it has others, lacks some,
-    or a value has another type."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"an ensemble description is not valid: {name} is {values!r}; it must be a table")
-    hints = get_type_hints(declared)
-    known = {item.name: item.default is MISSING for item in fields(declared)}
-    for key in [*values, *(key for key, is_needed in known.items() if is_needed)]:
-        if key not in known or key not in values:
-            problem = "lacks" if key in known else "cannot have"
-            raise ConfigError(f"an ensemble description is not valid: {name} {problem} {key}")
-    return {key: _read_value(value, hints[key], f"{key} of {name}") for key, value in values.items()}
-
-
-def _read_value(value: Any, hint: Any, name: str) -> Any:
-    parts = get_args(hint)  # of a tuple: the type of its items, and an ellipsis
-    if not parts and type(value) is hint:
-        return value
-    is_list = bool(parts) and isinstance(value, (list, tuple))
-    if is_list and (parts[0] is TrackSpec or all(type(item) is parts[0] for item in value)):
-        return tuple(value)
-    wanted = f"a list of {parts[0].__name__}" if parts else hint.__name__
-    raise ConfigError(f"an ensemble description is not valid: {name} is {value!r}; it must be {wanted}")
+        return make_fields(cls, values, "ensemble")
 
 
 BAND = RollSpec(
@@ -215,6 +188,6 @@ def load_ensemble(name_or_path: str) -> RollSpec:
             f"there is no ensemble {name_or_path!r}; use {', '.join(ENSEMBLES)} or the path of a TOML file"
         )
     try:
-        return RollSpec.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a valid TOML file: {error}") from error
+        return RollSpec.from_dict(read_toml(path.read_text(encoding="utf-8"), "the text"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no ensemble: {error}") from error

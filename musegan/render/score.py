@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
 from musegan.music.chords import NO_CHORD, estimate_chords
+from musegan.music.drums import KIT, OTHER_DRUM
 from musegan.music.key import Key, estimate_key
 from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
-from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
 from musegan.render.names import drum_name
 from musegan.text import escape_xml
 

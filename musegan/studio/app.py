@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from musegan.errors import MuseganError
+from musegan.schema import read_json
 from musegan.studio.compose_file import compose_file
 from musegan.studio.import_export import MEDIA_TYPES
 from musegan.studio.jam_thread import list_ports
@@ -27,6 +28,7 @@ from musegan.studio.view import make_thumbnail
 
 Answer = Callable[[Request], Awaitable[Response]]
 
+_NO_BINARY = 1003  # what a socket is closed with that sends what is no text
 PAGE = Path(__file__).with_name("page")
 
 
@@ -160,7 +162,13 @@ class Server:
         sending = asyncio.create_task(_send_all(socket, events))
         try:
             while True:
-                self._receive_message(await socket.receive_text(), events, loop)
+                frame = await socket.receive()
+                if frame["type"] == "websocket.disconnect":
+                    break
+                if frame.get("text") is None:
+                    await socket.close(_NO_BINARY, "messages are texts")
+                    break
+                self._receive_message(frame["text"], events, loop)
         except WebSocketDisconnect:
             pass
         finally:
@@ -206,10 +214,11 @@ def _make_error_event(error: BaseException, message: Any) -> dict[str, Any]:
 
 
 def _read_json(text: str | bytes) -> dict[str, Any]:
+    message = read_json(text, "the message")
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MuseganError(f"this is not JSON: {error}") from error
+        json.dumps(message, allow_nan=False)
+    except ValueError as error:
+        raise MuseganError("the message has a number that is none") from error
     if not isinstance(message, dict):
         raise MuseganError("a message is an object with a type")
     return message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +27,7 @@ def _whole(low: int, high: int, is_needed: bool = True) -> Rule:
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
+    return isinstance(value, (int, float)) and low <= value <= high
 
 
 _TEXT = Rule("a text", lambda value: isinstance(value, str) and len(value) <= 4096)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
-from musegan.errors import MuseganError
+from musegan.errors import ConfigError, MuseganError
 from musegan.files import atomic_write
+from musegan.schema import make_fields, read_json
 from musegan.studio.state import State
 
 FORMAT = "musegan studio 1"
 MOST_BYTES = 32_000_000  # of packed states; beyond that the oldest are forgotten, but for the first
+MOST_STATE_BYTES = 64 << 20  # of one state, unpacked
 
 
 def data_folder() -> Path:
@@ -31,6 +33,21 @@ def data_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home)) / "musegan" / "studio"
     return Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "musegan" / "studio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Saved:
+    """What is in the file."""
+
+    format: str
+    position: int
+    states: list[str]
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ConfigError(f"its format is {self.format!r}")
+        if not 0 <= self.position < len(self.states):
+            raise ConfigError(f"project.position is {self.position}; there are {len(self.states)} states")
 
 
 @dataclass
@@ -56,11 +73,9 @@ class Project:
         if not path.is_file():
             return cls(path, model)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if values["format"] != FORMAT:
-                raise ValueError(f"its format is {values['format']!r}")
-            return cls(path, model, values["states"], values["position"])
-        except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error, MuseganError) as error:
+            saved = make_fields(_Saved, read_json(path.read_text(encoding="utf-8"), "the text"), "project")
+            return cls(path, model, saved.states, saved.position)
+        except (OSError, ValueError, MuseganError) as error:
             raise MuseganError(f"{path} is damaged ({error}); move it away to start afresh") from error
 
     def push(self, state: State, gesture: str | None = None) -> None:
@@ -84,12 +99,12 @@ class Project:
     def next_label(self) -> str | None:
         """What redo would do again."""
         following = self.packed[self.position + 1 : self.position + 2]
-        return _unpack_state(following[0])["label"] if following else None
+        return str(_unpack_state(following[0]).get("label")) if following else None
 
     def _show(self, position: int) -> None:
         if 0 <= position < len(self.packed):
-            self.position, self.gesture = position, None
             self.state = State.from_dict(_unpack_state(self.packed[position]), self.model)
+            self.position, self.gesture = position, None
 
     def save(self) -> None:
         """Write the file, whole or not at all. Raises `MuseganError`."""
@@ -106,4 +121,12 @@ def _pack_state(state: State) -> str:
 
 
 def _unpack_state(text: str) -> dict[str, Any]:
-    return json.loads(zlib.decompress(base64.b64decode(text)))
+    """The plain values of a state. Raises `MuseganError` for what is none."""
+    try:
+        unpacked = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), MOST_STATE_BYTES)
+    except (ValueError, zlib.error) as error:
+        raise MuseganError(f"a state of the project is damaged: {error}") from error
+    values = read_json(unpacked, "a state of the project")
+    if not isinstance(values, dict):
+        raise MuseganError("a state of the project is no table")
+    return values

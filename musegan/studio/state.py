@@ -16,6 +16,8 @@ from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
+from musegan.schema import make_fields
 
 Grid = NDArray[np.bool_]
 """(track, bar)"""
@@ -92,31 +94,28 @@ class State:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], model: Model) -> State:
-        """The inverse of `to_dict`. Raises `ConfigError`, `KeyError` or `ValueError` for other values."""
-        columns = values["notes"]
-        notes = np.zeros(len(columns[0]), NOTE)
-        for name, column in zip(("track", "start", "duration", "pitch"), columns, strict=True):
-            notes[name] = column
-        notes["velocity"] = 90
+        """The inverse of `to_dict`. Raises `ConfigError` for other values."""
+        saved = make_fields(_Saved, values, "state")
+        spec = model.spec
         piece = Piece(
-            roll=notes_to_roll(notes, model.spec, values["n_bars"]),
-            spec=model.spec,
-            tempo_qpm=values["tempo"],
-            key=Key.parse(values["key"]) if values["key"] else None,
-            sections=tuple((int(bar), str(label)) for bar, label in values["sections"]),
+            roll=notes_to_roll(saved.read_notes(spec), spec, saved.n_bars),
+            spec=spec,
+            tempo_qpm=saved.tempo,
+            key=Key.parse(saved.key) if saved.key else None,
+            sections=saved.sections,
             feel=model.feel,
-            seed=values["seed"],
+            seed=saved.seed,
         )
-        grids = {name: np.array(values[name], bool) for name in ("kept", "own", "from_file")}
-        if any(grid.shape != piece.roll.shape[:2] for grid in grids.values()):
-            raise ConfigError("the project is made for another ensemble")
+        shape = piece.roll.shape[:2]
         return cls(
             piece=piece,
-            **grids,
-            settings=StudioSettings().with_plain(values["asked"]),
-            source=Source.from_dict(values["source"]) if values["source"] else None,
-            mixer=values.get("mixer", {}),
-            label=values["label"],
+            kept=_read_grid(saved.kept, shape, "kept"),
+            own=_read_grid(saved.own, shape, "own"),
+            from_file=_read_grid(saved.from_file, shape, "from_file"),
+            settings=StudioSettings().with_plain(saved.asked),
+            source=saved.source,
+            mixer=saved.mixer,
+            label=saved.label,
         )
 
 
@@ -128,7 +127,51 @@ class Source:
     name: str  # what the user calls it
     mapping: tuple[tuple[str, str], ...] = ()  # part number and track, where the user corrected it
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Source:
-        mapping = tuple((str(part), str(track)) for part, track in values["mapping"])
-        return cls(copy=str(values["copy"]), name=str(values["name"]), mapping=mapping)
+
+@dataclass(frozen=True, kw_only=True)
+class _Saved:
+    """The plain values of a state."""
+
+    n_bars: int
+    notes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    tempo: float
+    key: str | None
+    sections: tuple[tuple[int, str], ...]
+    seed: int
+    kept: tuple[tuple[int, ...], ...]
+    own: tuple[tuple[int, ...], ...]
+    from_file: tuple[tuple[int, ...], ...]
+    asked: dict[str, Any]
+    source: Source | None
+    mixer: Mapping[str, Mapping[str, bool | float]] = field(default_factory=dict)
+    label: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_bars <= MAX_BARS:
+            raise ConfigError(f"state.n_bars is {self.n_bars}; 1 to {MAX_BARS} are possible")
+
+    def read_notes(self, spec: RollSpec) -> NDArray:
+        """The notes as `NOTE` rows. Raises `ConfigError` where one is outside the piece."""
+        if len({len(column) for column in self.notes}) != 1:
+            raise ConfigError("state.notes has columns of different lengths")
+        n_steps = self.n_bars * spec.steps_per_bar
+        lowest, highest = spec.lowest_pitch, spec.lowest_pitch + spec.n_pitches - 1
+        limits = {
+            "track": (0, spec.n_tracks - 1),
+            "start": (0, n_steps - 1),
+            "duration": (1, n_steps),
+            "pitch": (lowest, highest),
+        }
+        notes = np.zeros(len(self.notes[0]), NOTE)
+        for (name, (low, high)), column in zip(limits.items(), self.notes, strict=True):
+            if column and not low <= min(column) <= max(column) <= high:
+                raise ConfigError(f"state.notes has a {name} outside {low} to {high}")
+            notes[name] = column
+        notes["velocity"] = 90
+        return notes
+
+
+def _read_grid(rows: Sequence[Sequence[int]], shape: tuple[int, ...], name: str) -> Grid:
+    if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
+        raise ConfigError(f"state.{name} is made for another ensemble or length")
+    return np.array(rows, bool).reshape(shape)

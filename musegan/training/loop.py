@@ -26,6 +26,7 @@ from musegan.corpus.note_list import NoteList
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
 from musegan.models.model_file import load_model_file, save_model
+from musegan.schema import check_value, read_json
 from musegan.training.distributed import Distributed
 from musegan.training.run_folder import run_folder
 from musegan.training.samples import sample_prior, write_samples
@@ -156,10 +157,16 @@ def _write_settings(run: Path, config: Config, dataset: Path) -> None:
 def _cut_log(log: Path, windows_seen: int) -> None:
     """Keep the lines of a log up to a number of windows."""
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["windows_seen"] <= windows_seen]
+    kept = [line for line in lines if line.endswith("\n") and _tell_windows(line, log) <= windows_seen]
     if kept != lines:
         with atomic_write(log) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def _tell_windows(line: str, log: Path) -> float:
+    """The number of windows in a line of a log. Raises `ConfigError` for what is no such line."""
+    values = check_value(dict[str, Any], read_json(line, f"a line of {log}"), f"a line of {log}")
+    return check_value(float, values.get("windows_seen"), f"windows_seen of a line of {log}")
 
 
 def _iterate(trainer: Trainer) -> dict[str, Tensor]:

@@ -168,8 +168,8 @@ def test_empty_bars_at_the_ends_are_trimmed_and_long_silences_cut():
 
 
 def test_a_stuck_note_is_cut():
-    (found,) = stretches([FOUR, KEYS, *notes((0, 100 * BAR, 60), (BAR, BAR + 24, 62))])
-    assert found.n_bars == MAX_NOTE_BARS
+    (found,) = stretches([FOUR, KEYS, *notes((0, 100 * BAR, 60), (11 * BAR, 11 * BAR + 24, 62))])
+    assert found.n_bars == 12
     assert found.notes["duration"].tolist() == [MAX_NOTE_BARS * 16, 1]
 
 
@@ -227,7 +227,7 @@ def test_absurd_ticks_per_beat():
 
 @st.composite
 def rolls(draw):
-    """Clean rolls of ODD: the last bar and the first are never trimmed by `read_notes`."""
+    """Clean rolls of ODD, with an onset in the last bar; the first is never trimmed by `read_notes`."""
     n_bars = draw(st.integers(1, 4))
     rows = draw(
         st.lists(
@@ -242,6 +242,7 @@ def rolls(draw):
             max_size=40,
         )
     )
+    rows.append((0, n_bars * 15 - 1, 1, 40, 90))
     roll = notes_to_roll(np.array(rows, NOTE), ODD, n_bars)
     return roll_to_notes(roll, ODD), n_bars
 
@@ -390,3 +391,17 @@ def test_programs_of_an_ensemble_without_drums():
     score = read_score(piece([FOUR, *notes((0, 24, 36), channel=9)], [KEYS, *notes((0, 24, 60))]))
     assert map_parts(score.parts, spec) == (None, 0)
     assert find_runs_in_meter(score, spec) == [(0, np.inf)]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [(8 * BAR, 8), (8 * BAR + 10, 8), (8 * BAR + 30, 9), (9 * BAR, 9), (14 * BAR, 9), (24 * BAR, 9)],
+)
+@pytest.mark.parametrize("channel", [0, 9])
+def test_a_song_is_as_long_as_its_music(end, expected, channel):
+    """A note of the last of eight bars is held; its note-off comes at `end`, with the file."""
+    held = (7 * BAR + 48, end, 60)
+    data = piece([FOUR, *notes((0, 90, 36), channel=9)], [KEYS, *notes(held, channel=channel)])
+    grid = read_notes(data, TRIO)
+    (stretch,) = quantize_score(read_score(data), TRIO)
+    assert {grid.n_bars, grid.music_end_bar, stretch.n_bars} == {8 if channel == 9 else expected}

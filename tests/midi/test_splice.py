@@ -10,7 +10,7 @@ from midibytes import meta, meter, name, notes, program, smf, tempo, track
 from midireader import pairs_by_channel, read_file, read_pairs
 
 from musegan.errors import MidiError, MuseganError
-from musegan.midi import splice
+from musegan.midi import free_channels
 from musegan.midi.quantize import cut_overlaps, drop_out_of_range, gather_notes, map_parts, round_to_steps
 from musegan.midi.read import read_score
 from musegan.midi.song import read
@@ -247,7 +247,7 @@ def test_a_file_that_uses_all_channels_gets_a_new_port(spliced):
 
 def test_the_port_of_a_track_is_looked_up_once_for_a_new_track_however_many_events_it_has(spliced, monkeypatch):
     asked = []
-    monkeypatch.setattr(splice, "find_port", lambda events: asked.append(len(events)) or find_port(events))
+    monkeypatch.setattr(free_channels, "find_port", lambda events: asked.append(len(events)) or find_port(events))
     full = [*PIANO, *[(i, control(7, i % 128)) for i in range(500)]]
     spliced([(BASS, 1)], (BASS, 12, 4, 40), data=make_file([CONDUCTOR, full, LEAD]))
     assert len(asked) == 3

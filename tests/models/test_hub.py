@@ -13,6 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from musegan.errors import MuseganError
+from musegan.models.hub import pull_model
+
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -41,6 +44,8 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         files, listed = self.server.files, self.server.listed
+        if self.path.startswith("/api/models/me/tiny") and self.server.answers is not None:
+            return self.answer(self.server.answers, Content_Type="text/html")
         if self.path.startswith("/api/models/me/tiny"):
             siblings = [
                 {
@@ -58,6 +63,9 @@ class Hub(BaseHTTPRequestHandler):
         found = re.fullmatch(rf"/me/tiny/resolve/{COMMIT}/([^?]*)", self.path)
         if found and found[1] in files:
             data = files[found[1]]
+            if self.server.slow and self.command == "GET":
+                self.server.asked.set()
+                self.server.slow.wait(60)
             tag = f'"{hashlib.sha256(data).hexdigest()}"'
             return self.answer(data, ETag=tag, X_Repo_Commit=COMMIT, Accept_Ranges="bytes")
         return self.answer({"error": "Repository not found"}, 404, X_Error_Code="RepoNotFound")
@@ -97,7 +105,8 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.files, server.blobs, server.listed = {}, {}, {}
+    server.files, server.blobs, server.listed, server.answers = {}, {}, {}, None
+    server.slow, server.asked = None, threading.Event()
     server.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -171,3 +180,52 @@ def test_what_goes_wrong_is_one_sentence(musegan, model_path):
         errors = musegan("models", *arguments, code=1, **variables).stderr
         assert message in errors
         assert "Traceback" not in errors
+
+
+def listing(**changes):
+    """What a hub says of a repository, with changes."""
+    file = {
+        "rfilename": "model.safetensors",
+        "size": 4,
+        "lfs": {"sha256": "0" * 64, "size": 4, "pointerSize": 130},
+    }
+    file |= changes.pop("file", {})
+    return json.dumps({"id": "me/tiny", "sha": COMMIT, "siblings": [file], "tags": [], **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html><body>Welcome</body></html>", b"[]", b"", b"null", b"{}", b"[" * 100_000, b"\xff\xfe", b'"text"',
+        listing(siblings=5), listing(siblings=[5]), listing(siblings=[{}]), listing(sha=None), listing(sha=7),
+        listing(sha="../../x"), listing(sha="\n"), listing(file={"size": "4"}), listing(file={"lfs": 3}),
+        listing(file={"lfs": {"sha256": 5, "size": 4, "pointerSize": 1}}), listing(file={"lfs": {}}),
+        listing(file={"rfilename": None}),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_that_of_a_hub_is_one_sentence(hub, tmp_path, monkeypatch, answer):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    monkeypatch.setenv("MUSEGAN_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    hub.answers = answer
+    with pytest.raises(MuseganError) as caught:
+        pull_model("me/tiny")
+    assert "me/tiny" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not [path for path in (tmp_path / "models").rglob("*") if path.is_file()]
+
+
+def test_a_download_that_is_ended_leaves_nothing(hub, tmp_path, model_path):
+    hub.files["model.safetensors"] = model_path.read_bytes()
+    hub.slow = threading.Event()
+    models = tmp_path / "models"
+    variables = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "hf"), "MUSEGAN_MODELS": str(models)}
+    command = [sys.executable, "-m", "musegan", "models", "pull", "me/tiny"]
+    process = subprocess.Popen(command, env={**os.environ, **variables, "HF_HUB_DISABLE_XET": "1"})
+    assert hub.asked.wait(60)
+    process.terminate()
+    assert process.wait(30) == 143
+    hub.slow.set()
+    assert not [path for path in models.rglob("*") if path.is_file()]

@@ -116,8 +116,18 @@ def test_ensembles_by_name_and_file(tmp_path):
     with pytest.raises(ConfigError, match="no ensemble 'orchestra'"):
         load_ensemble("orchestra")
     path.write_text("steps_per_beat = = 6")
-    with pytest.raises(ConfigError, match="not a valid TOML"):
+    with pytest.raises(ConfigError, match=r"waltz\.toml is no ensemble: the text is not valid TOML"):
         load_ensemble(str(path))
     path.write_text("steps_per_bar = 6\ntracks = []")
-    with pytest.raises(ConfigError, match="not valid"):
+    with pytest.raises(ConfigError, match=r"waltz\.toml.*no ensemble\.steps_per_bar; did you mean"):
         load_ensemble(str(path))
+    for text, says in (
+        ("tracks = 3", r"ensemble\.tracks is 3; it must be a list"),
+        ("tracks = [7]", r"ensemble\.tracks\[0\] is 7; it must be a table"),
+        ("[[tracks]]\nname = 'a'", r"ensemble\.tracks\[0\]\.program is missing"),
+        ("[[tracks]]\nname = 'a'\nprogram = '5'", r"tracks\[0\]\.program is '5'; it must be a whole number"),
+        ("[[tracks]]\nname = 1979-05-27\nprogram = 5", r"tracks\[0\]\.name is .*; it must be a text"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=says):
+            load_ensemble(str(path))

@@ -343,3 +343,61 @@ def test_a_second_start_finds_the_first(studio, song):
     assert result.exit_code == 0
     assert studio.address in result.stdout
     assert studio.get("state")["file"]["name"] == "song.mid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "mixer", "track": "bass", "volume": 1' + "0" * 400 + "}",
+        '{"type": "mixer", "track": "bass", "volume": 1e400}',
+        '{"type": "mixer", "track": "bass", "volume": NaN}',
+        '{"type": "undo", "id": -Infinity}',
+        '{"type": "wishes", "changes": {"temperature": 1e999}}',
+        '{"type": "wishes", "changes": {"rests": ' + "[" * 500 + "]" * 500 + "}}",
+        '{"type": "wishes", "changes": {"tempo_qpm": {"a": 1}}}',
+        '{"type": "edit", "add": [[0, 0, 1, 1e3]]}',
+        "\ufeff{}",
+        "",
+    ],
+)
+def test_numbers_and_shapes_that_no_message_has(fresh, text):
+    status, sentence = refused(fresh, "/api/messages", text.encode() or b" ")
+    assert (status, "Traceback" in sentence, bool(sentence)) == (400, False, True)
+
+
+def _read_events(client):
+    while True:
+        client.recv(timeout=30)
+
+
+def test_a_binary_frame_closes_the_socket_politely(fresh):
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+
+    with connect(f"ws://127.0.0.1:{fresh.port}/api/socket?token={fresh.token}") as client:
+        client.send(b"\x00\xff")
+        with pytest.raises(ConnectionClosed) as caught:
+            _read_events(client)
+    assert caught.value.rcvd.code == 1003
+    fresh.get("state")
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"",
+        b"GET /api/hel",
+        b"POST /api/messages?token=TOKEN HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 9\r\n\r\n{",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\nGET /api/hel",
+    ],
+    ids=["nothing", "half a line", "half a body", "half a second one"],
+)
+def test_half_sent_requests_are_dropped(studio, half):
+    half = half.replace(b"PORT", str(studio.port).encode()).replace(b"TOKEN", studio.token.encode())
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", studio.port)) as connection:
+        connection.settimeout(40)
+        connection.sendall(half)
+        while connection.recv(1 << 16):
+            pass
+    assert time.monotonic() - begin > 4  # not at once: a slow page may still send the rest

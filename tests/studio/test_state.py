@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from musegan.errors import ConfigError
+from musegan.errors import ConfigError, MuseganError
 from musegan.music.pianoroll import roll_to_notes
 from musegan.studio import operations
 from musegan.studio.project import Project
@@ -234,3 +238,75 @@ def test_one_gesture_is_one_step_of_undo(model, tmp_path):
     assert project.state.settings.temperature == 1.3
     project.undo()
     assert project.state.settings.temperature == 1.0
+
+
+def packed(values):
+    return base64.b64encode(zlib.compress(json.dumps(values).encode())).decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"states": None}, "project.states is None; it must be a list"),
+        ({"states": []}, "project.position is 0; there are 0 states"),
+        ({"states": [7]}, r"project.states\[0\] is 7"),
+        ({"states": ["AAAA"]}, "a state of the project is damaged"),
+        ({"states": [packed([])]}, "a state of the project is no table"),
+        ({"position": -1}, "project.position is -1"),
+        ({"position": 1.5}, "project.position is 1.5"),
+        ({"position": None}, "project.position is None"),
+        ({"format": "musegan studio 0"}, "its format is 'musegan studio 0'"),
+        ({"extra": 1}, "there is no project.extra"),
+    ],
+)
+def test_a_damaged_project_is_refused_and_left_as_it_is(model, tmp_path, change, says):
+    project = Project.load(tmp_path, model)
+    project.save()
+    text = json.dumps({**json.loads(project.path.read_text()), **change})
+    project.path.write_text(text)
+    with pytest.raises(MuseganError, match="move it away") as caught:
+        Project.load(tmp_path, model)
+    assert re.search(says, str(caught.value))
+    assert project.path.name in str(caught.value)
+    assert project.path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"n_bars": 0}, "state.n_bars is 0"),
+        ({"n_bars": 10**9}, "state.n_bars is 1000000000"),
+        ({"n_bars": "8"}, "state.n_bars is '8'"),
+        ({"notes": [[9], [0], [1], [40]]}, "state.notes has a track outside 0 to 2"),
+        ({"notes": [[0], [10**9], [1], [40]]}, "state.notes has a start outside"),
+        ({"notes": [[0], [0, 1], [1], [40]]}, "columns of different lengths"),
+        ({"notes": [[0], [0]]}, "state.notes is"),
+        ({"tempo": 10**400}, "state.tempo is 1000"),
+        ({"tempo": 0}, "the tempo is 0"),
+        ({"key": 5}, "state.key is 5"),
+        ({"key": "H"}, "H"),
+        ({"sections": [[99, "A"]]}, "section"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"kept": [[1]]}, "state.kept is made for another"),
+        ({"asked": {"seed": -1}}, "seed is -1"),
+        ({"asked": []}, "state.asked is"),
+        ({"source": {"copy": 1}}, "state.source.copy is 1"),
+        ({"mixer": {"drums": {"mute": "yes"}}}, "state.mixer.drums.mute is 'yes'"),
+        ({"label": None}, "state.label is None"),
+    ],
+)
+def test_a_state_that_does_not_fit_says_where(model, state, change, says):
+    values = json.loads(json.dumps(state.to_dict()))
+    assert State.from_dict(values, model).to_dict() == state.to_dict()
+    with pytest.raises(ConfigError) as caught:
+        State.from_dict({**values, **change}, model)
+    assert says in str(caught.value)
+
+
+def test_a_damaged_state_before_the_shown_one_is_told_when_it_is_asked_for(model, tmp_path):
+    project = Project.load(tmp_path, model)
+    project.push(operations.edit_notes(model, project.state, [], [(1, 0, 4, 40)]))
+    project.packed[0] = packed({"n_bars": 3})
+    with pytest.raises(MuseganError, match=r"state.* is missing"):
+        project.undo()
+    assert project.position == 1
