@@ -4,8 +4,8 @@
 
 Bach set many hymn tunes several times, and a split by chorale would test on melodies that were trained on. Two
 songs belong together when a tenth of the runs of ten melodic intervals of the shorter one are in the other too, in
-any key; the melody is the first track. Of the tunes that are held out every other one is for validation, the rest
-for tests. Use the labels in a second `musegan prepare --labels`.
+any key; the melody is the first track. What is held out is about half for validation and half for tests. Use the
+labels in a second `musegan prepare --labels`.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def main() -> None:
     with open(options.labels, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "split"])
-        for number, names in enumerate(found):
+        for names in found:
             is_held_out = n_songs["valid"] + n_songs["test"] < options.share * len(tunes)
-            split = ("valid", "test")[number % 2] if is_held_out else "train"
+            split = min("valid", "test", key=n_songs.__getitem__) if is_held_out else "train"
             n_songs[split] += len(names)
             writer.writerows((name, split) for name in sorted(names))
     largest = max(map(len, found))
