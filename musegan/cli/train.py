@@ -70,11 +70,14 @@ def _load_settings(run: Path) -> Config:
     """The settings that a run was started with."""
     from musegan.config import SECTIONS, Config
     from musegan.errors import ConfigError
+    from musegan.schema import read_json
 
     try:
-        values = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values = read_json((run / "config.json").read_text(encoding="utf-8"), str(run / "config.json"))
+    except (OSError, ValueError, ConfigError) as error:
         raise ConfigError(f"{run} is not a run to resume: config.json cannot be read ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{run} is not a run to resume: config.json holds no table of settings")
     return Config.from_dict({section: values[section] for section in SECTIONS if section in values})
 
 

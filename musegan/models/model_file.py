@@ -169,12 +169,12 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str)
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description to a safetensors file, all or nothing."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(
-            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
-            temporary,
-            metadata={"musegan": json.dumps(description)},
-        )
+        try:
+            save_file(plain, temporary, metadata={"musegan": json.dumps(description)})
+        except SafetensorError as error:
+            raise ModelError(f"{path} cannot be written: {error}") from error
 
 
 def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
