@@ -64,23 +64,29 @@ def test_dict_and_back():
     assert RollSpec.from_dict(BAND.to_dict()) == BAND
     with pytest.raises(ConfigError, match="colour"):
         RollSpec.from_dict({**BAND.to_dict(), "colour": "red"})
-    with pytest.raises(ConfigError, match="the ensemble lacks tracks"):
+    with pytest.raises(ConfigError, match=r"ensemble\.tracks is missing"):
         RollSpec.from_dict({"steps_per_beat": 4})
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"steps_per_beat": "4"}, "steps_per_beat of the ensemble is '4'; it must be int"),
-        ({"steps_per_beat": 4.0}, "steps_per_beat of the ensemble is 4.0; it must be int"),
-        ({"one_part_a_track": 1}, "one_part_a_track of the ensemble is 1; it must be bool"),
-        ({"tracks": {"name": "flute"}}, "tracks of the ensemble is .*; it must be a list of TrackSpec"),
-        ({"tracks": ["flute"]}, "a track is 'flute'; it must be a table"),
-        ({"tracks": [{"name": "flute"}]}, "a track lacks program"),
-        ({"tracks": [{"name": 3, "program": 73}]}, "name of a track is 3; it must be str"),
-        ({"tracks": [{"name": "flute", "program": True}]}, "program of a track is True; it must be int"),
-        ({"tracks": [{"name": "a", "program": 1, "programs": [1, "2"]}]}, "it must be a list of int"),
-        ({"tracks": [{"name": "a", "program": 1, "part_names": "alto"}]}, "it must be a list of str"),
+        ({"steps_per_beat": "4"}, r"^ensemble\.steps_per_beat is '4'; it must be a whole number"),
+        ({"steps_per_beat": 4.0}, r"steps_per_beat is 4\.0; it must be a whole number"),
+        ({"one_part_a_track": 1}, "one_part_a_track is 1; it must be true or false"),
+        ({"tracks": {"name": "flute"}}, r"tracks is .*; it must be a list, each a table"),
+        ({"tracks": ["flute"]}, r"tracks\[0\] is 'flute'; it must be a table"),
+        ({"tracks": [{"name": "flute"}]}, r"tracks\[0\]\.program is missing"),
+        ({"tracks": [{"name": 3, "program": 73}]}, r"tracks\[0\]\.name is 3; it must be a text"),
+        ({"tracks": [{"name": "flute", "program": True}]}, r"program is True; it must be a whole number"),
+        (
+            {"tracks": [{"name": "a", "program": 1, "programs": [1, "2"]}]},
+            r"programs\[1\] is '2'; it must be a whole number",
+        ),
+        (
+            {"tracks": [{"name": "a", "program": 1, "part_names": "alto"}]},
+            "part_names is 'alto'; it must be a list, each a text",
+        ),
     ],
 )
 def test_values_of_other_types(change, told):
@@ -89,7 +95,7 @@ def test_values_of_other_types(change, told):
 
 
 def test_a_description_that_is_no_table():
-    with pytest.raises(ConfigError, match="the ensemble is None; it must be a table"):
+    with pytest.raises(ConfigError, match="ensemble is None; it must be a table"):
         RollSpec.from_dict(None)
 
 
