@@ -101,26 +101,6 @@ class ComposerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComposerTrainConfig:
-    """How the composer is trained. Schedules run over windows seen, never over time."""
-
-    n_windows: int = 400_000  # windows to train on; the end of the schedule
-    batch_size: int = 8  # windows per iteration
-    min_tracks: int = 2  # windows with fewer sounding tracks are not trained on
-    learning_rate: float = 1e-3  # AdamW, on the plateau
-    warm_up: int = 4_000  # windows until then
-    decay_from: float = 0.6  # share of training after which the rate falls, as a cosine
-    final_share: float = 0.02  # of the rate at the end
-    beta2: float = 0.98  # AdamW's second moment
-    weight_decay: float = 0.05  # of matrices
-    ema_half_life: int = 12_000  # windows after which a weight counts half in the average
-    precision: Precision = "auto"  # of products; auto is bfloat16
-    seed: int = 0  # of weights, order of data and masks
-    measure_every: int = 8_000  # windows between measurements on held-out songs
-    save_every: float = 5.0  # minutes between checkpoints
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How a model is trained. Every schedule runs over phrases seen, never over time."""
 

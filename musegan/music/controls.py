@@ -47,7 +47,14 @@ class Music:
         return np.bincount(bar, weights, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
 
 
-class Play:
+class Control:
+    """What all controls have: values that are told as they are, unless a control blurs them."""
+
+    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
+        return values
+
+
+class Play(Control):
     """Which tracks play in which bar: 1 plays, -1 rests."""
 
     name = "play"
@@ -58,9 +65,6 @@ class Play:
     def measure(self, music: Music) -> NDArray:
         return np.where(music.is_sounding, PLAYS, RESTS)
 
-    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
-        return values
-
     def encode(self, values: NDArray) -> NDArray:
         return values[..., None] == PLAYS
 
@@ -68,7 +72,7 @@ class Play:
         return 1
 
 
-class Density:
+class Density(Control):
     """Notes that start in each bar of a track; nan is free."""
 
     name = "density"
@@ -89,7 +93,7 @@ class Density:
         return 2
 
 
-class Register:
+class Register(Control):
     """Mean MIDI number of the notes of each pitched track; nan is free."""
 
     name = "register"
@@ -114,7 +118,7 @@ class Register:
         return 2
 
 
-class Texture:
+class Texture(Control):
     """How each track plays its notes; nan is free. Log2 of the notes that start at once, log2 of the steps that a
     note lasts, spread of the pitches in octaves, shares of notes on beats and half-way between."""
 
@@ -159,7 +163,7 @@ class Texture:
         return 1 + N_TEXTURES
 
 
-class Key:
+class Key(Control):
     """Share of each pitch class, C = 0, in the whole song; all 0 is free."""
 
     name = "key"
@@ -182,7 +186,7 @@ class Key:
         return 13
 
 
-class Chords:
+class Chords(Control):
     """The chord of each beat: pitch classes as bits (bit 0 is C; 0 no chord, -1 free) and pitch class of the
     lowest note (-1 none)."""
 
@@ -193,9 +197,6 @@ class Chords:
 
     def measure(self, music: Music) -> NDArray:
         return np.stack([music.tones, music.bass], axis=-1)
-
-    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
-        return values
 
     def encode(self, values: NDArray) -> NDArray:
         tones, bass = values[..., 0], values[..., 1]
@@ -211,7 +212,7 @@ class Chords:
         return 2 + 4 * 12
 
 
-class Groove:
+class Groove(Control):
     """Share of the places with onsets that lie on each step of the beat; all 0 is free."""
 
     name = "groove"
@@ -238,7 +239,7 @@ class Groove:
         return 1 + spec.steps_per_beat
 
 
-class Repetition:
+class Repetition(Control):
     """How many bars away the nearest equal bars of the track lie, as `measure_repetition` gives them."""
 
     name = "repetition"
@@ -248,9 +249,6 @@ class Repetition:
 
     def measure(self, music: Music) -> NDArray:
         return measure_repetition(music.notes, music.spec)
-
-    def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
-        return values
 
     def encode(self, values: NDArray) -> NDArray:
         return (values[..., None] == np.arange(FREE_BAR + 1)).reshape(*values.shape[:-1], -1)
