@@ -232,20 +232,28 @@ def measure_repetition(notes: CellNotes, spec: RollSpec) -> NDArray[np.int8]:
 
 
 @cache
-def _roots_of_tones() -> NDArray[np.int8]:
-    """Root of the chord that is nearest to each set of pitch classes, 0 for none: (4096,)."""
+def _roots_of_chords() -> NDArray[np.int8]:
+    """Root of the chord that is nearest to each set of pitch classes over each bass, 0 for none: (4096, 13). The
+    last column is of chords without a bass."""
     bits = unpack_tones(np.arange(4096).astype(np.int16))
     chords = np.array(
         [[(pitch - root) % 12 in tones for pitch in range(12)] for tones in KINDS.values() for root in range(12)]
     )
     common = bits @ chords.T
     likeness = common / np.maximum(bits.sum(1)[:, None] + chords.sum(1) - common, 1)
-    return (likeness.argmax(1) % 12).astype(np.int8)
+    is_nearest = np.isclose(likeness, likeness.max(1, keepdims=True)).reshape(4096, len(KINDS), 12)
+    first_kind = is_nearest.any(2).argmax(1)
+    can_be_root = is_nearest[np.arange(4096), first_kind]
+    over_bass = (np.arange(12) - np.arange(13)[:, None] % 12) % 12  # (bass, root)
+    return np.where(can_be_root[:, None], over_bass, 12).argmin(2).astype(np.int8)
 
 
-def chord_roots(tones: NDArray[np.int16]) -> NDArray[np.int64]:
+def chord_roots(tones: NDArray[np.int16], bass: NDArray[np.int16]) -> NDArray[np.int64]:
     """Root of each chord as a pitch class, C = 0: same shape; 0 where there is no chord or it is free.
 
-    `tones` holds pitch classes as bits, as `musegan.music.chords.harmony_plan` gives them.
+    `tones` holds pitch classes as bits and `bass` the pitch class of the lowest note, -1 where there is none, as
+    `musegan.music.chords.harmony_plan` gives them. Of the roots that fit equally well it is the first from the
+    bass upwards, so that roots move with a transposition.
     """
-    return _roots_of_tones()[np.maximum(tones, 0)].astype(np.int64)
+    roots = _roots_of_chords()[np.maximum(tones, 0), np.where(bass < 0, 12, bass)]
+    return np.where(tones > 0, roots, 0).astype(np.int64)

@@ -221,7 +221,7 @@ class Chords(Control):
     def encode(self, values: NDArray) -> NDArray:
         tones, bass = values[..., 0], values[..., 1]
         bits = unpack_tones(tones)
-        root = chord_roots(tones)
+        root = chord_roots(tones, bass)
         relative = np.take_along_axis(bits, (np.arange(12) + root[..., None]) % 12, axis=-1)
         has_chord = tones[..., None] > 0
         is_root = (np.arange(12) == root[..., None]) & has_chord

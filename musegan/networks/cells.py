@@ -78,7 +78,7 @@ class CellBatch:
             first_pitch=tensor(first_pitch),
             lowest_pitch=tensor(lowest),
             highest_pitch=tensor(highest),
-            root=tensor(chord_roots(controls["chords"][..., 0])),
+            root=tensor(chord_roots(controls["chords"][..., 0], controls["chords"][..., 1])),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
             features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
