@@ -60,6 +60,7 @@ class TrainConfig:
     weight_decay: float = 0.05  # of matrices
     ema_half_life: int = 12_000  # windows after which a weight counts half in the average
     ema_ramp: float = 0.1  # share of the windows seen that the half-life is until then; 0 is no ramp
+    own_drafts: float = 0.5  # share of the windows in which some given cells are the composer's own
     in_key: float = 0.4  # share of the windows in C major or A minor; the others are in any key
     precision: Precision = "auto"  # of products; auto is bfloat16 in networks that it makes faster
     seed: int = 0  # of weights, order of data and masks
@@ -75,7 +76,7 @@ class TrainConfig:
         _check_range(self, "warm_up", 0, 10**12)
         for name in ("learning_rate", "save_every"):
             _check_range(self, name, 1e-12, 1e6)
-        for name in ("decay_from", "final_share", "beta2", "weight_decay", "ema_ramp", "in_key"):
+        for name in ("decay_from", "final_share", "beta2", "weight_decay", "ema_ramp", "in_key", "own_drafts"):
             _check_range(self, name, 0, 1)
         _check_range(self, "seed", 0, 2**63)
 

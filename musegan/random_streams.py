@@ -20,6 +20,7 @@ class Stream(IntEnum):
     WINDOWS = 7  # windows, transpositions, masks and free controls of an iteration of training
     HELD_OUT = 8  # the windows that a model is measured on
     PRIOR = 9  # the sections that are kept in a model
+    DRAFTS = 10  # cells that are the composer's own in training
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -38,6 +38,7 @@ class SamplingSettings:
     pitch_temperature: float = 0.85  # of pitches and lengths
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
+    doubt: float = 1.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
 
 
 class Draws:
@@ -85,23 +86,29 @@ def compose_cells(
     CellNotes
         Of all cells.
     """
-    spec = composer.spec
+    spec, device = composer.spec, composer.track.device
     is_playing = (controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)
     is_free = ~is_known & is_playing
     free = np.flatnonzero(is_free)
     piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select(is_known.reshape(-1)[given.cell])
-    encoded = controls.encode()
+    encoded, doubts = controls.encode(), np.zeros(len(free))
     for number in range(settings.n_passes):
-        share = share_of_pass(number, settings.n_passes)
-        target = free[draws.uniform(piece) < share]
+        is_chosen = choose_cells(doubts, piece, share_of_pass(number, settings.n_passes), draws)
+        target = free[is_chosen]
         if not len(target):
             continue
         is_drawn = np.zeros(is_free.shape, bool)
         is_drawn.reshape(-1)[target] = True
         notes = notes.select(~is_drawn.reshape(-1)[notes.cell])
-        batch = CellBatch.from_notes(notes, controls, spec, composer.track.device, encoded)
-        notes = notes.merge(draw_cells(composer, batch, notes, target, settings, draws))
+        batch = CellBatch.from_notes(notes, controls, spec, device, encoded)
+        known, drafts = (torch.from_numpy(mask).to(device) for mask in (~is_drawn, is_free & ~is_drawn))
+        with torch.inference_mode():
+            vectors = composer.read(batch, known, drafts)
+            notes = notes.merge(draw_cells(composer, vectors, notes, target, known, settings, draws))
+            kept = torch.from_numpy(free[~is_chosen]).to(device)
+            doubts[~is_chosen] = settings.doubt * composer.doubt_cells(vectors, kept).cpu().numpy()
+        doubts[is_chosen] = 0
     return notes
 
 
@@ -111,23 +118,37 @@ def share_of_pass(number: int, n_passes: int) -> float:
     return max(_LEAST_SHARE, math.cos(math.pi / 2 * min(number / (_FALLING * n_passes), 1)))
 
 
+def choose_cells(
+    doubts: NDArray[np.float64], piece: NDArray[np.int64], share: float, draws: Draws
+) -> NDArray[np.bool_]:
+    """Choose a share of the cells of each piece by chance, doubtful ones more often: (cell,), bool.
+
+    ``doubts : (cell,)`` are logits, without replacement (Gumbel's way); ``piece : (cell,)`` never falls.
+    """
+    noise = -np.log(-np.log(np.clip(draws.uniform(piece), 1e-12, 1 - 1e-12)))
+    order = np.lexsort((-(doubts + noise), piece))
+    counts = np.bincount(piece)
+    rank = np.empty(len(piece))
+    rank[order] = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rank < np.ceil(share * counts)[piece]
+
+
 @torch.inference_mode()
 def draw_cells(
     composer: Composer,
-    batch: CellBatch,
+    vectors: CellVectors,
     notes: CellNotes,
     cells: NDArray[np.int64],
+    is_known: Tensor,
     settings: SamplingSettings,
     draws: Draws,
 ) -> CellNotes:
-    """The notes of some cells, drawn from what all others say, each by itself.
+    """The notes of some cells, drawn from what the known ones say, each by itself.
 
-    `batch` and `notes` hold all other cells; ``cells : (target,)`` are rising flat indices.
+    `vectors` and `notes` are of the known cells, ``is_known : (batch, track, beat), bool``; ``cells : (target,)``
+    are rising flat indices of others.
     """
-    target = torch.from_numpy(cells).to(batch.cell.device)
-    is_known = torch.ones(batch.shape, dtype=torch.bool, device=target.device)
-    is_known.view(-1)[target] = False
-    vectors = composer.read(batch, is_known)
+    batch, target = vectors.batch, torch.from_numpy(cells).to(is_known.device)
     shares = composer.pointer(vectors, target, is_known)
     copies = shares.copy / settings.copy_temperature
     total = shares.copy.logsumexp(1) - copies.logsumexp(1)  # sharper copies, but as many

@@ -12,7 +12,7 @@ from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, CellEncoder
 from musegan.networks.copy_pointer import CopyPointer
 from musegan.networks.note_decoder import NoteDecoder
-from musegan.networks.trunk import Block, CellVectors, Rows
+from musegan.networks.trunk import Block, CellVectors, Rows, zero_linear
 
 
 class Composer(nn.Module):
@@ -30,24 +30,29 @@ class Composer(nn.Module):
             self.controls[item.name] = nn.Linear(item.n_features(spec), n_copies * width, bias=False)
         self.track = nn.Parameter(torch.randn(n_tracks, width) * 0.5)
         self.beat = nn.Parameter(torch.zeros(n_tracks, spec.beats_per_bar, width))
+        self.draft = nn.Parameter(torch.zeros(n_tracks, width))
         self.input_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(Block(config, self.n_beats) for _ in range(config.n_blocks))
         self.output_norm = nn.LayerNorm(width)
         self.to_notes = nn.Linear(width, config.decoder_width)
         self.decoder = NoteDecoder(spec, config.note_size, config.decoder_width)
         self.pointer = CopyPointer(spec, width, self.n_beats)
+        self.doubt = zero_linear(width, 1)
 
-    def read(self, batch: CellBatch, is_known: Tensor) -> CellVectors:
+    def read(self, batch: CellBatch, is_known: Tensor, is_draft: Tensor | None = None) -> CellVectors:
         """Vectors of every cell of the tracks that play.
 
         ``is_known : (batch, track, beat), bool`` is True for given cells. Bars in which a track rests are known to
-        be empty.
+        be empty. ``is_draft``, of the same shape, is True for those of them that may be wrong, because the
+        composer itself drew them.
         """
         rows = Rows.of(batch)
         notes = self.encoder.embed_notes(batch)
         known = is_known | ~batch.is_playing
-        x = self.encoder(batch, notes, known).flatten(0, 1)[rows.line]
-        x = self.input_norm(x + self._read_controls(batch).flatten(0, 1)[rows.line])
+        x = self.encoder(batch, notes, known) + self._read_controls(batch)
+        if is_draft is not None:
+            x = x + (is_draft & known)[..., None] * self.draft[:, None]
+        x = self.input_norm(x.flatten(0, 1)[rows.line])
         for block in self.blocks:
             x = block(x, rows)
         return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes)
@@ -68,8 +73,12 @@ class Composer(nn.Module):
             total = total + read
         return total
 
-    def log_likelihood(self, batch: CellBatch, is_known: Tensor) -> tuple[Tensor, Tensor]:
+    def log_likelihood(
+        self, batch: CellBatch, is_known: Tensor, vectors: CellVectors | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Log probability of the content of every cell that is not given, in bars in which its track plays.
+
+        `vectors` are those of `read`, where they are known already.
 
         Returns
         -------
@@ -79,8 +88,15 @@ class Composer(nn.Module):
             Nats, each cell given all known ones: sums are a likelihood only where one cell is unknown.
         """
         target = (~is_known & batch.is_playing).reshape(-1).nonzero()[:, 0]
-        vectors = self.read(batch, is_known)
+        vectors = vectors or self.read(batch, is_known)
         hidden = vectors.of_cells(target)
         notes = self.decoder.log_likelihood(batch, vectors.notes, self.to_notes(hidden), target)
         shares = self.pointer(vectors, target, is_known)
         return target, torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
+
+    def doubt_cells(self, vectors: CellVectors, cells: Tensor) -> Tensor:
+        """How likely drafts are wrong, given everything else that is known: (cell,), float32, logits.
+
+        `cells` are flat indices of drafts that `vectors` were read of.
+        """
+        return self.doubt(vectors.of_cells(cells))[:, 0].float()

@@ -31,15 +31,17 @@ _FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 
 def draw_known_cells(
     rng: np.random.Generator, n_pieces: int, n_tracks: int, n_bars: int, beats_per_bar: int
-) -> NDArray[np.bool_]:
-    """Random masks: ``(batch, track, beat), bool``, True is given.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Random masks, each ``(batch, track, beat), bool``: cells that are given, and those of them that stand for
+    what was composed already.
 
     A region is to be composed: everything, some tracks, successive bars, or some bars of some tracks. Within it
-    some cells are given already, as on the way through the passes of composing: beats or bars by chance, by a
+    some cells are known already, as on the way through the passes of composing: beats or bars by chance, by a
     share that is 0 to 1, or none.
     """
     known = np.ones((n_pieces, n_tracks, n_bars, beats_per_bar), bool)
-    for piece in known:
+    composed = np.zeros_like(known)
+    for piece, done in zip(known, composed, strict=True):
         region = np.ones((n_tracks, n_bars), bool)
         kind = _REGIONS[rng.choice(len(_REGIONS), p=_REGION_SHARES)]
         if kind == "tracks" and n_tracks > 1:
@@ -58,7 +60,9 @@ def draw_known_cells(
         else:
             unknown = region[:, :, None]
         piece &= ~unknown
-    return known.reshape(n_pieces, n_tracks, n_bars * beats_per_bar)
+        done |= region[:, :, None] & piece
+    shape = n_pieces, n_tracks, n_bars * beats_per_bar
+    return known.reshape(shape), composed.reshape(shape)
 
 
 def _draw_share(rng: np.random.Generator) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from musegan.config import Config
 from musegan.corpus.note_list import NoteList
@@ -26,11 +28,27 @@ from musegan.random_streams import Stream, make_rng
 from musegan.training import ema
 from musegan.training.cell_masks import draw_known_cells, free_some_controls, leave_out_tracks
 from musegan.training.distributed import Distributed
+from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
 FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
 _WIDE = 128  # width from which on bfloat16 is faster; converting costs small networks more than it saves
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """What is asked of the composer: the cells of a batch that it is not given."""
+
+    batch: CellBatch
+    is_known: Tensor  # (batch, track, beat), bool, as the masks below
+    is_draft: Tensor  # of the given cells, those that may be the composer's own
+    is_wrong: Tensor  # of the drafts, those that are not as in the song
+
+    @property
+    def targets(self) -> Tensor:
+        """(target,), int64: the cells that are asked for, as flat indices."""
+        return (~self.is_known & self.batch.is_playing).reshape(-1).nonzero()[:, 0]
 
 
 class Trainer:
@@ -85,10 +103,15 @@ class Trainer:
         starts = self.starts[part][rng.integers(0, len(self.starts[part]), size)]
         shifts = rng.integers(-6, 6, size)
         shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
-        batch, known = self._prepare(rng, starts, max(self.n_bars // part, 1), shifts, self.processes.share(size))
-        _, scores = self._score(self.composer.train(), batch, known)
-        n_cells = self.processes.total(torch.tensor(float(len(scores)), device=self.device))
-        loss = -scores.sum() * self.processes.count / n_cells.clamp_min(1)
+        task = self._prepare(
+            rng, starts, max(self.n_bars // part, 1), shifts, self.processes.share(size), settings.own_drafts
+        )
+        scores, doubts = self._score(self.composer.train(), task)
+        counts = torch.tensor([len(scores), len(doubts)], dtype=torch.float32, device=self.device)
+        n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
+        is_wrong = task.is_wrong[task.is_draft].float()
+        doubt = F.binary_cross_entropy_with_logits(doubts, is_wrong, reduction="sum") / n_drafts
+        loss = (doubt - scores.sum() / n_cells) * self.processes.count
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average_(self._collect_gradients())
@@ -100,7 +123,12 @@ class Trainer:
         self.windows_seen += settings.batch_size
         half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.composer, settings.batch_size, half_life)
-        return {"nats": loss.detach(), "gradient": norm.detach(), "rate": torch.tensor(rate)}
+        return {
+            "nats": (loss - doubt).detach(),
+            "doubt": doubt.detach(),
+            "gradient": norm.detach(),
+            "rate": torch.tensor(rate),
+        }
 
     def _collect_gradients(self) -> list[Tensor]:
         """The gradients of all weights, 0 where the windows of this process say nothing of them."""
@@ -132,12 +160,12 @@ class Trainer:
         alone, n_alone = 0.0, 0
         for _ in range(0, settings.n_held_out, settings.batch_size):
             chosen = starts[rng.integers(0, len(starts), settings.batch_size)]
-            batch, known = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None))
-            target, scores = self._score(self.average, batch, known)
-            track = track_of(target, batch.shape).cpu().numpy()
+            task = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None))
+            scores, _ = self._score(self.average, task)
+            track = track_of(task.targets, task.batch.shape).cpu().numpy()
             nats -= np.bincount(track, scores.double().cpu().numpy(), spec.n_tracks)
             counts += np.bincount(track, minlength=spec.n_tracks)
-            _, scores = self._score(self.average, batch, torch.zeros_like(known))
+            scores, _ = self._score(self.average, replace(task, is_known=torch.zeros_like(task.is_known)))
             alone, n_alone = alone - float(scores.sum()), n_alone + len(scores)
         means = (nats / np.maximum(counts, 1)).tolist()
         return {
@@ -168,19 +196,37 @@ class Trainer:
         n_bars: int,
         shifts: NDArray[np.int64],
         share: slice,
-    ) -> tuple[CellBatch, Tensor]:
-        """Windows as a batch, and which of their cells are given. Of the whole batch, of which `share` is made."""
+        own_drafts: float = 0,
+    ) -> _Task:
+        """What is asked of the composer: some cells of windows. Of the whole batch, of which `share` is made."""
         spec = self.notes.spec
         music = leave_out_tracks(self.notes.read(starts, n_bars, shifts), rng)
-        controls = free_some_controls(Controls.measure(music).blur(rng), rng)
-        known = draw_known_cells(rng, len(starts), spec.n_tracks, n_bars, spec.beats_per_bar)[share]
+        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share)
+        masks = draw_known_cells(rng, len(starts), spec.n_tracks, n_bars, spec.beats_per_bar)
+        known, composed = (mask[share] for mask in masks)
         notes: CellNotes = music.notes.pieces(share)
-        batch = CellBatch.from_notes(notes, controls.pieces(share), spec, self.device)
-        return batch, torch.from_numpy(known).to(self.device)
+        numbers = range(len(starts))[share]
+        rngs = [make_rng(self.config.train.seed, Stream.DRAFTS, self.windows_seen, number) for number in numbers]
+        is_draft, is_redrawn = choose_drafts(rngs, composed & find_playing(controls, spec), own_drafts)
+        with self._autocast():
+            mixed = redraw_cells(self.average, notes, known, is_redrawn, controls, rngs)
+        is_wrong = find_changed_cells(notes, mixed, spec.steps_per_beat)
+        return _Task(
+            batch=CellBatch.from_notes(mixed, controls, spec, self.device),
+            is_known=torch.from_numpy(known).to(self.device),
+            is_draft=torch.from_numpy(is_draft).to(self.device),
+            is_wrong=torch.from_numpy(is_wrong).to(self.device),
+        )
 
-    def _score(self, composer: Composer, batch: CellBatch, known: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bfloat16):
-            return composer.log_likelihood(batch, known)
+    def _score(self, composer: Composer, task: _Task) -> tuple[Tensor, Tensor]:
+        """Log probabilities of the cells that are asked for, and doubts in the drafts."""
+        with self._autocast():
+            vectors = composer.read(task.batch, task.is_known, task.is_draft)
+            _, scores = composer.log_likelihood(task.batch, task.is_known, vectors)
+            return scores, composer.doubt_cells(vectors, task.is_draft.reshape(-1).nonzero()[:, 0])
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bfloat16)
 
     def save(self, path: Path, facts: dict[str, Any]) -> None:
         """Write a checkpoint with some facts of the loop, all or nothing."""
