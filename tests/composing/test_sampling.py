@@ -7,7 +7,14 @@ import pytest
 import torch
 from songs import TRIO, let_play
 
-from musegan.composing.sampling import Draws, SamplingSettings, compose_cells, draw_cells, share_of_pass
+from musegan.composing.sampling import (
+    Draws,
+    SamplingSettings,
+    choose_cells,
+    compose_cells,
+    draw_cells,
+    share_of_pass,
+)
 from musegan.config import preset
 from musegan.music.cells import CellNotes, length_classes
 from musegan.music.control_kinds import PLAYS, RESTS
@@ -144,12 +151,15 @@ def test_a_low_temperature_draws_what_is_likeliest(model):
     nothing, _ = random_cells(model, 1, 4)
     nothing = nothing.select(nothing.cell < 0)
     batch = CellBatch.from_notes(nothing, controls_of(model, 4), model.spec)
+    nothing_known = torch.zeros(batch.shape, dtype=torch.bool)
+    vectors = model.composer.read(batch, nothing_known)
     cells = np.arange(48)
     found = {}
     for temperature in (0.01, 1.0):
         settings = SamplingSettings(step_temperature=temperature, pitch_temperature=temperature)
         found[temperature] = [
-            columns(draw_cells(model.composer, batch, nothing, cells, settings, draws(seed))) for seed in (1, 2)
+            columns(draw_cells(model.composer, vectors, nothing, cells, nothing_known, settings, draws(seed)))
+            for seed in (1, 2)
         ]
     assert found[0.01][0] == found[0.01][1]
     assert found[1.0][0] != found[1.0][1]
@@ -165,6 +175,28 @@ def test_repetition_makes_copies_likelier(model):
     out = compose_cells(model.composer, given, is_known, controls_of(model, 4), settings, draws(1))
     assert out.counts[0, KEYS].tolist() == [2] * 16
     assert (out.pitch[1::2] - out.pitch[::2] == 4).all()
+
+
+def test_cells_are_chosen_by_the_piece_and_doubtful_ones_first():
+    """Two pieces of 1000 and 10 cells; of the first every fourth cell is e ** 3 times as likely as the others."""
+    piece = np.repeat([0, 1], [1000, 10])
+    doubts = np.where(np.arange(1010) % 4 == 0, 3.0, 0.0)
+    chosen = choose_cells(doubts, piece, 0.25, draws(1, 2))
+    assert chosen[:1000].sum() == 250
+    assert chosen[1000:].sum() == 3
+    assert 0.6 < chosen[:1000:4].mean() < 0.85
+    by_chance = choose_cells(np.zeros(1010), piece, 0.25, draws(1, 2))
+    assert 0.15 < by_chance[:1000:4].mean() < 0.35
+    assert choose_cells(doubts, piece, 1.0, draws(1, 2)).all()
+
+
+def test_without_passes_to_come_doubts_change_nothing(model):
+    given, is_known = random_cells(model, 1, 4)
+    found = [
+        columns(compose_cells(model.composer, given, is_known, controls_of(model, 4), settings, draws(1)))
+        for settings in (SamplingSettings(n_passes=1, doubt=0), SamplingSettings(n_passes=1, doubt=9))
+    ]
+    assert found[0] == found[1]
 
 
 def test_the_share_of_cells_falls_from_all_to_few():

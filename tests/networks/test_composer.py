@@ -28,6 +28,13 @@ SONG = [
 OTHER = [*SONG[:6], (KEYS, 0, 9, 2, 33), (KEYS, 1, 3, 13, 11), (BASS, 0, 6, 20, 12)]
 
 
+def draw(composer, batch, notes, cells, draws):
+    """Cells drawn with all others known."""
+    is_known = torch.ones(batch.shape, dtype=torch.bool)
+    is_known.view(-1)[torch.from_numpy(cells)] = False
+    return draw_cells(composer, composer.read(batch, is_known), notes, cells, is_known, EXACT, draws)
+
+
 @pytest.fixture(scope="module")
 def composer(model):
     """That of the tiny model with controls that mean something and copies that are likely."""
@@ -86,14 +93,8 @@ def test_the_likelihood_of_one_cell_is_how_often_it_is_drawn(composer):
     )
     one = playing()
     many = one.pieces(np.zeros(n, int))
-    drawn = draw_cells(
-        composer,
-        CellBatch.from_notes(repeated, many, TRIO),
-        repeated,
-        np.arange(n) * 24 + cell,
-        EXACT,
-        OneStream(),
-    )
+    cells = np.arange(n) * 24 + cell
+    drawn = draw(composer, CellBatch.from_notes(repeated, many, TRIO), repeated, cells, OneStream())
     order = np.searchsorted(drawn.cell, np.arange(n + 1) * 24)
     found = {}
     notes = np.stack([drawn.step, drawn.pitch, drawn.duration], axis=1)
@@ -134,7 +135,7 @@ def test_what_was_drawn_has_the_likelihood_with_which_it_was_drawn(composer):
     batch = CellBatch.from_notes(nothing, controls, TRIO)
     cells = (np.arange(30)[:, None] * 24 + np.arange(8, 24)).reshape(-1)
     draws = Recorder([np.random.default_rng(seed) for seed in range(30)])
-    drawn = draw_cells(composer, batch, nothing, cells, EXACT, draws)
+    drawn = draw(composer, batch, nothing, cells, draws)
     assert len(drawn) > 300
     batch = CellBatch.from_notes(drawn, controls, TRIO)
     target, scores = composer.log_likelihood(batch, torch.zeros(batch.shape, dtype=torch.bool))
@@ -239,3 +240,32 @@ def test_gradients_are_numbers_where_nothing_can_be_copied(composer):
         gradients = [p.grad for p in own.parameters() if p.grad is not None]
         assert len(gradients) > 50
         assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@torch.no_grad()
+def test_drafts_are_read_otherwise_than_given_cells_and_only_they(composer):
+    batch = batch_of(SONG, controls=playing())
+    known = torch.ones(batch.shape, dtype=torch.bool)
+    known[0, KEYS, 4:] = False
+    drafts = torch.zeros_like(known)
+    plain = composer.read(batch, known, drafts).hidden
+    assert torch.equal(plain, composer.read(batch, known).hidden)
+    composer = copy.deepcopy(composer)
+    composer.draft += 1
+    assert torch.equal(composer.read(batch, known, drafts).hidden, plain)
+    assert torch.equal(composer.read(batch, known, ~known).hidden, plain)  # what is not given is no draft
+    drafts[0, KEYS, 0] = True
+    assert not torch.equal(composer.read(batch, known, drafts).hidden, plain)
+
+
+@torch.no_grad()
+def test_doubts_are_of_the_cells_that_are_asked_for(composer):
+    composer = copy.deepcopy(composer)
+    torch.nn.init.normal_(composer.doubt.weight)
+    batch = batch_of(SONG, controls=playing())
+    vectors = composer.read(batch, torch.ones(batch.shape, dtype=torch.bool))
+    cells = torch.tensor([0, 9, 20])
+    doubts = composer.doubt_cells(vectors, cells)
+    assert doubts.dtype == torch.float32
+    assert len(set(doubts.tolist())) == 3
+    torch.testing.assert_close(composer.doubt_cells(vectors, cells.flip(0)), doubts.flip(0))

@@ -19,9 +19,12 @@ SONG = [
 
 def test_masks_are_of_every_kind():
     """Of 400 windows of 5 tracks and 4 bars of 3 beats."""
-    known = draw_known_cells(np.random.default_rng(0), 400, 5, 4, 3)
-    assert known.shape == (400, 5, 12)
-    assert known.dtype == bool
+    known, composed = draw_known_cells(np.random.default_rng(0), 400, 5, 4, 3)
+    assert known.shape == composed.shape == (400, 5, 12)
+    assert known.dtype == composed.dtype == bool
+    assert not (composed & ~known).any()
+    assert 0.3 < composed.any((1, 2)).mean() < 0.9  # some were composed already
+    assert 0.3 < (known & ~composed).any((1, 2)).mean() < 0.7  # others are given by the user
     nothing = ~known.any((1, 2))
     by_bar = known.reshape(400, 5, 4, 3)
     whole_bars = (by_bar.all(3) | ~by_bar.any(3)).all((1, 2))
@@ -35,7 +38,7 @@ def test_masks_are_of_every_kind():
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4, 4), (3, 1, 2)])
 def test_small_windows_have_masks_too(shape):
     n_tracks, n_bars, beats = shape
-    known = draw_known_cells(np.random.default_rng(1), 60, *shape)
+    known, _ = draw_known_cells(np.random.default_rng(1), 60, *shape)
     assert known.shape == (60, n_tracks, n_bars * beats)
     assert (~known).any((1, 2)).mean() > 0.5
 

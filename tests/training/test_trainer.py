@@ -103,7 +103,7 @@ def test_the_average_follows_the_composer(notes):
 
 class Share(Distributed):
     """One of several processes, alone: nothing is averaged, what would be is kept. `n_cells` are those that all
-    of them score."""
+    of them score, and the drafts that they doubt."""
 
     def __init__(self, count, index, n_cells=None):
         super().__init__(CPU)
@@ -113,8 +113,8 @@ class Share(Distributed):
         self.gradients.append([tensor.detach().double().clone() for tensor in tensors])
 
     def total(self, values):
-        self.n_cells = self.n_cells or float(values)
-        return torch.tensor(self.n_cells)
+        self.n_cells = values if self.n_cells is None else self.n_cells
+        return self.n_cells
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -146,7 +146,7 @@ def test_every_process_has_all_gradients_whatever_its_windows_hold(tmp_path):
     notes = silent_corpus(tmp_path / "a.npz")
     sizes = set()
     for index in range(2):
-        processes = Share(2, index, n_cells=10.0)
+        processes = Share(2, index, n_cells=torch.tensor([10.0, 10.0]))
         trainer = make_trainer(notes, "train.batch_size=2", processes=processes)
         for _ in range(4):
             trainer.iterate()
