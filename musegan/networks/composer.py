@@ -53,6 +53,8 @@ class Composer(nn.Module):
         if is_draft is not None:
             x = x + (is_draft & known)[..., None] * self.draft[:, None]
         x = self.input_norm(x.flatten(0, 1)[rows.line])
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))  # sums of both kinds of numbers are slow
         for block in self.blocks:
             x = block(x, rows)
         return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes)
