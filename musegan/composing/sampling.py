@@ -218,7 +218,8 @@ def _draw_notes(
         )
         piece = piece[goes_on.cpu().numpy()]
         state = decoder.read_pitch_state(state, track, step)
-        scores = decoder.score_pitches(state, track, root, step, last_step, last_pitch)
+        told = batch.told_pitches(target)
+        scores = decoder.score_pitches(state, track, root, told, step, last_step, last_pitch)
         pitch = draws.choose(scores / settings.pitch_temperature, piece)
         scores = decoder.score_lengths(state, track, pitch) / settings.pitch_temperature
         length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, piece))

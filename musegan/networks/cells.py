@@ -19,6 +19,7 @@ from musegan.music.cells import (
     length_classes,
     pitch_bounds,
 )
+from musegan.music.chords import unpack_tones
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
 from musegan.music.spec import RollSpec
@@ -42,6 +43,9 @@ class CellBatch:
     lowest_pitch: Tensor  # (batch, track, beat), int64: of each cell; above the highest where there are no notes
     highest_pitch: Tensor  # (batch, track, beat), int64
     root: Tensor  # (batch, beat), int64: pitch class of the root of the chord
+    tones: Tensor  # (batch, beat, pitch), float32: 1 for tones of the chord
+    key: Tensor  # (batch, pitch), float32: share of the pitch class in the song, times 12; 0 where it is free
+    kit: Tensor  # (batch, track, pitch), float32: 1 for instruments of the drum kit
     is_playing: Tensor  # (batch, track, beat), bool: in bars in which the track plays
     features: dict[str, Tensor]  # of the controls, see `Controls.encode`
     plan: Tensor  # (batch, track, bar, kind), int64: see `measure_repetition`
@@ -61,6 +65,8 @@ class CellBatch:
         def tensor(values: NDArray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
+        tones, bass = controls["chords"][..., 0], controls["chords"][..., 1]
+        pitch_class = (np.arange(spec.n_pitches) + spec.lowest_pitch) % 12
         held = find_held_notes(notes, spec.steps_per_beat)
         cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
         lowest, highest = pitch_bounds(notes)
@@ -78,11 +84,21 @@ class CellBatch:
             first_pitch=tensor(first_pitch),
             lowest_pitch=tensor(lowest),
             highest_pitch=tensor(highest),
-            root=tensor(chord_roots(controls["chords"][..., 0], controls["chords"][..., 1])),
+            root=tensor(chord_roots(tones, bass)),
+            tones=tensor(unpack_tones(np.maximum(tones, 0))[..., pitch_class].astype(np.float32)),
+            key=tensor(12 * controls["key"][:, pitch_class]),
+            kit=tensor(controls["kit"].astype(np.float32)),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
             features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
+
+    def told_pitches(self, cells: Tensor) -> Tensor:
+        """What is asked of the pitches of some cells, given as flat indices: (cell, 3, pitch), float32. Tones of
+        the chord, shares in the key, instruments of the kit."""
+        line, beat = torch.div(cells, self.shape[2], rounding_mode="floor"), cells % self.shape[2]
+        piece = torch.div(line, self.shape[1], rounding_mode="floor")
+        return torch.stack([self.tones[piece, beat], self.key[piece], self.kit.flatten(0, 1)[line]], dim=1)
 
 
 class NoteEmbedding(nn.Module):

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from musegan.music.cells import length_classes
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, root_of, track_of
+from musegan.networks.trunk import zero_linear
 
 
 class ResidualMlp(nn.Module):
@@ -52,6 +53,7 @@ class NoteDecoder(nn.Module):
         self.pitch_state = ResidualMlp(width)
         self.pitch_norm = nn.LayerNorm(width)
         self.pitch_logits = nn.Linear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
+        self.told_gains = zero_linear(width, 3)  # of the tones of the chord, the key, the kit
         self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
         self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
         self.length_state = ResidualMlp(width)
@@ -94,12 +96,22 @@ class NoteDecoder(nn.Module):
         return self.pitch_state(state + self.step_vector(track * self.spec.steps_per_beat + step))
 
     def score_pitches(
-        self, state: Tensor, track: Tensor, root: Tensor, step: Tensor, last_step: Tensor, last_pitch: Tensor
+        self,
+        state: Tensor,
+        track: Tensor,
+        root: Tensor,
+        told: Tensor,
+        step: Tensor,
+        last_step: Tensor,
+        last_pitch: Tensor,
     ) -> Tensor:
-        """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`."""
-        both = self.pitch_logits(self.pitch_norm(state))
+        """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`, `told` is
+        from `CellBatch.told_pitches`."""
+        state = self.pitch_norm(state)
+        both = self.pitch_logits(state)
         n_pitches = self.spec.n_pitches
         logits = both[:, :n_pitches] + both.gather(1, self.over_root[root]) + self.pitch_bias[track]
+        logits = logits + (self.told_gains(state)[..., None] * told).sum(1)
         pitch = torch.arange(n_pitches, device=logits.device)
         lowest = torch.where(step == last_step, last_pitch + 1, 0)
         is_open = self.in_range[track] & (pitch >= lowest[:, None])
@@ -150,7 +162,8 @@ class NoteDecoder(nn.Module):
         if len(mine):
             track, root = track[decision], root_of(batch.cell[mine], batch)
             state = self.read_pitch_state(state[decision], track, step)
-            scores = self.score_pitches(state, track, root, step, last_step[decision], last_pitch[decision])
+            told = batch.told_pitches(batch.cell[mine])
+            scores = self.score_pitches(state, track, root, told, step, last_step[decision], last_pitch[decision])
             found = scores.gather(1, pitch[:, None])[:, 0]
             lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
             total = total.index_add(0, row, found + lengths * ~self.is_drum[track])
