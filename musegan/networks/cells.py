@@ -24,6 +24,8 @@ from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
 from musegan.music.spec import RollSpec
 
+N_TOLD = 5  # things that are asked of every pitch, see `CellBatch.told_pitches`
+
 
 @dataclass(frozen=True, kw_only=True)
 class CellBatch:
@@ -46,6 +48,7 @@ class CellBatch:
     tones: Tensor  # (batch, beat, pitch), float32: 1 for tones of the chord
     key: Tensor  # (batch, pitch), float32: share of the pitch class in the song, times 12; 0 where it is free
     kit: Tensor  # (batch, track, pitch), float32: 1 for instruments of the drum kit
+    height: Tensor  # (batch, track, pitch), float32: octaves above the register; 0 where it is free
     is_playing: Tensor  # (batch, track, beat), bool: in bars in which the track plays
     features: dict[str, Tensor]  # of the controls, see `Controls.encode`
     plan: Tensor  # (batch, track, bar, kind), int64: see `measure_repetition`
@@ -66,7 +69,7 @@ class CellBatch:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
         tones, bass = controls["chords"][..., 0], controls["chords"][..., 1]
-        pitch_class = (np.arange(spec.n_pitches) + spec.lowest_pitch) % 12
+        pitches = np.arange(spec.n_pitches) + spec.lowest_pitch
         held = find_held_notes(notes, spec.steps_per_beat)
         cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
         lowest, highest = pitch_bounds(notes)
@@ -85,20 +88,23 @@ class CellBatch:
             lowest_pitch=tensor(lowest),
             highest_pitch=tensor(highest),
             root=tensor(chord_roots(tones, bass)),
-            tones=tensor(unpack_tones(np.maximum(tones, 0))[..., pitch_class].astype(np.float32)),
-            key=tensor(12 * controls["key"][:, pitch_class]),
+            tones=tensor(unpack_tones(np.maximum(tones, 0))[..., pitches % 12].astype(np.float32)),
+            key=tensor(12 * controls["key"][:, pitches % 12]),
             kit=tensor(controls["kit"].astype(np.float32)),
+            height=tensor(np.nan_to_num((pitches - controls["register"][..., None]) / 12).astype(np.float32)),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
             features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
 
     def told_pitches(self, cells: Tensor) -> Tensor:
-        """What is asked of the pitches of some cells, given as flat indices: (cell, 3, pitch), float32. Tones of
-        the chord, shares in the key, instruments of the kit."""
+        """What is asked of the pitches of some cells, given as flat indices: (cell, `N_TOLD`, pitch), float32.
+        Tones of the chord, shares in the key, the drum kit, octaves above the register and their square."""
         line, beat = torch.div(cells, self.shape[2], rounding_mode="floor"), cells % self.shape[2]
         piece = torch.div(line, self.shape[1], rounding_mode="floor")
-        return torch.stack([self.tones[piece, beat], self.key[piece], self.kit.flatten(0, 1)[line]], dim=1)
+        height = self.height.flatten(0, 1)[line]
+        told = self.tones[piece, beat], self.key[piece], self.kit.flatten(0, 1)[line], height, height**2
+        return torch.stack(told, dim=1)
 
 
 class NoteEmbedding(nn.Module):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from musegan.music.cells import length_classes
 from musegan.music.spec import RollSpec
-from musegan.networks.cells import CellBatch, root_of, track_of
+from musegan.networks.cells import N_TOLD, CellBatch, root_of, track_of
 from musegan.networks.trunk import zero_linear
 
 
@@ -53,7 +53,7 @@ class NoteDecoder(nn.Module):
         self.pitch_state = ResidualMlp(width)
         self.pitch_norm = nn.LayerNorm(width)
         self.pitch_logits = nn.Linear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
-        self.told_gains = zero_linear(width, 3)  # of the tones of the chord, the key, the kit
+        self.told_gains = zero_linear(width, N_TOLD)  # of what `CellBatch.told_pitches` gives
         self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
         self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
         self.length_state = ResidualMlp(width)
