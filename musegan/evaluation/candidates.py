@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import Dataset
+from musegan.corpus.draws import spread_over_songs
 from musegan.errors import DatasetError, MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.metrics import Rolls
@@ -93,16 +94,6 @@ class DatasetCandidate(Candidate):
         chosen = spread_over_songs(songs, np.random.default_rng(seed))[:n]
         rolls = self.dataset.rolls(windows[chosen], n_bars)
         return PhraseSet(keep_notes(rolls, self.spec), songs[chosen])
-
-
-def spread_over_songs(songs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random order of ``songs : (phrase,)``: first a phrase of every song, then a second one, and so on."""
-    order = rng.permutation(len(songs))
-    order = order[np.argsort(songs[order], kind="stable")]
-    begins = np.flatnonzero(np.diff(songs[order], prepend=-1))
-    counts = np.diff(np.append(begins, len(order)))
-    place_in_song = np.arange(len(order)) - np.repeat(begins, counts)
-    return order[np.lexsort((rng.random(len(order)), place_in_song))]
 
 
 class ModelCandidate(Candidate):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from musegan.composing.sampling import Draws, SamplingSettings
 from musegan.composing.windows import compose_rolls
 from musegan.config import Config
+from musegan.corpus.draws import spread_over_songs
 from musegan.corpus.note_list import NoteList
 from musegan.models.trained_model import TrainedModel
 from musegan.music.controls import Controls
@@ -17,6 +19,8 @@ from musegan.random_streams import Stream, make_rng
 
 PRIOR_SIZE = 2048  # sections whose controls are kept in a model
 PRIOR_BARS = 16  # of a section, or fewer if few songs are so long
+_LENGTHS = (PRIOR_BARS, 8, 4, 2, 1)
+_ENOUGH_TRACKS = 3  # that play in a section
 LONG_ENOUGH = 0.5  # share of the songs that must have such sections
 N_SAMPLES = 4  # pieces that are written at every measurement
 _PASSES = 16
@@ -24,16 +28,18 @@ _CHUNK = 64  # sections that are read at once
 
 
 def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Controls:
-    """The controls of `size` random sections of the training songs, or of all, in C major or A minor."""
-    min_tracks = config.train.min_tracks
+    """The controls of `size` random sections of the training songs, or of all, in C major or A minor.
 
-    def count_songs(n_bars: int) -> int:
-        return len(np.unique(notes.song_of(notes.windows(n_bars, "train", min_tracks))))
-
-    lengths = (PRIOR_BARS, 8, 4, 2, 1)
-    length = next(n for n in lengths if count_songs(n) >= LONG_ENOUGH * count_songs(1))
-    starts = notes.windows(length, "train", min_tracks)
-    chosen = make_rng(config.train.seed, Stream.PRIOR).permutation(starts)[:size]
+    Every song has one before any has two. Three tracks play in them where half of the songs have such sections.
+    """
+    few = config.train.min_tracks
+    n_songs = len(np.unique(notes.song_of(notes.windows(1, "train", few))))
+    for length, n_tracks in product(_LENGTHS, (max(few, _ENOUGH_TRACKS), few)):
+        starts = notes.windows(length, "train", n_tracks)
+        if len(np.unique(notes.song_of(starts))) >= LONG_ENOUGH * n_songs:
+            break
+    order = spread_over_songs(notes.song_of(starts), make_rng(config.train.seed, Stream.PRIOR))
+    chosen = starts[order[:size]]
     parts = [chosen[first : first + _CHUNK] for first in range(0, len(chosen), _CHUNK)]
     return Controls.join([Controls.measure(notes.read(part, length, notes.key_shifts(part))) for part in parts])
 

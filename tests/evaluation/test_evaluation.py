@@ -27,7 +27,6 @@ from musegan.evaluation.candidates import (
     DatasetCandidate,
     FolderCandidate,
     ModelCandidate,
-    spread_over_songs,
 )
 from musegan.evaluation.captions import SECTION_TITLES, write_caption, write_summary
 from musegan.evaluation.distances import FEATURES, INDEPENDENT, Deviation
@@ -326,16 +325,6 @@ def test_dataset_phrases_know_their_song(songs: Dataset) -> None:
     assert sorted(candidate.sample(12, 5, seed=2).songs) == sorted(one_each)
     counts = np.unique_counts(candidate.sample(30, 5, seed=2).songs).counts
     assert set(counts) == {2, 3}
-
-
-def test_songs_come_in_turns() -> None:
-    songs = np.array([7, 7, 7, 2, 9, 9])
-    order = spread_over_songs(songs, np.random.default_rng(0))
-    assert sorted(order) == list(range(6))
-    rounds = songs[order]
-    assert sorted(rounds[:3]) == [2, 7, 9]
-    assert sorted(rounds[3:5]) == [7, 9]
-    assert rounds[5] == 7
 
 
 def test_joins_of_windows(songs: Dataset) -> None:

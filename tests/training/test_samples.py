@@ -33,6 +33,22 @@ def test_sections_of_the_prior_are_as_long_as_half_of_the_songs_allow(tmp_path, 
     assert (some["density"] == prior["density"][:3]).all()
 
 
+def test_every_song_has_a_section_before_any_has_two_and_three_tracks_play(tmp_path):
+    """Of four songs one is long and one has two tracks."""
+    with DatasetWriter(tmp_path / "songs.npz", TRIO) as writer:
+        for seed, n_bars in enumerate((60, 17, 18, 19)):
+            song = make_song(seed + (seed == 3), n_bars)
+            writer.add(replace(song, notes=song.notes[song.notes["track"] < 2]) if seed == 1 else song)
+    notes = NoteList.from_dataset(Dataset(tmp_path / "songs.npz"))
+    notes = replace(notes, split=np.zeros_like(notes.split), tempo=np.arange(4, dtype=np.float32) + 60)
+    prior = sample_prior(notes, TINY, 1000)
+    assert (prior["play"].max(2) == 1).all()
+    tempos = prior["tempo"].tolist()
+    assert sorted(tempos[:3]) == [60, 62, 63]
+    assert set(tempos[3:]) == {60, 62, 63}
+    assert tempos.count(60) == 45
+
+
 def test_sample_pieces_are_files_of_the_prior(model, tmp_path):
     write_samples(model, tmp_path / "samples", 1234)
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
