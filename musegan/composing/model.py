@@ -20,7 +20,7 @@ from musegan.composing.windows import compose_rolls
 from musegan.errors import ConfigError, MuseganError
 from musegan.models.library import find_model
 from musegan.models.model_file import load_model_file
-from musegan.models.runtime import composing_threads, pick_device
+from musegan.models.runtime import composing_threads, is_faster_in_bfloat16, pick_device
 from musegan.models.trained_model import TrainedModel
 from musegan.music.controls import Controls
 from musegan.music.key import Key, estimate_key, note_name
@@ -548,4 +548,6 @@ def load_model(name_or_path: str | os.PathLike | None = None, device: str = "aut
     """
     with composing_threads():
         file = load_model_file(find_model(name_or_path), pick_device(device))
+        if is_faster_in_bfloat16(file.config.model, file.device):
+            file.composer.bfloat16()  # as exact as the weights in the file
     return Model(**{item.name: getattr(file, item.name) for item in fields(file)})

@@ -203,11 +203,12 @@ def _draw_notes(
     piece = target.cpu().numpy() // (batch.shape[1] * batch.shape[2])
     cells = composer.to_notes(vectors.of_cells(target))
     track, root = track_of(target, batch.shape), root_of(target, batch)
-    sums = last = cells.new_zeros(len(target), composer.config.note_size)
+    last = cells.new_zeros(len(target), composer.config.note_size)
+    sums = last.float()
     last_step = last_pitch = torch.full((len(target),), -1, device=device)
     found = [tuple(target[:0] for _ in range(4))]
     for _ in range(MOST_NOTES):
-        state = decoder.read_state(cells, sums, last)
+        state = decoder.read_state(cells, sums.to(cells.dtype), last)
         scores = decoder.score_steps(state, track, last_step, last_pitch)
         step = draws.choose(scores / settings.step_temperature, piece)
         goes_on = (step < spec.steps_per_beat).nonzero()[:, 0]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
+from musegan.config import ModelConfig
 from musegan.errors import ConfigError, MuseganError
 
 VARIABLE = "MUSEGAN_THREADS"
+_WIDE = 128  # width from which on bfloat16 is faster; converting costs small networks more than it saves
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -41,3 +44,22 @@ def composing_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def is_faster_in_bfloat16(config: ModelConfig, device: torch.device) -> bool:
+    """Whether a composer of this size computes faster in bfloat16 than in float32."""
+    return config.width >= _WIDE and computes_bfloat16(device)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies in bfloat16 faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and "avx512_bf16" in _cpu_flags()
+
+
+def _cpu_flags() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

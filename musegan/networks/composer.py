@@ -11,8 +11,9 @@ from musegan.music.control_kinds import CONTROLS
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, CellEncoder
 from musegan.networks.copy_pointer import CopyPointer
+from musegan.networks.layers import RowLinear, zero_linear
 from musegan.networks.note_decoder import NoteDecoder
-from musegan.networks.trunk import Block, CellVectors, Rows, zero_linear
+from musegan.networks.trunk import Block, CellVectors, Rows
 
 
 class Composer(nn.Module):
@@ -34,7 +35,7 @@ class Composer(nn.Module):
         self.input_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(Block(config, self.n_beats) for _ in range(config.n_blocks))
         self.output_norm = nn.LayerNorm(width)
-        self.to_notes = nn.Linear(width, config.decoder_width)
+        self.to_notes = RowLinear(width, config.decoder_width)
         self.decoder = NoteDecoder(spec, config.note_size, config.decoder_width)
         self.pointer = CopyPointer(spec, width, self.n_beats)
         self.doubt = zero_linear(width, 1)
@@ -64,7 +65,8 @@ class Composer(nn.Module):
         spec, n_bars = self.spec, batch.shape[2] // self.spec.beats_per_bar
         total = (self.track[:, None] + self.beat.repeat(1, n_bars, 1))[None]
         for item in CONTROLS:
-            features, layer = batch.features[item.name], self.controls[item.name]
+            layer = self.controls[item.name]
+            features = batch.features[item.name].to(self.track.dtype)
             if "track" in item.axes:
                 weight = layer.get_parameter("weight").view(spec.n_tracks, -1, features.shape[-1])
                 read = torch.einsum("bt...f,tcf->bt...c", features, weight)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from musegan.music.cells import FREE_BAR, PLAN_KINDS
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, root_of, track_of
+from musegan.networks.layers import RowLinear
 from musegan.networks.trunk import CellVectors
 
 SHIFTS = 12  # semitones that a copy may be moved by, up or down
@@ -42,15 +43,15 @@ class CopyPointer(nn.Module):
     def __init__(self, spec: RollSpec, width: int, n_beats: int) -> None:
         super().__init__()
         self.spec, self.n_beats = spec, n_beats
-        self.query = nn.Linear(width, _POINTER)
-        self.key = nn.Linear(width, _POINTER)
+        self.query = RowLinear(width, _POINTER)
+        self.key = RowLinear(width, _POINTER)
         self.distance = nn.Parameter(torch.zeros(spec.n_tracks, 2 * n_beats - 1))
         self.planned = nn.Parameter(torch.full((spec.n_tracks, len(PLAN_KINDS)), 3.0))
-        self.new = nn.Linear(width, 1)
+        self.new = RowLinear(width, 1)
         nn.init.zeros_(self.new.weight)
         nn.init.constant_(self.new.bias, 4.0)
-        self.shift = nn.Linear(width, 2 * SHIFTS + 1)
-        self.root_shift = nn.Linear(width, 2 * SHIFTS + 12)  # over the move of the root, which is -6 to 5
+        self.shift = RowLinear(width, 2 * SHIFTS + 1)
+        self.root_shift = RowLinear(width, 2 * SHIFTS + 12)  # over the move of the root, which is -6 to 5
         nn.init.zeros_(self.shift.weight)
         nn.init.zeros_(self.root_shift.weight)
         with torch.no_grad():

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from musegan.music.cells import length_classes
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import N_TOLD, CellBatch, root_of, track_of
-from musegan.networks.trunk import zero_linear
+from musegan.networks.layers import RowLinear, zero_linear
 
 
 class ResidualMlp(nn.Module):
@@ -17,10 +17,8 @@ class ResidualMlp(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        out = nn.Linear(2 * width, width)
-        nn.init.zeros_(out.weight)
-        nn.init.zeros_(out.bias)
-        self.layers = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), out)
+        up, down = RowLinear(width, 2 * width), zero_linear(2 * width, width)
+        self.layers = nn.Sequential(nn.LayerNorm(width), up, nn.GELU(), down)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -43,22 +41,22 @@ class NoteDecoder(nn.Module):
         self.spec = spec
         n_tracks, n_steps, n_pitches = spec.n_tracks, spec.steps_per_beat, spec.n_pitches
         n_lengths = len(length_classes(n_steps))
-        self.from_sum = nn.Linear(note_size, width)
-        self.from_last = nn.Linear(note_size, width, bias=False)
+        self.from_sum = RowLinear(note_size, width)
+        self.from_last = RowLinear(note_size, width, bias=False)
         self.state = nn.Sequential(ResidualMlp(width), ResidualMlp(width))
         self.step_norm = nn.LayerNorm(width)
-        self.step_logits = nn.Linear(width, n_steps + 1)
+        self.step_logits = RowLinear(width, n_steps + 1)
         self.step_bias = nn.Parameter(torch.zeros(n_tracks, n_steps + 1))
         self.step_vector = nn.Embedding(n_tracks * n_steps, width)
         self.pitch_state = ResidualMlp(width)
         self.pitch_norm = nn.LayerNorm(width)
-        self.pitch_logits = nn.Linear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
+        self.pitch_logits = RowLinear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
         self.told_gains = zero_linear(width, N_TOLD)  # of what `CellBatch.told_pitches` gives
         self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
         self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
         self.length_state = ResidualMlp(width)
         self.length_norm = nn.LayerNorm(width)
-        self.length_logits = nn.Linear(width, n_lengths)
+        self.length_logits = RowLinear(width, n_lengths)
         self.length_bias = nn.Parameter(torch.zeros(n_tracks, n_lengths))
         for table in (self.step_vector, self.pitch_vector):
             nn.init.normal_(table.weight, std=0.3)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from musegan.config import ModelConfig
 from musegan.networks.cells import CellBatch
+from musegan.networks.layers import zero_linear
 
 _HEAD = 32  # size of an attention head
 
@@ -145,14 +146,6 @@ class CellVectors:
         n_beats = self.batch.shape[2]
         line = torch.div(cells, n_beats, rounding_mode="floor")
         return self.hidden[self.rows.of_line[line], cells % n_beats]
-
-
-def zero_linear(n_in: int, n_out: int) -> nn.Linear:
-    """A linear layer that starts at zero."""
-    layer = nn.Linear(n_in, n_out)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def distances(n_beats: int, device: torch.device) -> Tensor:

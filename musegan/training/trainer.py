@@ -19,6 +19,7 @@ from musegan.config import Config
 from musegan.corpus.note_list import NoteList
 from musegan.errors import DatasetError, ModelError
 from musegan.models.model_file import load_weights, read_description, save_tensors
+from musegan.models.runtime import is_faster_in_bfloat16
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
 from musegan.music.controls import Controls
@@ -32,7 +33,6 @@ from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_
 
 FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
-_WIDE = 128  # width from which on bfloat16 is faster; converting costs small networks more than it saves
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
 
 
@@ -85,7 +85,7 @@ class Trainer:
         betas = 0.9, settings.beta2
         self.optimizer = torch.optim.AdamW(groups, betas=betas, weight_decay=settings.weight_decay)
         self.is_bfloat16 = settings.precision == "bfloat16" or (
-            settings.precision == "auto" and config.model.width >= _WIDE and computes_bfloat16(self.device)
+            settings.precision == "auto" and is_faster_in_bfloat16(config.model, self.device)
         )
 
     @property
@@ -253,17 +253,3 @@ class Trainer:
             raise ModelError(f"{path} was made with other settings: {error}") from error
         self.windows_seen = facts["windows_seen"]
         return facts
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 faster than in float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and "avx512_bf16" in _cpu_flags()
-
-
-def _cpu_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -59,7 +59,7 @@ def test_wide_networks_compute_in_bfloat16_where_the_device_does(notes, monkeypa
     settings = [f"{'model' if 'width' in setting else 'train'}.{setting}" for setting in settings]
     found = []
     for answer in (True, False):
-        monkeypatch.setattr("musegan.training.trainer.computes_bfloat16", lambda _, answer=answer: answer)
+        monkeypatch.setattr("musegan.models.runtime.computes_bfloat16", lambda _, answer=answer: answer)
         found.append(make_trainer(notes, *settings).is_bfloat16)
     assert found == is_bfloat16
 
