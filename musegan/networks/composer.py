@@ -79,8 +79,11 @@ class Composer(nn.Module):
             Nats, each cell given all known ones: sums are a likelihood only where one cell is unknown.
         """
         target = (~is_known & batch.is_playing).reshape(-1).nonzero()[:, 0]
-        vectors = self.read(batch, is_known)
-        hidden = vectors.of_cells(target)
+        return target, self.score(self.read(batch, is_known), is_known, target)
+
+    def score(self, vectors: CellVectors, is_known: Tensor, target: Tensor) -> Tensor:
+        """The scores of `log_likelihood` of some cells, rising flat indices: (target,), float32."""
+        batch, hidden = vectors.batch, vectors.of_cells(target)
         notes = self.decoder.log_likelihood(batch, vectors.notes, self.to_notes(hidden), target)
         shares = self.pointer(vectors, target, is_known)
-        return target, torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
+        return torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
