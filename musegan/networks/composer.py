@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from musegan.config import ModelConfig
-from musegan.music.control_kinds import CONTROLS
+from musegan.music.controls import find_controls
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, CellEncoder
 from musegan.networks.copy_pointer import CopyPointer
@@ -25,7 +25,8 @@ class Composer(nn.Module):
         self.n_beats = config.window_bars * spec.beats_per_bar
         self.encoder = CellEncoder(spec, config.note_size, width)
         self.controls = nn.ModuleDict()
-        for item in CONTROLS:
+        self.kinds = find_controls(config.own_controls)
+        for item in self.kinds:
             n_copies = n_tracks if "track" in item.axes else 1
             self.controls[item.name] = nn.Linear(item.n_features(spec), n_copies * width, bias=False)
         self.track = nn.Parameter(torch.randn(n_tracks, width) * 0.5)
@@ -56,7 +57,7 @@ class Composer(nn.Module):
         """(batch, track, beat, width)."""
         spec, n_bars = self.spec, batch.shape[2] // self.spec.beats_per_bar
         total = (self.track[:, None] + self.beat.repeat(1, n_bars, 1))[None]
-        for item in CONTROLS:
+        for item in self.kinds:
             features, layer = batch.features[item.name], self.controls[item.name]
             if "track" in item.axes:
                 weight = layer.get_parameter("weight").view(spec.n_tracks, -1, features.shape[-1])

@@ -86,9 +86,9 @@ class Trainer:
         shifts = rng.integers(-6, 6, size)
         shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
         batch, known = self._prepare(rng, starts, max(self.n_bars // part, 1), shifts, self.processes.share(size))
-        _, scores = self._score(self.composer.train(), batch, known)
+        target, scores = self._score(self.composer.train(), batch, known)
         n_cells = self.processes.total(torch.tensor(float(len(scores)), device=self.device))
-        loss = -scores.sum() * self.processes.count / n_cells.clamp_min(1)
+        loss = self.loss(batch, target, scores).sum() * self.processes.count / n_cells.clamp_min(1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average_(self._collect_gradients())
@@ -101,6 +101,14 @@ class Trainer:
         half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
         ema.update(self.average, self.composer, settings.batch_size, half_life)
         return {"nats": loss.detach(), "gradient": norm.detach(), "rate": torch.tensor(rate)}
+
+    def loss(self, batch: CellBatch, target: Tensor, scores: Tensor) -> Tensor:
+        """What is minimised in the mean, of each unknown cell: (target,). A subclass may have another one.
+
+        ``target : (target,), int64`` are flat indices of the cells, ``scores : (target,), float32`` their log
+        likelihoods.
+        """
+        return -scores
 
     def _collect_gradients(self) -> list[Tensor]:
         """The gradients of all weights, 0 where the windows of this process say nothing of them."""
