@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from musegan.composing.sampling import Draws, SamplingSettings
 from musegan.composing.windows import compose_rolls
 from musegan.config import Config
 from musegan.corpus.note_list import NoteList
+from musegan.errors import DatasetError
 from musegan.models.trained_model import TrainedModel
 from musegan.music.controls import Controls
 from musegan.music.piece import Piece
@@ -24,18 +26,35 @@ _CHUNK = 64  # sections that are read at once
 
 
 def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Controls:
-    """The controls of `size` random sections of the training songs, or of all, in C major or A minor."""
+    """The controls of `size` random sections of the training songs, or of all, in C major or A minor.
+
+    Raises `DatasetError` where no training song has a bar in which enough tracks sound.
+    """
     min_tracks = config.train.min_tracks
 
     def count_songs(n_bars: int) -> int:
         return len(np.unique(notes.song_of(notes.windows(n_bars, "train", min_tracks))))
 
+    if not count_songs(1):
+        raise DatasetError(f"the corpus has no training song with a bar in which {min_tracks} tracks sound")
     lengths = (PRIOR_BARS, 8, 4, 2, 1)
     length = next(n for n in lengths if count_songs(n) >= LONG_ENOUGH * count_songs(1))
     starts = notes.windows(length, "train", min_tracks)
     chosen = make_rng(config.train.seed, Stream.PRIOR).permutation(starts)[:size]
     parts = [chosen[first : first + _CHUNK] for first in range(0, len(chosen), _CHUNK)]
     return Controls.join([Controls.measure(notes.read(part, length, notes.key_shifts(part))) for part in parts])
+
+
+def change_prior(model: TrainedModel, notes: NoteList, source: str) -> TrainedModel:
+    """The same network with the sections of another corpus: what it composes from nothing follows their plans.
+
+    `source` is the name of the corpus, for messages and the facts of the model.
+
+    Raises `ConfigError` when it is for another ensemble, `DatasetError` when nothing in it can be used.
+    """
+    model.spec.require_same(notes.spec, "the model", source)
+    prior = sample_prior(notes.with_styles(model.config.model.styles), model.config)
+    return replace(model, prior=prior, facts={**model.facts, "sections": Path(source).name})
 
 
 def write_samples(model: TrainedModel, folder: Path, windows_seen: int) -> None:
