@@ -152,6 +152,7 @@ def score_structure(pieces: PhraseSet, reference: PhraseSet, spec: RollSpec, see
         "held over": structure.held_over(rolls),
     }
     whole = {"fills": structure.fills(rolls, spec)[:, None, None]}
+    whole["recurrence"] = structure.recurrence(rolls)[:, None, None]
     whole["drum instruments"] = structure.drum_instruments(rolls, spec)[:, None]
     scores: Scores = {}
     for name, values in by_track.items():
