@@ -26,14 +26,34 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_own_parts(folder):
-    """The script trains, loads and measures; without the class of its control its model says what is missing."""
-    (code,) = (block for block in re.findall(r"```python\n(.*?)```", GUIDE, re.S) if "register_control" in block)
-    lines = code[code.index("class HardCells") :].splitlines()
-    assert sum(bool(line.strip()) for line in lines) <= 30
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+
+
+def run(code, folder):
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    *steps, measured = done.stdout.splitlines()
+    return done.stdout.splitlines()
+
+
+def test_the_python_interface(folder):
+    """The blocks follow each other: each uses what the ones before have made."""
+    code = "\n".join(block for block in BLOCKS if "register_control" not in block)
+    shape = "tuple(batch['roll'].shape) == (8, *model.spec.shape(4))"
+    facts = f"print((same.roll == 2).sum(), (piece.roll == 2).sum(), {shape})"
+    notes, notes_before, has_shape = run(f"{code}\n{facts}", folder)[-1].split()
+    assert int(notes) == int(notes_before) > 100
+    assert has_shape == "True"
+    assert (folder / "phrases.npy").is_file()
+    program = torch.export.load(folder / "composer.pt2")
+    assert "cells" in str(program.call_spec.out_spec)
+
+
+def test_own_parts(folder):
+    """The script trains, loads and measures; without the class of its control its model says what is missing."""
+    (code,) = (block for block in BLOCKS if "register_control" in block)
+    lines = code[code.index("class HardCells") :].splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 30
+    *steps, measured = run(code, folder)
     assert steps[-1].startswith("64 ")
     estimate, low, high = map(float, measured.strip("[]").split(","))
     assert 0 <= low <= estimate <= high
