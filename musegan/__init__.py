@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from musegan.music.piece import Piece
     from musegan.music.spec import RollSpec, TrackSpec, load_ensemble
     from musegan.render import write
+    from musegan.training.window_dataset import WindowDataset
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ _HOMES = {
     "RollSpec": "musegan.music.spec",
     "Song": "musegan.midi.song",
     "TrackSpec": "musegan.music.spec",
+    "WindowDataset": "musegan.training.window_dataset",
     "load_ensemble": "musegan.music.spec",
     "load_model": "musegan.composing.model",
     "read": "musegan.midi.song",
@@ -52,6 +54,7 @@ __all__ = [
     "RollSpec",
     "Song",
     "TrackSpec",
+    "WindowDataset",
     "__version__",
     "load_ensemble",
     "load_model",
@@ -64,6 +67,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'musegan' has no attribute {name!r}")
+    if name == "Piece":
+        import_module("musegan.midi")  # which converts pieces to objects of other libraries
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -29,6 +29,9 @@ class ModelConfig:
     window_bars: int = 16  # bars that are composed at once
     dropout: float = 0.1
     styles: tuple[str, ...] = ()  # style labels, taken from the dataset when training starts
+    own_controls: tuple[
+        str, ...
+    ] = ()  # names of controls that `musegan.music.controls.register_control` was given
 
     def __post_init__(self) -> None:
         for name in ("n_blocks", "feed_forward", "note_size", "decoder_width"):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from musegan.cli.common import AsJson, Force, app, format_table, print_message
+from musegan.files import refuse_overwrite
+from musegan.models.library import DEFAULT_MODEL, SUFFIX
 
-models = typer.Typer(help="List, pull and push models.", invoke_without_command=True)
+models = typer.Typer(help="List, pull, push and change models.", invoke_without_command=True)
 app.add_typer(models, name="models")
 
 Name = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Name on the hub.")]
@@ -58,9 +61,42 @@ def pull(name: Name, force: Force = False) -> None:
     typer.echo(path)
 
 
+Source = Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")]
+
+
+@models.command()
+def sections(
+    of: Annotated[Path, typer.Option("--of", help="Dataset made by `musegan prepare`, or notes.npz of a run.")],
+    model: Source = DEFAULT_MODEL,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="OUT.safetensors. (default: MODEL-of-DATASET.safetensors)"),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Make a model that follows the sections of other songs: players, chords, density, grooves, repetition.
+
+    Its network stays as it is, so this takes seconds. To change how it plays, train with --init.
+
+    Example: musegan models sections --of mine.npz -o mine.safetensors
+    """
+    from musegan.corpus.note_list import NoteList
+    from musegan.models.library import find_model
+    from musegan.models.model_file import load_model_file, save_model
+    from musegan.models.runtime import pick_device
+    from musegan.training.samples import change_prior
+
+    path = output or Path(f"{Path(model).stem}-of-{of.stem}{SUFFIX}")
+    refuse_overwrite(path, force)
+    found = change_prior(load_model_file(find_model(model), pick_device("cpu")), NoteList.open(of), str(of))
+    save_model(found, path)
+    print_message(f"{found.prior.n_pieces} sections of {found.prior.n_bars} bars of {of}")
+    typer.echo(path)
+
+
 @models.command()
 def push(
-    model: Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")],
+    model: Source,
     name: Name,
     private: Annotated[bool, typer.Option("--private", help="Only you can see it, if it is new.")] = False,
 ) -> None:

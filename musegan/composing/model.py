@@ -10,6 +10,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
+import musegan.midi  # noqa: F401 - composed pieces can be converted to objects of other libraries
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
 from musegan.composing.forms import check_form, close_piece, draw_changed_cells

@@ -114,6 +114,10 @@ class Dataset:
     Examples
     --------
     >>> songs = Dataset("songs.npz")
+    >>> songs
+    Dataset('songs.npz': 8 songs, 76 bars of drums, keys, bass)
+    >>> len(songs)
+    8
     >>> starts = songs.windows(4, "train")
     >>> rolls = songs.rolls(starts[:3], 4)
     >>> rolls.dtype, rolls.shape == (3, *songs.spec.shape(4))
@@ -163,6 +167,14 @@ class Dataset:
         for field, labels in (("style", header.styles), ("licence", header.licences)):
             if self.n_songs and not -1 <= self.songs[field].min() <= self.songs[field].max() < len(labels):
                 raise ValueError(f"a song has a {field} that there is not")
+
+    def __len__(self) -> int:
+        """The number of songs."""
+        return len(self.songs)
+
+    def __repr__(self) -> str:
+        tracks = ", ".join(self.spec.track_names)
+        return f"Dataset({str(self.path)!r}: {self.n_songs:,} songs, {self.n_bars:,} bars of {tracks})"
 
     @property
     def n_bars(self) -> int:

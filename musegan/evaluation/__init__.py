@@ -2,6 +2,7 @@
 
 from musegan.evaluation.evaluate import Settings, evaluate
 from musegan.evaluation.ladder import evaluate_ladder
+from musegan.evaluation.scores import PhraseMeasure
 from musegan.evaluation.table import Evaluation
 
-__all__ = ["Evaluation", "Settings", "evaluate", "evaluate_ladder"]
+__all__ = ["Evaluation", "PhraseMeasure", "Settings", "evaluate", "evaluate_ladder"]

@@ -47,6 +47,7 @@ _BY_NAME = {
     "overlapped area": "How much histograms of single features have in common with held-out ones: 1 is all.",
     "KLD": "How surprising histograms of single features are to one who knows held-out ones: 0 is not at all.",
     "bars equal to one before": "Share of the bars with notes that are equal to one of the 16 before.",
+    "recurrence": "Bars in sections of 4 bars or more that return, by the bars of the piece; loops are none.",
     "held over": "Notes that sound on over a bar line, a bar line.",
     "fills": "Drum fills in 8 bars: more snare and toms than usual in the second half of a bar.",
     "drum instruments": "Different drums in a bar with drums.",

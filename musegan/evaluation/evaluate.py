@@ -30,10 +30,12 @@ from musegan.evaluation.scores import (
     MIXED,
     REAL,
     REFERENCE,
+    PhraseMeasure,
     score_continuations,
     score_harmony,
     score_long_pieces,
     score_originality,
+    score_own,
     score_phrases,
     score_structure,
     score_task,
@@ -66,6 +68,7 @@ def evaluate(
     dataset: Dataset,
     settings: Settings = Settings(),
     progress: OnProgress | None = None,
+    measures: Sequence[PhraseMeasure] = (),
 ) -> Evaluation:
     """Measure candidates beside the songs of a dataset.
 
@@ -74,6 +77,8 @@ def evaluate(
     candidates : list of Candidate
         What they can do (`Candidate.join_bars`, `Candidate.can_fill`) is measured too.
     progress : called with (what is being done, share done), optional
+    measures : list of PhraseMeasure
+        More measures of phrases, of every row but that of mixed tracks.
 
     Raises
     ------
@@ -92,6 +97,8 @@ def evaluate(
         # Mixing leaves each track as it is, so only what is between tracks is of interest.
         measure = score_harmony if name == MIXED else score_phrases
         result.add(name, measure(phrases, dataset.spec, settings.seed))
+        if name != MIXED:
+            result.add(name, score_own(measures, phrases, dataset.spec, settings.seed))
         result.samples[name] = phrases.rolls
     measure_distances(result, sets, settings, report)
     _measure_originality(result, dataset, settings, report)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,28 @@ def score_harmony(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     return _drop_undefined(scores)
 
 
+class PhraseMeasure(Protocol):
+    """A measure of your own, for `evaluate`: a row of the table for every track, or one."""
+
+    name: str
+
+    def measure(self, rolls: Rolls, spec: RollSpec) -> NDArray[np.float64]:
+        """Of ``rolls : (phrase, track, bar, step, pitch), uint8``: (phrase, track) or (phrase,), nan where
+        undefined."""
+        ...
+
+
+def score_own(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Means of measures of your own over phrases, with their intervals."""
+    scores: Scores = {}
+    for item in measures:
+        values = item.measure(phrases.rolls, spec)
+        parts = spec.track_names if values.ndim == 2 else ("",)
+        found = _bootstrap_means(values.reshape(len(values), len(parts), 1), phrases.songs, seed)
+        scores |= {Measure("phrases", item.name, part): value for part, value in zip(parts, found, strict=True)}
+    return _drop_undefined(scores)
+
+
 def _drop_undefined(scores: Scores) -> Scores:
     return {measure: value for measure, value in scores.items() if not np.isnan(value.estimate)}
 
@@ -130,6 +152,7 @@ def score_structure(pieces: PhraseSet, reference: PhraseSet, spec: RollSpec, see
         "held over": structure.held_over(rolls),
     }
     whole = {"fills": structure.fills(rolls, spec)[:, None, None]}
+    whole["recurrence"] = structure.recurrence(rolls)[:, None, None]
     whole["drum instruments"] = structure.drum_instruments(rolls, spec)[:, None]
     scores: Scores = {}
     for name, values in by_track.items():

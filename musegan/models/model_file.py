@@ -24,8 +24,7 @@ from musegan.config import Config
 from musegan.errors import ConfigError, ModelError
 from musegan.files import atomic_write
 from musegan.models.trained_model import TrainedModel, count_styles
-from musegan.music.control_kinds import CONTROLS
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_controls
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
 
@@ -37,7 +36,7 @@ def save_model(model: TrainedModel, path: Path) -> None:
     """Write a model file, all or nothing. Weights are rounded to bfloat16."""
     tensors = {f"composer.{name}": value.bfloat16() for name, value in model.composer.state_dict().items()}
     tensors["feel"] = torch.from_numpy(model.feel)
-    for item in CONTROLS:
+    for item in model.composer.kinds:
         values = torch.from_numpy(np.ascontiguousarray(model.prior[item.name]))
         tensors[f"prior.{item.name}"] = values.half() if values.is_floating_point() else values
     description = {
@@ -55,12 +54,13 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
     try:
         spec, config, facts = _read_settings(description)
         header = _read_header(path)
+        _check_own_controls(config, path)
         with _Limited(_ROOM * sum(math.prod(entry.shape) for entry in header.values())):
             composer = Composer(spec, config.model)
         _check_header(header, spec, composer)
         tensors = load_file(path)
         _check_weights(tensors)
-        prior = _read_prior(tensors, spec)
+        prior = _read_prior(tensors, spec, composer)
     except _REFUSALS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     load_weights(composer, tensors, "composer")
@@ -117,6 +117,14 @@ def _read_settings(description: Mapping[str, Any]) -> tuple[RollSpec, Config, di
     )
 
 
+def _check_own_controls(config: Config, path: Path) -> None:
+    """Raise `ModelError` where the model has a control that was not registered."""
+    try:
+        find_controls(config.model.own_controls)
+    except ConfigError as error:
+        raise ModelError(f"{path} cannot be used: {error}") from error
+
+
 def _read_header(path: Path) -> dict[str, _Entry]:
     """The tensors of a file by name, without their values."""
     with safe_open(path, framework="numpy") as file:
@@ -131,7 +139,7 @@ def _check_header(header: Mapping[str, _Entry], spec: RollSpec, composer: Compos
         f"composer.{name}": _Entry("BF16", tuple(value.shape)) for name, value in composer.state_dict().items()
     }
     wanted["feel"] = _Entry("F32", (spec.n_tracks, spec.steps_per_bar, 4))
-    for item in CONTROLS:
+    for item in composer.kinds:
         name = f"prior.{item.name}"
         dtype = "F16" if np.issubdtype(item.dtype, np.floating) else f"I{8 * np.dtype(item.dtype).itemsize}"
         wanted[name] = _Entry(dtype, header[name].shape if name in header else ())
@@ -149,8 +157,9 @@ def _check_weights(tensors: Mapping[str, Tensor]) -> None:
             raise _Damage(f"{name} holds values that are not numbers")
 
 
-def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec) -> Controls:
-    prior = Controls({item.name: tensors[f"prior.{item.name}"].numpy().astype(item.dtype) for item in CONTROLS})
+def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec, composer: Composer) -> Controls:
+    kinds = composer.kinds
+    prior = Controls({item.name: tensors[f"prior.{item.name}"].numpy().astype(item.dtype) for item in kinds})
     try:
         prior.check(spec)
     except ValueError as error:

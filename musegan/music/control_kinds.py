@@ -1,6 +1,6 @@
 """What a piece can be asked to be: who plays when, how densely, how high, in which key, over which chords.
 
-Each control is a class, `Control`. A new control is a class and a line in `CONTROLS`.
+Each control is a class, `Control`. `CONTROLS` are those that every model has; `musegan.music.controls` takes more.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Control(ABC):
     dtype: ClassVar[type]
     free: ClassVar[float]  # the value that leaves it free
     limits: ClassVar[tuple[float, float]]
+    free_share: ClassVar[tuple[float, float]] = (0.3, 0.0)
+    """Chance that training leaves it free, in a piece and, where it has tracks, in each track."""
 
     @abstractmethod
     def measure(self, music: Music) -> NDArray:
@@ -63,6 +65,7 @@ class Play(Control):
     dtype = np.int8
     free = RESTS
     limits = (RESTS, PLAYS)
+    free_share = (0.0, 0.0)
 
     def measure(self, music: Music) -> NDArray:
         return np.where(music.is_sounding, PLAYS, RESTS)
@@ -82,6 +85,7 @@ class Density(Control):
     dtype = np.float32
     free = np.nan
     limits = (0, 4096)
+    free_share = (0.3, 0.2)
 
     def measure(self, music: Music) -> NDArray:
         return music.sum_by_bar()
@@ -104,6 +108,7 @@ class Register(Control):
     dtype = np.float32
     free = np.nan
     limits = (0, 127)
+    free_share = (0.3, 0.2)
 
     def measure(self, music: Music) -> NDArray:
         count = music.sum_by_bar().sum(2)
@@ -134,6 +139,7 @@ class Texture(Control):
     dtype = np.float32
     free = np.nan
     limits = (-64, 64)
+    free_share = (0.4, 0.2)
     _blurs = (0.15, 0.25, 0.08, 0.06, 0.06)
 
     def measure(self, music: Music) -> NDArray:
@@ -179,6 +185,7 @@ class Key(Control):
     dtype = np.float32
     free = 0
     limits = (0, 1)
+    free_share = (0.15, 0.0)
 
     def measure(self, music: Music) -> NDArray:
         return music.key
@@ -207,6 +214,7 @@ class Chords(Control):
     dtype = np.int16
     free = -1
     limits = (-1, 4095)
+    free_share = (0.15, 0.0)
 
     def measure(self, music: Music) -> NDArray:
         return np.stack([music.tones, music.bass], axis=-1)
@@ -240,6 +248,7 @@ class Groove(Control):
     dtype = np.float32
     free = 0
     limits = (0, 1)
+    free_share = (0.4, 0.0)
 
     def measure(self, music: Music) -> NDArray:
         notes, spb = music.notes, music.spec.steps_per_beat
@@ -268,6 +277,7 @@ class Repetition(Control):
     dtype = np.int8
     free = FREE_BAR
     limits = (NO_BAR, FREE_BAR)
+    free_share = (0.15, 0.2)
 
     def measure(self, music: Music) -> NDArray:
         return measure_repetition(music.notes, music.spec)

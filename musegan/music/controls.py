@@ -8,15 +8,45 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.errors import ConfigError
 from musegan.music.cells import PLAN_KINDS
-from musegan.music.control_kinds import CONTROLS, N_TEXTURES
+from musegan.music.control_kinds import CONTROLS, N_TEXTURES, Control
 from musegan.music.excerpts import Music
 from musegan.music.spec import RollSpec
+
+_AXES = ("track", "bar", "beat", "step", "pitch", "pitch class")  # that controls of users may have
+_DTYPES = (np.float32, np.int8, np.int16)
+_own: dict[str, Control] = {}
+
+
+def register_control(control: Control) -> None:
+    """Make a control of your own known by its name: from now on it is measured beside `CONTROLS`.
+
+    A model that is told it has its name in ``model.own_controls``. Register it again wherever such a model is
+    loaded. Raises `ConfigError` when its name is that of another control, or its axes or type cannot be stored.
+    """
+    name = control.name
+    if name in [item.name for item in CONTROLS]:
+        raise ConfigError(f"every model has a control {name!r} already; choose another name")
+    if not set(control.axes) <= set(_AXES):
+        raise ConfigError(f"{name!r} has the axes {control.axes}; there are {', '.join(_AXES)}")
+    if control.dtype not in _DTYPES:
+        raise ConfigError(f"{name!r} is {control.dtype}; controls are {', '.join(t.__name__ for t in _DTYPES)}")
+    _own[name] = control
+
+
+def find_controls(own: Sequence[str]) -> tuple[Control, ...]:
+    """`CONTROLS`, and those registered as ``own``. Raises `ConfigError` for a name that is not."""
+    for name in own:
+        if name not in _own:
+            raise ConfigError(f"there is no control {name!r}; call register_control with its class first")
+    return (*CONTROLS, *(_own[name] for name in own))
 
 
 @dataclass(frozen=True)
 class Controls:
-    """Controls of a batch of pieces: an array by name of each of `CONTROLS`, with the batch as first axis."""
+    """Controls of a batch of pieces: an array by name of each of `CONTROLS` and of registered ones, with the batch
+    as first axis."""
 
     values: Mapping[str, NDArray]
 
@@ -26,7 +56,12 @@ class Controls:
     @classmethod
     def measure(cls, music: Music) -> Controls:
         """The controls of given music."""
-        return cls({item.name: item.measure(music).astype(item.dtype) for item in CONTROLS})
+        return cls({item.name: item.measure(music).astype(item.dtype) for item in find_controls(tuple(_own))})
+
+    @property
+    def kinds(self) -> tuple[Control, ...]:
+        """The controls that these are values of."""
+        return find_controls([name for name in self.values if name in _own])
 
     @property
     def n_pieces(self) -> int:
@@ -50,7 +85,7 @@ class Controls:
             "tones and bass": 2,
             "kind": len(PLAN_KINDS),
         }
-        for item in CONTROLS:
+        for item in self.kinds:
             wanted = (n_pieces, *(sizes[axis] for axis in item.axes))
             values = self.values[item.name]
             if values.shape != wanted:
@@ -69,7 +104,7 @@ class Controls:
         found = dict(self.values)
         per_bar = self.values["chords"].shape[1] // self.n_bars
         beats = (bars[:, None] * per_bar + np.arange(per_bar)).reshape(-1)
-        for item in CONTROLS:
+        for item in self.kinds:
             if "bar" in item.axes:
                 found[item.name] = np.take(found[item.name], bars, axis=1 + item.axes.index("bar"))
             elif "beat" in item.axes:
@@ -79,11 +114,11 @@ class Controls:
     @classmethod
     def join(cls, parts: Sequence[Controls]) -> Controls:
         """Those of several batches as one."""
-        return cls({item.name: np.concatenate([part[item.name] for part in parts]) for item in CONTROLS})
+        return cls({name: np.concatenate([part[name] for part in parts]) for name in parts[0].values})
 
     def transpose(self, semitones: NDArray[np.int64]) -> Controls:
         """Those of the same pieces, each moved by ``semitones : (batch,)``."""
-        return Controls({i.name: i.transpose(self.values[i.name], semitones).astype(i.dtype) for i in CONTROLS})
+        return Controls({i.name: i.transpose(self.values[i.name], semitones).astype(i.dtype) for i in self.kinds})
 
     def replace(self, **values: NDArray) -> Controls:
         """A copy with other values for some controls."""
@@ -93,7 +128,7 @@ class Controls:
         """A copy in which some controls are left free, in all pieces or in those that are marked, or tracks of
         them: ``marked : (batch,)`` or ``(batch, track), bool``."""
         found = dict(self.values)
-        for item in CONTROLS:
+        for item in self.kinds:
             if item.name in names:
                 values = found[item.name]
                 chosen = np.ones(len(values), bool) if marked is None else marked
@@ -104,10 +139,10 @@ class Controls:
     def blur(self, rng: np.random.Generator) -> Controls:
         """A copy with random noise on its numbers."""
         return Controls(
-            {item.name: item.blur(self.values[item.name], rng).astype(item.dtype) for item in CONTROLS}
+            {item.name: item.blur(self.values[item.name], rng).astype(item.dtype) for item in self.kinds}
         )
 
     def encode(self) -> dict[str, NDArray[np.float32]]:
         """What networks read: by name an array whose last axis are features, after the batch and the axes
         ``track``, ``bar`` and ``beat`` that the control has."""
-        return {item.name: np.asarray(item.encode(self.values[item.name]), np.float32) for item in CONTROLS}
+        return {item.name: np.asarray(item.encode(self.values[item.name]), np.float32) for item in self.kinds}

@@ -1,12 +1,14 @@
 """A composed piece: its roll and everything that writing, drawing and playing it needs.
 
-This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument.
+This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument. What
+turns it into objects of other libraries is in the room `midi`, which enters itself in `CONVERTERS`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,10 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
+
+if TYPE_CHECKING:
+    from pretty_midi import PrettyMIDI
+    from symusic.core import ScoreTick
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +87,33 @@ class Piece:
             sections=tuple((bar - first_bar, name) for bar, name in self.sections if first_bar <= bar < end_bar),
         )
 
+    def to_pretty_midi(self, humanize: float = 1.0) -> PrettyMIDI:
+        """The piece as a `pretty_midi.PrettyMIDI`, one instrument a track; markers become text events.
+
+        `humanize` is as in `musegan.write`: 0 is flat and on the grid, 1 has the feel of the corpus.
+        """
+        return _find_converter("pretty_midi").export(self, humanize)
+
+    @classmethod
+    def from_pretty_midi(cls, midi: PrettyMIDI, spec: RollSpec) -> Piece:
+        """The notes of a `pretty_midi.PrettyMIDI` on the grid of `spec`, instruments by name and program.
+
+        Raises `MidiError` when nothing in it fits.
+        """
+        return _find_converter("pretty_midi").read(midi, spec)
+
+    def to_symusic(self, humanize: float = 1.0) -> ScoreTick:
+        """The piece as a `symusic.Score` in ticks: what a MIDI file of it says. Silent tracks are lost."""
+        return _find_converter("symusic").export(self, humanize)
+
+    @classmethod
+    def from_symusic(cls, score: Any, spec: RollSpec) -> Piece:
+        """The notes of a `symusic.Score`, in any unit of time, on the grid of `spec`, tracks by name and program.
+
+        Raises `MidiError` when nothing in it fits.
+        """
+        return _find_converter("symusic").read(score, spec)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         return np.array(self.roll, dtype, copy=copy)
 
@@ -88,3 +121,21 @@ class Piece:
         tracks = ", ".join(self.spec.track_names)
         key = f", {self.key}" if self.key else ""
         return f"Piece({self.n_bars} bars of {tracks}; {self.tempo_qpm:g} qpm{key}; seed {self.seed})"
+
+
+@dataclass(frozen=True)
+class Converter:
+    """How pieces become objects of another library, and these become pieces."""
+
+    export: Callable[[Piece, float], Any]  # of a piece and how humanised it is played
+    read: Callable[[Any, RollSpec], Piece]
+
+
+CONVERTERS: dict[str, Converter] = {}
+"""By the name of the library."""
+
+
+def _find_converter(library: str) -> Converter:
+    if library not in CONVERTERS:
+        raise ConfigError(f"pieces are converted to {library} by musegan.midi; import it first")
+    return CONVERTERS[library]

@@ -182,7 +182,7 @@ class CellEncoder(nn.Module):
         vectors = self.held_pitch(track * self.spec.n_pitches + pitch)
         vectors = vectors + self.held_relative(track * (self.spec.n_pitches + 12) + pitch - root + 12)
         vectors = vectors * self.held_end(batch.held_end[kept])
-        return vectors.new_zeros(len(known), vectors.shape[1]).index_add_(0, cell, vectors)
+        return vectors.new_zeros(known.shape[0], vectors.shape[1]).index_add_(0, cell, vectors)
 
 
 def track_of(cell: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from musegan.config import ModelConfig
-from musegan.music.control_kinds import CONTROLS
+from musegan.music.controls import find_controls
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, CellEncoder
 from musegan.networks.copy_pointer import CopyPointer
@@ -26,7 +26,8 @@ class Composer(nn.Module):
         self.n_beats = config.window_bars * spec.beats_per_bar
         self.encoder = CellEncoder(spec, config.note_size, width)
         self.controls = nn.ModuleDict()
-        for item in CONTROLS:
+        self.kinds = find_controls(config.own_controls)
+        for item in self.kinds:
             n_copies = n_tracks if "track" in item.axes else 1
             self.controls[item.name] = nn.Linear(item.n_features(spec), n_copies * width, bias=False)
         self.track = nn.Parameter(torch.randn(n_tracks, width) * 0.5)
@@ -64,7 +65,7 @@ class Composer(nn.Module):
         """(batch, track, beat, width)."""
         spec, n_bars = self.spec, batch.shape[2] // self.spec.beats_per_bar
         total = (self.track[:, None] + self.beat.repeat(1, n_bars, 1))[None]
-        for item in CONTROLS:
+        for item in self.kinds:
             layer = self.controls[item.name]
             features = batch.features[item.name].to(self.track.dtype)
             if "track" in item.axes:
@@ -92,11 +93,14 @@ class Composer(nn.Module):
             Nats, each cell given all known ones: sums are a likelihood only where one cell is unknown.
         """
         target = (~is_known & batch.is_playing).reshape(-1).nonzero()[:, 0]
-        vectors = vectors or self.read(batch, is_known)
-        hidden = vectors.of_cells(target)
+        return target, self.score(vectors or self.read(batch, is_known), is_known, target)
+
+    def score(self, vectors: CellVectors, is_known: Tensor, target: Tensor) -> Tensor:
+        """The scores of `log_likelihood` of some cells, rising flat indices: (target,), float32."""
+        batch, hidden = vectors.batch, vectors.of_cells(target)
         notes = self.decoder.log_likelihood(batch, vectors.notes, self.to_notes(hidden), target)
         shares = self.pointer(vectors, target, is_known)
-        return target, torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
+        return torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
 
     def doubt_cells(self, vectors: CellVectors, cells: Tensor) -> Tensor:
         """How likely drafts are wrong, given everything else that is known: (cell,), float32, logits.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,10 +94,12 @@ class CopyPointer(nn.Module):
     @staticmethod
     def _match(query: Tensor, keys: Tensor, row: Tensor) -> Tensor:
         """Products of each target's query with the keys of its row: (target, beat). Rows never fall."""
-        counts = torch.bincount(row, minlength=len(keys))
-        longest = int(counts.max()) if len(row) else 0
-        place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
-        padded = query.new_zeros(len(keys), longest, query.shape[1])
+        counts = torch.bincount(row, minlength=keys.shape[0])
+        longest: Any = F.pad(counts, (0, 1)).max().item()
+        if torch.compiler.is_compiling():  # `torch.export` has a symbol here, of which it must know this
+            torch._check(longest >= 0)
+        place = torch.arange(row.shape[0], device=row.device) - (counts.cumsum(0) - counts)[row]
+        padded = query.new_zeros(keys.shape[0], longest, query.shape[1])
         padded = padded.index_put((row, place), query)
         return (padded @ keys.transpose(1, 2))[row, place]
 

@@ -134,17 +134,17 @@ class NoteDecoder(nn.Module):
         target : (target,), int64
             The cells, rising flat indices.
         """
-        n_targets, n_cells = len(target), batch.first_pitch.numel()
+        n_targets, n_cells = target.shape[0], batch.first_pitch.numel()
         place = torch.full((n_cells,), -1, dtype=torch.long, device=target.device)
         place[target] = torch.arange(n_targets, device=target.device)
         mine = (place[batch.cell] >= 0).nonzero()[:, 0]
         row = place[batch.cell[mine]]  # of each note its target
         counts = torch.bincount(row, minlength=n_targets)
         # The decisions of a cell: one for each of its notes, then the end.
-        decision = torch.arange(len(mine), device=target.device) + row
+        decision = torch.arange(mine.shape[0], device=target.device) + row
         begin = torch.cumsum(counts, 0) - counts + torch.arange(n_targets, device=target.device)
         owner = torch.repeat_interleave(torch.arange(n_targets, device=target.device), counts + 1)
-        n_decisions = len(owner)
+        n_decisions = owner.shape[0]
         step, pitch, length = batch.step[mine], batch.pitch[mine], batch.length[mine]
         last = vectors.new_zeros(n_decisions, vectors.shape[1]).index_copy(0, decision + 1, vectors[mine])
         sums = last.float().cumsum(0)
@@ -157,12 +157,10 @@ class NoteDecoder(nn.Module):
         chosen = chosen.index_copy(0, decision, step)
         found = self.score_steps(state, track, last_step, last_pitch).gather(1, chosen[:, None])[:, 0]
         total = found.new_zeros(n_targets).index_add(0, owner, found)
-        if len(mine):
-            track, root = track[decision], root_of(batch.cell[mine], batch)
-            state = self.read_pitch_state(state[decision], track, step)
-            told = batch.told_pitches(batch.cell[mine])
-            scores = self.score_pitches(state, track, root, told, step, last_step[decision], last_pitch[decision])
-            found = scores.gather(1, pitch[:, None])[:, 0]
-            lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
-            total = total.index_add(0, row, found + lengths * ~self.is_drum[track])
-        return total
+        track, root = track[decision], root_of(batch.cell[mine], batch)
+        state = self.read_pitch_state(state[decision], track, step)
+        told = batch.told_pitches(batch.cell[mine])
+        scores = self.score_pitches(state, track, root, told, step, last_step[decision], last_pitch[decision])
+        found = scores.gather(1, pitch[:, None])[:, 0]
+        lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
+        return total.index_add(0, row, found + lengths * ~self.is_drum[track])

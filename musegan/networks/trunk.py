@@ -128,7 +128,7 @@ class Rows:
         is_there = batch.is_playing.any(2)
         line = is_there.reshape(-1).nonzero()[:, 0]
         of_line = torch.zeros(n_pieces * n_tracks, dtype=torch.long, device=line.device)
-        of_line[line] = torch.arange(len(line), device=line.device)
+        of_line[line] = torch.arange(line.shape[0], device=line.device)
         return cls(n_pieces, n_tracks, line, of_line, is_there)
 
 

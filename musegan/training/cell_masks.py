@@ -14,18 +14,6 @@ _REGIONS = ("everything", "tracks", "bars", "cells of a bar")
 _REGION_SHARES = (0.45, 0.2, 0.2, 0.15)
 _FILLS = ("beats", "bars", "nothing")
 _FILL_SHARES = (0.75, 0.15, 0.1)
-_FREE = {  # chance that a control is left free, of pieces and, where it has tracks, of each track
-    "density": (0.3, 0.2),
-    "register": (0.3, 0.2),
-    "texture": (0.4, 0.2),
-    "key": (0.15, 0.0),
-    "chords": (0.15, 0.0),
-    "groove": (0.4, 0.0),
-    "repetition": (0.15, 0.2),
-    "style": (0.3, 0.0),
-    "kit": (0.3, 0.0),
-    "tempo": (0.3, 0.0),
-}
 _FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 
 
@@ -88,10 +76,13 @@ def leave_out_tracks(music: Music, rng: np.random.Generator, share: float = _FEW
 
 def free_some_controls(controls: Controls, rng: np.random.Generator) -> Controls:
     """Controls of which some are left free by chance, for whole pieces and for single tracks."""
-    for name, (of_piece, of_track) in _FREE.items():
+    for item in controls.kinds:
+        of_piece, of_track = item.free_share
+        if not of_piece and not of_track:
+            continue
         marked: NDArray[np.bool_] = rng.random(controls.n_pieces) < of_piece
         if of_track:
             tracks = rng.random((controls.n_pieces, controls["play"].shape[1])) < of_track
             marked = marked[:, None] | tracks
-        controls = controls.free([name], marked)
+        controls = controls.free([item.name], marked)
     return controls

@@ -57,12 +57,13 @@ def train(
     resume: bool = False,
     init: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    trainer: type[Trainer] = Trainer,
 ) -> Iterator[Progress]:
     """Train a composer on a dataset, or the ``notes.npz`` of a run, until `stop` answers True, and save.
 
-    With `init` it starts from that model. Yields a `Progress` for every line of the log. A run that was killed
-    before its first checkpoint starts afresh. Raises `ConfigError` when the run folder cannot be used,
-    `MuseganError` when a loss is not a number or memory runs out.
+    With `init` it starts from that model. `trainer` may be a subclass with another loss. Yields a `Progress` for
+    every line of the log. A run that was killed before its first checkpoint starts afresh. Raises `ConfigError`
+    when the run folder cannot be used, `MuseganError` when a loss is not a number or memory runs out.
     """
     keep_freed_memory()
     processes = Distributed(device)
@@ -75,7 +76,7 @@ def train(
             config = replace(config, model=parent.config.model)
         else:
             config = replace(config, model=replace(config.model, styles=notes.styles))
-        loop = _Loop(Trainer(notes, config, processes, parent), run, stop)
+        loop = _Loop(trainer(notes, config, processes, parent), run, stop)
         if can_resume:
             loop.resume()
         if processes.is_main:

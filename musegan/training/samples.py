@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from musegan.composing.windows import compose_rolls
 from musegan.config import Config
 from musegan.corpus.draws import spread_over_songs
 from musegan.corpus.note_list import NoteList
+from musegan.errors import DatasetError
 from musegan.models.trained_model import TrainedModel
 from musegan.music.controls import Controls
 from musegan.music.piece import Piece
@@ -31,9 +33,12 @@ def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Con
     """The controls of `size` random sections of the training songs, or of all, in C major or A minor.
 
     Every song has one before any has two. Three tracks play in them where half of the songs have such sections.
+    Raises `DatasetError` where no training song has a bar in which enough tracks sound.
     """
     few = config.train.min_tracks
     n_songs = len(np.unique(notes.song_of(notes.windows(1, "train", few))))
+    if not n_songs:
+        raise DatasetError(f"the corpus has no training song with a bar in which {few} tracks sound")
     for length, n_tracks in product(_LENGTHS, (max(few, _ENOUGH_TRACKS), few)):
         starts = notes.windows(length, "train", n_tracks)
         if len(np.unique(notes.song_of(starts))) >= LONG_ENOUGH * n_songs:
@@ -42,6 +47,18 @@ def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Con
     chosen = starts[order[:size]]
     parts = [chosen[first : first + _CHUNK] for first in range(0, len(chosen), _CHUNK)]
     return Controls.join([Controls.measure(notes.read(part, length, notes.key_shifts(part))) for part in parts])
+
+
+def change_prior(model: TrainedModel, notes: NoteList, source: str) -> TrainedModel:
+    """The same network with the sections of another corpus: what it composes from nothing follows their plans.
+
+    `source` is the name of the corpus, for messages and the facts of the model.
+
+    Raises `ConfigError` when it is for another ensemble, `DatasetError` when nothing in it can be used.
+    """
+    model.spec.require_same(notes.spec, "the model", source)
+    prior = sample_prior(notes.with_styles(model.config.model.styles), model.config)
+    return replace(model, prior=prior, facts={**model.facts, "sections": Path(source).name})
 
 
 def write_samples(model: TrainedModel, folder: Path, windows_seen: int) -> None:

@@ -111,7 +111,8 @@ class Trainer:
         n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
         is_wrong = task.is_wrong[task.is_draft].float()
         doubt = F.binary_cross_entropy_with_logits(doubts, is_wrong, reduction="sum") / n_drafts
-        loss = (doubt - scores.sum() / n_cells) * self.processes.count
+        losses = self.loss(task.batch, task.targets, scores).sum() / n_cells
+        loss = (doubt + losses) * self.processes.count
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average_(self._collect_gradients())
@@ -129,6 +130,14 @@ class Trainer:
             "gradient": norm.detach(),
             "rate": torch.tensor(rate),
         }
+
+    def loss(self, batch: CellBatch, target: Tensor, scores: Tensor) -> Tensor:
+        """What is minimised in the mean, of each unknown cell: (target,). A subclass may have another one.
+
+        ``target : (target,), int64`` are flat indices of the cells, ``scores : (target,), float32`` their log
+        likelihoods.
+        """
+        return -scores
 
     def _collect_gradients(self) -> list[Tensor]:
         """The gradients of all weights, 0 where the windows of this process say nothing of them."""

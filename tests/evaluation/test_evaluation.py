@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from songs import TRIO, make_song, write_dataset
+from songs import TRIO, make_song, pieces, write_dataset
 from typer.testing import CliRunner
 
 from musegan.cli import app
@@ -27,11 +27,12 @@ from musegan.evaluation.candidates import (
     DatasetCandidate,
     FolderCandidate,
     ModelCandidate,
+    PhraseSet,
 )
 from musegan.evaluation.captions import SECTION_TITLES, write_caption, write_summary
 from musegan.evaluation.distances import FEATURES, INDEPENDENT, Deviation
 from musegan.evaluation.report import write_report
-from musegan.evaluation.scores import MIXED, REAL, REFERENCE, Measure, Value
+from musegan.evaluation.scores import MIXED, REAL, REFERENCE, Measure, Value, score_own
 from musegan.evaluation.table import SECTIONS
 from musegan.metrics import two_sample
 from musegan.music.piece import Piece
@@ -164,6 +165,30 @@ def test_deviations_are_of_all_features_worst_first(found: Evaluation) -> None:
     assert drums.mean == pytest.approx(np.log2(1 + 0.03 * 16 * 40), rel=0.05)
     assert set(found.deviations) == {REAL, "copier", "noise"}
     assert found.to_dict()["deviations"]["noise"][0]["name"] == worst[0].name
+
+
+def test_measures_of_ones_own() -> None:
+    """Means over phrases, of each track or of all; what is nowhere defined is no row."""
+
+    class Notes:
+        name = "all notes"
+
+        def measure(self, rolls: np.ndarray, spec: object) -> np.ndarray:
+            counts = (rolls == 2).sum((2, 3, 4)).astype(float)
+            counts[:, 2] = np.nan
+            return counts
+
+    class Loudest:
+        name = "loudest"
+
+        def measure(self, rolls: np.ndarray, spec: object) -> np.ndarray:
+            return rolls[:, 1].any((1, 2, 3)) * 3.0
+
+    rolls = pieces([(0, 0, 0, 1, 6), (0, 1, 3, 1, 6), (1, 0, 0, 4, 12)], [(0, 0, 0, 1, 6)], [(0, 0, 2, 1, 9)])
+    scores = score_own([Notes(), Loudest()], PhraseSet(rolls, np.array([0, 1, 2])), TRIO, 0)
+    found = {measure.label: value.estimate for measure, value in scores.items()}
+    assert found == pytest.approx({"all notes, drums": 4 / 3, "all notes, keys": 1 / 3, "loudest": 1.0})
+    assert scores[Measure("phrases", "loudest")].low < 1 < scores[Measure("phrases", "loudest")].high
 
 
 def test_every_measure_has_a_meaning(found: Evaluation) -> None:

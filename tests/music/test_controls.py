@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from songs import TRIO, WALTZ, pieces, waltz_phrase
 
+from musegan.errors import ConfigError
 from musegan.music.cells import FREE_BAR, PLAN_KINDS
 from musegan.music.control_kinds import CONTROLS, MOST_STYLES, PLAYS, RESTS
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_controls, register_control
 from musegan.music.excerpts import Music
 from musegan.music.pianoroll import transpose
 from musegan.music.spec import RollSpec, TrackSpec
@@ -34,6 +35,40 @@ def measure(*rolls, n_bars=2, tempo=np.nan):
 
 def test_controls_have_names_of_their_own():
     assert len(BY_NAME) == len(CONTROLS)
+
+
+def own_control(**changed):
+    """The tempo as a control of a user, changed somewhere."""
+    return type("Own", (type(BY_NAME["tempo"]),), {"name": "speed", **changed})()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": "key"}, "'key' already"),
+        ({"axes": ("track", "colour")}, r"'speed' has the axes \('track', 'colour'\); there are track, bar, beat"),
+        ({"dtype": np.uint8}, "float32, int8, int16"),
+    ],
+)
+def test_own_controls_that_cannot_be_used_are_refused(changed, message):
+    with pytest.raises(ConfigError, match=message):
+        register_control(own_control(**changed))
+    with pytest.raises(ConfigError, match="no control 'speed'"):
+        find_controls(["speed"])
+
+
+def test_own_controls_go_where_the_others_go(monkeypatch):
+    monkeypatch.setattr("musegan.music.controls._own", {})
+    alone = measure(MUSIC, MUSIC, tempo=90)
+    register_control(own_control())
+    assert [item.name for item in find_controls(["speed"])] == [*BY_NAME, "speed"]
+    both = measure(MUSIC, MUSIC, tempo=90)
+    assert [item.name for item in both.kinds] == [*BY_NAME, "speed"]
+    assert [item.name for item in alone.kinds] == list(BY_NAME)  # of a model without it
+    freed = Controls.join([both, both.pieces(slice(1))]).free(["speed"]).transpose(np.array([1, 2, 3]))
+    assert np.isnan(freed["speed"]).tolist() == [True] * 3
+    assert both.encode()["speed"].tolist() == both.encode()["tempo"].tolist()
+    both.check(TRIO)
 
 
 def test_who_plays():

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 
 import mido
 import numpy as np
 import pytest
+from browser import BROWSER, FLAGS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium: apt-get install chromium")
 
 

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from songs import TRIO, make_song
+from songs import TRIO, WALTZ, make_song
+from typer.testing import CliRunner
 
+from musegan.cli import app
+from musegan.composing.model import load_model
 from musegan.config import preset
 from musegan.corpus.dataset import Dataset
 from musegan.corpus.note_list import NoteList
 from musegan.corpus.packing import DatasetWriter
+from musegan.errors import ConfigError, DatasetError
 from musegan.music.key import key_scores
-from musegan.training.samples import sample_prior, write_samples
+from musegan.training.samples import change_prior, sample_prior, write_samples
 
 TINY = preset("tiny")
 
@@ -59,3 +63,48 @@ def test_sample_pieces_are_files_of_the_prior(model, tmp_path):
     few = replace(model, prior=model.prior.pieces(np.array([2])))
     write_samples(few, tmp_path / "few", 5)
     assert len(list((tmp_path / "few").iterdir())) == 2
+
+
+@pytest.fixture
+def high_songs(tmp_path):
+    """Two long songs a fourth higher than those of the model, drums and keys only, of a style that it has not."""
+    path = tmp_path / "high.npz"
+    with DatasetWriter(path, TRIO) as writer:
+        for seed in (1, 2):
+            song = make_song(seed, 17)
+            notes = song.notes[song.notes["track"] < 2]
+            notes["pitch"][notes["track"] == 1] += 5
+            writer.add(replace(song, notes=notes, style="new"))
+    return path
+
+
+def test_a_model_takes_the_sections_of_other_songs_and_keeps_its_network(model, high_songs):
+    changed = change_prior(model, NoteList.open(high_songs), "songs/high.npz")
+    assert changed.composer is model.composer
+    assert changed.facts == {**model.facts, "sections": "high.npz"}
+    assert changed.prior["play"].shape == (4, 3, 16)
+    assert (changed.prior["play"] == [[[1], [1], [-1]]]).all()
+    assert (changed.prior["density"] == [[[4], [3], [0]]]).all()
+    assert (changed.prior["style"] == -1).all()
+    assert changed.usual_densities.tolist() == [4, 3, 0]
+
+
+def test_what_cannot_give_sections_is_refused(model, tmp_path, high_songs):
+    notes = NoteList.open(high_songs)
+    with pytest.raises(DatasetError, match="no training song with a bar in which 1 tracks sound"):
+        change_prior(model, replace(notes, split=np.full_like(notes.split, 1)), "high.npz")
+    with pytest.raises(ConfigError, match="waltz"):
+        change_prior(model, replace(notes, spec=WALTZ), "waltz")
+
+
+def test_the_command_writes_a_model_that_composes(model, model_path, high_songs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["models", "sections", str(model_path), "--of", str(high_songs)]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (0, "tiny-of-high.safetensors\n"), result.stderr
+    assert "4 sections of 16 bars" in result.stderr
+    changed = load_model("tiny-of-high.safetensors", "cpu")
+    for name, value in model.composer.state_dict().items():
+        assert (changed.composer.state_dict()[name] == value).all(), name
+    assert not changed.generate(4, arrangement="song", seed=1).roll[2].any()  # no song has a bass
+    assert "exists" in CliRunner().invoke(app, arguments).stderr
