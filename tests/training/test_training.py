@@ -84,7 +84,7 @@ def test_a_run_leaves_everything_that_it_promises(dataset, whole):
         (24, 48, 1),
         (48, 48, 1),
     ]
-    assert set(lines[0]["terms"]) == {"nats", "gradient", "rate"}
+    assert set(lines[0]["terms"]) == {"nats", "doubt", "gradient", "rate"}
     assert {"score", "nats drums", "nats bass", "nats when nothing is given"} <= set(lines[0]["measures"])
     assert all(np.isfinite([*line["terms"].values(), *line["measures"].values()]).all() for line in lines)
     samples = sorted(path.name for path in (whole / "samples").iterdir())
