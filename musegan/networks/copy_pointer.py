@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from musegan.music.cells import FREE_BAR, PLAN_KINDS
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, root_of, track_of
-from musegan.networks.layers import RowLinear
+from musegan.networks.layers import RowLinear, zero_linear
 from musegan.networks.trunk import CellVectors
 
 SHIFTS = 12  # semitones that a copy may be moved by, up or down
@@ -48,6 +48,7 @@ class CopyPointer(nn.Module):
         self.key = RowLinear(width, _POINTER)
         self.distance = nn.Parameter(torch.zeros(spec.n_tracks, 2 * n_beats - 1))
         self.planned = nn.Parameter(torch.full((spec.n_tracks, len(PLAN_KINDS)), 3.0))
+        self.plan_gains = zero_linear(width, 2 * len(PLAN_KINDS))  # of the beats that the plan means, of new notes
         self.new = RowLinear(width, 1)
         nn.init.zeros_(self.new.weight)
         nn.init.constant_(self.new.bias, 4.0)
@@ -73,10 +74,11 @@ class CopyPointer(nn.Module):
         scores = self._match(self.query(hidden), keys, row).float() / _POINTER**0.5
         away = torch.arange(n_beats, device=target.device) - beat[:, None]  # of each beat from the target
         scores = scores + self.distance[track[:, None], away + self.n_beats - 1]
-        scores = scores + self._plan(batch, line, beat, track, away)
         can_copy = (is_known & batch.is_playing).view(-1, n_beats)[line]
-        scores = scores.masked_fill(~can_copy, float("-inf"))
-        shares = torch.cat([self.new(hidden).float(), scores], dim=1).log_softmax(-1)
+        by_plan, by_plan_new = self._follow_plan(batch, hidden, target, away, can_copy)
+        scores = (scores + by_plan).masked_fill(~can_copy, float("-inf"))
+        new = self.new(hidden).float() + by_plan_new
+        shares = torch.cat([new, scores], dim=1).log_softmax(-1)
         lowest, highest = (v.view(-1, n_beats)[line] for v in (batch.lowest_pitch, batch.highest_pitch))
         is_empty = lowest > highest
         fewest = (self.bounds[track, :1] - lowest + SHIFTS).clamp(0, SHIFTS).masked_fill(is_empty, 0)
@@ -103,18 +105,23 @@ class CopyPointer(nn.Module):
         padded = padded.index_put((row, place), query)
         return (padded @ keys.transpose(1, 2))[row, place]
 
-    def _plan(self, batch: CellBatch, line: Tensor, beat: Tensor, track: Tensor, away: Tensor) -> Tensor:
-        """What the plan of repetition adds to each beat: (target, beat)."""
-        per_bar = self.spec.beats_per_bar
-        plan = batch.plan.flatten(0, 1)[line, torch.div(beat, per_bar, rounding_mode="floor")]  # (target, kind)
-        total = away.new_zeros(away.shape, dtype=torch.float32)
-        for kind in range(len(PLAN_KINDS)):
-            told = plan[:, kind]
-            is_told = (told > 0) & (told < FREE_BAR)
+    def _follow_plan(
+        self, batch: CellBatch, hidden: Tensor, target: Tensor, away: Tensor, can_copy: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What the plan of repetition adds to each beat, (target, beat), and to new notes, (target, 1)."""
+        per_bar, n_kinds = self.spec.beats_per_bar, len(PLAN_KINDS)
+        told = batch.plan.flatten(0, 2)[torch.div(target, per_bar, rounding_mode="floor")]  # (target, kind)
+        is_told = (told > 0) & (told < FREE_BAR)
+        gains = self.plan_gains(hidden).float()
+        to_beats = self.planned[track_of(target, batch.shape)] + gains[:, :n_kinds]
+        beats = away.new_zeros(away.shape, dtype=torch.float32)
+        new = away.new_zeros((away.shape[0], 1), dtype=torch.float32)
+        for kind in range(n_kinds):
             sign = -1 if kind < 2 else 1
-            is_meant = is_told[:, None] & (away == sign * told[:, None] * per_bar)
-            total = total + is_meant * self.planned[track, kind][:, None]
-        return total
+            is_meant = is_told[:, kind, None] & (away == sign * told[:, kind, None] * per_bar)
+            beats = beats + is_meant * to_beats[:, kind, None]
+            new = new + (is_meant & can_copy).any(1, keepdim=True) * gains[:, n_kinds + kind, None]
+        return beats, new
 
     def _score_shifts(self, hidden: Tensor, target: Tensor, track: Tensor) -> Tensor:
         """Log share of each shift for each move of the root: (target, move, shift), moves -6 to 5."""
