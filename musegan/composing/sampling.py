@@ -1,8 +1,9 @@
 """Composing cells by blocked Gibbs sampling: each pass removes some cells and draws them anew, given all others.
 
 The share of cells that a pass draws falls from all of them to a few (after Coconet: Huang et al., Counterpoint by
-Convolution, 2017). A cell is drawn as the composer says: a copy of a known cell of its track, or notes one by one.
-Nothing edits the result.
+Convolution, 2017). Cells that the composer takes for wrong are drawn first (after Lezama et al., Improved Masked Image
+Generation with Token-Critic, 2022). A cell is drawn as the composer says: a copy of a known cell of its track, or
+notes one by one. Nothing edits the result.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class SamplingSettings:
     pitch_temperature: float = 0.85  # of pitches and lengths
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
-    doubt: float = 1.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
+    doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
 
 
 class Draws:
