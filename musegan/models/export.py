@@ -31,12 +31,14 @@ class PlainComposer(nn.Module):
         super().__init__()
         self.composer = composer
 
-    def forward(self, tensors: dict[str, Tensor], is_known: Tensor) -> dict[str, Tensor]:
-        """What the composer says of windows, given the cells ``is_known : (batch, track, beat), bool``.
+    def forward(self, tensors: dict[str, Tensor], is_known: Tensor, is_draft: Tensor) -> dict[str, Tensor]:
+        """What the composer says of windows, given the cells ``is_known : (batch, track, beat), bool``, of which
+        ``is_draft`` may be wrong.
 
         Returns
         -------
         ``cells``   (batch, track, beat, width), float32: vectors of cells, 0 where a track does not play at all
+        ``doubts``  (batch, track, beat), float32: log odds that a draft is wrong; says nothing of other cells
         ``target``  (target,), int64: the unknown cells in bars that play, as flat indices
         ``scores``  (target,), float32: log probability of what `tensors` hold there, see `Composer.log_likelihood`
         """
@@ -46,11 +48,13 @@ class PlainComposer(nn.Module):
         batch = CellBatch(shape=(n_pieces, n_tracks, n_beats), features=features, **plain)
         target = (~is_known & batch.is_playing).reshape(-1).nonzero()[:, 0]
         torch._check(target.shape[0] > 0)
-        vectors = self.composer.read(batch, is_known)
+        vectors = self.composer.read(batch, is_known, is_draft)
         cells = vectors.hidden.new_zeros(n_pieces * n_tracks, n_beats, vectors.hidden.shape[-1])
         cells = cells.index_copy(0, vectors.rows.line, vectors.hidden)
+        cells = cells.view(n_pieces, n_tracks, n_beats, -1)
         return {
-            "cells": cells.view(n_pieces, n_tracks, n_beats, -1),
+            "cells": cells,
+            "doubts": self.composer.doubt(cells)[..., 0].float(),
             "target": target,
             "scores": self.composer.score(vectors, is_known, target),
         }
@@ -78,9 +82,9 @@ def export_composer(model: TrainedModel, n_bars: int | None = None) -> ExportedP
     tensors = list_tensors(_make_example(model, n_bars))
     is_known = torch.zeros_like(tensors["is_playing"])
     is_known[:, :, ::2] = True
-    shapes = {name: {0: Dim.DYNAMIC} for name in tensors}, {0: Dim.DYNAMIC}
+    shapes = {name: {0: Dim.DYNAMIC} for name in tensors}, {0: Dim.DYNAMIC}, {0: Dim.DYNAMIC}
     network = PlainComposer(model.composer).eval()
-    return torch.export.export(network, (tensors, is_known), dynamic_shapes=shapes, strict=False)
+    return torch.export.export(network, (tensors, is_known, is_known.clone()), dynamic_shapes=shapes, strict=False)
 
 
 def _make_example(model: TrainedModel, n_bars: int) -> CellBatch:

@@ -20,7 +20,12 @@ LONG = [(1, 0, 1, 30, 20)]
 
 @pytest.fixture(scope="module")
 def trained(model_path):
-    return load_model_file(model_path, torch.device("cpu"))
+    """Of a model that tells drafts from given cells."""
+    model = load_model_file(model_path, torch.device("cpu"))
+    torch.manual_seed(0)
+    torch.nn.init.normal_(model.composer.draft)
+    torch.nn.init.normal_(model.composer.doubt.weight)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +57,15 @@ def make_batch(*rolls, is_playing=True):
 def test_the_program_says_what_the_composer_says(program, trained, rolls):
     batch = make_batch(*rolls)
     known = torch.rand(batch.shape, generator=torch.Generator().manual_seed(5)) < 0.4
-    found = program(list_tensors(batch), known)
-    target, scores = trained.composer.log_likelihood(batch, known)
+    drafts = known & (torch.rand(batch.shape, generator=torch.Generator().manual_seed(6)) < 0.5)
+    found = program(list_tensors(batch), known, drafts)
+    vectors = trained.composer.read(batch, known, drafts)
+    target, scores = trained.composer.log_likelihood(batch, known, vectors)
     torch.testing.assert_close(found["target"], target)
     torch.testing.assert_close(found["scores"], scores)
-    vectors = trained.composer.read(batch, known)
+    is_there = batch.is_playing & drafts
+    doubts = trained.composer.doubt_cells(vectors, is_there.reshape(-1).nonzero()[:, 0])
+    torch.testing.assert_close(found["doubts"][is_there], doubts)
     assert found["cells"].shape == (*batch.shape, trained.config.model.width)
     torch.testing.assert_close(found["cells"].flatten(0, 1), vectors.hidden)
 
@@ -64,7 +73,7 @@ def test_the_program_says_what_the_composer_says(program, trained, rolls):
 def test_tracks_that_do_not_play_are_zero(program, trained):
     batch = make_batch(SPARSE, BUSY, is_playing=False)
     known = torch.zeros(batch.shape, dtype=torch.bool)
-    cells = program(list_tensors(batch), known)["cells"]
+    cells = program(list_tensors(batch), known, known)["cells"]
     assert cells.any(-1).any(-1).tolist() == [[False, False, True], [True, True, True]]
     torch.testing.assert_close(cells[1], trained.composer.read(batch, known).hidden[1:])
 
