@@ -1,9 +1,9 @@
 """Composing cells by blocked Gibbs sampling: each pass removes some cells and draws them anew, given all others.
 
 The share of cells that a pass draws falls from all of them to a few (after Coconet: Huang et al., Counterpoint by
-Convolution, 2017). Cells that the composer takes for wrong are drawn first (after Lezama et al., Improved Masked
-Image Generation with Token-Critic, 2022). A cell is drawn as the composer says: a copy of a known cell of its track,
-or notes one by one. Nothing edits the result.
+Convolution, 2017). Cells that the composer takes for wrong are drawn first (after Lezama et al., Improved
+Masked Image Generation with Token-Critic, 2022). A cell is drawn as the composer says: a copy of a known cell
+of its track, or notes one by one. Nothing edits the result.
 """
 
 from __future__ import annotations
