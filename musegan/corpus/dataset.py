@@ -162,9 +162,8 @@ class Dataset:
             (self.songs["bar_end"][-1] if self.n_songs else 0, self.bar_tracks),
             (self.songs["name_end"][-1] if self.n_songs else 0, self._names),
         )
-        if self.has_timing:
-            last = (*last, (len(self._late), self.notes))
-        if any(end != len(array) for end, array in last):
+        is_timed = len(self._late) == len(self.notes) or not self.has_timing
+        if not is_timed or any(end != len(array) for end, array in last):
             raise ValueError("its arrays do not fit each other")
         if self.feel.shape != (self.spec.n_tracks, self.spec.steps_per_bar, len(FEEL)):
             raise ValueError(f"feel has shape {self.feel.shape}")
@@ -190,7 +189,7 @@ class Dataset:
         where the dataset does not tell."""
         if not self.has_timing:
             raise DatasetError(f"{self.path} does not tell how its notes were timed; prepare it again")
-        return self._late[rows] / np.float32(LATE_UNITS)
+        return (self._late[rows] / np.float32(LATE_UNITS)).astype(np.float32)
 
     @property
     def styles(self) -> list[str]:

@@ -1,18 +1,19 @@
 """The played tracks of a dataset: notes with the velocities and the timing that somebody gave them.
 
-A performance head is trained on these. Tracks that were typed teach it nothing; they stay in the bars of the others,
-whose players heard them.
+A performance head is trained on these. Tracks that were typed teach it nothing; they stay in the bars of the
+others, whose players heard them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.corpus.dataset import Dataset
+from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.midi.manner import DYNAMICS, MANNER, TIMING, measure_manner
 from musegan.midi.playing import measure_playing
 from musegan.music.pianoroll import stable_order
@@ -29,11 +30,11 @@ class PlayedNotes:
     """
 
     spec: RollSpec
-    track: NDArray[np.int64]  # (note,)
-    step: NDArray[np.int64]  # (note,), in its bar
-    pitch: NDArray[np.int64]  # (note,), index
-    duration: NDArray[np.int64]  # (note,), steps within its bar
-    velocity: NDArray[np.int64]  # (note,), 1-127
+    track: NDArray[np.uint8]  # (note,)
+    step: NDArray[np.uint16]  # (note,), in its bar
+    pitch: NDArray[np.uint8]  # (note,), index
+    duration: NDArray[np.uint16]  # (note,), steps within its bar
+    velocity: NDArray[np.uint8]  # (note,), 1-127
     late: NDArray[np.float32]  # (note,), steps
     is_played: NDArray[np.bool_]  # (note, 2): its velocity, its timing
     bar_offsets: NDArray[np.int64]  # (bar + 1,)
@@ -64,12 +65,16 @@ class PlayedNotes:
         )
 
     @classmethod
-    def from_dataset(cls, dataset: Dataset) -> PlayedNotes:
-        """Choose the played tracks. Raises `DatasetError` where the dataset does not tell the timing."""
+    def from_dataset(cls, dataset: Dataset, splits: Collection[str] = SPLITS) -> PlayedNotes:
+        """Choose the played tracks of some splits. Raises `DatasetError` where the dataset does not tell the
+        timing."""
         spec = dataset.spec
-        onset = np.flatnonzero(dataset.notes["tie"] == 0)
+        lengths = np.diff(dataset.bar_offsets)
+        in_split = np.isin(dataset.songs["split"], [SPLITS.index(name) for name in splits])
+        in_split = np.repeat(in_split, dataset.songs["bar_end"] - dataset.song_starts)
+        onset = np.flatnonzero((dataset.notes["tie"] == 0) & np.repeat(in_split, lengths))
         rows, late = dataset.notes[onset], dataset.late(slice(None))[onset]
-        bar = np.repeat(np.arange(dataset.n_bars), np.diff(dataset.bar_offsets))[onset]
+        bar = np.repeat(np.arange(dataset.n_bars), lengths)[onset]
         is_played = _find_played(dataset, bar, rows, late)
         heard = np.zeros(dataset.n_bars, bool)
         heard[bar[is_played.any(-1)]] = True
@@ -80,20 +85,17 @@ class PlayedNotes:
         bars = np.flatnonzero(heard)
         song = dataset.song_of(bars)
         within = bars - dataset.song_starts[song]
-        _, first, phrase = np.unique(
-            song << 32 | within // PHRASE_BARS, return_index=True, return_inverse=True
-        )
+        _, first, phrase = np.unique(song << 32 | within // PHRASE_BARS, return_index=True, return_inverse=True)
         songs = dataset.songs[song[first]]
         offsets = np.searchsorted(bar, np.append(bars, dataset.n_bars))
-        track = rows["track"].astype(np.int64)
-        place = np.repeat(phrase, np.diff(offsets)) * spec.n_tracks + track
+        place = np.repeat(phrase, np.diff(offsets)) * spec.n_tracks + rows["track"]
         return cls(
             spec=spec,
-            track=track,
-            step=rows["start"].astype(np.int64),
-            pitch=rows["pitch"].astype(np.int64) - spec.lowest_pitch,
-            duration=rows["duration"].astype(np.int64),
-            velocity=rows["velocity"].astype(np.int64),
+            track=np.ascontiguousarray(rows["track"]),
+            step=np.ascontiguousarray(rows["start"]),
+            pitch=rows["pitch"] - np.uint8(spec.lowest_pitch),
+            duration=np.ascontiguousarray(rows["duration"]),
+            velocity=np.ascontiguousarray(rows["velocity"]),
             late=late,
             is_played=is_played,
             bar_offsets=offsets,
@@ -101,7 +103,7 @@ class PlayedNotes:
             source=songs["source"],
             split=songs["split"],
             tempo=songs["tempo_qpm"],
-            manner=_measure_manners(place, len(first), rows, late, is_played, spec),
+            manner=_measure_manners(place, len(first), bar, rows, late, is_played, spec),
         )
 
 
@@ -124,6 +126,7 @@ def _find_played(
 def _measure_manners(
     place: NDArray[np.int64],
     n_phrases: int,
+    bar: NDArray[np.int64],
     rows: NDArray,
     late: NDArray[np.float32],
     is_played: NDArray[np.bool_],
@@ -134,6 +137,8 @@ def _measure_manners(
     manner = np.full((n_places, len(MANNER)), np.nan, np.float32)
     for kind, part in enumerate((DYNAMICS, TIMING)):
         mine = is_played[:, kind]
-        columns = place[mine], n_places, rows["start"][mine].astype(np.int64), rows["velocity"][mine], late[mine]
-        manner[:, part] = measure_manner(*columns, spec)[:, part]
+        notes = rows[mine]
+        step, pitch = notes["start"].astype(np.int64), notes["pitch"].astype(np.int64)
+        found = measure_manner(place[mine], n_places, bar[mine], step, pitch, notes["velocity"], late[mine], spec)
+        manner[:, part] = found[:, part]
     return manner.reshape(n_phrases, spec.n_tracks, len(MANNER))

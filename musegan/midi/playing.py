@@ -1,9 +1,8 @@
 """Whether a part was played or typed: what its velocities and the places of its onsets tell.
 
-Typed notes start on the lines of a grid with few velocities; played ones beside it with many. The measures are the
-three of GigaMIDI (Lee et al., The GigaMIDI dataset with features for expressive music performance detection, 2025):
-the median metric level of the onsets (NOMML), and how many distinct velocities (DNVR) and places in the beat
-(DNODR) there are, here as counts.
+Typed notes start on the lines of a grid with few velocities; played ones beside it with many. The measures are
+those of the GigaMIDI dataset (2025): the median metric level of the onsets (NOMML), and how many distinct
+velocities (DNVR) and places in the beat (DNODR) there are, here as counts.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ This is what the composing functions return. It is data: what draws, plays or wr
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,25 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
+
+
+class Feel(Protocol):
+    """How notes are played: what draws their velocities and timing."""
+
+    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+        """MIDI velocity, 1 to 127, and distance from the grid in steps (late > 0) of each note at full strength.
+
+        Parameters
+        ----------
+        piece : Piece
+            Whose notes they are: its spec, tempo and seed count.
+        notes : (note,)
+            `musegan.music.pianoroll.NOTE`, in order.
+        first_bar : int
+            Number of the piece's first bar in the music that it is a part of. A bar is played the same within a
+            part and within the whole.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +45,7 @@ class Piece:
     key: Key | None = None  # written as a key signature when it is known
     given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
-    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.performance.FEEL; nan where unknown
+    feel: NDArray[np.float32] | Feel | None = None  # or a table (track, step, 4), see midi.performance.FEEL
     seed: int = 0  # of the humanised velocities and times
     bars_before: int = 0  # of the longer piece that this one is cut from
 
@@ -48,7 +67,7 @@ class Piece:
             ("given", self.given, shape[:2]),
             ("feel", self.feel, (spec.n_tracks, spec.steps_per_bar, 4)),
         ):
-            if part is not None and part.shape != wanted:
+            if isinstance(part, np.ndarray) and part.shape != wanted:
                 raise ConfigError(f"{name} has shape {part.shape}; the piece needs {wanted}")
         if self.given is not None and self.given.dtype != bool:
             raise ConfigError(f"given is {self.given.dtype}; it must be bool, True where material is given")
