@@ -21,24 +21,13 @@ from musegan.metrics.performance import (
     list_features,
 )
 from musegan.metrics.two_sample import SMALLEST_SET, two_sample_auc
-from musegan.midi.performance import FLAT_VELOCITY, MOST_LATE, draw_from_table
+from musegan.midi.performance import FLAT_VELOCITY, MOST_LATE, TableFeel
 from musegan.music.pianoroll import NOTE
 from musegan.music.piece import Feel, Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
-PLAYED, AVERAGES, FLAT = "as played", "as averages", "flat"
+AVERAGES, FLAT = "as averages", "flat"
 _SECTION = "performance"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """The feel of a table (track, step, 4): averages of a corpus."""
-
-    values: NDArray[np.float32]
-
-    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
-        """See `musegan.music.piece.Feel`."""
-        return draw_from_table(self.values, piece, notes, first_bar)
 
 
 def choose_played(dataset: Dataset, n_phrases: int, seed: int) -> tuple[Performed, NDArray[np.int64], NDArray]:
@@ -124,22 +113,16 @@ def score_performances(
     real: Scores = {Measure(_SECTION, "accents agree"): Value(accent_agreement(played))}
     real |= _score_aucs(played, None, source, "")
     ours: Scores = {}
-    for part, player in (("", feel), (AVERAGES, Table(values=table)), (FLAT, _Flat())):
+    for part, player in (("", feel), (AVERAGES, TableFeel(table=table)), (FLAT, _Flat())):
         performed = perform(played, player, tempo, seed)
         overlap = histogram_overlap(played, performed)
-        low_high = bootstrap_mean(
-            contour_correlation(played, performed)[:, None], source[: _n_rows(played)], seed=seed
-        )
+        low_high = bootstrap_mean(contour_correlation(played, performed)[:, None], source, seed=seed)
         ours[Measure(_SECTION, "velocities overlap", part)] = Value(overlap[0])
         ours[Measure(_SECTION, "timings overlap", part)] = Value(overlap[1])
         ours[Measure(_SECTION, "contours correlate", part)] = Value(*(float(column[0]) for column in low_high))
         ours[Measure(_SECTION, "accents agree", part)] = Value(accent_agreement(performed))
         ours |= _score_aucs(played, performed, source, part)
     return real, {measure: value for measure, value in ours.items() if not np.isnan(value.estimate)}
-
-
-def _n_rows(performed: Performed) -> int:
-    return int(performed.phrase.max(initial=-1)) + 1
 
 
 def _score_aucs(played: Performed, other: Performed | None, source: NDArray[np.int64], part: str) -> Scores:

@@ -7,6 +7,7 @@ of the corpus (`FEEL`). Offsets stay under half a step, so a humanised file read
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +75,10 @@ def perform_piece(
     spec = piece.spec
     notes = roll_to_notes(piece.roll, spec)
     end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
-    if piece.feel is None or isinstance(piece.feel, np.ndarray):
-        velocity, offset = draw_from_table(piece.feel, piece, notes, first_bar)
-    else:
-        velocity, offset = piece.feel.draw(piece, notes, first_bar)
+    feel = piece.feel
+    if feel is None or isinstance(feel, np.ndarray):
+        feel = TableFeel(table=feel)
+    velocity, offset = feel.draw(piece, notes, first_bar)
     start = notes["start"].astype(np.int64)
     # Whole ticks towards the grid: in files of few ticks a rounded offset would reach half a step.
     offset_ticks = np.trunc(
@@ -105,6 +106,17 @@ def _find_next_onsets(played: NDArray) -> NDArray[np.int64]:
     same = line[order[1:]] == line[order[:-1]]
     following[order[:-1]] = np.where(same, played["start"][order[1:]], following[order[:-1]])
     return following
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFeel:
+    """A `musegan.music.piece.Feel`: velocities and timing with the means and spreads of a corpus."""
+
+    table: NDArray[np.float32] | None  # (track, step, 4), see `FEEL`; None: metrical accents on the grid
+
+    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+        """See `musegan.music.piece.Feel`."""
+        return draw_from_table(self.table, piece, notes, first_bar)
 
 
 def draw_from_table(
