@@ -27,6 +27,7 @@ from musegan.music.piece import Feel, Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 AVERAGES, FLAT = "as averages", "flat"
+MOST_PHRASES = 1000  # of a measurement
 _SECTION = "performance"
 
 
@@ -100,20 +101,18 @@ class _Flat:
         return np.full(len(notes), FLAT_VELOCITY), np.zeros(len(notes))
 
 
-def score_performances(
-    dataset: Dataset, feel: Feel, table: NDArray[np.float32], n_phrases: int, seed: int
-) -> tuple[Scores, Scores]:
+def score_performances(dataset: Dataset, feel: Feel, n_phrases: int, seed: int) -> tuple[Scores, Scores]:
     """Measures of held-out phrases as they were played, and of a `feel` that performs their notes.
 
-    Beside the feel stand the averages of a `table` and flat, quantised notes, as parts of each measure, and beside
-    the players others: the halves of the songs told from each other, the least that an AUC is. Raises
+    Beside the feel stand the averages of the dataset and flat, quantised notes, as parts of each measure, and
+    beside the players others: the halves of the songs told from each other, the least that an AUC is. Raises
     `DatasetError` where the dataset does not tell the timing.
     """
     played, source, tempo = choose_played(dataset, n_phrases, seed)
     real: Scores = {Measure(_SECTION, "accents agree"): Value(accent_agreement(played))}
     real |= _score_aucs(played, None, source, "")
     ours: Scores = {}
-    for part, player in (("", feel), (AVERAGES, TableFeel(table=table)), (FLAT, _Flat())):
+    for part, player in (("", feel), (AVERAGES, TableFeel(table=dataset.feel)), (FLAT, _Flat())):
         performed = perform(played, player, tempo, seed)
         overlap = histogram_overlap(played, performed)
         low_high = bootstrap_mean(contour_correlation(played, performed)[:, None], source, seed=seed)

@@ -21,7 +21,7 @@ from musegan.training.performance import train_performance
 
 CPU = torch.device("cpu")
 SMALL = preset("tiny").with_settings(
-    ["performance.width=32", "performance.n_blocks=1", "performance.n_bars=6000", "performance.batch_size=16"]
+    ["performance.width=32", "performance.n_blocks=1", "performance.n_bars=4000", "performance.batch_size=16"]
 )
 
 
@@ -51,17 +51,17 @@ def test_it_learns_to_play(trained):
     assert late[(step == 4) | (step == 12)].mean() > late[(step == 0) | (step == 8)].mean() + 0.15
 
 
-def test_a_run_leaves_its_settings_log_and_model(trained):
+def test_a_run_leaves_its_settings_log_and_model(trained, played):
     run, told = trained
     assert {path.name for path in run.iterdir()} == {"config.json", "log.jsonl", "model.safetensors"}
     settings = json.loads((run / "config.json").read_text())
     assert settings["played"] == {"drums": [36, 36], "keys": [36, 36], "bass": [0, 0]}
-    assert settings["performance"]["n_bars"] == 6000
+    assert settings["performance"]["n_bars"] == 4000
     assert len((run / "log.jsonl").read_text().splitlines()) == len(told)
     facts = read_description(run / "model.safetensors")["facts"]
-    assert facts["performance_bars"] == 6000
+    assert facts["performance_bars"] == 4000
     with pytest.raises(ConfigError, match="is not empty"):
-        list(train_performance(None, run, SMALL, run / "model.safetensors"))
+        list(train_performance(played.path, run, SMALL, run / "model.safetensors"))
 
 
 def test_the_same_settings_make_the_same_head(played, model_path, tmp_path):
