@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from musegan.cli.common import Force, app, print_message
 from musegan.cli.composing_options import Maps, read_song
 from musegan.composing.parse import parse_names
-from musegan.errors import ConfigError, ModelError
+from musegan.errors import ConfigError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
-
-if TYPE_CHECKING:
-    from musegan.composing.model import Model
-    from musegan.music.piece import Feel
 
 
 @app.command()
@@ -41,8 +37,11 @@ def humanize(
 
     Example: musegan humanize song.mid --strength 0.7 -o played.mid
     """
+    from musegan.composing.feel import choose_feel
     from musegan.composing.model import load_model
     from musegan.midi.humanize import humanize_song
+    from musegan.midi.performance import TableFeel
+    from musegan.midi.song import read
     from musegan.midi.stems import write_file
 
     path = output or source.with_name(f"{source.stem}-humanized.mid")
@@ -51,7 +50,9 @@ def humanize(
     refuse_overwrite(path, force)
     player = load_model(model, "cpu")
     song = read_song(source, maps, player)
-    feel = _choose_feel(player, like)
+    feel = choose_feel(player, None if like is None else read(like, player.spec))
+    if isinstance(feel, TableFeel):
+        print_message("the model has no performance head: notes are played as the averages of its corpus")
     names = parse_names(tracks) or ()
     done = humanize_song(song, feel, strength=strength, tracks=names, keep_accents=keep_accents, seed=seed)
     if done.left:
@@ -61,19 +62,3 @@ def humanize(
         print_message("nothing has changed")
     for written in write_file(done.data, path, stems=False, force=force):
         typer.echo(written)
-
-
-def _choose_feel(model: Model, like: Path | None) -> Feel:
-    """What plays: the head of the model, in the manner of a file, or the averages of its corpus."""
-    from musegan.midi.humanize import measure_song_manner
-    from musegan.midi.performance import TableFeel
-    from musegan.midi.song import read
-    from musegan.models.composed_feel import ComposedFeel
-
-    feel = model.feel
-    if not isinstance(feel, ComposedFeel):
-        if like is not None:
-            raise ModelError("the model has no performance head, which is needed to play like a file; train one")
-        print_message("the model has no performance head: notes are played as the averages of its corpus")
-        return TableFeel(table=feel)
-    return feel if like is None else feel.like_manner(measure_song_manner(read(like, model.spec)))
