@@ -56,7 +56,7 @@ class PerformanceHead(nn.Module):
         x = x + self.facts(batch.facts) + self.manner(batch.manner)
         distance = batch.step[:, :, None] - batch.step[:, None, :] + self.steps_per_bar - 1
         is_same = batch.track[:, :, None] == batch.track[:, None, :]
-        bias = self.bias(distance + is_same * (2 * self.steps_per_bar - 1)).permute(0, 3, 1, 2)
+        bias = self.bias(distance + is_same * (2 * self.steps_per_bar - 1)).permute(0, 3, 1, 2).contiguous()
         return x, bias.masked_fill(~batch.is_there[:, None, None], float("-inf"))
 
     def forward(
@@ -122,7 +122,8 @@ class _Block(nn.Module):
         """``x : (bar, note, width)``, ``bias : (bar, head, note, note)``."""
         n_bars, n_notes, width = x.shape
         q, k, v = self.qkv(self.norms[0](x)).view(n_bars, n_notes, 3, self.n_heads, _HEAD).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        # Twice as fast on a CPU as scaled_dot_product_attention, for heads as small as these.
+        mixed = (q @ k.transpose(-1, -2) * _HEAD**-0.5 + bias).softmax(-1) @ v
         x = x + self.out(mixed.transpose(1, 2).reshape(n_bars, n_notes, width))
         return x + self.outer(F.gelu(self.inner(self.norms[1](x))))
 
