@@ -23,7 +23,8 @@ from musegan.networks.performance_head import (
 from musegan.random_streams import Stream, draw_chances
 
 PHRASE_BARS = 4  # that are played in one manner
-PASSES = 4  # of the head over a piece
+PASSES = 6  # of the head over a piece
+TEMPERATURE = 0.9  # of velocities and timing; what is drawn as trained repeats less than players do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +79,18 @@ class ComposedFeel:
     ) -> list[NDArray[np.float32]]:
         """What the pass, the velocity and the offset of each note are drawn by: (note,) each.
 
-        Notes of which the manner is to repeat have the chances of the same note in all other bars. The notes of a
-        chord are drawn in different passes, so that they hear each other.
+        The more the manner of a track is to repeat, the more of its bars have chances in common, the same bars in
+        all tracks, so that equal bars are played alike. The notes of a chord are drawn in different passes, so that
+        they hear each other.
         """
         moment = draw_chances(seed, Stream.PLAYING, 0, track, step)
         first = np.flatnonzero(np.diff((bar * 64 + track) * 4096 + step, prepend=-1))
         within = np.arange(len(bar)) - np.repeat(first, np.diff(np.append(first, len(bar))))
         chances = [((moment + within / self.passes) % 1).astype(np.float32)]
+        own = draw_chances(seed, Stream.PLAYING, 3, bar)
         for kind, column in enumerate(("velocity_repeats", "late_repeats"), start=1):
             share = np.sqrt(self.manners.to_values(manner[:, MANNER.index(column)], track, column))
-            repeats = draw_chances(seed, Stream.PLAYING, 10 + kind, bar, track, step, pitch) < share
-            which = np.where(repeats, 0, bar + 1)
+            which = np.where(own < share, 0, bar + 1)
             chances.append(draw_chances(seed, Stream.PLAYING, kind, which, track, step, pitch))
         return chances
 
@@ -107,7 +109,7 @@ class ComposedFeel:
                     (offset, late, offsets),
                 )
             ):
-                index, within = draw_classes(part[due], chance[due])
+                index, within = draw_classes(part[due], chance[due], TEMPERATURE)
                 classes[due] = index
                 out[kind, due] = index + within
         out[0] = out[0].floor().clamp(1, 127)

@@ -134,7 +134,7 @@ def classify(velocity: Tensor, late: Tensor) -> tuple[Tensor, Tensor]:
     return velocity, offset
 
 
-def draw_classes(log_shares: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+def draw_classes(log_shares: Tensor, chance: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """Draw classes by inverting their distribution function.
 
     Parameters
@@ -150,7 +150,7 @@ def draw_classes(log_shares: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
     within : (note,)
         Place within the class, from 0 to 1: as if chances were spread evenly over it.
     """
-    share = log_shares.exp()
+    share = (log_shares / temperature).softmax(-1)
     above = share.cumsum(-1)
     index = (above < chance[:, None] * above[:, -1:]).sum(-1).clamp(max=log_shares.shape[1] - 1)
     top = above.gather(1, index[:, None])[:, 0] / above[:, -1]
