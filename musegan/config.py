@@ -86,7 +86,7 @@ class PerformanceConfig:
 
     width: int = 64  # numbers of a note in the network
     n_blocks: int = 3  # attention between the notes of a bar and feed-forward
-    n_bars: int = 250_000  # bars to train on
+    n_bars: int = 400_000  # bars to train on
     batch_size: int = 48  # bars per iteration
     learning_rate: float = 3e-3  # AdamW, at the start; it falls to nothing as a cosine
     seed: int = 0  # of weights, order of data and what is known

@@ -80,8 +80,8 @@ class ComposedFeel:
         """What the pass, the velocity and the offset of each note are drawn by: (note,) each.
 
         The more the manner of a track is to repeat, the more of its bars have chances in common, the same bars in
-        all tracks, so that equal bars are played alike. The notes of a chord are drawn in different passes, so that
-        they hear each other.
+        all tracks, so that equal bars are played alike. The notes of a chord are drawn in different passes, and so
+        hear each other.
         """
         moment = draw_chances(seed, Stream.PLAYING, 0, track, step)
         first = np.flatnonzero(np.diff((bar * 64 + track) * 4096 + step, prepend=-1))
