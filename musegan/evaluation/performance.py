@@ -105,10 +105,12 @@ def score_performances(dataset: Dataset, feel: Feel, n_phrases: int, seed: int) 
     """Measures of held-out phrases as they were played, and of a `feel` that performs their notes.
 
     Beside the feel stand the averages of the dataset and flat, quantised notes, as parts of each measure, and
-    beside the players others: the halves of the songs told from each other, the least that an AUC is. Raises
-    `DatasetError` where the dataset does not tell the timing.
+    beside the players others: the halves of the songs told from each other, the least that an AUC is. Nothing
+    where no held-out track was played. Raises `DatasetError` where the dataset does not tell the timing.
     """
     played, source, tempo = choose_played(dataset, n_phrases, seed)
+    if not len(source):
+        return {}, {}
     real: Scores = {Measure(_SECTION, "accents agree"): Value(accent_agreement(played))}
     real |= _score_aucs(played, None, source, "")
     ours: Scores = {}

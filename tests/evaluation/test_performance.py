@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
-from songs import write_played_dataset
+from songs import write_dataset, write_played_dataset
 
+from musegan.evaluation import Settings, evaluate
+from musegan.evaluation.candidates import DatasetCandidate
+from musegan.evaluation.captions import write_caption
 from musegan.evaluation.performance import AVERAGES, FLAT, choose_played, perform, score_performances
-from musegan.evaluation.scores import Measure
+from musegan.evaluation.scores import REFERENCE, Measure
 from musegan.metrics import two_sample
 from musegan.midi.performance import MOST_LATE, TableFeel
 
@@ -49,3 +52,19 @@ def test_a_player_is_nearer_than_averages_and_flat_notes(dataset, monkeypatch):
     assert value("contours correlate") > 0.6
     assert Measure("performance", "contours correlate", FLAT) not in ours
     assert real[Measure("performance", "accents agree")].estimate == pytest.approx(value("accents agree"), abs=0.2)
+
+
+def test_songs_that_nobody_played_have_no_scores(tmp_path):
+    assert score_performances(write_dataset(tmp_path / "typed.npz"), Player(), 50, 0) == ({}, {})
+
+
+def test_an_evaluation_measures_candidates_that_play(dataset, monkeypatch):
+    monkeypatch.setattr(two_sample, "N_TREES", 5)
+    settings = Settings(n_phrases=24, n_pieces=8, piece_bars=8, n_contexts=4, n_draws=1, n_originality=5)
+    candidate = DatasetCandidate(dataset, "valid", "player")
+    candidate.feel = Player()
+    found = evaluate([candidate], dataset, settings)
+    shown = {measure.label for measure in found.measures() if measure.section == "performance"}
+    assert {"AUC of velocities", f"AUC of velocities, {FLAT}", "accents agree", "contours correlate"} <= shown
+    assert Measure("performance", "accents agree") in found.rows[REFERENCE]
+    assert all(write_caption(measure) for measure in found.measures())
