@@ -85,11 +85,33 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerformanceConfig:
+    """The performance head and its training, a stage of its own."""
+
+    width: int = 64  # numbers of a note in the network
+    n_blocks: int = 3  # attention between the notes of a bar and feed-forward
+    n_bars: int = 400_000  # bars to train on
+    batch_size: int = 48  # bars per iteration
+    learning_rate: float = 3e-3  # AdamW, at the start; it falls to nothing as a cosine
+    seed: int = 0  # of weights, order of data and what is known
+
+    def __post_init__(self) -> None:
+        _check_range(self, "width", 16, 1024)
+        if self.width % 16:
+            raise ConfigError(f"performance.width is {self.width}; it must be a multiple of 16")
+        for name in ("n_blocks", "n_bars", "batch_size"):
+            _check_range(self, name, 1, 10**9)
+        _check_range(self, "learning_rate", 1e-12, 1e6)
+        _check_range(self, "seed", 0, 2**63)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything a run is made from, besides its dataset."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    performance: PerformanceConfig = field(default_factory=PerformanceConfig)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -121,7 +143,7 @@ class Config:
         return config
 
     def with_file(self, path: Path) -> Config:
-        """A copy changed by a TOML file with the tables ``[model]`` and ``[train]``."""
+        """A copy changed by a TOML file with the tables ``[model]``, ``[train]`` and ``[performance]``."""
         try:
             return self.updated(read_toml(path.read_text(encoding="utf-8"), "the text"))
         except (OSError, UnicodeDecodeError, ConfigError) as error:

@@ -20,7 +20,7 @@ config midi metrics
 networks render corpus
 models
 composing
-evaluation training live synthesis
+evaluation training live synthesis assistants
 studio
 cli
 """

@@ -22,6 +22,12 @@ def render(
     ] = None,
     bars: Annotated[str | None, typer.Option(help="Only these bars, in pictures and scores: 1-8.")] = None,
     chords: Annotated[bool, typer.Option("--chords", help="Also write chord symbols, in scores.")] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="One score a part, as players read it: OUT-bass.musicxml.")
+    ] = False,
+    lead_sheet: Annotated[
+        bool, typer.Option("--lead-sheet", help="A score of the melody under chord symbols.")
+    ] = False,
     sound_font: Annotated[Path | None, typer.Option(help="Sound font (.sf2, .sf3) for sound.")] = None,
     force: Force = False,
 ) -> None:
@@ -29,12 +35,17 @@ def render(
 
     Example: musegan render song.mid -o song.png
     """
-    from musegan.render import AUDIO_SUFFIXES, write
+    from musegan.render import AUDIO_SUFFIXES, SCORE_SUFFIXES, write
 
-    path = output or source.with_suffix(".png")
+    path = output or source.with_suffix(".musicxml" if parts or lead_sheet else ".png")
     if path.suffix.lower() in WRITTEN_MIDI_SUFFIXES:
         raise ConfigError(f"{path} is the name of a MIDI file; render makes pictures, sound and scores")
-    refuse_overwrite(path, force)
+    if parts and lead_sheet:
+        raise ConfigError("--parts and --lead-sheet are different scores; ask for one")
+    if (parts or lead_sheet) and path.suffix.lower() not in SCORE_SUFFIXES:
+        raise ConfigError(f"{path} is no name of a score; end it in one of {' '.join(SCORE_SUFFIXES)}")
+    if not parts:
+        refuse_overwrite(path, force)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         from musegan.render.audio import convert_to_audio
 
@@ -42,7 +53,17 @@ def render(
         return
     from musegan.midi.song import read
 
-    piece = read(source, None).piece
-    if bars:
-        piece = piece.cut(*parse.parse_bar_range(bars))
-    typer.echo(write(piece, path, chords=chords)[0])
+    song = read(source, None)
+    piece = song.piece
+    chosen = parse.parse_bar_range(bars) if bars else (0, piece.n_bars)
+    if parts:
+        from musegan.render.parts import write_parts
+
+        for written in write_parts(piece.cut(*chosen), path, chords=chords, force=force):
+            typer.echo(written)
+    elif lead_sheet:
+        from musegan.render.parts import write_lead_sheet
+
+        typer.echo(write_lead_sheet(song, path, *chosen))
+    else:
+        typer.echo(write(piece.cut(*chosen) if bars else piece, path, chords=chords)[0])

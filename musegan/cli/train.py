@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,10 +36,20 @@ def train(
         str | None,
         typer.Option(help="tiny, cpu, base, large or finetune. cpu when left out, or finetune with --init."),
     ] = None,
-    phrases: Annotated[int | None, typer.Option(help="Windows of songs to train on.", min=1)] = None,
+    stage: Annotated[
+        Literal["composer", "performance"],
+        typer.Option(help="What is trained: a composer, or the head that plays the notes of --init."),
+    ] = "composer",
+    phrases: Annotated[
+        int | None, typer.Option(help="Windows of songs to train on; bars in the performance stage.", min=1)
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows per iteration.", min=1)] = None,
-    init: Annotated[str | None, typer.Option(help="Model to start from: fine-tuning.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with tables model and train.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Model to start from: fine-tuning; or that gets a head.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with tables model, train and performance.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, like train.batch_size=16.")
     ] = None,
@@ -58,12 +68,16 @@ def train(
     if config is not None:
         chosen = chosen.with_file(config)
     chosen = chosen.with_settings(settings or [])
-    flags = {"n_windows": phrases, "batch_size": batch_size}
-    chosen = chosen.updated({"train": {name: value for name, value in flags.items() if value is not None}})
+    section, n_windows = ("train", "n_windows") if stage == "composer" else ("performance", "n_bars")
+    flags = {n_windows: phrases, "batch_size": batch_size}
+    chosen = chosen.updated({section: {name: value for name, value in flags.items() if value is not None}})
     if dry_run:
         typer.echo(json.dumps(chosen.to_dict(), indent=2))
         return
-    _run_training(dataset, run, chosen, device, resume, init, tensorboard)
+    if stage == "performance":
+        _train_head(dataset, run, chosen, resume, init)
+    else:
+        _run_training(dataset, run, chosen, device, resume, init, tensorboard)
 
 
 def _load_settings(run: Path) -> Config:
@@ -81,6 +95,27 @@ def _load_settings(run: Path) -> Config:
     return Config.from_dict({section: values[section] for section in SECTIONS if section in values})
 
 
+def _train_head(dataset: Path, run: Path, config: Config, resume: bool, init: str | None) -> None:
+    from musegan.errors import ConfigError
+    from musegan.models.library import find_model
+    from musegan.training.performance import train_performance
+
+    if resume:
+        raise ConfigError("the performance stage takes minutes and is not resumed; start it in another folder")
+    stopped = _catch_signals()
+    for _ in _show_progress(train_performance(dataset, run, config, find_model(init), lambda: bool(stopped))):
+        pass
+    typer.echo(run / "model.safetensors")
+
+
+def _catch_signals() -> list[int]:
+    """A list that the signals to stop are added to."""
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopped.append(received))
+    return stopped
+
+
 def _run_training(
     dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
 ) -> None:
@@ -89,9 +124,7 @@ def _run_training(
     from musegan.training.distributed import is_main_process
     from musegan.training.loop import train as start
 
-    stopped: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stopped.append(received))
+    stopped = _catch_signals()
     steps = start(
         dataset,
         run,
@@ -131,7 +164,7 @@ def _show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:
                 print_message(f"{step.windows_seen} of {step.n_windows} windows  {facts}")
                 told = time.monotonic()
             if step.measures:
-                score = f"{step.measures['score']:.3f} nats a beat of held-out songs (lower is better)"
+                score = f"{step.measures['score']:.3f} nats, of held-out songs (lower is better)"
                 bar.console.print(f"{step.windows_seen} windows: {score}")
             yield step
 

@@ -9,6 +9,8 @@ and flat arrays:
 ``bar_tracks``   uint64 (bar,), bit t is set when track t sounds in the bar
 ``songs``        `SONG` rows
 ``names``        uint8, the source names of the songs as UTF-8, addressed by ``SONG.name_end``
+``late``         int8 (row,), how much later than its step each note was played, in 240ths of a step; older
+                 datasets lack it
 ``feel``         float32 (track, step, 4), see `musegan.midi.performance.FEEL`
 
 Notes take about a tenth of bit-packed rolls, a transposition is an addition, and drawing a batch is a few
@@ -34,6 +36,8 @@ from musegan.music.spec import RollSpec
 from musegan.schema import make_fields, read_json
 
 FORMAT = "musegan dataset 1"
+LATE_UNITS = 240
+"""Of the member ``late`` in a step."""
 
 BAR_NOTE = np.dtype(
     [
@@ -67,6 +71,7 @@ MEMBERS: dict[str, np.dtype] = {
     "bar_tracks": np.dtype(np.uint64),
     "songs": SONG,
     "names": np.dtype(np.uint8),
+    "late": np.dtype(np.int8),
 }
 """The flat arrays that grow with the corpus."""
 
@@ -140,6 +145,7 @@ class Dataset:
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
             self._names = members["names"]
+            self._late = members.get("late", np.empty(0, np.int8))
             self._check_header()
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
@@ -150,7 +156,7 @@ class Dataset:
         if header.format != FORMAT:
             raise ValueError(f"it has format {header.format!r}; this version reads {FORMAT!r}")
         self.spec = header.spec
-        arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names)
+        arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names, self._late)
         for array, (name, dtype) in zip(arrays, MEMBERS.items(), strict=True):
             if array.dtype != dtype or array.ndim != 1:
                 raise ValueError(f"{name} has type {array.dtype} and shape {array.shape}")
@@ -160,7 +166,8 @@ class Dataset:
             (self.songs["bar_end"][-1] if self.n_songs else 0, self.bar_tracks),
             (self.songs["name_end"][-1] if self.n_songs else 0, self._names),
         )
-        if any(end != len(array) for end, array in last):
+        is_timed = len(self._late) == len(self.notes) or not self.has_timing
+        if not is_timed or any(end != len(array) for end, array in last):
             raise ValueError("its arrays do not fit each other")
         if self.feel.shape != (self.spec.n_tracks, self.spec.steps_per_bar, len(FEEL)):
             raise ValueError(f"feel has shape {self.feel.shape}")
@@ -183,6 +190,18 @@ class Dataset:
     @property
     def n_songs(self) -> int:
         return len(self.songs)
+
+    @property
+    def has_timing(self) -> bool:
+        """Whether the dataset tells when notes were played beside the grid, or has no notes."""
+        return len(self._late) > 0
+
+    def late(self, rows: slice) -> NDArray[np.float32]:
+        """How much later than its step each of `rows` of `notes` was played, in steps: (row,). A `DatasetError`
+        where the dataset does not tell."""
+        if not self.has_timing:
+            raise DatasetError(f"{self.path} does not tell how its notes were timed; prepare it again")
+        return (self._late[rows] / np.float32(LATE_UNITS)).astype(np.float32)
 
     @property
     def styles(self) -> list[str]:

@@ -149,6 +149,7 @@ def _add_song(writer: DatasetWriter, song: SongFile, name: str, source: int, spl
                 n_bars=stretch.n_bars,
                 notes=stretch.notes,
                 feel_sums=stretch.feel_sums,
+                late=stretch.late,
                 split=split,
                 style=label.style,
                 licence=label.licence,

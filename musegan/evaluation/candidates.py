@@ -21,7 +21,7 @@ from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
-from musegan.music.piece import Piece
+from musegan.music.piece import Feel, Piece
 from musegan.music.spec import RollSpec
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Candidate(ABC):
     name: str
     spec: RollSpec
     can_fill = False  # `fill` completes phrases
+    feel: Feel | None = None  # a head that plays notes
 
     @abstractmethod
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
@@ -142,7 +143,9 @@ class ModelCandidate(Candidate):
             filled = model.fill_many(pieces, list(mask), requests(len(given), seed))
             return np.stack([piece.roll for piece in filled])
 
-        return cls(name, model.spec, from_nothing, around, model.window_bars)
+        candidate = cls(name, model.spec, from_nothing, around, model.window_bars)
+        candidate.feel = None if isinstance(model.feel, np.ndarray) else model.feel
+        return candidate
 
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         """Phrases are cut from pieces that are composed at once, as many as there are in one."""

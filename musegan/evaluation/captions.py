@@ -16,6 +16,7 @@ SECTION_TITLES = {
     "seams": "Joins of long pieces",
     "drift": "Change over long pieces",
     "tasks": "Working on given music",
+    "performance": "Velocities and timing of held-out notes",
 }
 
 _BY_NAME = {
@@ -54,6 +55,12 @@ _BY_NAME = {
     "similarity error": "How far repetition at each distance in bars is from that of held-out songs.",
     "continuation likeness": "How like the bars that are given the bars are that follow them: 1 is a copy.",
     "similarity": "Share of notes in common with the most similar training phrase, in any key: 1 is a copy.",
+    "velocities overlap": "Share that histograms of velocity by place in the bar have in common with players'.",
+    "timings overlap": "Share that histograms of timing by place in the bar have in common with players'.",
+    "contours correlate": "Correlation of the velocities of a bar with those of the player of the same notes.",
+    "accents agree": "Correlation of the accents of tracks that start notes together.",
+    "AUC of velocities": "How well boosted trees tell the velocities from players': 0.5 not at all, 1 always.",
+    "AUC of timing": "How well boosted trees tell the timing from players': 0.5 not at all, 1 always.",
     "above the 95th percentile of held-out songs": "Share nearer to training than 95 % of held-out phrases.",
 }
 _BY_SECTION = {

@@ -26,6 +26,7 @@ from musegan.evaluation.distances import (
     score_distances,
     score_overlap,
 )
+from musegan.evaluation.performance import MOST_PHRASES, score_performances
 from musegan.evaluation.scores import (
     MIXED,
     REAL,
@@ -104,6 +105,7 @@ def evaluate(
     _measure_originality(result, dataset, settings, report)
     _measure_pieces(result, reference, real, candidates, settings, report)
     _measure_tasks(result, reference, candidates, settings, report)
+    _measure_performances(result, dataset, candidates, settings, report)
     return result
 
 
@@ -280,3 +282,25 @@ def _measure_tasks(
         for task in TASKS:
             done = run_task(task, contexts, spec, fill, settings.n_draws)
             result.add(model.name, score_task(task, done, seed))
+
+
+def _measure_performances(
+    result: Evaluation,
+    dataset: Dataset,
+    candidates: Sequence[Candidate],
+    settings: Settings,
+    report: OnProgress,
+) -> None:
+    """How like players the candidates with a performance head play held-out notes."""
+    players = [(c.name, c.feel) for c in candidates if c.feel is not None]
+    if players and not dataset.has_timing:
+        result.notes.append("the dataset does not tell how notes were timed, so performances are not measured")
+        return
+    for name, feel in players:
+        report("measuring performances", 0.0)
+        n_phrases = min(settings.n_phrases, MOST_PHRASES)
+        real, ours = score_performances(dataset, feel, n_phrases, settings.seed)
+        if not ours:
+            result.notes.append("no track of the held-out songs was played, so performances are not measured")
+        result.add(REFERENCE, real)
+        result.add(name, ours)

@@ -14,7 +14,7 @@ from musegan.music.spec import RollSpec
 if TYPE_CHECKING:
     from rich.table import Table
 
-SECTIONS = ("phrases", "distance", "structure", "originality", "seams", "drift", "tasks")
+SECTIONS = ("phrases", "distance", "structure", "originality", "seams", "drift", "tasks", "performance")
 """Parts of the table; scores of other sections are in the JSON only."""
 
 

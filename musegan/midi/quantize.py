@@ -34,6 +34,7 @@ class Stretch:
     n_bars: int
     first_tick: float  # tick of its first bar line in the file
     feel_sums: NDArray[np.float64]  # (track, step, 5), see performance.FEEL_SUMS
+    late: NDArray[np.float64]  # (note,), steps that each note was played after its own, -0.5 to 0.5
     tempo_qpm: float  # the tempo that lasts longest
 
 
@@ -161,12 +162,14 @@ def _quantize_run(score: Score, spec: RollSpec, ticks: Columns, begin: float, en
             np.minimum(piece.end, limit, out=piece.end)
         n_bars = -(-int(piece.end.max()) // bar) - first_bar
         tick = begin + first_bar * bar * step
+        notes, source = cut_and_trace(piece, first_bar * bar)
         stretches.append(
             Stretch(
-                notes=cut_overlaps(piece, first_bar * bar),
+                notes=notes,
                 n_bars=n_bars,
                 first_tick=tick,
                 feel_sums=sum_feel(piece, its_late, spec),
+                late=its_late[source],
                 tempo_qpm=find_main_tempo(score, tick, tick + n_bars * bar * step),
             )
         )
@@ -191,6 +194,11 @@ def cut_overlaps(steps: Columns, first_step: int) -> NDArray:
     Of notes that start together on a pitch one stays, the longest; one that sounds when its pitch starts
     again is cut there.
     """
+    return cut_and_trace(steps, first_step)[0]
+
+
+def cut_and_trace(steps: Columns, first_step: int) -> tuple[NDArray, NDArray[np.int64]]:
+    """As `cut_overlaps`, and which of the notes of `steps` each one was, of several the first."""
     line = steps.track << 7 | steps.pitch
     key = line << 31 | steps.start - first_step
     order = stable_order(key)
@@ -199,12 +207,13 @@ def cut_overlaps(steps: Columns, first_step: int) -> NDArray:
     key, end = key[first], np.maximum.reduceat(steps.end[order], first) - first_step
     line, start = key >> 31, key & 0x7FFFFFFF
     np.minimum(end[:-1], start[1:], out=end[:-1], where=line[1:] == line[:-1])
-    track, pitch, velocity = line >> 7, line & 0x7F, steps.velocity[order[first]]
+    track, pitch, source = line >> 7, line & 0x7F, order[first]
     order = stable_order((track << 31 | start) << 7 | pitch)
+    source = source[order]
     notes = np.empty(len(order), NOTE)
     notes["track"], notes["start"], notes["duration"] = track[order], start[order], (end - start)[order]
-    notes["pitch"], notes["velocity"] = pitch[order], velocity[order]
-    return notes
+    notes["pitch"], notes["velocity"] = pitch[order], steps.velocity[source]
+    return notes, source
 
 
 def sum_feel(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """Model files and checkpoints, both safetensors: no pickle anywhere.
 
-A model is one file: the averaged composer, the feel of the corpus, a prior of controls, and its whole description
-as JSON in the metadata. A checkpoint is everything that training needs to go on exactly.
+A model is one file: the averaged composer, the feel of the corpus, a prior of controls, where it was trained a
+performance head with its prior of manners, and its whole description as JSON in the metadata. A checkpoint is
+everything that training needs to go on exactly.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -23,19 +25,28 @@ from torch.overrides import TorchFunctionMode
 from musegan.config import Config
 from musegan.errors import ConfigError, ModelError
 from musegan.files import atomic_write
+from musegan.midi.manner import MANNER
+from musegan.models.composed_feel import ComposedFeel
+from musegan.models.manner_prior import N_QUANTILES, MannerPrior
 from musegan.models.trained_model import TrainedModel, count_styles
 from musegan.music.controls import Controls, find_controls
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
+from musegan.networks.performance_head import PerformanceHead
 
 FORMAT = "musegan model 18"
+_MANNERS = ("quantiles", "correlation", "song_share")
 _ROOM = 8  # elements that may be made on the way to the composer, for each in the file
 
 
 def save_model(model: TrainedModel, path: Path) -> None:
     """Write a model file, all or nothing. Weights are rounded to bfloat16."""
     tensors = {f"composer.{name}": value.bfloat16() for name, value in model.composer.state_dict().items()}
-    tensors["feel"] = torch.from_numpy(model.feel)
+    tensors["feel"] = torch.from_numpy(model.feel_table)
+    if isinstance(model.feel, ComposedFeel):
+        head = model.feel.head.state_dict().items()
+        tensors |= {f"performance.{name}": value.bfloat16() for name, value in head}
+        tensors |= {f"manner.{name}": torch.from_numpy(getattr(model.feel.manners, name)) for name in _MANNERS}
     for item in model.composer.kinds:
         values = torch.from_numpy(np.ascontiguousarray(model.prior[item.name]))
         tensors[f"prior.{item.name}"] = values.half() if values.is_floating_point() else values
@@ -57,18 +68,25 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         _check_own_controls(config, path)
         with _Limited(_ROOM * sum(math.prod(entry.shape) for entry in header.values())):
             composer = Composer(spec, config.model)
-        _check_header(header, spec, composer)
+            has_head = any(name.startswith("performance.") for name in header)
+            head = PerformanceHead(spec, config.performance) if has_head else None
+        _check_header(header, spec, composer, head)
         tensors = load_file(path)
         _check_weights(tensors)
         prior = _read_prior(tensors, spec, composer)
+        manners = _read_manners(tensors) if head is not None else None
     except _REFUSALS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     load_weights(composer, tensors, "composer")
+    feel: NDArray[np.float32] | ComposedFeel = tensors["feel"].numpy()
+    if head is not None and manners is not None:
+        load_weights(head, tensors, "performance")
+        feel = ComposedFeel(table=tensors["feel"].numpy(), head=head.eval().requires_grad_(False), manners=manners)
     return TrainedModel(
         spec=spec,
         config=config,
         composer=composer.to(device).eval().requires_grad_(False),
-        feel=tensors["feel"].numpy(),
+        feel=feel,
         prior=prior,
         facts=facts,
     )
@@ -132,12 +150,21 @@ def _read_header(path: Path) -> dict[str, _Entry]:
         return {name: _Entry(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
 
 
-def _check_header(header: Mapping[str, _Entry], spec: RollSpec, composer: Composer) -> None:
+def _check_header(
+    header: Mapping[str, _Entry], spec: RollSpec, composer: Composer, head: PerformanceHead | None
+) -> None:
     """Raise `_Damage` where the tensors are not those that `save_model` writes. Shapes of the prior are for
     `Controls.check`."""
+    networks: dict[str, nn.Module] = {"composer": composer} | ({"performance": head} if head is not None else {})
     wanted = {
-        f"composer.{name}": _Entry("BF16", tuple(value.shape)) for name, value in composer.state_dict().items()
+        f"{network}.{name}": _Entry("BF16", tuple(value.shape))
+        for network, module in networks.items()
+        for name, value in module.state_dict().items()
     }
+    if head is not None:
+        n_columns = spec.n_tracks * len(MANNER)
+        shapes = (spec.n_tracks, len(MANNER), N_QUANTILES), (n_columns, n_columns), (n_columns,)
+        wanted |= {f"manner.{name}": _Entry("F32", shape) for name, shape in zip(_MANNERS, shapes, strict=True)}
     wanted["feel"] = _Entry("F32", (spec.n_tracks, spec.steps_per_bar, 4))
     for item in composer.kinds:
         name = f"prior.{item.name}"
@@ -153,7 +180,7 @@ def _check_header(header: Mapping[str, _Entry], spec: RollSpec, composer: Compos
 
 def _check_weights(tensors: Mapping[str, Tensor]) -> None:
     for name, value in tensors.items():
-        if name.startswith("composer.") and not torch.isfinite(value).all():
+        if name.startswith(("composer.", "performance.")) and not torch.isfinite(value).all():
             raise _Damage(f"{name} holds values that are not numbers")
 
 
@@ -167,6 +194,16 @@ def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec, composer: Compose
     if not (prior.n_pieces and prior.n_bars):
         raise _Damage("its prior of controls is empty")
     return prior
+
+
+def _read_manners(tensors: Mapping[str, Tensor]) -> MannerPrior:
+    manners = MannerPrior(**{name: tensors[f"manner.{name}"].numpy() for name in _MANNERS})
+    quantiles = manners.quantiles[manners.is_played]
+    correlation, share = manners.correlation, manners.song_share
+    is_sound = np.isfinite(correlation).all() and (np.diff(quantiles) >= 0).all()
+    if not (is_sound and (np.abs(correlation) <= 1.01).all() and ((share >= 0) & (share <= 1)).all()):
+        raise _Damage("its manners are no distribution")
+    return manners
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.config import Config
+from musegan.models.composed_feel import ComposedFeel
 from musegan.music.chords import unpack_tones
 from musegan.music.controls import Controls
 from musegan.music.key import key_scores
@@ -28,7 +29,7 @@ class TrainedModel:
     spec: RollSpec
     config: Config
     composer: Composer
-    feel: NDArray[np.float32]  # (track, step, 4), see musegan.midi.performance.FEEL
+    feel: NDArray[np.float32] | ComposedFeel  # a table (track, step, 4), see midi.performance.FEEL, or a head
     prior: Controls  # of sections of real songs in C major or A minor: drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: windows seen, corpus, date
 
@@ -36,6 +37,11 @@ class TrainedModel:
     def device(self) -> torch.device:
         """The device that the composer is on."""
         return self.composer.track.device
+
+    @property
+    def feel_table(self) -> NDArray[np.float32]:
+        """Means and spreads of the corpus: (track, step, 4), see musegan.midi.performance.FEEL."""
+        return self.feel.table if isinstance(self.feel, ComposedFeel) else self.feel
 
     @property
     def window_bars(self) -> int:

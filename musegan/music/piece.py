@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 
+class Feel(Protocol):
+    """How notes are played: what draws their velocities and timing."""
+
+    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+        """MIDI velocity, 1 to 127, and distance from the grid in steps (late > 0) of each note at full strength.
+
+        Parameters
+        ----------
+        piece : Piece
+            Whose notes they are: its spec, tempo and seed count.
+        notes : (note,)
+            `musegan.music.pianoroll.NOTE`, in order.
+        first_bar : int
+            Number of the piece's first bar in the music that it is a part of. A bar is played the same within a
+            part and within the whole.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
     """A piece of music on the grid. Raises `ConfigError` when the parts do not fit each other."""
@@ -32,7 +51,7 @@ class Piece:
     key: Key | None = None  # written as a key signature when it is known
     given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
-    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.performance.FEEL; nan where unknown
+    feel: NDArray[np.float32] | Feel | None = None  # or a table (track, step, 4), see midi.performance.FEEL
     seed: int = 0  # of the humanised velocities and times
     bars_before: int = 0  # of the longer piece that this one is cut from
 
@@ -54,7 +73,7 @@ class Piece:
             ("given", self.given, shape[:2]),
             ("feel", self.feel, (spec.n_tracks, spec.steps_per_bar, 4)),
         ):
-            if part is not None and part.shape != wanted:
+            if isinstance(part, np.ndarray) and part.shape != wanted:
                 raise ConfigError(f"{name} has shape {part.shape}; the piece needs {wanted}")
         if self.given is not None and self.given.dtype != bool:
             raise ConfigError(f"given is {self.given.dtype}; it must be bool, True where material is given")

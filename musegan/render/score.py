@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -16,24 +16,20 @@ from numpy.typing import NDArray
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
 from musegan.music.chords import NO_CHORD, estimate_chords
-from musegan.music.drums import KIT, OTHER_DRUM
-from musegan.music.key import Key, estimate_key
+from musegan.music.key import estimate_key, parse_note
 from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec, TrackSpec
+from musegan.music.spec import RollSpec
 from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
 from musegan.render.names import drum_name
+from musegan.render.pen import Pen
 from musegan.text import escape_xml
 
 if TYPE_CHECKING:
-    from music21.instrument import Instrument
-    from music21.note import GeneralNote, Rest, Unpitched
-    from music21.pitch import Pitch
+    from music21.note import GeneralNote, Rest
     from music21.stream import Part, Score
 
-_GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
 _MOST_BARS, _MOST_NOTES = 4096, 12_000  # in all parts together; music21 takes a minute for so many bars
-_LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
 _CHORD_KINDS = {
     "": "major",
     "m": "minor",
@@ -54,16 +50,25 @@ _CONTAINER = (
 )
 
 
-def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path:
+def write_score(
+    piece: Piece, path: str | Path, *, chords: bool = False, only: int | None = None, is_for_player: bool = False
+) -> Path:
     """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
 
-    Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. Without a
-    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars, or too
-    many bars or notes.
+    Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. With `only`,
+    the part of that track is written, with the chords of the whole piece. What `is_for_player` is at the pitch
+    that the instrument reads. Without a key, the one that fits the notes best is written. Raises `MuseganError`
+    when the piece has no bars, or too many bars or notes.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
     path = Path(path)
+    if piece.key is None:
+        piece = replace(piece, key=estimate_key(sounding_shares(piece.roll, piece.spec)))
+    symbols = estimate_chords(piece.roll, piece.spec, piece.key) if chords else []
+    if only is not None:
+        is_other = np.arange(piece.spec.n_tracks) != only
+        piece = replace(piece, roll=np.where(is_other[:, None, None, None], np.uint8(0), piece.roll))
     if not piece.n_bars:
         raise MuseganError("the piece has no bars; there is nothing to write as a score")
     n_parts = int(piece.roll.any((1, 2, 3)).sum())
@@ -80,9 +85,9 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
             "the bars",
             field="bars",
         )
-    score, hits = _build_score(piece, path.stem)
+    score, hits, pens = _build_score(piece, path.stem, is_for_player)
     if chords:
-        _add_chords(score, piece)
+        _add_chords(score, symbols, pens, piece.spec)
     exporter = ScoreExporter(score)
     _name_drums(exporter.parse(), hits)
     with atomic_write(path) as temporary:
@@ -95,46 +100,46 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
     return path
 
 
-def _build_score(piece: Piece, title: str) -> tuple[Score, list[int]]:
-    """The score, and the MIDI pitch of every drum hit in the order in which they are written."""
+def _build_score(piece: Piece, title: str, is_for_player: bool) -> tuple[Score, list[int], list[Pen]]:
+    """The score, the MIDI pitch of every drum hit in the order in which they are written, and how parts are."""
     import music21 as m21
 
     spec = piece.spec
-    key = piece.key or estimate_key(sounding_shares(piece.roll, spec))
+    assert piece.key is not None
     score = m21.stream.Score()
     score.metadata = m21.metadata.Metadata(title=escape_xml(title), composer="musegan")
     notes = roll_to_notes(piece.roll, spec)
     hits: list[int] = []
+    pens: list[Pen] = []
     for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
         mine = notes[notes["track"] == track]
         above, below = _split_track_voices(mine, spec, piece.n_bars)
-        score.insert(0, _build_part(piece, track, _Pen.of(spec.tracks[track], mine["pitch"], key), above, below))
+        pens.append(Pen.of(spec.tracks[track], mine["pitch"], piece.key, is_for_player))
+        score.insert(0, _build_part(piece, track, pens[-1], above, below))
         if spec.is_drum[track]:
             hits += [pitch for chord in above for pitch in chord.pitches]
     bars = score.parts[0].getElementsByClass("Measure")
     bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
     for bar, label in piece.sections:
         bars[bar].insert(0, m21.expressions.RehearsalMark(escape_xml(label)))
-    return score, hits
+    return score, hits, pens
 
 
-def _add_chords(score: Score, piece: Piece) -> None:
-    """Chord symbols over the first part with pitches."""
+def _add_chords(score: Score, symbols: Sequence[tuple[int, str]], pens: Sequence[Pen], spec: RollSpec) -> None:
+    """Chord symbols, as `estimate_chords` gives them, over the first part with pitches."""
     import music21 as m21
 
-    parts = list(score.parts)
-    part = next((part for part in parts if not part[m21.instrument.UnpitchedPercussion]), parts[0])
-    bars = part.getElementsByClass("Measure")
-    for beat, symbol in estimate_chords(piece.roll, piece.spec, piece.key):
-        bar, place = divmod(beat, piece.spec.beats_per_bar)
+    index = next((index for index, pen in enumerate(pens) if not pen.is_drum), 0)
+    bars = score.parts[index].getElementsByClass("Measure")
+    for beat, symbol in symbols:
+        bar, place = divmod(beat, spec.beats_per_bar)
         if symbol == NO_CHORD:
             bars[bar].insert(place, m21.harmony.NoChord(NO_CHORD))
             continue
         chord, _, bass = symbol.partition("/")
-        root = chord[:2] if chord[1:2] in ("#", "b") else chord[0]
-        written = m21.harmony.ChordSymbol(
-            root=root.replace("b", "-"), bass=bass.replace("b", "-") or None, kind=_CHORD_KINDS[chord[len(root) :]]
-        )
+        kind = parse_note(chord)[1]
+        root, lowest = (pens[index].name_chord(note) if note else None for note in (chord, bass))
+        written = m21.harmony.ChordSymbol(root=root, bass=lowest, kind=_CHORD_KINDS[kind])
         written.writeAsChord = False
         bars[bar].insert(place, written)
 
@@ -149,14 +154,14 @@ def _split_track_voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[li
     return split_voices(start, end, notes["pitch"], n_beats)
 
 
-def _build_part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[Chord]) -> Part:
+def _build_part(piece: Piece, track: int, pen: Pen, above: list[Chord], below: list[Chord]) -> Part:
     """One track in complete bars."""
     import music21 as m21
 
     part = m21.stream.Part()
     part.partName = part.partAbbreviation = escape_xml(piece.spec.tracks[track].name)
     part.atSoundingPitch = False
-    part.insert(0, _make_instrument(piece.spec.tracks[track], track))
+    part.insert(0, pen.make_instrument(piece.spec.tracks[track], track))
     length = piece.spec.beats_per_bar * BEAT
     for bar in range(piece.n_bars):
         measure = m21.stream.Measure(number=piece.bars_before + bar + 1)
@@ -181,78 +186,8 @@ def _build_part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: 
     return part
 
 
-def _make_instrument(track: TrackSpec, number: int) -> Instrument:
-    import music21 as m21
-
-    instrument: Instrument
-    if track.is_drum:
-        instrument = m21.instrument.UnpitchedPercussion()
-    else:
-        instrument = m21.instrument.instrumentFromMidiProgram(track.program)
-        octave = m21.interval.Interval("P-8")
-        instrument.transposition = octave if track.program in _BASSES else None
-        instrument.midiChannel = number % 9  # not the channel of the drums
-    instrument.partName = escape_xml(track.name)
-    instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
-    return instrument
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pen:
-    """How the chords of one track are written."""
-
-    clef: Any
-    signature: Any  # None for drums
-    is_drum: bool
-    names: Sequence[str]  # of the pitch classes, as music21 writes them
-    up: int  # semitones from sounding to written pitch
-
-    @classmethod
-    def of(cls, track: TrackSpec, pitches: NDArray, key: Key) -> _Pen:
-        """`pitches` are the MIDI numbers of all notes of the track; they choose its clef."""
-        from music21 import clef
-        from music21.key import KeySignature
-
-        is_low = track.program in _BASSES or (len(pitches) > 0 and np.median(pitches) < _LOWEST_TREBLE)
-        is_octave_lower = track.program in _GUITARS or track.name.lower() == "tenor"
-        sign = clef.Treble8vbClef if is_octave_lower else clef.BassClef if is_low else clef.TrebleClef
-        signature = KeySignature(key.sharps).asKey("minor" if key.is_minor else "major")
-        return cls(
-            clef=clef.PercussionClef() if track.is_drum else sign(),
-            signature=None if track.is_drum else signature,
-            is_drum=track.is_drum,
-            names=[name.replace("b", "-") for name in key.note_names()],
-            up=12 if track.program in _BASSES else 0,
-        )
-
-    def write(self, chord: Chord) -> GeneralNote:
-        """A note or chord without its duration."""
-        import music21 as m21
-
-        if self.is_drum:
-            notes = [self._hit(pitch) for pitch in chord.pitches]
-            return notes[0] if len(notes) == 1 else m21.percussion.PercussionChord(notes)
-        pitches = [self._pitch(pitch + self.up) for pitch in chord.pitches]
-        return m21.note.Note(pitches[0]) if len(pitches) == 1 else m21.chord.Chord(pitches)
-
-    def _pitch(self, number: int) -> Pitch:
-        from music21.pitch import Pitch
-
-        name = self.names[number % 12]
-        octave = (number - name.count("#") + name.count("-")) // 12 - 1
-        return Pitch(name, octave=min(max(octave, 0), 9))  # MusicXML has no others
-
-    def _hit(self, number: int) -> Unpitched:
-        from music21.note import Unpitched
-
-        place, head = KIT.get(number, OTHER_DRUM)
-        hit = Unpitched(place)
-        hit.notehead = head
-        return hit
-
-
 def _build_bar(
-    chords: Sequence[Chord], first: int, length: int, pen: _Pen, is_lower: bool = False
+    chords: Sequence[Chord], first: int, length: int, pen: Pen, is_lower: bool = False
 ) -> list[tuple[Fraction, GeneralNote]]:
     """One voice of the bar that begins at tick `first`: offsets in quarter notes, notes and rests.
 

@@ -356,3 +356,20 @@ def test_passes_and_repetition_are_those_of_a_request(musegan, model, dataset):
     musegan("generate", *options, "--passes", 2, "--repetition", 3.5, "-o", "a.mid")
     request = GenerationRequest(seed=6, passes=2, repetition=3.5)
     assert np.array_equal(read("a.mid", dataset.spec).piece.roll, model.generate(3, request=request).roll)
+
+
+def test_humanize_plays_typed_notes(musegan, song, model_path, tmp_path):
+    result = musegan.run("humanize", song, "--model", model_path, "-o", "played.mid", "--seed", 3)
+    assert result.stdout == "played.mid\n"
+    assert "averages" in result.stderr
+    first, second = (mido.MidiFile(path) for path in (song, tmp_path / "played.mid"))
+    levels = [
+        {m.velocity for track in midi.tracks for m in track if m.type == "note_on" and m.velocity}
+        for midi in (first, second)
+    ]
+    assert levels[0] == {90}
+    assert len(levels[1]) > 1
+    assert n_ticks(tmp_path / "played.mid") == n_ticks(song)
+    musegan.run("humanize", song, "--model", model_path, "-o", "played.mid", code=1)
+    result = musegan.run("humanize", song, "--model", model_path, "-o", "b.mid", "--like", song, code=1)
+    assert "performance head" in result.stderr
