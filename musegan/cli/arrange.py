@@ -14,8 +14,10 @@ from musegan.cli.composing_options import (
     Input,
     Output,
     composing_command,
+    count_in_song,
     load_model_and_request,
     output_paths,
+    tell_bars,
     write_piece,
 )
 
@@ -57,10 +59,11 @@ def arrange(
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
+    tell_bars(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
     print_message(f"'{progression}'")
-    request = replace(request, progression=progression)
+    request = replace(count_in_song(request, song), progression=progression)
     for index, path in enumerate(paths):
         own = replace(request, seed=request.seed + index)
         piece = model.arrange(found.song.piece, found.track, like=other, request=own)

@@ -18,6 +18,7 @@ from musegan.cli.composing_options import (
     Output,
     Tracks,
     composing_command,
+    count_in_song,
     load_model_and_request,
     output_paths,
     read_song,
@@ -135,7 +136,7 @@ def infill(
     bars = parse_bar_list(at)
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        return model.infill(song.piece, bars, parse_names(tracks), request=request), song
+        return model.infill(song.piece, song.find_bars(bars), parse_names(tracks), request=request), song
 
     _compose_on_file(options, source, output, maps, "infill", ask)
 
@@ -197,6 +198,7 @@ def _compose_on_file(
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
     song = read_song(source, maps, model)
+    request = count_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, options, base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -163,7 +163,24 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
         print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
+    tell_bars(song)
     return song
+
+
+def tell_bars(song: Song) -> None:
+    """Print what the user should know about the bars of a song."""
+    if line := song.describe_passed_over():
+        print_message(line)
+
+
+def count_in_song(request: GenerationRequest, song: Song) -> GenerationRequest:
+    """A request of which the bars are counted in a piece, not in the file that it was read from."""
+    find = song.grid.find_bar
+    rests = {
+        track: [bar for number in bars if (bar := find(number)) is not None]
+        for track, bars in request.rests.items()
+    }
+    return replace(request, rests=rests, plays={track: song.find_bars(b) for track, b in request.plays.items()})
 
 
 def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song | None = None) -> None:

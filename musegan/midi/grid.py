@@ -54,12 +54,12 @@ def find_runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]
     return [(begin, end) for begin, end, is_fit in runs if is_fit and end - begin > bar - tolerance]
 
 
-def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
+def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, steps_per_beat: int) -> float:
     """Ticks by which the onsets are later than the nearest steps, all in all; at most half a step.
 
     The mean direction of the onsets on the circle of a step. 0 when it is weak or a matter of style.
     """
-    return _find_fine_offset(_count_places(start, ticks_per_beat), spec) * ticks_per_beat
+    return _find_fine_offset(_count_places(start, ticks_per_beat), steps_per_beat) * ticks_per_beat
 
 
 def estimate_swing(start: NDArray, ticks_per_beat: float) -> float:
@@ -105,8 +105,8 @@ def find_song_offset(
     coarse = int(fit.argmax())
     steps = min(coarse, _PARTS - coarse) / _PARTS * spec.steps_per_beat
     if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0] or len(start) < _MIN_ONSETS:
-        return _find_fine_offset(histogram, spec) * ticks_per_beat
-    offset = coarse / _PARTS + _find_fine_offset(np.roll(histogram, -coarse * width), spec)
+        return _find_fine_offset(histogram, spec.steps_per_beat) * ticks_per_beat
+    offset = coarse / _PARTS + _find_fine_offset(np.roll(histogram, -coarse * width), spec.steps_per_beat)
     # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
     beat = np.rint(start / ticks_per_beat - offset).astype(np.int64) % spec.beats_per_bar
     sounding = np.bincount(beat, weights=(end - start) * ~is_drum, minlength=spec.beats_per_bar)
@@ -120,15 +120,15 @@ def _count_places(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.f
     return np.bincount(place, weights=counts, minlength=_BINS).astype(np.float64)
 
 
-def _find_fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
+def _find_fine_offset(histogram: NDArray[np.float64], steps_per_beat: int) -> float:
     """In beats."""
     n_onsets = histogram.sum()
-    mean = histogram @ _bin_directions(spec.steps_per_beat) / max(n_onsets, 1)
+    mean = histogram @ _bin_directions(steps_per_beat) / max(n_onsets, 1)
     steps = float(np.angle(mean)) / (2 * np.pi)
     is_clear = abs(mean) >= _MIN_STRENGTH and abs(mean) ** 2 * n_onsets >= _MIN_EVIDENCE
     if not is_clear or abs(steps) < _MIN_OFFSET:
         return 0.0
-    return steps / spec.steps_per_beat
+    return steps / steps_per_beat
 
 
 @cache

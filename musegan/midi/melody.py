@@ -199,10 +199,7 @@ def _estimate_harmony(song: Song) -> tuple[str, Key]:
     everything: GridNotes = replace(grid, mapping=mapping).without((), spec)
     roll = notes_to_roll(everything.notes, spec, grid.n_bars)
     key = estimate_key(sounding_shares(roll, spec))
-    written = [
-        (round((tick - grid.first_bar_tick) / grid.score.ticks_per_beat), symbol)
-        for tick, symbol in grid.score.chords
-    ]
+    written = [(grid.ruler(own).step_of(tick) // own.steps_per_beat, symbol) for tick, symbol in grid.score.chords]
     return (
         write_progression(written, grid.n_bars, spec) if written else estimate_progression(roll, spec, key)
     ), key

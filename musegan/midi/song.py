@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from musegan.errors import MidiError
+import numpy as np
+
+from musegan.errors import ConfigError, MidiError
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part, read_notes
 from musegan.midi.parts import PartInfo, describe_parts
@@ -20,9 +22,11 @@ from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND, RollSpec, TrackSpec
+from musegan.text import name_ranges
 
 MAX_CELLS = 1 << 26  # of a roll, 64 MB: 3,000 bars of the band, or 64 parts of 340 bars
 MAX_SOUNDING_CELLS = 1 << 21  # of these; a song of 300 bars has about 2**18
+_LONGEST_RANGES = 60  # letters of the bars that are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +44,8 @@ class Song:
     ['band.mid']
     """
 
-    piece: Piece  # bar 1 of the file is bar 1; without a key signature its key is an estimate
-    grid: GridNotes  # how the file was understood: parts, the track of each, bar lines
+    piece: Piece  # the bars that the ensemble can use; without a key signature its key is an estimate
+    grid: GridNotes  # how the file was understood: parts, the track of each, bars
     file: MusicFile = field(repr=False)
 
     @property
@@ -54,11 +58,53 @@ class Song:
         """The parts of the file, in the order of their numbers, and the track that each is taken for."""
         return describe_parts(self.file, self.grid.mapping, self.piece.spec)
 
+    @property
+    def bar_numbers(self) -> list[int]:
+        """The number (from 1) in the file of each bar of the piece."""
+        late = self.grid.score.ticks_per_beat / 4
+        return np.searchsorted(self.grid.bars.lines, self.grid.begins + late, side="right").tolist()
+
+    @property
+    def passed_over(self) -> list[int]:
+        """The numbers (from 1) of the bars of the file that are no bars of the piece: of another length than those
+        of the ensemble, or short ones such as pick-ups. They are kept as they are."""
+        return [bar + 1 for bar in range(self.grid.bars.n_bars) if self.grid.find_bar(bar) is None]
+
+    def describe_passed_over(self) -> str | None:
+        """One line for people about the bars that are passed over, None where there are none."""
+        if not self.passed_over:
+            return None
+        beats, names = self.piece.spec.beats_per_bar, name_ranges(self.passed_over)
+        if len(names) > _LONGEST_RANGES:
+            names = names[:_LONGEST_RANGES].rpartition(",")[0] + ", ..."
+        told = (
+            f"{len(self.passed_over)} of {self.grid.bars.n_bars} bars ({names}) are not {beats} quarter notes long"
+        )
+        return f"{told}: they stay as they are, and what is composed rests there"
+
+    def find_bars(self, bars: Iterable[int]) -> list[int]:
+        """The bars of the piece for bars of the file, both from 0, without those that are passed over; new bars
+        count on after those of the file. Raises `ConfigError` when none is left."""
+        wanted = list(bars)
+        found = sorted({bar for number in wanted if (bar := self.grid.find_bar(number)) is not None})
+        if wanted and not found:
+            beats = self.piece.spec.beats_per_bar
+            number = wanted[0] + 1
+            raise ConfigError(f"bar {number} of {self.name} stays as it is: it is not {beats} quarter notes long")
+        return found
+
     def until(self, n_bars: int) -> Song:
-        """The first `n_bars` bars: what follows is left out when it is written, also of parts that fit no track.
-        Raises `ConfigError` when there are not so many."""
-        piece = self.piece.cut(0, n_bars)
-        return replace(self, piece=piece, grid=self.grid.until(n_bars, piece.spec))
+        """The first `n_bars` bars of the file: what follows is left out when it is written, also of parts that fit
+        no track. Raises `ConfigError` when there are not so many, or none of them is a bar of the ensemble."""
+        if not 1 <= n_bars <= self.grid.bars.n_bars:
+            raise ConfigError(
+                f"bars 1-{n_bars} are not in {self.name}, which has the bars 1-{self.grid.bars.n_bars}"
+            )
+        grid = self.grid.until(n_bars, self.piece.spec)
+        if not grid.n_bars:
+            beats = self.piece.spec.beats_per_bar
+            raise ConfigError(f"no bar of {self.name} up to bar {n_bars} has {beats} quarter notes")
+        return replace(self, piece=self.piece.cut(0, grid.n_bars), grid=grid)
 
     def choose(self, names: Sequence[str]) -> tuple[Song, list[str]]:
         """The song with what `names` names, and the tracks of the ensemble that this is on.
@@ -144,15 +190,14 @@ def read(
     Raises
     ------
     MidiError
-        The file cannot be read, has no notes, changes its meter or is in another one than the ensemble, or is too
-        long.
+        The file cannot be read, has no notes in bars of the ensemble, or is too long.
     ConfigError
         `track_map` names a track that the ensemble has not.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = "the MIDI data" if isinstance(source, bytes) else str(source)
     if spec is None:
-        spec = guess_ensemble(read_score(data, name), name)
+        spec = guess_ensemble(read_score(data, name))
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
     grid = read_notes(data, spec, track_map, name)
     _check_size(grid, spec, name)
@@ -180,21 +225,23 @@ def grid_to_piece(grid: GridNotes, spec: RollSpec) -> Piece:
     return Piece(roll=roll, spec=spec, tempo_qpm=grid.tempo_qpm, key=key)
 
 
-def guess_ensemble(score: Score, name: str) -> RollSpec:
-    """An ensemble of the parts of a file, in its first meter. Raises `MidiError` when it has none."""
-    if not score.parts:
-        raise MidiError(f"{name} has no notes to show", "no notes")
+def name_tracks(score: Score) -> tuple[TrackSpec, ...]:
+    """A track for each part of a file; those of the same name are numbered."""
     names: list[str] = []
     for index, part in enumerate(score.parts):
         own = part.name or ("drums" if part.is_drum else f"part {index + 1}")
         same = sum(known == own or known.startswith(f"{own} ") for known in names)
         names.append(f"{own} {same + 1}" if same else own)
-    low = min(int(part.pitch.min()) for part in score.parts)
-    high = max(int(part.pitch.max()) for part in score.parts)
-    tracks = tuple(
+    return tuple(
         TrackSpec(name=own, program=0 if part.is_drum else part.program, is_drum=part.is_drum)
         for own, part in zip(names, score.parts, strict=True)
     )
+
+
+def guess_ensemble(score: Score) -> RollSpec:
+    """An ensemble of the parts of a file, in its first meter."""
+    low = min(int(part.pitch.min()) for part in score.parts)
+    high = max(int(part.pitch.max()) for part in score.parts)
     numerator, denominator = (int(n) for n in score.meters[0]) if len(score.meters) else (4, 4)
     beats = max(numerator * 4 // denominator, 1)
-    return RollSpec(tracks=tracks, beats_per_bar=beats, lowest_pitch=low, n_pitches=high - low + 1)
+    return RollSpec(tracks=name_tracks(score), beats_per_bar=beats, lowest_pitch=low, n_pitches=high - low + 1)

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.controllers import remove_controllers, restore_volume
-from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_tempo
+from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_meter, set_tempo
 from musegan.midi.free_channels import make_free_track
 from musegan.midi.grid import apply_swing, estimate_swing
 from musegan.midi.instruments import Instrument
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
 from musegan.midi.performance import perform_piece
-from musegan.midi.ticks import Ruler, clip_between, join_spans
+from musegan.midi.ticks import clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
@@ -87,7 +87,7 @@ def splice(
         raise MidiError(f"the piece is not made from {file.name}: it keeps nothing or has fewer than its bars")
     tracks, parts = file.tracks_and_parts
     if grid.is_cut:
-        line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
+        line = round(grid.end_tick)
         half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
         tracks = [cut_track(track, line, half) for track in tracks]
     splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
@@ -111,13 +111,8 @@ class _Splicer:
         spec, grid = self.piece.spec, self.grid
         assert self.piece.given is not None
         self.given = self.piece.given
-        self.ruler = Ruler(
-            begin=grid.first_bar_tick + grid.offset_ticks,
-            step=grid.score.ticks_per_beat / spec.steps_per_beat,
-            steps_per_bar=spec.steps_per_bar,
-            n_bars=grid.n_bars,
-        )
-        self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
+        self.ruler = grid.ruler(spec)
+        self.end = round(grid.end_tick) + (self.piece.n_bars - grid.n_bars) * grid.ticks_per_bar
         self.voices = find_voices(self.tracks)
         self.instruments = find_instruments(self.tracks)
         self.names = find_names(self.tracks)
@@ -151,7 +146,7 @@ class _Splicer:
         ]
         merged = drop_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
         if self.piece.n_bars > self.grid.n_bars:
-            merged = self._go_on_in_tempo(merged)
+            merged = self._go_on_in_meter(self._go_on_in_tempo(merged))
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
 
@@ -173,6 +168,14 @@ class _Splicer:
         last = self.grid.score.usual_tempo(line - 1, line)
         return set_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
 
+    def _go_on_in_meter(self, tracks: list[Track]) -> list[Track]:
+        """A time signature for new bars, where the file ends in bars of another length."""
+        beats = self.piece.spec.beats_per_bar
+        numerator, denominator = self.grid.bars.meters[-1].tolist()
+        if beats * denominator % (4 * numerator) == 0:
+            return tracks
+        return set_meter(tracks, round(self.grid.end_tick), beats)
+
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
         steps = self.piece.spec.steps_per_beat
@@ -186,7 +189,7 @@ class _Splicer:
             if self._needs_note_off(voice, note, None):
                 self.added[voice.track].append(note_off(note.end, voice.channel, note.pitch))
             return
-        if row is None or not self.given[row, self.ruler.bar_of(note.start)]:
+        if row is None or not self._is_kept(row, note.start):
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
         end = self._cut_end(row, note)
@@ -201,12 +204,17 @@ class _Splicer:
         if note.off is not None or voice.is_drum:
             return False
         is_longer = self.piece.n_bars > self.grid.n_bars
-        return is_longer or (row is not None and not self.given[row, self.ruler.bar_of(note.end)])
+        return is_longer or (row is not None and not self._is_kept(row, note.end))
+
+    def _is_kept(self, row: int, tick: int) -> bool:
+        """Whether what a track has at a tick stays; in bars that are passed over, where any of it does."""
+        bar = self.ruler.bar_of(tick)
+        return not self.is_new[row] if bar is None else bool(self.given[row, bar])
 
     def _cut_end(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
         that strikes it again)."""
-        begin = (self.ruler.bar_of(note.start) + 1) * self.piece.spec.steps_per_bar
+        begin = self.ruler.next_bar_step(note.start)
         end = self.ruler.step_of(note.end)
         if end > begin:
             stops = self._stop_steps(row, note.pitch)
@@ -248,12 +256,15 @@ class _Splicer:
     # -- what is new ----------------------------------------------------------------------------------------
 
     def _composed_notes(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file. Those in the part of a pickup
-        bar that comes before the file are left out."""
+        """The notes that start in composed cells, as played, in ticks of the file. They end with the last bar
+        before one that is passed over."""
         played = perform_piece(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
-        begin, step = self.ruler.begin, self.ruler.step
-        played = played[begin + played["step"] * step > -step / 2]
+        bar = played["step"] // self.piece.spec.steps_per_bar
+        begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
+        ends = np.empty(self.piece.n_bars)
+        for first, end in self.ruler.runs(np.ones(self.piece.n_bars, bool)):
+            ends[first:end] = min(self.ruler.end_of(end - 1), self.end)
         places = [
             place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
             for parts, place in enumerate(self.grid.swing, start=1)
@@ -262,7 +273,7 @@ class _Splicer:
             tick = played[name]
             for parts, place in enumerate(places, start=1):
                 tick = apply_swing(tick, self.grid.score.ticks_per_beat / parts, place)
-            played[name] = np.clip(np.rint(tick + begin), 0, self.end)
+            played[name] = np.clip(np.rint(tick + begins[bar]), 0, ends[bar])
         return played
 
     def _add_notes(self, row: int, played: NDArray) -> None:
