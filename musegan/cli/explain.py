@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from musegan.cli.common import AsJson, Force, app, format_table, print_message
@@ -38,6 +39,7 @@ def explain(
     from musegan.composing.model import load_model
     from musegan.render import IMAGE_SUFFIXES
     from musegan.render.image import draw_piece
+    from musegan.render.layout import lay_out_song
 
     if output is not None:
         if output.suffix.lower() not in IMAGE_SUFFIXES:
@@ -46,16 +48,20 @@ def explain(
     judge = load_model(model, device)
     song = read_song(source, maps, judge)
     found = judge.explain(song.piece)
+    bars = [(name, song.bar_numbers[bar], surprise) for name, bar, surprise in found.ranking()]
     if as_json:
-        typer.echo(json.dumps({"file": str(source), **found.to_dict()}, indent=2))
+        cells = [{"track": name, "bar": bar, "surprise": round(surprise, 4)} for name, bar, surprise in bars]
+        facts = found.to_dict() | {"bars": song.grid.bars.n_bars, "cells": cells}
+        typer.echo(json.dumps({"file": str(source), **facts}, indent=2))
     else:
-        bars = found.ranking()
         print_message(f"{len(bars)} bars of tracks sound; the {min(_SHOWN, len(bars))} most surprising, in nats:")
         rows = [
-            {"track": name, "bar": bar + 1, "surprise": f"{surprise:.2f}"} for name, bar, surprise in bars[:_SHOWN]
+            {"track": name, "bar": bar, "surprise": f"{surprise:.2f}"} for name, bar, surprise in bars[:_SHOWN]
         ]
         for line in format_table(rows):
             typer.echo(line)
     if output is not None:
-        path = draw_piece(song.piece, output, found.surprise)
+        heat = np.full((len(found.surprise), song.grid.bars.n_bars), np.nan)
+        heat[:, np.array(song.bar_numbers) - 1] = found.surprise
+        path = draw_piece(lay_out_song(song), output, heat)
         (print_message if as_json else typer.echo)(str(path))

@@ -29,20 +29,25 @@ def render(
 
     Example: musegan render song.mid -o song.png
     """
-    from musegan.render import AUDIO_SUFFIXES, write
+    from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES
 
     path = output or source.with_suffix(".png")
-    if path.suffix.lower() in WRITTEN_MIDI_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in WRITTEN_MIDI_SUFFIXES:
         raise ConfigError(f"{path} is the name of a MIDI file; render makes pictures, sound and scores")
+    if suffix not in (suffixes := AUDIO_SUFFIXES + IMAGE_SUFFIXES + SCORE_SUFFIXES):
+        raise ConfigError(f"{path} does not end in one of {' '.join(suffixes)}")
     refuse_overwrite(path, force)
-    if path.suffix.lower() in AUDIO_SUFFIXES:
+    if suffix in AUDIO_SUFFIXES:
         from musegan.render.audio import convert_to_audio
 
         typer.echo(convert_to_audio(source, path, sound_font=sound_font))
         return
-    from musegan.midi.song import read
+    from musegan.render.image import draw_piece
+    from musegan.render.layout import read_layout
+    from musegan.render.score import write_score
 
-    piece = read(source, None).piece
+    layout = read_layout(source)
     if bars:
-        piece = piece.cut(*parse.parse_bar_range(bars))
-    typer.echo(write(piece, path, chords=chords)[0])
+        layout = layout.cut(*parse.parse_bar_range(bars))
+    typer.echo(write_score(layout, path, chords=chords) if suffix in SCORE_SUFFIXES else draw_piece(layout, path))
