@@ -17,7 +17,7 @@ from musegan.cli.composing_options import (
     count_in_song,
     load_model_and_request,
     output_paths,
-    tell_bars,
+    tell_fit,
     write_piece,
 )
 
@@ -59,7 +59,7 @@ def arrange(
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
-    tell_bars(song)
+    tell_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
     print_message(f"'{progression}'")

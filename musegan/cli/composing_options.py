@@ -163,14 +163,15 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
         print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
-    tell_bars(song)
+    tell_fit(song)
     return song
 
 
-def tell_bars(song: Song) -> None:
-    """Print what the user should know about the bars of a song."""
-    if line := song.describe_passed_over():
-        print_message(line)
+def tell_fit(song: Song) -> None:
+    """Print how a song does not fit the bars and beats in which is composed."""
+    for line in (song.describe_passed_over(), song.describe_free_time()):
+        if line:
+            print_message(line)
 
 
 def count_in_song(request: GenerationRequest, song: Song) -> GenerationRequest:

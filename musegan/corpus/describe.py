@@ -92,11 +92,11 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     score = read_score(path)
     mapping = map_parts(score.parts, spec)
     stretches = quantize_score(score, spec)
-    problem = passed_over = None
+    problem = passed_over = closeness = None
     heard = str(estimate_key(_count_pitch_classes(stretches, spec))) if stretches else None
     try:
         grid = read_notes(path, spec)
-        mapping = grid.mapping
+        mapping, closeness = grid.mapping, round(grid.closeness, 2)
         numbers = (bar + 1 for bar in range(grid.bars.n_bars) if grid.find_bar(bar) is None)
         passed_over = name_ranges(numbers) or None
     except MuseganError as error:
@@ -117,6 +117,7 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "notes": score.n_notes,
         "bars": bars.n_bars,
         "passed_over": passed_over,
+        "near_the_beats": closeness,
         "problem": problem,
         "usable_bars": sum(stretch.n_bars for stretch in stretches),
         "parts": list(map(vars, describe_parts(file, mapping, spec))),

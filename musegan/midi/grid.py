@@ -62,6 +62,18 @@ def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, steps_per_be
     return _find_fine_offset(_count_places(start, ticks_per_beat), steps_per_beat) * ticks_per_beat
 
 
+def measure_closeness(start: NDArray, ticks_per_beat: int) -> float:
+    """Share of the onsets that are nearer to a sixteenth than to the middle between two, or the same with triplet
+    eighths, whichever is more: about 0.5 where the playing does not follow the beats."""
+    if not len(start):
+        return 1.0
+    shares = []
+    for unit in (ticks_per_beat / 4, ticks_per_beat / 3):
+        distance = np.abs((start + unit / 2) % unit - unit / 2)
+        shares.append(float(np.mean(distance <= unit / 4)))
+    return max(shares)
+
+
 def estimate_swing(start: NDArray, ticks_per_beat: float) -> float:
     """Where the second half of a beat begins in it: 0.5 when it is straight, 2/3 in a shuffle.
 

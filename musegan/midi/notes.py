@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import MidiError
 from musegan.midi.bars import USUAL_METER, Bars, find_music_bars
-from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter
+from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter, measure_closeness
 from musegan.midi.quantize import (
     Columns,
     cut_overlaps,
@@ -45,6 +45,7 @@ class GridNotes:
     n_outside: int  # notes of mapped parts that are left out because their pitch is outside the spec
     ticks_per_bar: int  # of the grid
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
+    closeness: float  # share of the notes that start near the beats or their divisions
     swing: tuple[float, float] = (0.5, 0.5)  # where the second half of a beat, and of half a beat, begins in it
     removed: frozenset[int] = frozenset()  # parts that are taken out: they are neither heard nor written
     is_cut: bool = False  # what the file has after these bars is not written
@@ -57,7 +58,7 @@ class GridNotes:
     @property
     def end_tick(self) -> float:
         """Where the file ends, and new bars begin."""
-        return max(float(self.bars.lines[-1]), float(self.begins[-1]) + self.ticks_per_bar)
+        return float(self.bars.lines[-1])
 
     def ruler(self, spec: RollSpec) -> Ruler:
         """Where the steps of the grid lie in the file, as its notes are played."""
@@ -148,6 +149,7 @@ def read_notes(
         n_outside=0,
         ticks_per_bar=spec.beats_per_bar * score.ticks_per_beat,
         offset_ticks=offset,
+        closeness=measure_closeness(ticks.start - offset, score.ticks_per_beat),
     )
     _check_meter(grid, spec, name)
     from_line = ticks.start - begins[np.maximum(np.searchsorted(begins, ticks.start, side="right") - 1, 0)]
@@ -163,9 +165,8 @@ def begin_bars(score: Score, spec: RollSpec, end: float) -> NDArray[np.float64]:
     runs = find_runs_in_meter(score, spec) if len(score.meters) else [(0.0, np.inf)]
     begins = [np.empty(0)]
     for begin, after in runs:
-        n_whole = np.floor((after - begin + late) / bar)
-        n_needed = np.ceil((end - begin - late) / bar)
-        begins.append(begin + bar * np.arange(max(min(n_whole, n_needed), 0)))
+        n_bars = np.floor((min(after, end) - begin + late) / bar)
+        begins.append(begin + bar * np.arange(max(n_bars, 0)))
     return np.concatenate(begins)
 
 

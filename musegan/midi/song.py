@@ -27,6 +27,8 @@ from musegan.text import name_ranges
 MAX_CELLS = 1 << 26  # of a roll, 64 MB: 3,000 bars of the band, or 64 parts of 340 bars
 MAX_SOUNDING_CELLS = 1 << 21  # of these; a song of 300 bars has about 2**18
 _LONGEST_RANGES = 60  # letters of the bars that are named
+_CLOSE = 0.6  # share of the notes near the grid; 0.9 in most files, 0.5 by chance
+_FEWEST_NOTES = 32  # that tell of free playing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,17 @@ class Song:
             f"{len(self.passed_over)} of {self.grid.bars.n_bars} bars ({names}) are not {beats} quarter notes long"
         )
         return f"{told}: they stay as they are, and what is composed rests there"
+
+    def describe_free_time(self) -> str | None:
+        """One line for people about playing that does not follow the beats of the file, None where it does."""
+        share = self.grid.closeness
+        if share >= _CLOSE or len(self.grid.notes) < _FEWEST_NOTES:
+            return None
+        return (
+            f"only {share:.0%} of the notes start near the beats of {self.name} or their divisions: it was played "
+            "freely, or beside its tempo map. What is composed follows the bar lines of the file, so quantize the "
+            "notes in the DAW, or have it lay its tempo map over them"
+        )
 
     def find_bars(self, bars: Iterable[int]) -> list[int]:
         """The bars of the piece for bars of the file, both from 0, without those that are passed over; new bars

@@ -184,3 +184,35 @@ def test_in_any_mixture_of_meters_kept_notes_stay_and_composed_ones_are_in_their
 def test_several_signatures_at_a_tick_count_as_the_last():
     data = smf(track([(0, meter(3, 4)), (0, meter(4, 4)), (0, program(0)), *notes((0, 24, 60), (400, 420, 62))]))
     assert read_notes(data, TRIO).begins.tolist() == [0, BAR]
+
+
+def test_free_playing_is_told_and_a_feel_is_not():
+    rng = np.random.default_rng(3)
+    beats = np.arange(64) * 24
+
+    def tell(onsets):
+        rows = [(int(tick), int(tick) + 9, 60) for tick in onsets]
+        return read(smf(track([(0, meter(4, 4)), (0, program(0)), *notes(*rows)])), TRIO).describe_free_time()
+
+    assert tell(beats + rng.integers(0, 5, 64)) is None
+    assert tell(np.arange(64) * 32) is None  # triplets
+    told = tell(np.cumsum(rng.integers(11, 60, 64)))
+    assert "% of the notes start near the beats" in told
+    assert "quantize" in told
+    assert tell(np.cumsum(rng.integers(11, 60, 20))) is None  # too few to tell
+
+
+def test_what_is_told_of_passed_over_bars_is_one_short_line():
+    data = odd_file([(100, 190, 60), (1440, 1500, 62)], [(96, 100, 40)], end=1728)
+    assert read(data, TRIO).describe_passed_over() == (
+        "3 of 6 bars (1, 3, 6) are not 4 quarter notes long: "
+        "they stay as they are, and what is composed rests there"
+    )
+    three = ((0, 4), (384, 3), (672, 1))
+    heads = [(768 * i + place, meter(beats, 4)) for i in range(40) for place, beats in three]
+    data = smf(track([*heads, (0, program(0)), *notes((0, 90, 60), (40 * 768 - 90, 40 * 768, 62))]))
+    told = read(data, TRIO).describe_passed_over()
+    assert told.startswith("80 of 120 bars (2-3, 5-6, 8-9, ")
+    assert len(told) < 200
+    plain = smf(track([(0, meter(4, 4)), (0, program(0)), *notes((0, 90, 60))]))
+    assert read(plain, TRIO).describe_passed_over() is None
