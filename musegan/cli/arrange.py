@@ -54,11 +54,14 @@ def arrange(
     song = read(source, model.spec)
     song = song.until(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec).piece
-    found = extract_melody(song, melody, on)
+    found, score = extract_melody(song, melody, on), song.grid.score
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
+    for place, candidate in zip(("melody", "second"), found.candidates[:2], strict=False):
+        part = score.parts[candidate.part]
+        print_message(f"{place}: part {candidate.part + 1} {part.name!r} ({candidate.evidence})")
     tell_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
