@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from musegan.music.piece import Piece
 
 
+Arranged = Annotated[
+    Literal["full", "natural", "song", "build"],
+    typer.Option(help="Everyone plays; as songs do by the phrase; as one song does; one after the other."),
+]
+
+
 @composing_command
 def generate(
     options: ComposingOptions,
@@ -45,10 +51,7 @@ def generate(
     repeat_change: Annotated[
         float, typer.Option(help="Share of a section that returns which is new; 0: a copy.", min=0.0, max=1.0)
     ] = 0.2,
-    arrangement: Annotated[
-        Literal["full", "natural", "song", "build"],
-        typer.Option(help="Everyone plays; as songs do by the phrase; as one song does; one after the other."),
-    ] = "full",
+    arrangement: Arranged = "full",
     loop: Annotated[bool, typer.Option("--loop", help="The end leads back to the beginning.")] = False,
     ending: Annotated[bool, typer.Option("--ending", help="The last bar closes.")] = False,
     tracks: Tracks = None,
@@ -80,19 +83,32 @@ def accompany(
     options: ComposingOptions,
     source: Input,
     keep: Annotated[
-        str, typer.Option(help="What stays, with commas: tracks, or parts of the file by number or name.")
-    ],
+        str | None,
+        typer.Option(
+            help="What stays, with commas: tracks, or parts by number or name. (default: all that is not composed)"
+        ),
+    ] = None,
     output: Output = None,
+    tracks: Annotated[
+        str | None, typer.Option(help="What is composed, with commas: tracks. (default: all that are not kept)")
+    ] = None,
+    arrangement: Arranged = "full",
     maps: Maps = None,
 ) -> None:
     """Keep some tracks of a file and compose the others.
 
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
+    wanted = parse_names(tracks)
+    if keep is None and wanted is None:
+        raise ConfigError("say what stays (--keep piano), what is composed (--tracks bass), or both")
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        chosen, kept = song.choose(parse_names(keep) or [])
-        return model.accompany(chosen.piece, kept, request=request), chosen
+        chosen, kept = song.choose(parse_names(keep), wanted or ())
+        if request.seed == options.seed:
+            _tell_unheard(song, chosen)
+        piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
+        return piece, chosen
 
     _compose_on_file(options, source, output, maps, "accompany", ask)
 
@@ -184,6 +200,14 @@ def interpolate(
     pieces = model.interpolate(first, last, len(paths), bars, request=request)
     for piece, path in zip(pieces, paths, strict=True):
         write_piece(piece, path, options)
+
+
+def _tell_unheard(song: Song, chosen: Song) -> None:
+    """Print which parts are kept, but not heard."""
+    for number, (before, after) in enumerate(zip(song.grid.mapping, chosen.grid.mapping, strict=True), start=1):
+        if before is not None and after is None:
+            track = song.piece.spec.track_names[before]
+            print_message(f"part {number} is kept as it is, but not heard: another part or new music is {track}")
 
 
 def _compose_on_file(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from musegan.midi.melody import is_named_melody, mean_notes_at_once, score_melodies
+from musegan.midi.melody import mean_notes_at_once, score_melodies
+from musegan.midi.part_names import is_named_melody
 from musegan.midi.quantize import map_parts
 from musegan.midi.score import Part, Score
 from musegan.music.spec import RollSpec

@@ -8,7 +8,6 @@ is its skyline (Uitdenbogerd and Zobel, "Manipulation of Music for Melody Matchi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part
+from musegan.midi.part_names import MELODY, score_name
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song, grid_to_piece
 from musegan.music.key import Key, estimate_key, note_name
@@ -33,10 +33,6 @@ _WEIGHTS = np.array([1.25, -3.34, -0.59, 0.58, -0.7, -7.56, -1.06])
 _USUAL_RATE = 1.8  # onsets a sounding beat
 _USUAL_PITCH = 66
 _NEVER = 0.02  # share of a song, added before its logarithm
-_MELODY, _SUNG, _BACKING = 12.0, 10.0, -2.0  # what names bring that say melody, a singer, or one behind another
-_MELODY_NAME = re.compile(r"melod", re.IGNORECASE)
-_SUNG_NAME = re.compile(r"vocal|\bvo[cx]\b|\bvoice\b|\bsing|gesang|\bvoz\b|canto|soprano", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"back|choir|harm|bridge|bass|drum|counter|\bbg|\bb\W*v|2nd|\b2|\bii\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +128,7 @@ def _tell_evidence(score: Score, index: int) -> str:
     part = score.parts[index]
     facts = describe_part(part, score.ticks_per_beat, score.end_tick)
     named = score_name(part.name)
-    words = ["called a melody"] if named == _MELODY else ["called a singer"] if named > 0 else []
+    words = ["called a melody"] if named == MELODY else ["called a singer"] if named > 0 else []
     words += ["called a second voice"] if named < 0 else []
     words += [
         f"{np.exp(facts[1]):.1f} notes at once",
@@ -152,19 +148,6 @@ def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool 
             scores[index] = describe_part(part, ticks_per_beat, end) @ _WEIGHTS
             scores[index] += score_name(part.name) if by_name else 0
     return scores
-
-
-def score_name(name: str) -> float:
-    """What the name of a part brings to its score."""
-    is_melody = _MELODY_NAME.search(name) is not None
-    if not is_melody and not _SUNG_NAME.search(name):
-        return 0.0
-    return _BACKING if _OTHER_NAME.search(name) else _MELODY if is_melody else _SUNG
-
-
-def is_named_melody(name: str) -> bool:
-    """Whether the name of a part says that it has the melody."""
-    return score_name(name) > 0
 
 
 def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from musegan.errors import MidiError
 from musegan.midi.bars import USUAL_METER, Bars, find_music_bars
 from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter, measure_closeness
+from musegan.midi.part_names import score_name
 from musegan.midi.quantize import (
     Columns,
     cut_overlaps,
@@ -90,11 +91,13 @@ class GridNotes:
         end = min(self.music_end_bar, n_bars)
         return replace(self, notes=notes, begins=begins, bars=bars, music_end_bar=end, is_cut=True)
 
-    def without(self, parts: Collection[int], spec: RollSpec) -> GridNotes:
-        """All but some parts of the score."""
+    def without(self, parts: Collection[int], spec: RollSpec, unheard: Collection[int] = ()) -> GridNotes:
+        """All but some parts of the score; others, `unheard`, stay in the file and are on no track."""
         removed = self.removed | frozenset(parts)
-        notes, n_outside = _notes_on_grid(self, removed, spec)
-        return replace(self, notes=notes, n_outside=n_outside, removed=removed)
+        mapping = tuple(None if part in unheard else track for part, track in enumerate(self.mapping))
+        grid = replace(self, removed=removed, mapping=mapping)
+        notes, n_outside = _notes_on_grid(grid, removed, spec)
+        return replace(grid, notes=notes, n_outside=n_outside)
 
 
 def read_notes(
@@ -224,13 +227,17 @@ def _map_parts(
 ) -> tuple[int | None, ...]:
     """The track of each part: what the user says, or else the rules of the ensemble.
 
-    A part without a program of its own that is called drums is taken for drums.
+    A part without a program of its own that is called drums is taken for drums. Where there is a track for the
+    melody, singers go there, and second voices nowhere, whatever sound plays them.
     """
     chosen = list(map_parts(parts, spec))
     drums = next((index for index, is_drum in enumerate(spec.is_drum) if is_drum), None)
+    melody = next((index for index, track in enumerate(spec.tracks) if track.is_melody), None)
     for index, part in enumerate(parts):
         if drums is not None and part.program == 0 and _DRUM_NAME.search(part.name):
             chosen[index] = drums
+        elif melody is not None and not part.is_drum and score_name(part.name):
+            chosen[index] = melody if score_name(part.name) > 0 else None
     for part_name, track_name in track_map.items():
         index, track = find_part(parts, part_name, name), spec.track_index(track_name)
         if parts[index].is_drum and not spec.tracks[track].is_drum:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -119,30 +119,60 @@ class Song:
             raise ConfigError(f"no bar of {self.name} up to bar {n_bars} has {beats} quarter notes")
         return replace(self, piece=self.piece.cut(0, grid.n_bars), grid=grid)
 
-    def choose(self, names: Sequence[str]) -> tuple[Song, list[str]]:
-        """The song with what `names` names, and the tracks of the ensemble that this is on.
+    def choose(self, keep: Sequence[str] | None, composed: Sequence[str] = ()) -> tuple[Song, list[str]]:
+        """The song with what is to be kept of it, and the tracks of the ensemble that this is on.
 
-        A name is that of a track, with all its parts, or a part by its number (from 1) or name: then the other
-        parts of the same track are left out. Raises `MidiError` when it is none, or when several parts have it.
+        Parameters
+        ----------
+        keep : list of str, optional
+            Names of tracks, with all their parts, or of parts by number (from 1) or name: then the other parts of
+            the same track are left out. By default all that is on no track of `composed`.
+        composed : list of str
+            Tracks that are to be composed; parts that are kept there stay in the file, but are not heard. The
+            same holds for second parts, by sound, of a track that has one player, but for drums.
+
+        Raises
+        ------
+        MidiError
+            There is no such part, several have that name, or nothing that is kept can be heard.
+        ConfigError
+            There is no such track.
         """
         spec, mapping = self.piece.spec, self.grid.mapping
+        asked = {spec.track_index(name) for name in composed}
         lowered = [track.lower() for track in spec.track_names]
-        others = [name for name in names if name.strip().lower() not in lowered]
-        parts = {find_part(self.grid.score.parts, name, self.name) for name in others}
-        for part in parts:
-            if mapping[part] is None:
-                raise MidiError(
-                    f"part {part + 1} of {self.name} fits no track, so nothing can be composed to it; take it for "
-                    f"one of {', '.join(spec.track_names)}",
-                    "no such part",
-                    field="track_map",
-                )
-        whole = {lowered.index(name.strip().lower()) for name in names if name.strip().lower() in lowered}
-        tracks = {track for part in parts if (track := mapping[part]) is not None} | whole
-        rivals = [i for i, track in enumerate(mapping) if track in tracks - whole and i not in parts]
-        grid = self.grid.without(rivals, spec)
+        names = [name.strip().lower() for name in keep or ()]
+        whole = {lowered.index(name) for name in names if name in lowered}
+        kept = {find_part(self.grid.score.parts, name, self.name) for name in names if name not in lowered}
+        kept |= {part for part, track in enumerate(mapping) if track in whole}
+        if keep is None:
+            kept = {part for part, track in enumerate(mapping) if track not in asked}
+        unheard = {part for part in kept if mapping[part] in asked} | self._find_second_parts(kept)
+        tracks = {mapping[part] for part in kept - unheard} - {None} | whole - asked
+        if not tracks:
+            raise MidiError(
+                f"nothing that is kept of {self.name} is on one of the tracks {', '.join(spec.track_names)}, so "
+                "nothing can be composed to it; take a part for one of them",
+                "no such part",
+                field="track_map",
+            )
+        rivals = [part for part, track in enumerate(mapping) if track in tracks | asked and part not in kept]
+        grid = self.grid.without(rivals, spec, unheard)
         song = replace(self, grid=grid, piece=grid_to_piece(grid, spec))
-        return song, [spec.track_names[track] for track in sorted(tracks)]
+        return song, [name for row, name in enumerate(spec.track_names) if row in tracks]
+
+    def _find_second_parts(self, kept: Collection[int]) -> set[int]:
+        """Of parts that are kept, those on a track on which another sounds longer."""
+        spec, mapping, parts = self.piece.spec, self.grid.mapping, self.grid.score.parts
+        if not spec.one_part_a_track:
+            return set()
+        sounding = {part: int((parts[part].end - parts[part].start).sum()) for part in kept}
+        first = {mapping[part]: part for part in sorted(kept, key=lambda part: (sounding[part], -part))}
+        return {
+            part
+            for part in kept
+            if (track := mapping[part]) is not None and not spec.is_drum[track] and first[track] != part
+        }
 
     def write(
         self,

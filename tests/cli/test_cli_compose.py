@@ -359,6 +359,21 @@ def test_passes_and_repetition_are_those_of_a_request(musegan, model, dataset):
     assert np.array_equal(read("a.mid", dataset.spec).piece.roll, model.generate(3, request=request).roll)
 
 
+def test_accompany_adds_a_track_to_all_that_is_there(musegan, song, tmp_path):
+    told = musegan("accompany", song, "--tracks", "bass", "--seed", 2, "-o", "out.mid", "--arrangement", "natural")
+    assert "not heard" not in told.stderr
+    before, after = (pairs_by_channel(read_file(path.read_bytes())) for path in (song, tmp_path / "out.mid"))
+    assert {channel: rows for channel, rows in after.items() if channel < 1 or channel == 9} == {
+        channel: rows for channel, rows in before.items() if channel < 1 or channel == 9
+    }
+    assert sorted(after) != [0, 9]
+    told = musegan(
+        "accompany", song, "--keep", "keys", "--tracks", "keys,bass", "--seed", 2, "-o", "b.mid", code=1
+    )
+    assert "nothing that is kept" in told.stderr
+    assert "say what stays" in musegan("accompany", song, "-o", "c.mid", code=1).stderr
+
+
 def write_odd_file(path):
     """A pick-up of a quarter note, two bars of 4/4, one of 2/4, and a third of 4/4: keys and a bass."""
     heads = [(0, 1), (96, 4), (864, 2), (1056, 4)]
