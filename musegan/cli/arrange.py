@@ -54,14 +54,13 @@ def arrange(
     song = read(source, model.spec)
     song = song.until(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec).piece
-    found, score = extract_melody(song, melody, on), song.grid.score
+    found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
     for place, candidate in zip(("melody", "second"), found.candidates[:2], strict=False):
-        part = score.parts[candidate.part]
-        print_message(f"{place}: part {candidate.part + 1} {part.name!r} ({candidate.evidence})")
+        print_message(f"{place}: {rows[candidate.part]['name']} ({candidate.evidence})")
     tell_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords

@@ -115,11 +115,12 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
     from musegan.music.key import note_name
+    from musegan.music.programs import name_part
 
     return [
         {
             "part": part["number"],
-            "name": part["name"],
+            "name": name_part(part["name"], part["program"], part["is_drum"], part["number"]),
             "program": "drums" if part["is_drum"] else part["program"],
             "channel": part["channel"],
             "notes": part["n_notes"],

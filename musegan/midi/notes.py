@@ -26,6 +26,7 @@ from musegan.midi.read import find_end_of_file, read_bytes, read_score
 from musegan.midi.score import Part, Score
 from musegan.midi.ticks import Ruler
 from musegan.music.pianoroll import NOTE
+from musegan.music.programs import name_part
 from musegan.music.spec import RollSpec
 
 MAX_BARS, MAX_NOTES = 2048, 100_000  # of a file that can be worked on
@@ -207,17 +208,18 @@ def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) ->
 
 
 def find_part(parts: Sequence[Part], wanted: str, name: str) -> int:
-    """Index of a part by its number from 1 or its name (case ignored). Raises `MidiError` when there is none, or
-    when several have that name."""
+    """Index of a part by its number from 1 or what `name_part` calls it (case ignored). Raises `MidiError` when
+    there is none, or when several are called so."""
     text = wanted.strip().lower()
     if text.isdigit() and 1 <= int(text) <= len(parts):
         return int(text) - 1
-    found = [index for index, part in enumerate(parts) if part.name.lower() == text]
+    names = [name_part(part.name, part.program, part.is_drum, index + 1) for index, part in enumerate(parts)]
+    found = [index for index, known in enumerate(names) if known.lower() == text]
     if len(found) > 1:
         numbers = ", ".join(str(index + 1) for index in found)
         raise MidiError(f"{name} has several parts {wanted!r}; choose by number: {numbers}", "no such part")
     if not found:
-        known = ", ".join(f"{index + 1} {part.name!r}" for index, part in enumerate(parts))
+        known = ", ".join(f"{index + 1} {known!r}" for index, known in enumerate(names))
         raise MidiError(f"{name} has no part {wanted!r}; it has {known}", "no such part")
     return found[0]
 

@@ -21,6 +21,7 @@ from musegan.midi.stems import write_file
 from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
+from musegan.music.programs import name_part
 from musegan.music.spec import BAND, RollSpec, TrackSpec
 from musegan.text import name_ranges
 
@@ -272,7 +273,7 @@ def name_tracks(score: Score) -> tuple[TrackSpec, ...]:
     """A track for each part of a file; those of the same name are numbered."""
     names: list[str] = []
     for index, part in enumerate(score.parts):
-        own = part.name or ("drums" if part.is_drum else f"part {index + 1}")
+        own = name_part(part.name, part.program, part.is_drum, index + 1)
         same = sum(known == own or known.startswith(f"{own} ") for known in names)
         names.append(f"{own} {same + 1}" if same else own)
     return tuple(

@@ -45,6 +45,7 @@ from musegan.midi.voices import Note, Voice, find_instruments, find_voices
 from musegan.midi.write import make_chord_track
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
+from musegan.music.programs import name_part
 
 _BARS_OF_TEMPO = 8  # before new bars, that say how fast these go
 _SLOWER = 0.02  # relative; less is a way of playing
@@ -151,11 +152,11 @@ class _Splicer:
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
 
     def _name_channels(self) -> None:
-        """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
-        for (track, channel), row in self._map_places().items():
-            if self.is_split and not self.names[track]:
-                name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
-                self.early[track].append(meta_event(0, NAME, name.encode()))
+        """Names for the tracks that a track of type 0 is split into: of their first programs."""
+        for voice, part in self.parts.items() if self.is_split else ():
+            if not self.names[voice.track]:
+                self.names[voice.track] = name_part("", voice.program, voice.is_drum, part + 1)
+                self.early[voice.track].append(meta_event(0, NAME, self.names[voice.track].encode()))
 
     def _is_emptied(self, index: int, track: Track) -> bool:
         return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))

@@ -363,14 +363,10 @@ def test_accompany_adds_a_track_to_all_that_is_there(musegan, song, tmp_path):
     told = musegan("accompany", song, "--tracks", "bass", "--seed", 2, "-o", "out.mid", "--arrangement", "natural")
     assert "not heard" not in told.stderr
     before, after = (pairs_by_channel(read_file(path.read_bytes())) for path in (song, tmp_path / "out.mid"))
-    assert {channel: rows for channel, rows in after.items() if channel < 1 or channel == 9} == {
-        channel: rows for channel, rows in before.items() if channel < 1 or channel == 9
-    }
-    assert sorted(after) != [0, 9]
-    told = musegan(
-        "accompany", song, "--keep", "keys", "--tracks", "keys,bass", "--seed", 2, "-o", "b.mid", code=1
-    )
-    assert "nothing that is kept" in told.stderr
+    assert (after[0], after[9]) == (before[0], before[9])
+    assert after[1] != before[1]
+    both = ["--keep", "keys", "--tracks", "keys,bass", "-o", "b.mid"]
+    assert "nothing that is kept" in musegan("accompany", song, *both, code=1).stderr
     assert "say what stays" in musegan("accompany", song, "-o", "c.mid", code=1).stderr
 
 

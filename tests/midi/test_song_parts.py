@@ -7,7 +7,7 @@ from midibytes import name, notes, program, smf, track
 from songs import TRIO
 
 from musegan.errors import MidiError
-from musegan.midi.song import read
+from musegan.midi.song import name_tracks, read
 from musegan.music.spec import TrackSpec
 
 BAND = replace(
@@ -34,6 +34,15 @@ def song_of(*parts, spec=BAND):
 
 def tracks_of(song):
     return [part.track for part in song.parts]
+
+
+def test_parts_without_a_name_are_called_by_program_and_number():
+    song = song_of(("", 19, 50), ("Low", 33, 90), ("", None, 9))
+    assert [track.name for track in name_tracks(song.grid.score)] == ["Church Organ 1", "Low", "Drums 3"]
+    assert song.choose(["low", "church organ 1", "drums"])[1] == ["drums", "keys", "bass"]
+    with pytest.raises(MidiError, match="it has 1 'Church Organ 1', 2 'Low', 3 'Drums 3'"):
+        song.choose(["organ"])
+    assert tracks_of(song) == ["keys", "bass", "drums"]
 
 
 @pytest.mark.parametrize(("label", "wanted"), [("Main Vocal", "lead"), ("B Vocal", None), ("Choir", "strings")])
