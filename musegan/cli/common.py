@@ -131,5 +131,13 @@ def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def describe_silent_tracks(names: Sequence[str]) -> str:
+    """A warning for people about tracks that no song of a dataset has."""
+    return (
+        f"warning: no song has {', '.join(names)}: a model of these songs cannot play that; the ensemble says "
+        "which programs and part_names are read into a track"
+    )
+
+
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

@@ -47,6 +47,7 @@ class PrepareReport:
     notes: int  # a note over a bar line counts once a bar
     unused_notes: int  # of instruments without a track, outside the pitches or in other meters
     tracks: dict[str, float]  # share of the bars in which each track sounds
+    silent_tracks: list[str]  # those that sound in none
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,5 +222,6 @@ class _Tally:
             notes=content["notes"],
             unused_notes=self.n_unused,
             tracks=content["tracks"],
+            silent_tracks=dataset.silent_tracks(),
             seconds=round(seconds, 3),
         )
