@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import format_table, list_part_rows, print_message
+from musegan.cli.common import Pedal, format_table, list_part_rows, print_message
 from musegan.cli.composing_options import (
     ComposingOptions,
     Input,
@@ -39,6 +39,7 @@ def arrange(
             help="Who plays when, how densely and how high as in this file.", exists=True, dir_okay=False
         ),
     ] = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Keep the melody of a file (MIDI, MusicXML, ABC) and compose a band to its chords.
 
@@ -51,9 +52,9 @@ def arrange(
 
     paths = output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
-    song = read(source, model.spec)
+    song = read(source, model.spec, pedal=pedal)
     song = song.until(song.grid.music_end_bar)
-    other = None if like is None else read(like, model.spec).piece
+    other = None if like is None else read(like, model.spec, pedal=pedal).piece
     found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
     rows = list_part_rows(map(vars, song.parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -139,5 +139,9 @@ def describe_silent_tracks(names: Sequence[str]) -> str:
     )
 
 
+Pedal = Annotated[
+    Literal["hold", "ignore"],
+    typer.Option(help="Notes last as long as the sustain pedal holds them, or as they are written."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from musegan.cli.common import print_message
+from musegan.cli.common import Pedal, print_message
 from musegan.cli.composing_options import (
     Bars,
     ComposingOptions,
@@ -94,6 +94,7 @@ def accompany(
     ] = None,
     arrangement: Arranged = "full",
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Keep some tracks of a file and compose the others.
 
@@ -110,7 +111,7 @@ def accompany(
         piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
         return piece, chosen
 
-    _compose_on_file(options, source, output, maps, "accompany", ask)
+    _compose_on_file(options, source, output, maps, pedal, "accompany", ask)
 
 
 @composing_command
@@ -123,6 +124,7 @@ def continue_(
         int | None, typer.Option(help="Bar in which the new ones begin. (default: after the last note)", min=2)
     ] = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Write a file followed by new bars.
 
@@ -133,7 +135,7 @@ def continue_(
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _compose_on_file(options, source, output, maps, "continue", ask)
+    _compose_on_file(options, source, output, maps, pedal, "continue", ask)
 
 
 @composing_command
@@ -144,6 +146,7 @@ def infill(
     output: Output = None,
     tracks: Tracks = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Compose some bars of a file anew and keep all others.
 
@@ -154,7 +157,7 @@ def infill(
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.infill(song.piece, song.find_bars(bars), parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, "infill", ask)
+    _compose_on_file(options, source, output, maps, pedal, "infill", ask)
 
 
 @composing_command
@@ -167,6 +170,7 @@ def vary(
     ] = 0.3,
     tracks: Tracks = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Compose a share of a file anew, here and there.
 
@@ -176,7 +180,7 @@ def vary(
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.vary(song.piece, amount, parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, "vary", ask)
+    _compose_on_file(options, source, output, maps, pedal, "vary", ask)
 
 
 @composing_command
@@ -215,13 +219,14 @@ def _compose_on_file(
     source: Path,
     output: Path | None,
     maps: list[str] | None,
+    pedal: Literal["hold", "ignore"],
     verb: str,
     ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
-    song = read_song(source, maps, model)
+    song = read_song(source, maps, model, pedal)
     request = count_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))

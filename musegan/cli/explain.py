@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from musegan.cli.common import AsJson, Force, app, format_table, print_message
+from musegan.cli.common import AsJson, Force, Pedal, app, format_table, print_message
 from musegan.cli.composing_options import Maps, read_song
 from musegan.errors import ConfigError
 from musegan.files import refuse_overwrite
@@ -25,6 +25,7 @@ def explain(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     force: Force = False,
     as_json: AsJson = False,
@@ -46,7 +47,7 @@ def explain(
             raise ConfigError(f"{output} is no picture; end its name with one of {' '.join(IMAGE_SUFFIXES)}")
         refuse_overwrite(output, force)
     judge = load_model(model, device)
-    song = read_song(source, maps, judge)
+    song = read_song(source, maps, judge, pedal)
     found = judge.explain(song.piece)
     bars = [(name, song.bar_numbers[bar], surprise) for name, bar, surprise in found.ranking()]
     if as_json:

@@ -11,6 +11,7 @@ import typer
 from musegan.cli.common import (
     AsJson,
     Force,
+    Pedal,
     app,
     describe_silent_tracks,
     format_table,
@@ -44,6 +45,7 @@ def prepare(
         Path | None,
         typer.Option(help="CSV with a column file and any of split, style, licence.", exists=True, dir_okay=False),
     ] = None,
+    pedal: Pedal = "hold",
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +70,7 @@ def prepare(
             test_fraction=test_fraction,
             seed=seed,
             labels=labels,
+            pedal=pedal,
             progress=lambda done, known: bar.update(task, completed=done, total=known),
         )
     if as_json:

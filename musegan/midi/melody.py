@@ -172,7 +172,9 @@ def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
     line = np.array(kept)
     end = part.end[line]
     end[:-1] = np.minimum(end[:-1], np.maximum(part.start[line[1:]], part.start[line[:-1]] + 1))
-    return replace(part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line])
+    return replace(
+        part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line], held=None
+    )
 
 
 def _round_onsets(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:

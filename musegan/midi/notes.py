@@ -23,7 +23,7 @@ from musegan.midi.quantize import (
     map_parts,
 )
 from musegan.midi.read import find_end_of_file, read_bytes, read_score
-from musegan.midi.score import Part, Score
+from musegan.midi.score import Part, Pedal, Score
 from musegan.midi.ticks import Ruler
 from musegan.music.pianoroll import NOTE
 from musegan.music.programs import name_part
@@ -49,6 +49,7 @@ class GridNotes:
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
     closeness: float  # share of the notes that start near the beats or their divisions
     swing: tuple[float, float] = (0.5, 0.5)  # where the second half of a beat, and of half a beat, begins in it
+    pedal: Pedal = "hold"
     removed: frozenset[int] = frozenset()  # parts that are taken out: they are neither heard nor written
     is_cut: bool = False  # what the file has after these bars is not written
 
@@ -106,6 +107,7 @@ def read_notes(
     spec: RollSpec,
     track_map: Mapping[str, str] | None = None,
     name: str | None = None,
+    pedal: Pedal = "hold",
 ) -> GridNotes:
     """Read a file that somebody works on. Nothing is trimmed; bars that are none of the ensemble are passed over:
     those of another length, and short ones such as pick-ups.
@@ -118,6 +120,8 @@ def read_notes(
         (`map_parts`) would put elsewhere. A name must fit one part only.
     name : str, optional
         As for `read_score`.
+    pedal : Pedal
+        Whether notes on the grid last as long as the sustain pedal holds them; the file is not changed by that.
 
     Raises
     ------
@@ -154,6 +158,7 @@ def read_notes(
         ticks_per_bar=spec.beats_per_bar * score.ticks_per_beat,
         offset_ticks=offset,
         closeness=measure_closeness(ticks.start - offset, score.ticks_per_beat),
+        pedal=pedal,
     )
     _check_meter(grid, spec, name)
     from_line = ticks.start - begins[np.maximum(np.searchsorted(begins, ticks.start, side="right") - 1, 0)]
@@ -196,7 +201,7 @@ def _estimate_swings(start: NDArray, ticks_per_beat: int) -> tuple[float, float]
 def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) -> tuple[NDArray, int]:
     """The notes of the mapped parts that are not removed, as NOTE, and how many are out of range."""
     mapping = [None if part in removed else track for part, track in enumerate(grid.mapping)]
-    ticks, n_outside = drop_out_of_range(gather_notes(grid.score.parts, mapping), spec)
+    ticks, n_outside = drop_out_of_range(gather_notes(grid.score.parts, mapping, grid.pedal), spec)
     ruler, n_steps = grid.ruler(spec), grid.n_bars * spec.steps_per_bar
     start, is_inside = ruler.steps_of(ticks.start)
     end, _ = ruler.steps_of(ticks.end)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.midi.channels import DRUM_CHANNEL
 from musegan.midi.instruments import BANK, DRUM_BANKS, GM2_BANK, GS_PART, GS_RESET, find_rhythm_part
+from musegan.midi.pedal import hold_notes, read_pedal_moves
 from musegan.midi.score import Part, Score, find_main_key
 from musegan.midi.tracks import CONTROL, KEY, META, METER, NOTE_ON, PROGRAM, TEMPO
 from musegan.music.key import Key
@@ -92,10 +93,20 @@ def _convert_tracks(tracks: list[Any]) -> tuple[Part, ...]:
             end=end[a:b],
             pitch=pitch[a:b],
             velocity=velocity[a:b],
+            held=_hold(track, start[a:b], end[a:b], pitch[a:b]),
         )
         for track, a, b in ranges
         if a < b
     )
+
+
+def _hold(track: Any, start: NDArray, end: NDArray, pitch: NDArray) -> NDArray[np.int64] | None:
+    """The ends of the notes of a track with its pedal."""
+    if track.is_drum or not len(track.controls):
+        return None
+    controls = track.controls.numpy()
+    moves = read_pedal_moves(controls["time"], controls["number"], controls["value"])
+    return hold_notes(start, end, pitch, moves)
 
 
 def may_be_trusted(parsed: Any, data: bytes) -> bool:

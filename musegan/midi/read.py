@@ -19,8 +19,9 @@ from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import quick, repair
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
+from musegan.midi.pedal import PedalMoves, find_pedal_moves, hold_notes
 from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
-from musegan.midi.tracks import KEY, META, METER, TEMPO, Events, find_names, is_valid, parse_tracks
+from musegan.midi.tracks import KEY, META, METER, TEMPO, Events, find_names, find_port, is_valid, parse_tracks
 from musegan.midi.voices import Note, Voice, find_voices
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -114,6 +115,7 @@ def _read_events(data: bytes, repairs: set[str]) -> Score | None:
     if kind == 0 and len(tracks) == 1:  # in the order of `read_tracks`
         voices = dict(sorted(voices.items(), key=lambda item: item[0].channel))
     names = find_names(tracks)
+    ports, moves = [find_port(track) for track in tracks], find_pedal_moves(tracks)
     rows = chain.from_iterable(tracks)
     metas = sorted((row for row in rows if row[1] == META and is_valid(row)), key=itemgetter(0))
     tempos = [] if repair.has_smpte_time(division) else list(_read_tempos(metas))
@@ -121,7 +123,10 @@ def _read_events(data: bytes, repairs: set[str]) -> Score | None:
     keys = [(tick, _read_key(body)) for tick, _, body in metas if body[0] == KEY]
     return Score(
         ticks_per_beat=repair.ticks_per_beat(division),
-        parts=tuple(_make_part(voice, notes, names[voice.track]) for voice, notes in voices.items()),
+        parts=tuple(
+            _make_part(voice, notes, names[voice.track], moves.get((ports[voice.track], voice.channel)))
+            for voice, notes in voices.items()
+        ),
         tempo_ticks=np.array([tick for tick, _ in tempos], np.int64),
         tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
         meter_ticks=np.array(list(meters), np.int64),
@@ -143,15 +148,19 @@ def _read_key(body: bytes) -> Key:
     return Key.of_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
 
 
-def _make_part(voice: Voice, notes: list[Note], name: str) -> Part:
+def _make_part(voice: Voice, notes: list[Note], name: str, moves: PedalMoves | None) -> Part:
+    start = np.array([note.start for note in notes], np.int64)
+    end = np.array([note.end for note in notes], np.int64)
+    pitch = np.array([note.pitch for note in notes], np.uint8)
     return Part(
         name=name.strip(),
         program=voice.program,
         is_drum=voice.is_drum,
-        start=np.array([note.start for note in notes], np.int64),
-        end=np.array([note.end for note in notes], np.int64),
-        pitch=np.array([note.pitch for note in notes], np.uint8),
+        start=start,
+        end=end,
+        pitch=pitch,
         velocity=np.array([note.velocity for note in notes], np.uint8),
+        held=None if moves is None or voice.is_drum else hold_notes(start, end, pitch, moves),
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.music.key import Key
+
+Pedal = Literal["hold", "ignore"]
+"""Whether notes last as long as the sustain pedal holds them, or as they are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,16 @@ class Part:
     end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
     pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
     velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
+    held: NDArray[np.int64] | None = field(default=None, repr=False)  # end with the sustain pedal, if it holds any
+
+    def ends(self, pedal: Pedal) -> NDArray[np.int64]:
+        """Ticks at which the notes end."""
+        return self.end if pedal == "ignore" or self.held is None else self.held
+
+    def move(self, ticks: int) -> Part:
+        """All later by some ticks."""
+        held = None if self.held is None else self.held + ticks
+        return replace(self, start=self.start + ticks, end=self.end + ticks, held=held)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +90,8 @@ def concatenate_scores(scores: list[Score]) -> Score:
         ticks, meters = score.meter_ticks, score.meters
         if not len(ticks) or ticks[0] > 0:
             ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
-        parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
-        moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
+        parts = tuple(part.move(begin) for part in score.parts)
+        moved.append((parts, score.tempo_ticks + begin, ticks + begin, meters))
         chords += [(tick + begin, symbol) for tick, symbol in score.chords]
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
         n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)

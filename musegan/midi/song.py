@@ -15,7 +15,7 @@ from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part, read_notes
 from musegan.midi.parts import PartInfo, describe_parts
 from musegan.midi.read import read_bytes, read_score
-from musegan.midi.score import Score
+from musegan.midi.score import Pedal, Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
 from musegan.music.key import estimate_key
@@ -219,6 +219,7 @@ def read(
     spec: RollSpec | None = BAND,
     *,
     track_map: Mapping[str, str] | None = None,
+    pedal: Pedal = "hold",
 ) -> Song:
     """Read a MIDI, MusicXML, ABC or Humdrum file to work on it.
 
@@ -230,6 +231,9 @@ def read(
         file is a track of its own, with the pitches that there are.
     track_map : mapping, optional
         Track by number (from 1) or name of a part, for parts that the rules of the ensemble would put elsewhere.
+    pedal : Pedal
+        ``hold``: notes of the piece last as long as the sustain pedal holds them; ``ignore``: as they are written.
+        What is written back is the file's own.
 
     Raises
     ------
@@ -243,7 +247,7 @@ def read(
     if spec is None:
         spec = guess_ensemble(read_score(data, name))
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}
-    grid = read_notes(data, spec, track_map, name)
+    grid = read_notes(data, spec, track_map, name, pedal)
     _check_size(grid, spec, name)
     file = MusicFile(data=data, score=grid.score, name=name)
     return Song(piece=grid_to_piece(grid, spec), grid=grid, file=file)
