@@ -20,8 +20,8 @@ from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
 from musegan.corpus.sources import find_files, read_items
 from musegan.errors import ConfigError, DatasetError
+from musegan.midi.pedal import Pedal
 from musegan.midi.read import MUSIC_SUFFIXES
-from musegan.midi.score import Pedal
 from musegan.music.spec import RollSpec
 from musegan.text import clean_for_terminal
 

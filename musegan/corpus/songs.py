@@ -15,9 +15,10 @@ from musegan.corpus.sources import Item
 from musegan.errors import MidiError
 from musegan.midi.grid import find_runs_in_meter
 from musegan.midi.lanes import choose_players
+from musegan.midi.pedal import Pedal
 from musegan.midi.quantize import Stretch, map_parts, quantize_score
 from musegan.midi.read import read_score
-from musegan.midi.score import Pedal, Score
+from musegan.midi.score import Score
 from musegan.music.spec import RollSpec
 
 _DOUBLINGS = 3  # a pattern has 2 ** 3 intervals

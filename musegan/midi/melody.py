@@ -139,9 +139,15 @@ def _tell_evidence(score: Score, index: int) -> str:
     return ", ".join(words)
 
 
-def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
-    """How much each part is like a melody: (part,), minus infinity for drums. `by_name` also reads their names."""
-    end = max((int(part.end.max()) for part in parts), default=0)
+def score_melodies(
+    parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True, end: int | None = None
+) -> NDArray[np.float64]:
+    """How much each part of a song is like a melody: (part,), minus infinity for drums.
+
+    `by_name` also reads their names; `end` is the tick at which the song ends, that of the parts by default.
+    """
+    if end is None:
+        end = max((int(part.end.max()) for part in parts), default=0)
     scores = np.full(len(parts), -np.inf)
     for index, part in enumerate(parts):
         if not part.is_drum:
@@ -152,7 +158,8 @@ def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool 
 
 def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
     """Mean number of notes that begin together."""
-    return len(part.start) / len(np.unique(_round_onsets(part.start, ticks_per_beat)))
+    places = np.sort(_round_onsets(part.start, ticks_per_beat))
+    return len(places) / (1 + np.count_nonzero(places[1:] != places[:-1]))
 
 
 def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
@@ -173,7 +180,7 @@ def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
     end = part.end[line]
     end[:-1] = np.minimum(end[:-1], np.maximum(part.start[line[1:]], part.start[line[:-1]] + 1))
     return replace(
-        part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line], held=None
+        part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line], moves=None
     )
 
 
@@ -189,15 +196,15 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     start, ends, pitch = part.start[order], part.end[order], part.pitch[order].astype(np.float64)
     until = np.maximum.accumulate(ends)
     sounding = until[-1] - start[0] - np.maximum(start[1:] - until[:-1], 0).sum()
-    places, at = np.unique(_round_onsets(start, ticks_per_beat), return_inverse=True)
-    top = np.zeros(len(places))
-    np.maximum.at(top, at, pitch)
+    places = _round_onsets(start, ticks_per_beat)
+    firsts = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+    top = np.maximum.reduceat(pitch, firsts)
     intervals = np.abs(np.diff(top)) if len(top) > 1 else np.zeros(1)
-    rate = len(places) / max(sounding / ticks_per_beat, 1 / _PLACES)
+    rate = len(top) / max(sounding / ticks_per_beat, 1 / _PLACES)
     return np.array(
         [
             np.log(sounding / max(end, 1) + _NEVER),
-            np.log(len(start) / len(places)),
+            np.log(len(start) / len(top)),
             abs(np.log2(rate / _USUAL_RATE)),
             pitch.mean() / 12,
             ((pitch.mean() - _USUAL_PITCH) / 12) ** 2,

@@ -14,6 +14,7 @@ from musegan.errors import MidiError
 from musegan.midi.bars import USUAL_METER, Bars, find_music_bars
 from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter, measure_closeness
 from musegan.midi.part_names import score_name
+from musegan.midi.pedal import Pedal
 from musegan.midi.quantize import (
     Columns,
     cut_overlaps,
@@ -23,7 +24,7 @@ from musegan.midi.quantize import (
     map_parts,
 )
 from musegan.midi.read import find_end_of_file, read_bytes, read_score
-from musegan.midi.score import Part, Pedal, Score
+from musegan.midi.score import Part, Score
 from musegan.midi.ticks import Ruler
 from musegan.music.pianoroll import NOTE
 from musegan.music.programs import name_part

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi.grid import find_runs_in_meter, find_song_offset
+from musegan.midi.pedal import Pedal
 from musegan.midi.performance import FEEL_SUMS
-from musegan.midi.score import Part, Pedal, Score
+from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE, stable_order
 from musegan.music.spec import RollSpec
 
@@ -69,9 +70,8 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
 
 def _find_track(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
-    for index, track in enumerate(spec.tracks):
-        is_named = name and name in (known.lower() for known in track.part_names)
-        if is_named and not (part.is_drum and not track.is_drum):
+    for index, (track, names) in enumerate(zip(spec.tracks, spec.lower_part_names, strict=True)):
+        if name in names and not (part.is_drum and not track.is_drum):
             return index
     for index, track in enumerate(spec.tracks):
         if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.midi.pedal import Pedal, PedalMoves, hold_notes
 from musegan.music.key import Key
-
-Pedal = Literal["hold", "ignore"]
-"""Whether notes last as long as the sustain pedal holds them, or as they are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +23,18 @@ class Part:
     end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
     pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
     velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
-    held: NDArray[np.int64] | None = field(default=None, repr=False)  # end with the sustain pedal, if it holds any
+    moves: PedalMoves | None = field(default=None, repr=False)  # of the sustain pedal; None for drums
 
     def ends(self, pedal: Pedal) -> NDArray[np.int64]:
         """Ticks at which the notes end."""
-        return self.end if pedal == "ignore" or self.held is None else self.held
+        if pedal == "ignore" or self.moves is None:
+            return self.end
+        return hold_notes(self.start, self.end, self.pitch, self.moves)
 
     def move(self, ticks: int) -> Part:
         """All later by some ticks."""
-        held = None if self.held is None else self.held + ticks
-        return replace(self, start=self.start + ticks, end=self.end + ticks, held=held)
+        moves = None if self.moves is None else (self.moves[0] + ticks, self.moves[1])
+        return replace(self, start=self.start + ticks, end=self.end + ticks, moves=moves)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,9 @@ from musegan.errors import ConfigError, MidiError
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part, read_notes
 from musegan.midi.parts import PartInfo, describe_parts
+from musegan.midi.pedal import Pedal
 from musegan.midi.read import read_bytes, read_score
-from musegan.midi.score import Pedal, Score
+from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
 from musegan.music.key import estimate_key
