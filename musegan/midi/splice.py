@@ -257,15 +257,16 @@ class _Splicer:
     # -- what is new ----------------------------------------------------------------------------------------
 
     def _composed_notes(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file. They end with the last bar
-        before one that is passed over."""
+        """The notes that start in composed cells, as played, in ticks of the file. None is in a bar that is passed
+        over."""
         played = perform_piece(self.piece, humanize, self.grid.score.ticks_per_beat)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         bar = played["step"] // self.piece.spec.steps_per_bar
         begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
-        ends = np.empty(self.piece.n_bars)
+        limits = np.empty((2, self.piece.n_bars))
         for first, end in self.ruler.runs(np.ones(self.piece.n_bars, bool)):
-            ends[first:end] = min(self.ruler.end_of(end - 1), self.end)
+            limits[0, first:end] = max(self.ruler.begin_of(first), 0)
+            limits[1, first:end] = min(self.ruler.end_of(end - 1), self.end)
         places = [
             place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
             for parts, place in enumerate(self.grid.swing, start=1)
@@ -274,7 +275,7 @@ class _Splicer:
             tick = played[name]
             for parts, place in enumerate(places, start=1):
                 tick = apply_swing(tick, self.grid.score.ticks_per_beat / parts, place)
-            played[name] = np.clip(np.rint(tick + begins[bar]), 0, ends[bar])
+            played[name] = np.clip(np.rint(tick + begins[bar]), *limits[:, bar])
         return played
 
     def _add_notes(self, row: int, played: NDArray) -> None:

@@ -129,6 +129,20 @@ def test_a_composed_track_rests_in_bars_that_are_passed_over_and_what_is_kept_st
     assert pairs_by_channel(file)[1] == sorted([*kept, (SECOND + 96 + late, SECOND + 144 + late, 49, 90)])
 
 
+def test_a_note_that_is_played_early_is_not_before_its_first_bar(tmp_path):
+    song = read(odd_file([(FIRST, FIRST + 90, 60)], [(THREE, THREE + 9, 40)], end=1728), TRIO)
+    given = np.ones((TRIO.n_tracks, 3), bool)
+    given[BASS] = False
+    roll = np.zeros(TRIO.shape(3), np.uint8)
+    roll[BASS, 1:, 0, 10] = ONSET
+    early = np.zeros((3, 16, 4), np.float32) + np.array([80, 0, -0.4, 0], np.float32)
+    song.write(
+        Piece(roll=roll, spec=TRIO, given=given, feel=early, tempo_qpm=song.piece.tempo_qpm), tmp_path / "a.mid"
+    )
+    found = pairs_by_channel(read_file((tmp_path / "a.mid").read_bytes()))[1]
+    assert [start for start, *_ in found] == [SECOND, THIRD - 9]
+
+
 def test_a_kept_note_may_ring_through_a_bar_that_is_passed_over(tmp_path):
     song = read(odd_file([(FIRST, SECOND + 200, 60), (THIRD, THREE + 90, 62)], [(0, 9, 40)]), TRIO)
     rung = compose(song, tmp_path / "out.mid", [(KEYS, 2)], [])
