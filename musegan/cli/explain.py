@@ -63,6 +63,8 @@ def explain(
             typer.echo(line)
     if output is not None:
         heat = np.full((len(found.surprise), song.grid.bars.n_bars), np.nan)
-        heat[:, np.array(song.bar_numbers) - 1] = found.surprise
+        for number in range(heat.shape[1]):
+            if (bar := song.grid.find_bar(number)) is not None:
+                heat[:, number] = found.surprise[:, bar]
         path = draw_piece(lay_out_song(song), output, heat)
         (print_message if as_json else typer.echo)(str(path))

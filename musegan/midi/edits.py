@@ -75,11 +75,11 @@ def set_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
     return changed
 
 
-def set_meter(tracks: list[Track], tick: int, beats_per_bar: int) -> list[Track]:
-    """From `tick` on, where the tracks have no other, a meter of so many quarter notes."""
+def set_meter(tracks: list[Track], tick: int, meter: tuple[int, int]) -> list[Track]:
+    """From `tick` on, where the tracks have no other, a meter of this numerator and denominator."""
     changed = list(tracks)
     index = next((i for i, track in enumerate(tracks) if any(is_meta(event, METER) for event in track)), 0)
-    changed[index] = merge_events(tracks[index], [meter_event(tick, beats_per_bar, 4)], tick)
+    changed[index] = merge_events(tracks[index], [meter_event(tick, *meter)], tick)
     return changed
 
 

@@ -29,17 +29,24 @@ _MIN_SWUNG = 0.8  # share of the off-beats
 _PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
 
 
-def find_runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
+def find_runs_in_meter(score: Score, spec: RollSpec, is_compound: bool = False) -> list[tuple[float, float]]:
     """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's, or of
     which two or more make one, as two bars of 2/4 make one of 4/4.
+
+    The beats of the spec are quarter notes or, where `is_compound`, dotted quarters: then bars of 6/8 and 12/8 are
+    looked for.
 
     A time signature starts a bar, except where it repeats a meter of the same length at a bar line. 4/4 is
     assumed before the first. One that misses a bar line by less than a sixteenth note is meant to be on it.
     """
-    bar = spec.beats_per_bar * score.ticks_per_beat
+    eighths = spec.beats_per_bar * (3 if is_compound else 2)
+    bar = eighths * score.ticks_per_beat / 2
     tolerance = score.ticks_per_beat / 4
-    fits = spec.beats_per_bar * score.meters[:, 1] % np.maximum(score.meters[:, 0] * 4, 1) == 0
-    begins, fit = [0.0], [spec.beats_per_bar == 4]
+    numerators, denominators = score.meters[:, 0], score.meters[:, 1]
+    fits = eighths * denominators % np.maximum(numerators * 8, 1) == 0
+    if is_compound:
+        fits &= (numerators % 3 == 0) & (denominators >= 8)
+    begins, fit = [0.0], [spec.beats_per_bar == 4 and not is_compound]
     for tick, does_fit in zip(score.meter_ticks.tolist(), fits.tolist(), strict=True):
         from_line = (tick - begins[-1] + bar / 2) % bar - bar / 2
         is_on_line = fit[-1] and abs(from_line) < tolerance

@@ -46,6 +46,7 @@ class GridNotes:
     tempo_qpm: float  # the tempo that lasts longest
     mapping: tuple[int | None, ...]  # for each part of the score its track, None: it has none
     n_outside: int  # notes of mapped parts that are left out because their pitch is outside the spec
+    beat_ticks: int  # of a beat of the grid: a quarter note, or a dotted one in compound meters such as 6/8
     ticks_per_bar: int  # of the grid
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
     closeness: float  # share of the notes that start near the beats or their divisions
@@ -69,7 +70,7 @@ class GridNotes:
         return Ruler(
             begins=self.begins + self.offset_ticks,
             end=self.end_tick + self.offset_ticks,
-            step=self.score.ticks_per_beat / spec.steps_per_beat,
+            step=self.beat_ticks / spec.steps_per_beat,
             steps_per_bar=spec.steps_per_bar,
         )
 
@@ -141,10 +142,12 @@ def read_notes(
         )
     mapping = _map_parts(score.parts, track_map or {}, spec, name)
     ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
-    offset = find_grid_offset(ticks.start, score.ticks_per_beat, spec.steps_per_beat)
+    is_compound = _is_compound(score, spec)
+    beat = score.ticks_per_beat * 3 // 2 if is_compound else score.ticks_per_beat
+    offset = find_grid_offset(ticks.start, beat, spec.steps_per_beat)
     meter = USUAL_METER if len(score.meters) else (spec.beats_per_bar, 4)
     bars, music_end_bar = find_music_bars(score, offset, find_end_of_file(data, name), meter)
-    begins = begin_bars(score, spec, bars.lines[-1])
+    begins = begin_bars(score, spec, bars.lines[-1], is_compound)
     if max(len(begins), bars.n_bars) > MAX_BARS:
         raise MidiError(f"{name} has {bars.n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
     grid = GridNotes(
@@ -153,26 +156,39 @@ def read_notes(
         begins=begins,
         bars=bars,
         music_end_bar=music_end_bar,
-        tempo_qpm=find_main_tempo(score, 0, bars.lines[-1]),
+        tempo_qpm=find_main_tempo(score, 0, bars.lines[-1]) * score.ticks_per_beat / beat,
         mapping=mapping,
         n_outside=0,
-        ticks_per_bar=spec.beats_per_bar * score.ticks_per_beat,
+        beat_ticks=beat,
+        ticks_per_bar=spec.beats_per_bar * beat,
         offset_ticks=offset,
-        closeness=measure_closeness(ticks.start - offset, score.ticks_per_beat),
+        closeness=measure_closeness(ticks.start - offset, beat),
         pedal=pedal,
     )
     _check_meter(grid, spec, name)
     from_line = ticks.start - begins[np.maximum(np.searchsorted(begins, ticks.start, side="right") - 1, 0)]
-    return replace(grid, swing=_estimate_swings(from_line, score.ticks_per_beat)).without((), spec)
+    return replace(grid, swing=_estimate_swings(from_line, beat)).without((), spec)
 
 
-def begin_bars(score: Score, spec: RollSpec, end: float) -> NDArray[np.float64]:
+def _is_compound(score: Score, spec: RollSpec) -> bool:
+    """Whether more notes start in bars of which the beats are dotted quarters than in bars of quarters."""
+    start = np.concatenate([part.start for part in score.parts])
+    counts = []
+    for is_compound in (False, True):
+        runs = find_runs_in_meter(score, spec, is_compound) if len(score.meters) else []
+        counts.append(sum(np.count_nonzero((start >= begin) & (start < end)) for begin, end in runs))
+    return bool(counts[1] > counts[0]) and score.ticks_per_beat % 2 == 0
+
+
+def begin_bars(score: Score, spec: RollSpec, end: float, is_compound: bool = False) -> NDArray[np.float64]:
     """The ticks at which the bars of an ensemble begin in a file that ends at tick `end`: (bar,).
 
-    Bars are those of the right length, also two or more that make one. Without a time signature all are.
+    Bars are those of the right length, also two or more that make one. Without a time signature all are. The beats
+    of compound bars are dotted quarters.
     """
     bar, late = spec.beats_per_bar * score.ticks_per_beat, score.ticks_per_beat / 4
-    runs = find_runs_in_meter(score, spec) if len(score.meters) else [(0.0, np.inf)]
+    bar = bar * 3 // 2 if is_compound else bar
+    runs = find_runs_in_meter(score, spec, is_compound) if len(score.meters) else [(0.0, np.inf)]
     begins = [np.empty(0)]
     for begin, after in runs:
         n_bars = np.floor((min(after, end) - begin + late) / bar)

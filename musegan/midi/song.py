@@ -74,16 +74,19 @@ class Song:
         of the ensemble, or short ones such as pick-ups. They are kept as they are."""
         return [bar + 1 for bar in range(self.grid.bars.n_bars) if self.grid.find_bar(bar) is None]
 
+    @property
+    def _bar_length(self) -> str:
+        is_compound = self.grid.beat_ticks != self.grid.score.ticks_per_beat
+        return f"{self.piece.spec.beats_per_bar} {'dotted ' * is_compound}quarter notes"
+
     def describe_passed_over(self) -> str | None:
         """One line for people about the bars that are passed over, None where there are none."""
         if not self.passed_over:
             return None
-        beats, names = self.piece.spec.beats_per_bar, name_ranges(self.passed_over)
+        names = name_ranges(self.passed_over)
         if len(names) > _LONGEST_RANGES:
             names = names[:_LONGEST_RANGES].rpartition(",")[0] + ", ..."
-        told = (
-            f"{len(self.passed_over)} of {self.grid.bars.n_bars} bars ({names}) are not {beats} quarter notes long"
-        )
+        told = f"{len(self.passed_over)} of {self.grid.bars.n_bars} bars ({names}) are not {self._bar_length} long"
         return f"{told}: they stay as they are, and what is composed rests there"
 
     def describe_free_time(self) -> str | None:
@@ -103,9 +106,8 @@ class Song:
         wanted = list(bars)
         found = sorted({bar for number in wanted if (bar := self.grid.find_bar(number)) is not None})
         if wanted and not found:
-            beats = self.piece.spec.beats_per_bar
             number = wanted[0] + 1
-            raise ConfigError(f"bar {number} of {self.name} stays as it is: it is not {beats} quarter notes long")
+            raise ConfigError(f"bar {number} of {self.name} stays as it is: it is not {self._bar_length} long")
         return found
 
     def until(self, n_bars: int) -> Song:
@@ -117,8 +119,7 @@ class Song:
             )
         grid = self.grid.until(n_bars, self.piece.spec)
         if not grid.n_bars:
-            beats = self.piece.spec.beats_per_bar
-            raise ConfigError(f"no bar of {self.name} up to bar {n_bars} has {beats} quarter notes")
+            raise ConfigError(f"no bar of {self.name} up to bar {n_bars} is {self._bar_length} long")
         return replace(self, piece=self.piece.cut(0, grid.n_bars), grid=grid)
 
     def choose(self, keep: Sequence[str] | None, composed: Sequence[str] = ()) -> tuple[Song, list[str]]:

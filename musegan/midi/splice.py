@@ -89,7 +89,7 @@ def splice(
     tracks, parts = file.tracks_and_parts
     if grid.is_cut:
         line = round(grid.end_tick)
-        half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
+        half = round(grid.beat_ticks / piece.spec.steps_per_beat / 2)
         tracks = [cut_track(track, line, half) for track in tracks]
     splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
     result = splicer.run(humanize)
@@ -171,11 +171,13 @@ class _Splicer:
 
     def _go_on_in_meter(self, tracks: list[Track]) -> list[Track]:
         """A time signature for new bars, where the file ends in bars of another length."""
-        beats = self.piece.spec.beats_per_bar
         numerator, denominator = self.grid.bars.meters[-1].tolist()
-        if beats * denominator % (4 * numerator) == 0:
+        beat = self.grid.score.ticks_per_beat
+        if self.grid.ticks_per_bar * denominator % (4 * beat * numerator) == 0:
             return tracks
-        return set_meter(tracks, round(self.grid.end_tick), beats)
+        beats = self.piece.spec.beats_per_bar
+        meter = (beats, 4) if self.grid.beat_ticks == beat else (3 * beats, 8)
+        return set_meter(tracks, round(self.grid.end_tick), meter)
 
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
@@ -259,7 +261,7 @@ class _Splicer:
     def _composed_notes(self, humanize: float) -> NDArray:
         """The notes that start in composed cells, as played, in ticks of the file. None is in a bar that is passed
         over."""
-        played = perform_piece(self.piece, humanize, self.grid.score.ticks_per_beat)
+        played = perform_piece(self.piece, humanize, self.grid.beat_ticks)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
         bar = played["step"] // self.piece.spec.steps_per_bar
         begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
@@ -274,7 +276,7 @@ class _Splicer:
         for name in ("start", "end"):
             tick = played[name]
             for parts, place in enumerate(places, start=1):
-                tick = apply_swing(tick, self.grid.score.ticks_per_beat / parts, place)
+                tick = apply_swing(tick, self.grid.beat_ticks / parts, place)
             played[name] = np.clip(np.rint(tick + begins[bar]), *limits[:, bar])
         return played
 

@@ -1,12 +1,14 @@
 """Bars of any meter: where they are, and files of which an ensemble can use some."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from midibytes import meter, name, notes, program, smf, track
+from midibytes import meter, name, notes, program, smf, tempo, track
 from midireader import pairs_by_channel, read_file
 from songs import TRIO
 
-from musegan.errors import ConfigError
+from musegan.errors import ConfigError, MidiError
 from musegan.midi.bars import find_bars, find_music_bars, name_meters
 from musegan.midi.notes import read_notes
 from musegan.midi.read import read_score
@@ -98,14 +100,15 @@ def test_pairs_of_short_bars_are_named_by_either():
 def compose(song, path, cells, rows, n_bars=None, **options):
     """Write a piece with `rows` in `cells` that are composed; bars after those of the file are."""
     n_bars = n_bars or song.piece.n_bars
-    given = np.ones((TRIO.n_tracks, n_bars), bool)
+    spec = song.piece.spec
+    given = np.ones((spec.n_tracks, n_bars), bool)
     for cell in cells:
         given[cell] = False
     given[:, song.piece.n_bars :] = False
-    kept = notes_to_roll(song.grid.notes, TRIO, n_bars)
-    new = notes_to_roll(np.array([(*row, 90) for row in rows], song.grid.notes.dtype), TRIO, n_bars)
+    kept = notes_to_roll(song.grid.notes, spec, n_bars)
+    new = notes_to_roll(np.array([(*row, 90) for row in rows], song.grid.notes.dtype), spec, n_bars)
     roll = np.where(given[..., None, None], kept, new)
-    piece = Piece(roll=roll, spec=TRIO, given=given, tempo_qpm=song.piece.tempo_qpm)
+    piece = Piece(roll=roll, spec=spec, given=given, tempo_qpm=song.piece.tempo_qpm)
     song.write(piece, path, humanize=0)
     return read_file(path.read_bytes())
 
@@ -160,7 +163,7 @@ def test_new_bars_after_bars_of_another_length_have_a_time_signature(tmp_path):
     assert file.ends()[1] == end + BAR
     before = song.until(2)
     assert (before.piece.n_bars, before.grid.end_tick) == (1, TWO)
-    with pytest.raises(ConfigError, match=r"no bar of .* up to bar 1 has 4 quarter notes"):
+    with pytest.raises(ConfigError, match=r"no bar of .* up to bar 1 is 4 quarter notes long"):
         song.until(1)
 
 
@@ -193,6 +196,30 @@ def test_in_any_mixture_of_meters_kept_notes_stay_and_composed_ones_are_in_their
     kept = [(start, pitch) for start, _, pitch, _ in bass if start not in gone]
     assert [(start, pitch) for start, _, pitch, _ in found[1]] == sorted([*kept, *composed])
     assert (song.piece.roll[BASS] == ONSET).any()
+
+
+def test_two_bars_of_six_eight_are_one_of_four_dotted_beats(tmp_path):
+    eighths = [(i * 48, i * 48 + 40, 60 + i % 6) for i in range(33)]
+    heads = [(0, meter(6, 8)), (4 * 288, meter(2, 8)), (4 * 288 + 96, meter(12, 8))]
+    data = smf(
+        track([*heads, (0, tempo(150))], 1824),
+        track([(0, program(0)), *notes(*eighths)], 1824),
+        track([(0, program(33, 1)), *notes((0, 90, 40), channel=1)], 1824),
+    )
+    song = read(data, replace(TRIO, steps_per_beat=6))
+    assert song.grid.begins.tolist() == [0, 576, 1248]
+    assert (song.piece.tempo_qpm, song.grid.beat_ticks, song.bar_numbers) == (100, 144, [1, 3, 6])
+    heard = song.grid.notes[song.grid.notes["track"] == KEYS]
+    assert heard["start"].tolist() == list(range(0, 62, 2))  # two are in the short bar
+    assert song.describe_passed_over().startswith("1 of 6 bars (5) are not 4 dotted quarter notes long")
+    rows = [(BASS, 2, 4, 45), (BASS, 25, 2, 47), (BASS, 72, 6, 49)]
+    file = compose(song, tmp_path / "out.mid", [(BASS, 0), (BASS, 1)], rows, n_bars=4)
+    assert pairs_by_channel(file)[0] == [(*row, 80) for row in eighths]
+    assert pairs_by_channel(file)[1] == [(48, 144, 45, 90), (600, 648, 47, 90), (1824, 1968, 49, 90)]
+    assert file.messages(b"\xff\x58")[-1][0] == 4 * 288 + 96
+    waltz = smf(track([(0, meter(3, 4)), (0, program(0)), *notes((0, 90, 60), (500, 576, 62))]))
+    with pytest.raises(MidiError, match="is in 3/4"):
+        read(waltz, TRIO)
 
 
 def test_several_signatures_at_a_tick_count_as_the_last():
