@@ -61,7 +61,8 @@ def arrange(
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
     for place, candidate in zip(("melody", "second"), found.candidates[:2], strict=False):
-        print_message(f"{place}: {rows[candidate.part]['name']} ({candidate.evidence})")
+        name = rows[candidate.part]["name"]
+        print_message(f"{place}: part {candidate.part + 1}, {name} ({candidate.evidence})")
     tell_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords

@@ -7,7 +7,9 @@ import re
 MELODY, SUNG, BACKING = 12.0, 10.0, -2.0  # what names bring that say melody, a singer, or one behind another
 _MELODY_NAME = re.compile(r"melod", re.IGNORECASE)
 _SUNG_NAME = re.compile(r"vocal|\bvo[cx]\b|\bvoice\b|\bsing|gesang|\bvoz\b|canto|soprano", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"back|choir|harm|bridge|bass|drum|counter|\bbg|\bb\W*v|2nd|\b2|\bii\b", re.IGNORECASE)
+_OTHER_NAME = re.compile(
+    r"back|choir|harm|bridge|bass|drum|counter|\bbg|\bb\W*v|2nd|(?<!\d)2\b|\bii\b", re.IGNORECASE
+)
 
 
 def score_name(name: str) -> float:

@@ -69,7 +69,9 @@ def test_a_name_says_more_than_the_notes_unless_it_is_of_the_backing():
     assert score_melodies([*PARTS[:4], part(BASS, "Backing vocals")], 48).argmax() == 3
 
 
-@pytest.mark.parametrize("second", ["B Vocal", "BGV vocal", "Vocal 2", "2nd Voice", "Vocals", "Harmony vox"])
+@pytest.mark.parametrize(
+    "second", ["B Vocal", "BGV vocal", "Vocal 2", "2nd Voice", "Vocals", "Harmony vox", "Melody2"]
+)
 @pytest.mark.parametrize("is_first", [True, False])
 def test_of_several_names_that_fit_the_one_that_says_melody_is_taken(second, is_first):
     named = [part(TUNE, second), part([(a, b, p - 4) for a, b, p in TUNE], "Melody")]
