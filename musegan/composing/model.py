@@ -158,6 +158,7 @@ class Model(TrainedModel):
                 field="track_map",
             )
         request = request or GenerationRequest()
+        wanted: list[int] = []
         if tracks is not None:
             wanted = [self.spec.track_index(name) for name in tracks]
             if not wanted or mask[wanted].any():
@@ -165,7 +166,7 @@ class Model(TrainedModel):
             others = set(range(self.spec.n_tracks)) - set(wanted) - set(np.flatnonzero(mask[:, 0]).tolist())
             rests = {self.spec.track_names[row]: range(piece.n_bars) for row in sorted(others)}
             request = replace(request, rests={**request.rests, **rests})
-        return self.fill(piece, mask, arrangement=arrangement, request=request)
+        return self.fill(piece, mask, must_play=wanted, arrangement=arrangement, request=request)
 
     def continue_(
         self, piece: Piece, n_bars: int = 8, *, at: int | None = None, request: GenerationRequest | None = None
@@ -312,7 +313,7 @@ class Model(TrainedModel):
         mask : (track, bar), bool
             True is given.
         must_play : list of int
-            Tracks that play in composed cells though what is given of them is silent.
+            Tracks that play in composed cells though what is given of them is silent, or they would rest there.
         like : Piece, optional
             Who plays when, how densely and how high is taken from this piece.
         arrangement : Arrangement

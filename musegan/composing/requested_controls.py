@@ -63,8 +63,8 @@ def plan_filling(
 
     Key, groove and chords are those of what is given, and so are the players and how they play, as far as they are
     known; a track of which all that is given is silent rests, unless it `must_play`. One of which nothing is given
-    plays as the `arrangement` says. What nothing says is as in a section of a real song. With `like`, tracks play
-    when and how they do in that piece.
+    plays as the `arrangement` says, but does not rest throughout if it `must_play`. What nothing says is as in a
+    section of a real song. With `like`, tracks play when and how they do in that piece.
     """
     material = piece.roll * mask[..., None, None]
     music = Music.from_rolls(material[None], model.spec, piece.tempo_qpm)
@@ -80,6 +80,8 @@ def plan_filling(
     if like is None:
         arranged = arrange_tracks(usual["play"], model.spec, arrangement, model.phrase_bars)[0]
         is_all_new = ~np.any(mask, axis=1)
+        rests = (arranged != PLAYS).all(1) & np.isin(np.arange(model.spec.n_tracks), must_play)
+        arranged = np.where(rests[:, None], PLAYS, arranged)
         unknown = np.where(is_all_new[:, None], arranged, np.where(plays, PLAYS, RESTS)[:, None])
     play = np.where(mask, np.where(sounds, PLAYS, RESTS), unknown)
     heard = known["key"].any()

@@ -314,7 +314,8 @@ class _Splicer:
     def _new_place(self, row: int) -> Place:
         """A new track on a free channel, or on a new port when there is none."""
         own = self.piece.spec.tracks[row]
-        stays = {v.track for v in self.voices if (r := self.rows.get(v)) is None or not self.is_new[r]}
+        left = [voice for voice in self.voices if voice not in self.removed]
+        stays = {v.track for v in left if (r := self.rows.get(v)) is None or not self.is_new[r]}
         goes = {voice.track for voice in self.voices} - stays
         others = [events for i, events in enumerate(map(add, self.tracks, self.added)) if i not in goes]
         track, place = make_free_track(own.name, own.program, own.is_drum, others)

@@ -364,6 +364,7 @@ def test_accompany_adds_a_track_to_all_that_is_there(musegan, song, tmp_path):
     assert "not heard" not in told.stderr
     before, after = (pairs_by_channel(read_file(path.read_bytes())) for path in (song, tmp_path / "out.mid"))
     assert (after[0], after[9]) == (before[0], before[9])
+    assert sorted(after) == [0, 1, 9]
     assert after[1] != before[1]
     both = ["--keep", "keys", "--tracks", "keys,bass", "-o", "b.mid"]
     assert "nothing that is kept" in musegan("accompany", song, *both, code=1).stderr
