@@ -18,6 +18,7 @@ from musegan.composing.knobs import KNOBS
 from musegan.composing.model import Model, load_model
 from musegan.composing.parse import parse_bar_list, parse_bar_range
 from musegan.composing.request import GenerationRequest
+from musegan.composing.song_bars import count_in_song
 from musegan.files import WRITTEN_MIDI_SUFFIXES
 from musegan.midi.humanize import humanize_song
 from musegan.midi.melody import extract_melody
@@ -28,9 +29,12 @@ from musegan.midi.write import write_files
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
-from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES, write
-from musegan.render.image import draw_png
+from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES
+from musegan.render.audio import convert_to_audio, write_audio
+from musegan.render.image import draw_piece, draw_png
+from musegan.render.layout import read_layout
 from musegan.render.parts import write_lead_sheet, write_parts
+from musegan.render.score import write_score
 
 _MOST_DRAWN = 64  # bars of a picture
 _MOST_SURPRISES = 20
@@ -86,7 +90,8 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             chosen, kept = song.choose(keep)
-            return self._model.accompany(chosen.piece, kept, request=request), chosen
+            asked = count_in_song(request, song)
+            return self._model.accompany(chosen.piece, kept, request=asked), chosen
 
         return self._compose(output, replace_file, ask)
 
@@ -105,7 +110,7 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             found = extract_melody(song.until(song.grid.music_end_bar), melody)
-            asked = replace(request, progression=request.progression or found.chords)
+            asked = replace(count_in_song(request, song), progression=request.progression or found.chords)
             return self._model.arrange(found.song.piece, found.track, like=other, request=asked), found.song
 
         return self._compose(output, replace_file, ask)
@@ -118,7 +123,8 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             before = song.until(song.grid.music_end_bar)
-            return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
+            asked = count_in_song(request, before)
+            return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=asked), before
 
         return self._compose(output, replace_file, ask)
 
@@ -135,9 +141,10 @@ class Tools:
 
         With a knob a section becomes calmer or busier: a calmer second verse is its bars with busier at -2.
         """
-        song, bars = self._read(source), parse_bar_list(at)
+        song = self._read(source)
+        bars, asked = song.find_bars(parse_bar_list(at)), count_in_song(request, song)
         return self._compose(
-            output, replace_file, lambda: (self._model.infill(song.piece, bars, tracks, request=request), song)
+            output, replace_file, lambda: (self._model.infill(song.piece, bars, tracks, request=asked), song)
         )
 
     def vary(
@@ -151,8 +158,9 @@ class Tools:
     ) -> Answer:
         """Compose a share of a file anew, here and there."""
         song = self._read(source)
+        asked = count_in_song(request, song)
         return self._compose(
-            output, replace_file, lambda: (self._model.vary(song.piece, amount, tracks, request=request), song)
+            output, replace_file, lambda: (self._model.vary(song.piece, amount, tracks, request=asked), song)
         )
 
     def interpolate(
@@ -222,30 +230,37 @@ class Tools:
         """
         suffixes = SCORE_SUFFIXES if kind != "whole" else IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
         path = self._workspace.make(output, suffixes, replace_file)
-        song = read(self._workspace.find(source), None)
-        first, end = parse_bar_range(bars) if bars else (0, song.piece.n_bars)
-        piece = song.piece.cut(first, end)
-        if kind == "parts":
-            written = write_parts(piece, path, chords=chords, force=replace_file)
-        elif kind == "lead sheet":
-            written = [write_lead_sheet(song, path, first, end)]
+        file, chosen = self._workspace.find(source), parse_bar_range(bars) if bars else None
+        suffix = path.suffix.lower()
+        if kind == "lead sheet":
+            written = [write_lead_sheet(file, path, chosen)]
+        elif suffix in AUDIO_SUFFIXES:
+            written = [self._play(file, path, chosen)]
         else:
-            written = write(piece, path, chords=chords)
-        picture = path.read_bytes() if path.suffix.lower() == ".png" else None
+            layout = read_layout(file)
+            layout = layout.cut(*chosen) if chosen else layout
+            if kind == "parts":
+                written = write_parts(layout, path, chords=chords, force=replace_file)
+            elif suffix in SCORE_SUFFIXES:
+                written = [write_score(layout, path, chords=chords)]
+            else:
+                written = [draw_piece(layout, path)]
+        picture = path.read_bytes() if suffix == ".png" else None
         return Answer({"files": [self._workspace.name_of(item) for item in written]}, picture)
 
     def describe(self, source: str) -> Answer:
         """Tell what is in a file: bars, tempo, key, chords, and its parts and the track that each is taken for."""
         song = self._read(source)
-        return self._answer(source, song.piece, parts=[vars(part) for part in song.parts])
+        return self._answer(source, song.piece, song, parts=[vars(part) for part in song.parts])
 
     def explain(self, source: str) -> Answer:
         """Tell which bars of which tracks are the most surprising to the model, in nats a note and beat."""
         song = self._read(source)
+        numbers = song.bar_numbers
         with self._lock:
             found = self._model.explain(song.piece).ranking()[:_MOST_SURPRISES]
         return Answer(
-            {"most_surprising": [{"track": t, "bar": bar + 1, "nats": round(n, 2)} for t, bar, n in found]}
+            {"most_surprising": [{"track": t, "bar": numbers[bar], "nats": round(n, 2)} for t, bar, n in found]}
         )
 
     def list_files(self) -> Answer:
@@ -263,6 +278,15 @@ class Tools:
             }
         )
 
+    @staticmethod
+    def _play(file: Path, path: Path, chosen: tuple[int, int] | None) -> Path:
+        """A file, or some of its bars, as sound."""
+        if chosen is None:
+            return convert_to_audio(file, path)
+        song = read(file, None)
+        bars = song.find_bars(range(*chosen))
+        return write_audio(song.piece.cut(bars[0], bars[-1] + 1), path)
+
     def _read(self, source: str) -> Song:
         return read(self._workspace.find(source), self._model.spec)
 
@@ -271,31 +295,38 @@ class Tools:
         path: Path = self._workspace.make(output, WRITTEN_MIDI_SUFFIXES, replace_file)
         with self._lock:
             asked = ask()
-        if isinstance(asked, Piece):
-            piece = asked
+        piece, song = (asked, None) if isinstance(asked, Piece) else asked
+        if song is None:
             write_files(piece, path)
         else:
-            piece, song = asked
             song.write(piece, path)
-        return self._answer(output, piece, seed=piece.seed)
+        return self._answer(output, piece, song, seed=piece.seed)
 
-    def _answer(self, name: str, piece: Piece, **more: Any) -> Answer:
-        spec = piece.spec
+    def _answer(self, name: str, piece: Piece, song: Song | None = None, **more: Any) -> Answer:
+        """What is in a piece; its bars are counted as in the file that it is from."""
+        spec, numbers = piece.spec, _number_bars(piece, song)
         notes = (piece.roll == ONSET).sum((1, 2, 3))
         chords = [
-            {"bar": beat // spec.beats_per_bar + 1, "beat": beat % spec.beats_per_bar + 1, "chord": symbol}
+            {"bar": numbers[beat // spec.beats_per_bar], "beat": beat % spec.beats_per_bar + 1, "chord": symbol}
             for beat, symbol in estimate_chords(piece.roll, spec, piece.key)
         ]
         facts = {
             "file": name,
-            "bars": piece.n_bars,
+            "bars": piece.n_bars + (0 if song is None else song.grid.bars.n_bars - song.grid.n_bars),
+            "bars_passed_over": [] if song is None else song.passed_over,
             "tempo": round(piece.tempo_qpm, 2),
             "key": None if piece.key is None else str(piece.key),
-            "sections": [{"bar": bar + 1, "name": label} for bar, label in piece.sections],
+            "sections": [{"bar": numbers[bar], "name": label} for bar, label in piece.sections],
             "notes": dict(zip(spec.track_names, np.asarray(notes).tolist(), strict=True)),
             "chords": chords,
         }
         return Answer(facts | more, draw_png(piece.cut(0, min(piece.n_bars, _MOST_DRAWN))))
+
+
+def _number_bars(piece: Piece, song: Song | None) -> list[int]:
+    """The numbers, from 1, of the bars of a piece; new bars are counted on after those of its file."""
+    known, end = ([], 0) if song is None else (song.bar_numbers, song.grid.bars.n_bars)
+    return known + [end + 1 + bar for bar in range(piece.n_bars - len(known))]
 
 
 def draw_seed() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -115,11 +115,12 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
     from musegan.music.key import note_name
+    from musegan.music.programs import name_part
 
     return [
         {
             "part": part["number"],
-            "name": part["name"],
+            "name": name_part(part["name"], part["program"], part["is_drum"], part["number"]),
             "program": "drums" if part["is_drum"] else part["program"],
             "channel": part["channel"],
             "notes": part["n_notes"],
@@ -130,5 +131,17 @@ def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def describe_silent_tracks(names: Sequence[str]) -> str:
+    """A warning for people about tracks that no song of a dataset has."""
+    return (
+        f"warning: no song has {', '.join(names)}: a model of these songs cannot play that; the ensemble says "
+        "which programs and part_names are read into a track"
+    )
+
+
+Pedal = Annotated[
+    Literal["hold", "ignore"],
+    typer.Option(help="Notes last as long as the sustain pedal holds them, or as they are written."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -147,7 +147,9 @@ def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> l
     return paths
 
 
-def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
+def read_song(
+    source: Path, maps: list[str] | None, model: Model, pedal: Literal["hold", "ignore"] = "hold"
+) -> Song:
     from musegan.midi.song import read
 
     if not source.is_file():
@@ -155,7 +157,9 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
     pairs = [item.partition("=") for item in maps or []]
     if not all(equals for _, equals, _ in pairs):
         raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
-    song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
+    song = read(
+        source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs}, pedal=pedal
+    )
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
         print_message(line)
@@ -163,7 +167,15 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
         print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
+    tell_fit(song)
     return song
+
+
+def tell_fit(song: Song) -> None:
+    """Print how a song does not fit the bars and beats in which is composed."""
+    for line in (song.describe_passed_over(), song.describe_free_time()):
+        if line:
+            print_message(line)
 
 
 def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song | None = None) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, format_table, list_part_rows, print_message
+from musegan.cli.common import (
+    AsJson,
+    Force,
+    Pedal,
+    app,
+    describe_silent_tracks,
+    format_table,
+    list_part_rows,
+    print_message,
+)
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
@@ -36,6 +45,7 @@ def prepare(
         Path | None,
         typer.Option(help="CSV with a column file and any of split, style, licence.", exists=True, dir_okay=False),
     ] = None,
+    pedal: Pedal = "hold",
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,6 +70,7 @@ def prepare(
             test_fraction=test_fraction,
             seed=seed,
             labels=labels,
+            pedal=pedal,
             progress=lambda done, known: bar.update(task, completed=done, total=known),
         )
     if as_json:
@@ -88,6 +99,8 @@ def _summarize(report: PrepareReport) -> list[str]:
         f"{report.test_songs} to test on"
     )
     lines.append("bars with " + ", ".join(f"{name} {share:.0%}" for name, share in report.tracks.items()))
+    if report.silent_tracks:
+        lines.append(describe_silent_tracks(report.silent_tracks))
     per_second = report.files / max(report.seconds, 1e-9)
     lines.append(f"{report.seconds:.1f} s, {per_second:.0f} files a second; names in {report.log}")
     return lines

@@ -35,35 +35,40 @@ def render(
 
     Example: musegan render song.mid -o song.png
     """
-    from musegan.render import AUDIO_SUFFIXES, SCORE_SUFFIXES, write
+    from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES
 
     path = output or source.with_suffix(".musicxml" if parts or lead_sheet else ".png")
-    if path.suffix.lower() in WRITTEN_MIDI_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in WRITTEN_MIDI_SUFFIXES:
         raise ConfigError(f"{path} is the name of a MIDI file; render makes pictures, sound and scores")
     if parts and lead_sheet:
         raise ConfigError("--parts and --lead-sheet are different scores; ask for one")
-    if (parts or lead_sheet) and path.suffix.lower() not in SCORE_SUFFIXES:
+    if (parts or lead_sheet) and suffix not in SCORE_SUFFIXES:
         raise ConfigError(f"{path} is no name of a score; end it in one of {' '.join(SCORE_SUFFIXES)}")
+    if suffix not in (suffixes := AUDIO_SUFFIXES + IMAGE_SUFFIXES + SCORE_SUFFIXES):
+        raise ConfigError(f"{path} does not end in one of {' '.join(suffixes)}")
     if not parts:
         refuse_overwrite(path, force)
-    if path.suffix.lower() in AUDIO_SUFFIXES:
+    if suffix in AUDIO_SUFFIXES:
         from musegan.render.audio import convert_to_audio
 
         typer.echo(convert_to_audio(source, path, sound_font=sound_font))
         return
-    from musegan.midi.song import read
+    from musegan.render.image import draw_piece
+    from musegan.render.layout import read_layout
+    from musegan.render.parts import write_lead_sheet, write_parts
+    from musegan.render.score import write_score
 
-    song = read(source, None)
-    piece = song.piece
-    chosen = parse.parse_bar_range(bars) if bars else (0, piece.n_bars)
+    chosen = parse.parse_bar_range(bars) if bars else None
+    if lead_sheet:
+        typer.echo(write_lead_sheet(source, path, chosen))
+        return
+    layout = read_layout(source)
+    if chosen:
+        layout = layout.cut(*chosen)
     if parts:
-        from musegan.render.parts import write_parts
-
-        for written in write_parts(piece.cut(*chosen), path, chords=chords, force=force):
+        for written in write_parts(layout, path, chords=chords, force=force):
             typer.echo(written)
-    elif lead_sheet:
-        from musegan.render.parts import write_lead_sheet
-
-        typer.echo(write_lead_sheet(song, path, *chosen))
     else:
-        typer.echo(write(piece.cut(*chosen) if bars else piece, path, chords=chords)[0])
+        is_score = suffix in SCORE_SUFFIXES
+        typer.echo(write_score(layout, path, chords=chords) if is_score else draw_piece(layout, path))

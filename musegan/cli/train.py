@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from musegan.cli.common import app, print_message
+from musegan.cli.common import app, describe_silent_tracks, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -119,11 +119,14 @@ def _catch_signals() -> list[int]:
 def _run_training(
     dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
 ) -> None:
+    from musegan.corpus.dataset import Dataset
     from musegan.models.library import find_model
     from musegan.models.runtime import pick_device
     from musegan.training.distributed import is_main_process
     from musegan.training.loop import train as start
 
+    if is_main_process() and (silent := Dataset(dataset).silent_tracks()):
+        print_message(describe_silent_tracks(silent))
     stopped = _catch_signals()
     steps = start(
         dataset,

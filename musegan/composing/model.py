@@ -132,8 +132,19 @@ class Model(TrainedModel):
             for roll, (controls, key), request in zip(rolls, plans, requests, strict=True)
         ]
 
-    def accompany(self, piece: Piece, keep: Sequence[str], *, request: GenerationRequest | None = None) -> Piece:
-        """Keep the tracks named in `keep` and compose the others."""
+    def accompany(
+        self,
+        piece: Piece,
+        keep: Sequence[str],
+        *,
+        tracks: Sequence[str] | None = None,
+        arrangement: Arrangement = "full",
+        request: GenerationRequest | None = None,
+    ) -> Piece:
+        """Keep the tracks named in `keep` and compose the others, or of these only `tracks`.
+
+        `arrangement` says when they play, as in `generate`.
+        """
         mask = np.zeros(piece.roll.shape[:2], bool)
         mask[[self.spec.track_index(name) for name in keep]] = True
         if not mask.any() or mask.all():
@@ -147,7 +158,16 @@ class Model(TrainedModel):
                 "correct that",
                 field="track_map",
             )
-        return self.fill(piece, mask, request=request)
+        request = request or GenerationRequest()
+        wanted: list[int] = []
+        if tracks is not None:
+            wanted = [self.spec.track_index(name) for name in tracks]
+            if not wanted or mask[wanted].any():
+                raise ConfigError(f"{', '.join(tracks) or 'no track'} cannot be kept and composed; name others")
+            others = set(range(self.spec.n_tracks)) - set(wanted) - set(np.flatnonzero(mask[:, 0]).tolist())
+            rests = {self.spec.track_names[row]: range(piece.n_bars) for row in sorted(others)}
+            request = replace(request, rests={**request.rests, **rests})
+        return self.fill(piece, mask, must_play=wanted, arrangement=arrangement, request=request)
 
     def continue_(
         self, piece: Piece, n_bars: int = 8, *, at: int | None = None, request: GenerationRequest | None = None
@@ -283,6 +303,7 @@ class Model(TrainedModel):
         *,
         must_play: Sequence[int] = (),
         like: Piece | None = None,
+        arrangement: Arrangement = "full",
         request: GenerationRequest | None = None,
     ) -> Piece:
         """Compose the cells of a piece that are not given.
@@ -293,9 +314,11 @@ class Model(TrainedModel):
         mask : (track, bar), bool
             True is given.
         must_play : list of int
-            Tracks that play in composed cells though what is given of them is silent.
+            Tracks that play in composed cells though what is given of them is silent, or they would rest there.
         like : Piece, optional
             Who plays when, how densely and how high is taken from this piece.
+        arrangement : Arrangement
+            When tracks play of which nothing is given, as in `generate`, unless `like` says it.
 
         Returns
         -------
@@ -308,7 +331,10 @@ class Model(TrainedModel):
         MuseganError
             There is something to compose in more than 512 bars.
         """
-        return self.fill_many([piece], [mask], [request or GenerationRequest()], must_play=must_play, like=like)[0]
+        requests = [request or GenerationRequest()]
+        return self.fill_many([piece], [mask], requests, must_play=must_play, like=like, arrangement=arrangement)[
+            0
+        ]
 
     def fill_many(
         self,
@@ -318,6 +344,7 @@ class Model(TrainedModel):
         *,
         must_play: Sequence[int] = (),
         like: Piece | None = None,
+        arrangement: Arrangement = "full",
     ) -> list[Piece]:
         """`fill` for pieces of one length, each with a mask and a request.
 
@@ -335,7 +362,7 @@ class Model(TrainedModel):
             material = sounding_shares(piece.roll * mask[..., None, None], self.spec)
             key = find_requested_key(self, request) or estimate_key(material)
             keys.append(key)
-            plans.append(plan_filling(self, piece, mask, request, key, must_play, like))
+            plans.append(plan_filling(self, piece, mask, request, key, must_play, like, arrangement))
         given = np.stack([piece.roll for piece in pieces])
         rolls = self._compose(given, np.stack(masks), Controls.join(plans), requests)
         return [

@@ -57,11 +57,13 @@ def plan_filling(
     key: Key,
     must_play: Sequence[int] = (),
     like: Piece | None = None,
+    arrangement: Arrangement = "full",
 ) -> Controls:
     """Controls of what is to be composed in a piece, ``mask : (track, bar), bool``, True is given.
 
     Key, groove and chords are those of what is given, and so are the players and how they play, as far as they are
-    known; a track of which all that is given is silent rests, unless it `must_play`. What nothing says is as in a
+    known; a track of which all that is given is silent rests, unless it `must_play`. One of which nothing is given
+    plays as the `arrangement` says, but does not rest throughout if it `must_play`. What nothing says is as in a
     section of a real song. With `like`, tracks play when and how they do in that piece.
     """
     material = piece.roll * mask[..., None, None]
@@ -74,7 +76,13 @@ def plan_filling(
     sounds: NDArray[np.bool_] = np.any(material, axis=(2, 3))
     plays: NDArray[np.bool_] = np.any(sounds & mask, axis=1) | ~np.any(mask, axis=1)
     plays |= np.isin(np.arange(model.spec.n_tracks), must_play)
-    unknown = np.where(plays, PLAYS, RESTS)[:, None] if like is None else usual["play"][0]
+    unknown = usual["play"][0]
+    if like is None:
+        arranged = arrange_tracks(usual["play"], model.spec, arrangement, model.phrase_bars)[0]
+        is_all_new = ~np.any(mask, axis=1)
+        rests = (arranged != PLAYS).all(1) & np.isin(np.arange(model.spec.n_tracks), must_play)
+        arranged = np.where(rests[:, None], PLAYS, arranged)
+        unknown = np.where(is_all_new[:, None], arranged, np.where(plays, PLAYS, RESTS)[:, None])
     play = np.where(mask, np.where(sounds, PLAYS, RESTS), unknown)
     heard = known["key"].any()
     controls = usual.replace(

@@ -220,6 +220,11 @@ class Dataset:
         begin = int(self.songs["name_end"][index - 1]) if index else 0
         return bytes(self._names[begin : int(self.songs["name_end"][index])]).decode("utf-8", "replace")
 
+    def silent_tracks(self) -> list[str]:
+        """Names of the tracks that no song has."""
+        heard = int(np.bitwise_or.reduce(self.bar_tracks, initial=0))
+        return [name for row, name in enumerate(self.spec.track_names) if not heard >> row & 1]
+
     def track_activity(self, bars: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which tracks sound in the given bars: (..., track), bool."""
         shifts = np.arange(self.spec.n_tracks, dtype=np.uint64)

@@ -20,6 +20,7 @@ from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
 from musegan.corpus.sources import find_files, read_items
 from musegan.errors import ConfigError, DatasetError
+from musegan.midi.pedal import Pedal
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
 from musegan.text import clean_for_terminal
@@ -47,6 +48,7 @@ class PrepareReport:
     notes: int  # a note over a bar line counts once a bar
     unused_notes: int  # of instruments without a track, outside the pitches or in other meters
     tracks: dict[str, float]  # share of the bars in which each track sounds
+    silent_tracks: list[str]  # those that sound in none
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,11 +65,12 @@ def prepare(
     test_fraction: float = 0.05,
     seed: int = 0,
     labels: Path | None = None,
+    pedal: Pedal = "hold",
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
     """Read music files and write one dataset, and a log beside it.
 
-    The bytes of the dataset depend on the files, their names, the spec, the labels, `valid_fraction`,
+    The bytes of the dataset depend on the files, their names, the spec, the labels, `pedal`, `valid_fraction`,
     `test_fraction` and `seed` alone. A file that cannot be used is counted and named in the log; it never ends
     the run.
 
@@ -85,6 +88,8 @@ def prepare(
         are, and so, mostly, do its edited and transposed copies.
     labels
         CSV file for `Labels.load`; it wins over the hash.
+    pedal
+        Whether notes last as long as the sustain pedal holds them.
     progress
         Called with the files done and the files known so far.
 
@@ -108,7 +113,7 @@ def prepare(
         unfinished = writer.folder / log_path.name
         with open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as log:
             tally = _Tally(log)
-            read = partial(read_song, spec=spec)
+            read = partial(read_song, spec=spec, pedal=pedal)
             items = read_items(files)
             for item, song in map_in_order(read, items, workers or count_cores(), TIME_LIMIT, lambda i: i.n_bytes):
                 if isinstance(song, Lost):
@@ -222,5 +227,6 @@ class _Tally:
             notes=content["notes"],
             unused_notes=self.n_unused,
             tracks=content["tracks"],
+            silent_tracks=dataset.silent_tracks(),
             seconds=round(seconds, 3),
         )

@@ -50,7 +50,7 @@ def humanize_song(
     Parameters
     ----------
     song : Song
-        Parts that are taken for no track of its ensemble stay as they are.
+        Parts that are taken for no track of its ensemble stay as they are, and bars that are none of it.
     strength : float
         From 0, as they are, to 1, as the feel plays them.
     tracks
@@ -92,9 +92,10 @@ def measure_song_manner(song: Song) -> NDArray[np.float32]:
     columns: list[NDArray[np.float64]] = []
     for part, track in zip(score.parts, song.grid.mapping, strict=True):
         if track is not None:
-            step, late = _find_steps(song, part.start)
+            step, late, is_inside = _find_steps(song, part.start)
             bar, step = np.divmod(step, spec.steps_per_bar)
-            columns.append(np.stack([np.full(len(step), track), bar, step, part.pitch, part.velocity, late]))
+            notes = np.stack([np.full(len(step), track), bar, step, part.pitch, part.velocity, late])
+            columns.append(notes[:, is_inside])
     if not columns:
         return np.full((spec.n_tracks, len(MANNER)), np.nan, np.float32)
     track, bar, step, pitch, velocity, late = np.concatenate(columns, axis=1)
@@ -102,20 +103,22 @@ def measure_song_manner(song: Song) -> NDArray[np.float32]:
     return measure_manner(row, spec.n_tracks, bar, step, pitch, velocity, late, spec)
 
 
-def _find_steps(song: Song, ticks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The nearest steps of the piece, and how much later they are played, in steps."""
-    exact = (ticks - song.grid.first_bar_tick - song.grid.offset_ticks) * _steps_per_tick(song)
-    steps = np.clip(np.rint(exact), 0, song.piece.n_bars * song.piece.spec.steps_per_bar - 1).astype(np.int64)
-    return steps, exact - steps
-
-
-def _steps_per_tick(song: Song) -> float:
-    return song.piece.spec.steps_per_beat / song.grid.score.ticks_per_beat
+def _find_steps(
+    song: Song, ticks: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """The nearest steps of the piece, how many steps later they are played, and whether they are in its bars."""
+    ruler, spec = song.grid.ruler(song.piece.spec), song.piece.spec
+    steps, is_inside = ruler.steps_of(ticks)
+    steps = np.minimum(steps, song.piece.n_bars * spec.steps_per_bar - 1)
+    bar, place = np.divmod(steps, spec.steps_per_bar)
+    return steps, (ticks - ruler.begins[bar]) / ruler.step - place, is_inside
 
 
 def _measure_part(song: Song, part: Part) -> Playing:
-    ticks = part.start - song.grid.first_bar_tick - song.grid.offset_ticks
-    return measure_playing(ticks / song.grid.score.ticks_per_beat, part.velocity)
+    lines = song.grid.bars.lines
+    bar = np.searchsorted(lines[1:-1], part.start, side="right")
+    ticks = part.start - lines[bar] - song.grid.offset_ticks
+    return measure_playing(ticks / song.grid.beat_ticks, part.velocity)
 
 
 @dataclass
@@ -128,24 +131,29 @@ class _Humanizer:
     keep_accents: bool
     seed: int
 
+    def __post_init__(self) -> None:
+        self._ticks_per_step = self.song.grid.beat_ticks / self.song.piece.spec.steps_per_beat
+
     def run(
         self, tracks: list[Track], plans: list[tuple[Voice, int, bool, bool]], playing: list[Playing]
     ) -> bytes:
         ticks_per_beat = self.song.grid.score.ticks_per_beat
         voices = find_voices(tracks)
         notes = [note for voice, *_ in plans for note in voices[voice]]
-        if not notes:
-            return tracks_to_bytes(tracks, ticks_per_beat)
         owner = np.repeat(np.arange(len(plans)), [len(voices[voice]) for voice, *_ in plans])
         start = np.array([note.start for note in notes], np.int64)
-        step, late = _find_steps(self.song, start)
-        track_of = np.array([self.song.grid.mapping[part] for _, part, *_ in plans])
-        loud, offset = self._draw(notes, step, track_of[owner])
+        step, late, is_inside = _find_steps(self.song, start)
+        if not is_inside.any():
+            return tracks_to_bytes(tracks, ticks_per_beat)
+        inside = np.flatnonzero(is_inside)
+        track_of = np.array([self.song.grid.mapping[part] for _, part, *_ in plans])[owner]
+        own = np.array([note.velocity for note in notes])
+        late, loud, offset = np.where(is_inside, late, 0), own.astype(float), np.zeros(len(notes))
+        loud[inside], offset[inside] = self._draw([notes[i] for i in inside], step[inside], track_of[inside])
         # Typed notes keep their own places, which may lie between the steps.
         was_played = np.array([playing[part].has_timing for _, part, *_ in plans])[owner]
-        shift = np.where(was_played, offset - late, offset) * self.strength / _steps_per_tick(self.song)
+        shift = np.where(was_played, offset - late, offset) * self.strength * self._ticks_per_step
         changes_loud, changes_time = (np.array([plan[kind] for plan in plans])[owner] for kind in (2, 3))
-        own = np.array([note.velocity for note in notes])
         velocity = np.where(changes_loud, np.clip(np.rint(own + self.strength * (loud - own)), 1, 127), own)
         moved = np.where(changes_time, np.maximum(np.rint(start + shift), 0), start).astype(np.int64)
         moves: defaultdict[int, list[_Move]] = defaultdict(list)
@@ -165,7 +173,7 @@ class _Humanizer:
         table["track"], table["start"] = track, step
         highest = spec.lowest_pitch + spec.n_pitches - 1
         table["pitch"] = np.clip([note.pitch for note in notes], spec.lowest_pitch, highest)
-        length = np.array([note.end - note.start for note in notes]) * _steps_per_tick(self.song)
+        length = np.array([note.end - note.start for note in notes]) / self._ticks_per_step
         table["duration"] = np.maximum(np.rint(length), 1)
         table["velocity"] = [note.velocity for note in notes]
         order = np.lexsort((table["pitch"], table["start"], table["track"]))

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from musegan.midi.melody import is_named_melody, mean_notes_at_once, score_melodies
+from musegan.midi.melody import mean_notes_at_once, score_melodies
+from musegan.midi.part_names import is_named_melody
 from musegan.midi.quantize import map_parts
 from musegan.midi.score import Part, Score
 from musegan.music.spec import RollSpec
@@ -49,11 +50,9 @@ def _forget_melody_names(spec: RollSpec) -> RollSpec:
 
 def _find_melody_part(score: Score) -> int | None:
     """Index of the part that is most like a melody, None where none is a single line."""
-    scores = score_melodies(score.parts, score.ticks_per_beat)
-    for index, part in enumerate(score.parts):
-        if not _may_be_melody(part, score.ticks_per_beat):
-            scores[index] = -np.inf
-    return int(scores.argmax()) if scores.max(initial=-np.inf) > _LEAST_MELODIC else None
+    may_be = [index for index, part in enumerate(score.parts) if _may_be_melody(part, score.ticks_per_beat)]
+    scores = score_melodies([score.parts[index] for index in may_be], score.ticks_per_beat, end=score.end_tick)
+    return may_be[int(scores.argmax())] if scores.max(initial=-np.inf) > _LEAST_MELODIC else None
 
 
 def _may_be_melody(part: Part, ticks_per_beat: int) -> bool:

@@ -119,18 +119,28 @@ def _read_meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]
         for measure, whole in zip(measures, wholes, strict=True)
     ]
     lengths[-1:] = wholes[-1:]
-    before, is_second_half = 0, False
+    before, written, is_second_half = None, None, False
     for index, (measure, whole) in enumerate(zip(measures, wholes, strict=True)):
+        written = measure.timeSignature or written
         if is_second_half:
             is_second_half = False
             continue
         is_second_half = lengths[index] < whole and sum(lengths[index : index + 2]) == whole
         length = whole if is_second_half else lengths[index]
-        if length != before:
-            meter = Fraction(length).limit_denominator(64) / 4
-            factor = max(1, 4 // meter.denominator)
-            yield measure.offset, (meter.numerator * factor, meter.denominator * factor)
-        before = length
+        meter = _find_meter(Fraction(length).limit_denominator(64), written)
+        if meter != before:
+            yield measure.offset, meter
+        before = meter
+
+
+def _find_meter(length: Fraction, written: Any) -> tuple[int, int]:
+    """The meter of a bar of `length` quarters: the time signature that is written, if it is as long, or in
+    quarters if possible."""
+    if written is not None and Fraction(4 * written.numerator, written.denominator) == length:
+        return int(written.numerator), int(written.denominator)
+    meter = length / 4
+    factor = max(1, 4 // meter.denominator)
+    return meter.numerator * factor, meter.denominator * factor
 
 
 def _convert_part(part: Any) -> tuple[Part, int]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi.grid import find_runs_in_meter, find_song_offset
+from musegan.midi.pedal import Pedal
 from musegan.midi.performance import FEEL_SUMS
 from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE, stable_order
@@ -70,9 +71,8 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
 
 def _find_track(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
-    for index, track in enumerate(spec.tracks):
-        is_named = name and name in (known.lower() for known in track.part_names)
-        if is_named and not (part.is_drum and not track.is_drum):
+    for index, (track, names) in enumerate(zip(spec.tracks, spec.lower_part_names, strict=True)):
+        if name in names and not (part.is_drum and not track.is_drum):
             return index
     for index, track in enumerate(spec.tracks):
         if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):
@@ -80,7 +80,9 @@ def _find_track(part: Part, spec: RollSpec) -> int | None:
     return None
 
 
-def quantize_score(score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None) -> list[Stretch]:
+def quantize_score(
+    score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None, pedal: Pedal = "hold"
+) -> list[Stretch]:
     """All stretches of a score that are in the meter of the spec, with the notes of its tracks.
 
     `mapping` says for each part its track, None for none; by default `map_parts` does. Empty bars at both ends are
@@ -88,7 +90,7 @@ def quantize_score(score: Score, spec: RollSpec, mapping: Sequence[int | None] |
     removed. Empty when nothing fits.
     """
     mapping = mapping or map_parts(score.parts, spec)
-    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
+    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping, pedal), spec)
     if not len(ticks.start):
         return []
     is_drum = np.array(spec.is_drum)[ticks.track]
@@ -113,7 +115,7 @@ def _split_at(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice
     return [order[first:last] for first, last in pairwise(places)]
 
 
-def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
+def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None], pedal: Pedal = "ignore") -> Columns:
     """The notes of the mapped parts, in ticks."""
     used = [(part, track) for part, track in zip(parts, mapping, strict=True) if track is not None]
     tracks = np.array([track for _, track in used], np.int64)
@@ -121,7 +123,7 @@ def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None]) -> Column
     return Columns(
         np.repeat(tracks, [len(part.start) for part, _ in used]),
         np.concatenate([part.start for part, _ in used] or empty),
-        np.concatenate([part.end for part, _ in used] or empty),
+        np.concatenate([part.ends(pedal) for part, _ in used] or empty),
         np.concatenate([part.pitch for part, _ in used] or empty).astype(np.int64),
         np.concatenate([part.velocity for part, _ in used] or empty).astype(np.uint8),
     )

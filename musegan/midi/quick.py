@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from musegan.midi.channels import DRUM_CHANNEL
 from musegan.midi.instruments import BANK, DRUM_BANKS, GM2_BANK, GS_PART, GS_RESET, find_rhythm_part
+from musegan.midi.pedal import PedalMoves, read_pedal_moves
 from musegan.midi.score import Part, Score, find_main_key
 from musegan.midi.tracks import CONTROL, KEY, META, METER, NOTE_ON, PROGRAM, TEMPO
 from musegan.music.key import Key
@@ -92,10 +93,18 @@ def _convert_tracks(tracks: list[Any]) -> tuple[Part, ...]:
             end=end[a:b],
             pitch=pitch[a:b],
             velocity=velocity[a:b],
+            moves=_find_pedal_moves(track),
         )
         for track, a, b in ranges
         if a < b
     )
+
+
+def _find_pedal_moves(track: Any) -> PedalMoves | None:
+    if track.is_drum or not len(track.controls):
+        return None
+    controls = track.controls.numpy()
+    return read_pedal_moves(controls["time"], controls["number"], controls["value"])
 
 
 def may_be_trusted(parsed: Any, data: bytes) -> bool:
@@ -105,36 +114,24 @@ def may_be_trusted(parsed: Any, data: bytes) -> bool:
     within running status, and few such notes among many others.
     """
     values = np.frombuffer(data, np.uint8)
-    places = np.flatnonzero(values[:-2] >= NOTE_ON << 4)
-    first, second, third = values[places], values[places + 1], values[places + 2]
-    kind = first >> 4
-    if _has_wrong_lengths(first, second, third) or _has_rhythm_part(data):
+    first, second, third = values[:-2], values[1:-1], values[2:]
+    upper = first & np.uint8(0xF0)
+    if _has_wrong_lengths(values) or _has_rhythm_part(data) or _has_drum_bank(values, upper, GS_RESET in data):
         return False
-    is_control = kind == CONTROL
-    if _has_drum_bank(first[is_control] & 0xF, second[is_control], third[is_control], GS_RESET in data):
+    if _has_running_status_after_message(np.flatnonzero((first | 7) == 0xF7).tolist(), data):
         return False
-    if _has_running_status_after_message(places[(first | 7) == 0xF7].tolist(), data):
-        return False
-    is_strike = (kind == NOTE_ON) & (second < 0x80) & (third - np.uint8(1) < 0x7F)
+    is_strike = (upper == NOTE_ON << 4) & (second < 0x80) & (third - np.uint8(1) < 0x7F)
     n_notes = sum(len(track.notes) for track in parsed.tracks)
     if np.count_nonzero(is_strike) > n_notes * (1 + _MOST_LOST):
         return False
     n_plain = sum(len(track.notes) > 0 and track.program == 0 and not track.is_drum for track in parsed.tracks)
-    if not n_plain:
-        return True
-    is_program = (kind == PROGRAM) & (second < 0x80)
-    chunks = _find_chunks(data)
-    noted, chosen = (
-        np.searchsorted(chunks, places[rows]) << 4 | first[rows] & 0xF for rows in (is_strike, is_program)
-    )
-    n_plain -= len(np.unique(chosen[second[is_program] == 0]))
-    return n_plain <= 0 or not _shares_programs(noted, chosen, len(chunks))
+    return not (n_plain and _shares_programs(values, upper, is_strike, n_plain, data))
 
 
-def _has_wrong_lengths(first: NDArray[np.uint8], second: NDArray[np.uint8], third: NDArray[np.uint8]) -> bool:
-    """Whether a tempo, meter or key has another length than it must have; `first` to `third` are its bytes."""
-    is_meta = first == META
-    kinds, lengths = second[is_meta], third[is_meta]
+def _has_wrong_lengths(values: NDArray[np.uint8]) -> bool:
+    """Whether a tempo, meter or key has another length than it must have."""
+    places = np.flatnonzero(values[:-2] == META)
+    kinds, lengths = values[places + 1], values[places + 2]
     return any((lengths[kinds == kind] != length).any() for kind, length in _LENGTHS)
 
 
@@ -168,25 +165,37 @@ def _read_number(data: bytes, position: int) -> tuple[int, int]:
     return value, position
 
 
-def _has_drum_bank(
-    channel: NDArray[np.uint8], number: NDArray[np.uint8], bank: NDArray[np.uint8], is_gs: bool
-) -> bool:
+def _has_drum_bank(values: NDArray[np.uint8], upper: NDArray[np.uint8], is_gs: bool) -> bool:
     """Whether a channel other than that of the drums has a bank of drums, or that of the drums another."""
-    is_bank = number == BANK
-    channel, bank = channel[is_bank], bank[is_bank]
-    banks = DRUM_BANKS[:1] if is_gs else DRUM_BANKS
-    return bool(np.where(channel == DRUM_CHANNEL, bank == GM2_BANK, np.isin(bank, banks)).any())
-
-
-def _shares_programs(noted: NDArray[np.int64], chosen: NDArray[np.int64], n_chunks: int) -> bool:
-    """Whether a channel has notes in a track that chooses no program for it while another track does.
-
-    Both arrays hold 16 times the number of a track and the channel: of notes, and of programs.
-    """
-    has_notes, has_programs = (
-        np.bincount(rows, minlength=n_chunks + 1 << 4).reshape(-1, 16) > 0 for rows in (noted, chosen)
+    places = np.flatnonzero((upper == CONTROL << 4) & (values[1:-1] == BANK))
+    channels, banks = (values[places] & 0xF).tolist(), values[places + 2].tolist()
+    drum_banks = DRUM_BANKS[:1] if is_gs else DRUM_BANKS
+    return any(
+        bank == GM2_BANK if channel == DRUM_CHANNEL else bank in drum_banks
+        for channel, bank in zip(channels, banks, strict=True)
     )
-    is_shared = has_notes & ~has_programs & has_programs.any(0)
+
+
+def _shares_programs(
+    values: NDArray[np.uint8], upper: NDArray[np.uint8], is_strike: NDArray[np.bool_], n_plain: int, data: bytes
+) -> bool:
+    """Whether a channel has notes in a track that chooses no program for it while another track does; `n_plain`
+    tracks have the program 0."""
+    chunks = _find_chunks(data)
+    chosen = np.flatnonzero((upper == PROGRAM << 4) & (values[1:-1] < 0x80))
+    is_other = values[chosen + 1] > 0
+    n_zeros = len(np.unique(np.searchsorted(chunks, chosen[~is_other]) << 4 | values[chosen[~is_other]] & 0xF))
+    if n_plain <= n_zeros or not is_other.any():
+        return False
+    noted = np.flatnonzero(is_strike)
+    has_notes, has_programs, has_others = (
+        np.bincount(
+            np.searchsorted(chunks, places) << 4 | values[places] & 0xF, minlength=len(chunks) + 1 << 4
+        ).reshape(-1, 16)
+        > 0
+        for places in (noted, chosen, chosen[is_other])
+    )
+    is_shared = has_notes & ~has_programs & has_others.any(0)
     is_shared[:, DRUM_CHANNEL] = False
     return bool(is_shared.any())
 

@@ -7,7 +7,8 @@ MusicXML, ABC and Humdrum are read by music21 through `musegan.midi.notation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
@@ -18,9 +19,11 @@ import numpy as np
 from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import quick, repair
+from musegan.midi.channels import Place
 from musegan.midi.notation import MAX_NOTATION_BYTES, NOTATION_SUFFIXES, read_notation
+from musegan.midi.pedal import RESET, SOUND_OFF, SUSTAIN, PedalMoves, read_pedal_moves
 from musegan.midi.score import Part, Score, concatenate_scores, find_main_key
-from musegan.midi.tracks import KEY, META, METER, TEMPO, Events, find_names, is_valid, parse_tracks
+from musegan.midi.tracks import KEY, META, METER, TEMPO, Events, find_names, find_port, is_valid, parse_tracks
 from musegan.midi.voices import Note, Voice, find_voices
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
@@ -114,6 +117,7 @@ def _read_events(data: bytes, repairs: set[str]) -> Score | None:
     if kind == 0 and len(tracks) == 1:  # in the order of `read_tracks`
         voices = dict(sorted(voices.items(), key=lambda item: item[0].channel))
     names = find_names(tracks)
+    ports, moves = [find_port(track) for track in tracks], _find_pedal_moves(tracks)
     rows = chain.from_iterable(tracks)
     metas = sorted((row for row in rows if row[1] == META and is_valid(row)), key=itemgetter(0))
     tempos = [] if repair.has_smpte_time(division) else list(_read_tempos(metas))
@@ -121,13 +125,28 @@ def _read_events(data: bytes, repairs: set[str]) -> Score | None:
     keys = [(tick, _read_key(body)) for tick, _, body in metas if body[0] == KEY]
     return Score(
         ticks_per_beat=repair.ticks_per_beat(division),
-        parts=tuple(_make_part(voice, notes, names[voice.track]) for voice, notes in voices.items()),
+        parts=tuple(
+            _make_part(voice, notes, names[voice.track], moves.get((ports[voice.track], voice.channel)))
+            for voice, notes in voices.items()
+        ),
         tempo_ticks=np.array([tick for tick, _ in tempos], np.int64),
         tempo_qpm=np.array([qpm for _, qpm in tempos], np.float64),
         meter_ticks=np.array(list(meters), np.int64),
         meters=np.array(list(meters.values()), np.int64).reshape(-1, 2),
         key=find_main_key(keys, max(track[-1][0] for track in tracks)),
     )
+
+
+def _find_pedal_moves(tracks: Sequence[Events]) -> dict[Place, PedalMoves | None]:
+    """How the sustain pedal moves on each channel of each port, whichever track says it."""
+    found: defaultdict[Place, list[tuple[int, int, int]]] = defaultdict(list)
+    for track in tracks:
+        rows = [row for row in track if 0xB0 <= row[1] < 0xC0 and row[2][0] in (SUSTAIN, SOUND_OFF, RESET)]
+        port = find_port(track) if rows else 0
+        for tick, status, body in rows:
+            found[port, status & 0xF].append((tick, body[0], body[1]))
+    in_order = {place: sorted(rows, key=itemgetter(0)) for place, rows in found.items()}
+    return {place: read_pedal_moves(*np.array(rows, np.int64).T) for place, rows in in_order.items()}
 
 
 def _read_tempos(metas: Events) -> Iterator[tuple[int, float]]:
@@ -143,7 +162,7 @@ def _read_key(body: bytes) -> Key:
     return Key.of_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
 
 
-def _make_part(voice: Voice, notes: list[Note], name: str) -> Part:
+def _make_part(voice: Voice, notes: list[Note], name: str, moves: PedalMoves | None) -> Part:
     return Part(
         name=name.strip(),
         program=voice.program,
@@ -152,6 +171,7 @@ def _make_part(voice: Voice, notes: list[Note], name: str) -> Part:
         end=np.array([note.end for note in notes], np.int64),
         pitch=np.array([note.pitch for note in notes], np.uint8),
         velocity=np.array([note.velocity for note in notes], np.uint8),
+        moves=None if voice.is_drum else moves,
     )
 
 

@@ -134,8 +134,8 @@ def is_end(event: Event) -> bool:
 
 def find_port(track: Events) -> int:
     """The port that a track is sent to, 0 when it does not say."""
-    ports = (body[1] for _, status, body in track if status == META and body[0] == PORT and len(body) > 1)
-    return max(ports, default=0)
+    metas = [row[2] for row in track if row[1] == META]
+    return max((body[1] for body in metas if body[0] == PORT and len(body) > 1), default=0)
 
 
 def find_names(tracks: Sequence[Events]) -> list[str]:

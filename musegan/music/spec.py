@@ -96,6 +96,11 @@ class RollSpec:
         """One flag per track."""
         return tuple(track.is_drum for track in self.tracks)
 
+    @cached_property
+    def lower_part_names(self) -> tuple[frozenset[str], ...]:
+        """The names of parts that each track takes, in lower case."""
+        return tuple(frozenset(filter(None, map(str.lower, track.part_names))) for track in self.tracks)
+
     def shape(self, n_bars: int) -> tuple[int, int, int, int]:
         """``(track, bar, step, pitch)`` of a roll of `n_bars`."""
         return self.n_tracks, n_bars, self.steps_per_bar, self.n_pitches

@@ -27,7 +27,7 @@ class Chord:
     pitches: tuple[int, ...]  # MIDI numbers, rising
 
 
-def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[list[Chord], list[Chord]]:
+def split_voices(start: NDArray, end: NDArray, pitch: NDArray, lines: NDArray) -> tuple[list[Chord], list[Chord]]:
     """The notes of a part as two voices of chords: those that move, and those held while others move.
 
     Parameters
@@ -36,8 +36,8 @@ def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> 
         Ticks, `BEAT` to a quarter note, from the start of the piece; starts lie before its end.
     pitch : (note,)
         MIDI numbers.
-    n_beats : int
-        Quarter notes in the piece.
+    lines : (bar + 1,)
+        Ticks of the bar lines and of the end.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> 
     triplet eighth. Notes that outlast the next onset by less than a quarter note are cut there, and a held
     chord is cut where the next one begins.
     """
-    last = n_beats * BEAT
-    start, end, pitch = _end_before_restrike(*_snap_times(start, end, n_beats), pitch)
+    last = int(lines[-1])
+    start, end, pitch = _end_before_restrike(*_snap_times(start, end, lines), pitch)
     onsets = np.unique(start).tolist()
     following = dict(zip(onsets, [*onsets[1:], last], strict=False))
     groups = {onset: (end[start == onset], pitch[start == onset]) for onset in onsets}
@@ -77,13 +77,16 @@ def _end_before_restrike(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[
     return start, end, pitch
 
 
-def make_drum_chords(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
-    """Drum hits as chords that last until the next hit or beat, the sooner; arguments as in `split_voices`."""
-    chords, _ = split_voices(start, start, pitch, n_beats)
-    following = [*(chord.start for chord in chords[1:]), n_beats * BEAT]
+def make_drum_chords(start: NDArray, pitch: NDArray, lines: NDArray) -> list[Chord]:
+    """Drum hits as chords that last until the next hit, beat or bar, the soonest; arguments as in
+    `split_voices`."""
+    chords, _ = split_voices(start, start, pitch, lines)
+    beats = _find_beats(lines)
+    following = [*(chord.start for chord in chords[1:]), int(lines[-1])]
+    ends = beats[np.searchsorted(beats, [chord.start for chord in chords], side="right")].tolist()
     return [
-        Chord(chord.start, min(after, (chord.start // BEAT + 1) * BEAT), chord.pitches)
-        for chord, after in zip(chords, following, strict=False)
+        Chord(chord.start, min(after, end), chord.pitches)
+        for chord, after, end in zip(chords, following, ends, strict=False)
     ]
 
 
@@ -103,16 +106,33 @@ def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
         start += value
 
 
-def _snap_times(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Times in ticks moved to sixteenths or, in beats whose onsets are nearer to them, triplet eighths."""
+def _find_beats(lines: NDArray) -> NDArray[np.int64]:
+    """Where the quarter notes of each bar begin, and the end of the last bar; the last of a bar may be short."""
+    beats = [np.arange(begin, end, BEAT) for begin, end in pairwise(lines.tolist())]
+    return np.append(np.concatenate(beats), lines[-1]).astype(np.int64)
+
+
+def _snap_times(start: NDArray, end: NDArray, lines: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Times in ticks moved to sixteenths or, in whole beats whose onsets are nearer to them, triplet eighths."""
+    beats = _find_beats(lines)
+
+    def find(times: NDArray) -> NDArray[np.int64]:
+        return np.searchsorted(beats, times, side="right") - 1
 
     def miss(unit: int) -> NDArray:
-        return np.abs(start - np.rint(start / unit) * unit)
+        rest = start - beats[find(start)]
+        return np.abs(rest - np.rint(rest / unit) * unit)
 
-    beat = (start // BEAT).astype(np.int64)
-    gain = np.bincount(beat, weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=n_beats + 1)
-    units = np.where(gain > 1e-6, _TRIPLET, _SIXTEENTH)
-    unit, end_unit = units[beat], units[(end // BEAT).astype(np.int64)]
-    snapped = np.minimum(np.rint(start / unit).astype(np.int64) * unit, n_beats * BEAT - unit)
-    ends = np.rint(end / end_unit).astype(np.int64) * end_unit
-    return snapped, np.maximum(ends, snapped + units[snapped // BEAT])
+    gain = np.bincount(find(start), weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=len(beats))
+    is_whole = np.diff(beats, append=beats[-1] + BEAT) == BEAT
+    units = np.where((gain > 1e-6) & is_whole, _TRIPLET, _SIXTEENTH)
+    ends_of_beats = np.append(beats[1:], beats[-1] + BEAT)
+
+    def snap(times: NDArray) -> NDArray[np.int64]:
+        beat = find(times)
+        moved = beats[beat] + np.rint((times - beats[beat]) / units[beat]).astype(np.int64) * units[beat]
+        return np.minimum(moved, ends_of_beats[beat])
+
+    snapped = np.minimum(snap(start), beats[-1] - units[find(start)])
+    shortest = np.minimum(snapped + units[find(snapped)], ends_of_beats[find(snapped)])
+    return snapped, np.maximum(snap(end), shortest)

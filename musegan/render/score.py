@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
-from musegan.music.chords import NO_CHORD, estimate_chords
-from musegan.music.key import estimate_key, parse_note
-from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
+from musegan.midi.bars import name_meters
+from musegan.music.chords import NO_CHORD
+from musegan.music.key import parse_note
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec
 from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.layout import Layout, lay_out_piece
 from musegan.render.names import drum_name
 from musegan.render.pen import Pen
 from musegan.text import escape_xml
@@ -51,43 +51,42 @@ _CONTAINER = (
 
 
 def write_score(
-    piece: Piece, path: str | Path, *, chords: bool = False, only: int | None = None, is_for_player: bool = False
+    piece: Piece | Layout,
+    path: str | Path,
+    *,
+    chords: bool | Sequence[tuple[int, float, str]] = False,
+    is_for_player: bool = False,
 ) -> Path:
-    """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
+    """Write a piece, or a file as it is laid out, as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``.
 
-    Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. With `only`,
-    the part of that track is written, with the chords of the whole piece. What `is_for_player` is at the pitch
-    that the instrument reads. Without a key, the one that fits the notes best is written. Raises `MuseganError`
-    when the piece has no bars, or too many bars or notes.
+    Returns the path. Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched
+    part: those that are heard, or those that are given as by `Layout.find_chords`. What `is_for_player` is at the
+    pitch that the instrument reads. Without a key, the one that fits the notes best is written. Raises
+    `MuseganError` when the piece has no bars, or too many bars or notes.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
     path = Path(path)
-    if piece.key is None:
-        piece = replace(piece, key=estimate_key(sounding_shares(piece.roll, piece.spec)))
-    symbols = estimate_chords(piece.roll, piece.spec, piece.key) if chords else []
-    if only is not None:
-        is_other = np.arange(piece.spec.n_tracks) != only
-        piece = replace(piece, roll=np.where(is_other[:, None, None, None], np.uint8(0), piece.roll))
     if not piece.n_bars:
         raise MuseganError("the piece has no bars; there is nothing to write as a score")
-    n_parts = int(piece.roll.any((1, 2, 3)).sum())
+    layout = piece if isinstance(piece, Layout) else lay_out_piece(piece)
+    n_parts = len(np.unique(layout.notes["track"]))
     if piece.n_bars * n_parts > _MOST_BARS:
         raise MuseganError(
             f"a score of {piece.n_bars} bars of {n_parts} parts would be too long; up to {_MOST_BARS} bars in all "
             "parts together are written, so choose some of the bars",
             field="bars",
         )
-    n_notes = int((piece.roll == ONSET).sum() + (piece.roll[:, :, 0] == HELD).sum())  # tied over bar lines: again
+    n_notes = layout.count_pieces()  # tied over bar lines: again
     if n_notes > _MOST_NOTES:
         raise MuseganError(
             f"a score of {n_notes} notes would be too large; up to {_MOST_NOTES} are written, so choose some of "
             "the bars",
             field="bars",
         )
-    score, hits, pens = _build_score(piece, path.stem, is_for_player)
+    score, hits, pens = _build_score(layout, path.stem, is_for_player)
     if chords:
-        _add_chords(score, symbols, pens, piece.spec)
+        _add_chords(score, layout.find_chords() if chords is True else chords, pens)
     exporter = ScoreExporter(score)
     _name_drums(exporter.parse(), hits)
     with atomic_write(path) as temporary:
@@ -100,39 +99,37 @@ def write_score(
     return path
 
 
-def _build_score(piece: Piece, title: str, is_for_player: bool) -> tuple[Score, list[int], list[Pen]]:
+def _build_score(layout: Layout, title: str, is_for_player: bool) -> tuple[Score, list[int], list[Pen]]:
     """The score, the MIDI pitch of every drum hit in the order in which they are written, and how parts are."""
     import music21 as m21
 
-    spec = piece.spec
-    assert piece.key is not None
+    key = layout.find_key()
     score = m21.stream.Score()
     score.metadata = m21.metadata.Metadata(title=escape_xml(title), composer="musegan")
-    notes = roll_to_notes(piece.roll, spec)
+    notes = layout.notes
     hits: list[int] = []
     pens: list[Pen] = []
-    for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
+    for track in np.unique(notes["track"]).tolist() or range(len(layout.tracks)):
         mine = notes[notes["track"] == track]
-        above, below = _split_track_voices(mine, spec, piece.n_bars)
-        pens.append(Pen.of(spec.tracks[track], mine["pitch"], piece.key, is_for_player))
-        score.insert(0, _build_part(piece, track, pens[-1], above, below))
-        if spec.is_drum[track]:
+        above, below = _split_track_voices(layout, mine, layout.tracks[track].is_drum)
+        pens.append(Pen.of(layout.tracks[track], mine["pitch"], key, is_for_player))
+        score.insert(0, _build_part(layout, track, pens[-1], above, below))
+        if layout.tracks[track].is_drum:
             hits += [pitch for chord in above for pitch in chord.pitches]
     bars = score.parts[0].getElementsByClass("Measure")
-    bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
-    for bar, label in piece.sections:
+    bars[0].insert(0, m21.tempo.MetronomeMark(number=layout.tempo_qpm, referent=1.0))
+    for bar, label in layout.sections:
         bars[bar].insert(0, m21.expressions.RehearsalMark(escape_xml(label)))
     return score, hits, pens
 
 
-def _add_chords(score: Score, symbols: Sequence[tuple[int, str]], pens: Sequence[Pen], spec: RollSpec) -> None:
-    """Chord symbols, as `estimate_chords` gives them, over the first part with pitches."""
+def _add_chords(score: Score, symbols: Sequence[tuple[int, float, str]], pens: Sequence[Pen]) -> None:
+    """Chord symbols, as `Layout.find_chords` gives them, over the first part with pitches."""
     import music21 as m21
 
     index = next((index for index, pen in enumerate(pens) if not pen.is_drum), 0)
     bars = score.parts[index].getElementsByClass("Measure")
-    for beat, symbol in symbols:
-        bar, place = divmod(beat, spec.beats_per_bar)
+    for bar, place, symbol in symbols:
         if symbol == NO_CHORD:
             bars[bar].insert(place, m21.harmony.NoChord(NO_CHORD))
             continue
@@ -144,34 +141,40 @@ def _add_chords(score: Score, symbols: Sequence[tuple[int, str]], pens: Sequence
         bars[bar].insert(place, written)
 
 
-def _split_track_voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:
+def _split_track_voices(layout: Layout, notes: NDArray, is_drum: bool) -> tuple[list[Chord], list[Chord]]:
     """The upper and the lower voice of one track."""
-    start = notes["start"] * BEAT / spec.steps_per_beat
-    end = start + notes["duration"] * BEAT / spec.steps_per_beat
-    n_beats = n_bars * spec.beats_per_bar
-    if len(notes) and spec.is_drum[notes["track"][0]]:
-        return make_drum_chords(start, notes["pitch"], n_beats), []
-    return split_voices(start, end, notes["pitch"], n_beats)
+    start = notes["start"] * BEAT / layout.steps_per_beat
+    end = start + notes["duration"] * BEAT / layout.steps_per_beat
+    lines = _find_lines(layout)
+    if is_drum:
+        return make_drum_chords(start, notes["pitch"], lines), []
+    return split_voices(start, end, notes["pitch"], lines)
 
 
-def _build_part(piece: Piece, track: int, pen: Pen, above: list[Chord], below: list[Chord]) -> Part:
+def _find_lines(layout: Layout) -> NDArray[np.int64]:
+    """The bar lines in ticks of notation."""
+    return np.rint(layout.lines * BEAT / layout.steps_per_beat).astype(np.int64)
+
+
+def _build_part(layout: Layout, track: int, pen: Pen, above: list[Chord], below: list[Chord]) -> Part:
     """One track in complete bars."""
     import music21 as m21
 
     part = m21.stream.Part()
-    part.partName = part.partAbbreviation = escape_xml(piece.spec.tracks[track].name)
+    part.partName = part.partAbbreviation = escape_xml(layout.tracks[track].name)
     part.atSoundingPitch = False
-    part.insert(0, pen.make_instrument(piece.spec.tracks[track], track))
-    length = piece.spec.beats_per_bar * BEAT
-    for bar in range(piece.n_bars):
-        measure = m21.stream.Measure(number=piece.bars_before + bar + 1)
+    part.insert(0, pen.make_instrument(layout.tracks[track], track))
+    meters = dict(name_meters(layout.meters))
+    for bar, (begin, end) in enumerate(pairwise(_find_lines(layout).tolist())):
+        measure = m21.stream.Measure(number=layout.bars_before + bar + 1)
         if bar == 0:
-            signature = m21.meter.TimeSignature(f"{piece.spec.beats_per_bar}/4")
-            for element in (pen.clef, pen.signature, signature):
+            for element in (pen.clef, pen.signature):
                 if element is not None:
                     measure.insert(0, element)
-        upper = _build_bar(above, bar * length, length, pen)
-        lower = _build_bar(below, bar * length, length, pen, is_lower=True)
+        if bar in meters:
+            measure.insert(0, m21.meter.TimeSignature(meters[bar]))
+        upper = _build_bar(above, begin, end - begin, pen)
+        lower = _build_bar(below, begin, end - begin, pen, is_lower=True)
         if any(not element.isRest for _, element in lower):
             for number, elements in enumerate((upper, lower), start=1):
                 voice = m21.stream.Voice(id=str(number))

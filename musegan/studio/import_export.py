@@ -17,6 +17,7 @@ from musegan.errors import ConfigError, MidiError
 from musegan.midi.song import Song
 from musegan.midi.stems import split_stems
 from musegan.music.piece import Piece
+from musegan.music.programs import name_part
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
@@ -68,7 +69,7 @@ def describe_parts(song: Song) -> list[dict[str, Any]]:
     return [
         {
             "number": number,
-            "name": part.name or f"part {number}",
+            "name": name_part(part.name, part.program, part.is_drum, number),
             "program": int(part.program),
             "is_drum": bool(part.is_drum),
             "n_notes": len(part.start),

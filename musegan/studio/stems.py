@@ -39,10 +39,11 @@ class Stems:
         each, and the second at which each bar begins."""
         midi = export_midi(state, song)
         score = read_score(midi) if state.piece.roll.any() or song else None
-        begin, bar = 0.0, float(state.piece.spec.beats_per_bar * (score.ticks_per_beat if score else 1))
+        bar = float(state.piece.spec.beats_per_bar * (score.ticks_per_beat if score else 1))
+        ticks = [round(bar * number) for number in range(state.n_bars + 1)]
         if song is not None:
-            begin = song.grid.first_bar_tick
-        ticks = [round(begin + bar * number) for number in range(state.n_bars + 1)]
+            ruler = song.grid.ruler(state.piece.spec)
+            ticks = [ruler.bar_line(number) for number in range(state.n_bars + 1)]
         if score:
             times = [measure_seconds(score, tick)[0] for tick in ticks]
         else:  # nothing sounds, but the cursor moves

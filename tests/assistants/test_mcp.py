@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from midibytes import meter, notes, program, smf, track
 from songs import TRIO
 
 from musegan.assistants.server import make_server
 from musegan.assistants.workspace import Workspace
 from musegan.errors import ConfigError, MuseganError
 from musegan.midi import write_midi
+from musegan.midi.read import read_score
 from musegan.midi.song import read
 from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
@@ -113,6 +115,24 @@ def test_interpolate_render_describe_and_explain(call, folder):
     facts, _ = call("explain", source="song.mid")
     assert {row["track"] for row in facts["most_surprising"]} <= {"drums", "keys", "bass"}
     assert call("list_choices")[0]["tracks"] == ["drums", "keys", "bass"]
+
+
+def test_bars_are_those_of_the_file_where_some_are_of_another_length(call, folder):
+    """A pick-up of a quarter note, a bar of 4/4, one of 2/4 and a second of 4/4."""
+    heads = track([(0, meter(1, 4)), (96, meter(4, 4)), (480, meter(2, 4)), (672, meter(4, 4))], 1056)
+    rows = [(tick, tick + 90, 60 + tick // 96 % 5) for tick in range(0, 1056, 96)]
+    (folder / "odd.mid").write_bytes(smf(heads, track([(0, program(4)), *notes(*rows)], 1056)))
+    facts, _ = call("infill", source="odd.mid", output="b.mid", at="4", tracks=["keys"], rest={"bass": "4"})
+    assert (facts["bars"], facts["bars_passed_over"]) == (4, [1, 3])
+    with pytest.raises(AssertionError, match=r"bar 3 of .* stays as it is"):
+        call("infill", source="odd.mid", output="c.mid", at="3")
+    surprises = call("explain", source="odd.mid")[0]["most_surprising"]
+    assert {row["bar"] for row in surprises} == {2, 4}
+    call("render", source="odd.mid", output="odd.musicxml", bars="1-3")
+    score = read_score(folder / "odd.musicxml")
+    assert score.meters.tolist() == [[1, 4], [4, 4], [2, 4]]
+    facts, _ = call("render", source="odd.mid", output="sheet.mxl", kind="lead sheet")
+    assert facts == {"files": ["sheet.mxl"]}
 
 
 def test_what_is_wrong_is_said(call):

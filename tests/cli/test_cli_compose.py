@@ -7,7 +7,8 @@ import json
 import mido
 import numpy as np
 import pytest
-from midibytes import name, notes, program, smf, track
+from midibytes import meter, name, notes, program, smf, track
+from midireader import pairs_by_channel, read_file
 from typer.testing import CliRunner
 
 from musegan.cli import app
@@ -373,3 +374,62 @@ def test_humanize_plays_typed_notes(musegan, song, model_path, tmp_path):
     musegan.run("humanize", song, "--model", model_path, "-o", "played.mid", code=1)
     result = musegan.run("humanize", song, "--model", model_path, "-o", "b.mid", "--like", song, code=1)
     assert "performance head" in result.stderr
+
+
+def test_accompany_adds_a_track_to_all_that_is_there(musegan, song, tmp_path):
+    told = musegan("accompany", song, "--tracks", "bass", "--seed", 2, "-o", "out.mid", "--arrangement", "natural")
+    assert "not heard" not in told.stderr
+    before, after = (pairs_by_channel(read_file(path.read_bytes())) for path in (song, tmp_path / "out.mid"))
+    assert (after[0], after[9]) == (before[0], before[9])
+    assert sorted(after) == [0, 1, 9]
+    assert after[1] != before[1]
+    both = ["--keep", "keys", "--tracks", "keys,bass", "-o", "b.mid"]
+    assert "nothing that is kept" in musegan("accompany", song, *both, code=1).stderr
+    assert "say what stays" in musegan("accompany", song, "-o", "c.mid", code=1).stderr
+
+
+def write_odd_file(path):
+    """A pick-up of a quarter note, two bars of 4/4, one of 2/4, and a third of 4/4: keys and a bass."""
+    heads = [(0, 1), (96, 4), (864, 2), (1056, 4)]
+    keys = [(tick, tick + 90, 60 + tick // 96 % 5) for tick in range(0, 1440, 96)]
+    bass = [(tick, tick + 40, 40) for tick in range(0, 1440, 48)]
+    path.write_bytes(
+        smf(
+            track([(tick, meter(beats, 4)) for tick, beats in heads], 1440),
+            track([(0, program(0)), *notes(*keys)], 1440),
+            track([(0, program(33, 1)), *notes(*bass, channel=1)], 1440),
+        )
+    )
+    return [(*row, 80) for row in keys], [(*row, 80) for row in bass]
+
+
+@pytest.mark.parametrize("verb", ["accompany", "infill", "vary", "continue", "arrange"])
+def test_every_verb_works_around_bars_of_another_length(musegan, tmp_path, verb):
+    keys, bass = write_odd_file(tmp_path / "odd.mid")
+    options = {
+        "accompany": ["--keep", "keys", "--rest", "drums:1"],
+        "infill": ["--at", "3-4", "--tracks", "bass"],
+        "vary": ["--amount", "0.5", "--tracks", "bass"],
+        "continue": ["--bars", "2"],
+        "arrange": ["--melody", "1"],
+    }[verb]
+    told = musegan(verb, "odd.mid", *options, "--seed", 3, "-o", "out.mid", "--no-humanize").stderr
+    assert "2 of 5 bars (1, 4) are not 4 quarter notes long" in told
+    found = pairs_by_channel(read_file((tmp_path / "out.mid").read_bytes()))
+    kept = [note for note in found[0] if note[0] < 1440]
+    assert kept == keys
+    composed = [note for channel, rows in found.items() for note in rows if channel > 1]
+    assert not [note for note in composed if note[0] < 96 or 864 <= note[0] < 1056 or note[0] < 864 < note[1]]
+    in_bass = [note for note in found.get(1, []) if note[3] == 80 and note[0] < 1440]
+    if verb == "infill":
+        assert [note for note in in_bass if not 480 <= note[0] < 864] == [n for n in bass if not 480 <= n[0] < 864]
+    if verb == "continue":
+        assert in_bass == bass
+        assert n_ticks(tmp_path / "out.mid") == 15 + 8
+
+
+def test_bars_that_stay_as_they_are_cannot_be_asked_for(musegan, tmp_path):
+    write_odd_file(tmp_path / "odd.mid")
+    assert "bar 4 of odd.mid stays as it is" in musegan("infill", "odd.mid", "--at", "4", code=1).stderr
+    told = musegan("explain", "odd.mid", "-o", "odd.svg").stdout
+    assert {line.split()[1] for line in told.splitlines()[1:] if line.split()[-1] != "odd.svg"} <= {"2", "3", "5"}

@@ -48,6 +48,20 @@ def test_nothing_is_replaced_without_force(prepared, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_track_that_never_sounds_is_told_by_prepare_and_train(tmp_path):
+    (tmp_path / "song.mid").write_bytes(band(n_bars=24))
+    (tmp_path / "own.toml").write_text(
+        "steps_per_beat = 4\n[[tracks]]\nname = 'keys'\nprogram = 0\nprograms = [0]\n"
+        "[[tracks]]\nname = 'harp'\nprogram = 46\n[[tracks]]\nname = 'flute'\nprogram = 73\nprograms = [73]\n"
+    )
+    result = run("prepare", tmp_path / "song.mid", "-o", tmp_path / "a.npz", "--ensemble", tmp_path / "own.toml")
+    assert "warning: no song has harp, flute: a model of these songs cannot play that" in result.stderr
+    result = run("train", tmp_path / "a.npz", "--run", tmp_path / "run", "--device", "cpu", "--preset", "tiny")
+    assert "warning: no song has harp, flute" in result.stderr  # whether the one song is enough or not
+    result = run("prepare", SAMPLE, "-o", tmp_path / "b.npz")
+    assert "warning" not in result.stderr
+
+
 def test_json_and_force(tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "song.mid").write_bytes(band())

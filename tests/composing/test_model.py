@@ -173,6 +173,19 @@ def test_accompanying_keeps_tracks(model, song):
             model.accompany(song, keep)
 
 
+def test_only_the_tracks_that_are_asked_for_are_composed_and_come_in_as_arranged(model, song):
+    out = model.accompany(song, ["keys"], tracks=["bass"], request=request(seed=1))
+    assert (out.roll[KEYS] == song.roll[KEYS]).all()
+    assert out.roll.any((1, 2, 3)).tolist() == [False, True, True]
+    built = model.accompany(song, ["keys"], arrangement="build", request=request(seed=1))
+    sounds = built.roll.any((2, 3))
+    assert not sounds[DRUMS, 0]  # after the chords and the bass
+    assert sounds[DRUMS, -2:].any()
+    for tracks in (["keys"], []):
+        with pytest.raises(ConfigError, match="cannot be kept and composed"):
+            model.accompany(song, ["keys"], tracks=tracks)
+
+
 def test_keeping_a_silent_track_is_refused(model, song):
     roll = song.roll.copy()
     roll[KEYS] = 0

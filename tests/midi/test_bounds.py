@@ -150,7 +150,7 @@ def test_channels_of_one_track_get_names(tmp_path):
     path = tmp_path / "a.mid"
     song.write(dataclasses.replace(song.piece, given=np.ones(song.piece.roll.shape[:2], bool)), path)
     file = read_file(path.read_bytes())
-    assert [file.name(index) for index in range(4)] == ["all in one", "piano", "channel 5", "drums"]
+    assert [file.name(index) for index in range(4)] == ["all in one", "Grand Piano 1", "Breath Noise 2", "Drums 3"]
 
 
 def test_a_wait_longer_than_a_delta_and_a_meter_that_none_can_count_are_written_so_that_others_read_them():

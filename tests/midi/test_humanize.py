@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from midibytes import name, notes, program, smf, track
+from midibytes import meter, name, notes, program, smf, track
 from midireader import read_file
 
 from musegan.errors import ConfigError, MidiError
@@ -160,3 +160,16 @@ def test_the_manner_of_a_file_by_hand():
     assert np.isnan(found[[0, 2]]).all()
     assert found[1, MANNER.index("velocity")] == 65
     assert found[1, MANNER.index("late")] == pytest.approx(0.25 * 3 / 4)
+
+
+def test_bars_of_another_length_stay_typed():
+    """A pick-up of one quarter note, a bar of 4/4, one of 2/4 and a second of 4/4."""
+    heads = track([(0, meter(1, 4)), (96, meter(4, 4)), (480, meter(2, 4)), (672, meter(4, 4))], 1056)
+    rows = [(0, 90, 60), (96, 190, 62), (288, 380, 64), (480, 570, 60), (768, 860, 65)]
+    part = track([(0, name("part")), (0, program(5)), *notes(*((*row, 90) for row in rows))], 1056)
+    feel = Fixed()
+    done = humanize_song(read(smf(heads, part), SPEC), feel)
+    assert pairs(done.data)[1] == [
+        (0, 90, 60, 90), (98, 192, 62, 62), (290, 382, 64, 64), (480, 570, 60, 90), (770, 862, 65, 65),
+    ]  # fmt: skip
+    assert feel.seen[0][1]["start"].tolist() == [0, 24, 48 + 12]

@@ -8,7 +8,7 @@ from midibytes import name, notes, program, smf, track
 from songs import TRIO
 
 from musegan.errors import ConfigError, MidiError
-from musegan.midi.melody import extract_melody, extract_skyline, find_melody_part, score_melodies
+from musegan.midi.melody import extract_melody, extract_skyline, rank_melodies, score_melodies
 from musegan.midi.score import Part
 from musegan.midi.song import read
 from musegan.music.spec import TrackSpec
@@ -67,6 +67,32 @@ def test_a_name_says_more_than_the_notes_unless_it_is_of_the_backing():
     assert score_melodies(named, 48).argmax() == 4
     assert score_melodies(named, 48, by_name=False).argmax() == 3
     assert score_melodies([*PARTS[:4], part(BASS, "Backing vocals")], 48).argmax() == 3
+
+
+@pytest.mark.parametrize(
+    "second", ["B Vocal", "BGV vocal", "Vocal 2", "2nd Voice", "Vocals", "Harmony vox", "Melody2"]
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_names_that_fit_the_one_that_says_melody_is_taken(second, is_first):
+    named = [part(TUNE, second), part([(a, b, p - 4) for a, b, p in TUNE], "Melody")]
+    scores = score_melodies(named if is_first else named[::-1], 48)
+    assert scores.argmax() == int(is_first)
+
+
+def test_the_ranking_says_what_speaks_for_each_part(tmp_path):
+    (tmp_path / "a.mid").write_bytes(midi(part(CHORDS), part(BELLS, "Backing Vocal"), part(TUNE, "Melody")))
+    first, second, third = rank_melodies(read(tmp_path / "a.mid", TRIO).grid.score, "a.mid")
+    assert (first.part, {second.part, third.part}) == (2, {0, 1})
+    assert first.score > second.score > third.score
+    assert first.evidence == (
+        "called a melody, 1.0 notes at once, sounds 83% of the time, around B4, moves by 2.0 semitones"
+    )
+    assert {second.evidence.split(", ")[0], third.evidence.split(", ")[0]} == {
+        "3.0 notes at once",
+        "called a second voice",
+    }
+    assert extract_melody(read(tmp_path / "a.mid", TRIO)).candidates[0] == first
+    assert extract_melody(read(tmp_path / "a.mid", TRIO), "1").candidates == ()
 
 
 def test_the_skyline_is_the_highest_of_what_begins_together_and_nothing_under_what_rings():
@@ -139,4 +165,4 @@ def test_what_is_no_melody_is_refused(tmp_path):
         extract_melody(song, on="flute")
     path.write_bytes(midi(PARTS[1]))
     with pytest.raises(MidiError, match="no part with pitches"):
-        find_melody_part(read(path, TRIO).grid.score, "song.mid")
+        rank_melodies(read(path, TRIO).grid.score, "song.mid")

@@ -3,7 +3,7 @@
 import music21
 import numpy as np
 import pytest
-from midibytes import name, notes, program, smf, track
+from midibytes import meter, name, notes, program, smf, track
 from typer.testing import CliRunner
 
 from musegan.cli import app
@@ -138,3 +138,40 @@ def test_the_command_writes_parts_and_says_what_does_not_go_together(file, tmp_p
     run("render", file, "--parts", "--lead-sheet", code=1)
     run("render", file, "--parts", "-o", tmp_path / "a.png", code=1)
     assert read(file, None).piece.n_bars == 2
+
+
+def test_parts_and_lead_sheets_have_the_bars_of_the_file(tmp_path):
+    """A pick-up of an eighth note, a bar of 7/8 and one of 2/4; a trumpet over the chords of a piano."""
+    heads = track([(0, meter(1, 8)), (48, meter(7, 8)), (384, meter(2, 4))], 576)
+    tune = ((0, 48, 70), (48, 144, 72), (144, 384, 74), (384, 576, 77))
+    chords = [(48, 384, pitch) for pitch in (46, 50, 53)] + [(384, 576, pitch) for pitch in (41, 45, 48)]
+    path = tmp_path / "odd.mid"
+    path.write_bytes(smf(heads, part("Piano", 0, *chords, channel=1), part("Melody", 56, *tune)))
+    _, trumpet = run("render", path, "--parts", "--chords", "-o", tmp_path / "odd.musicxml", "--bars", "1-3")
+    run("render", path, "--lead-sheet", "-o", tmp_path / "sheet.musicxml", "--bars", "1-3")
+    found = {}
+    for file in (trumpet, tmp_path / "sheet.musicxml"):
+        bars = parse(file).getElementsByClass("Measure")
+        assert [bar.duration.quarterLength for bar in bars] == [0.5, 3.5, 2.0]
+        elements = list(parse(file).flatten().notes)
+        symbols = [chord for chord in elements if isinstance(chord, music21.harmony.ChordSymbol)]
+        names = [note.nameWithOctave for note in elements if note not in symbols and not is_tied(note)]
+        found[file] = names, [chord.figure for chord in symbols]
+    assert list(found.values()) == [
+        (["C5", "D5", "E5", "G5"], ["C", "G"]),
+        (["B-4", "C5", "D5", "F5"], ["B-", "F"]),
+    ]
+
+
+def is_tied(note):
+    return note.tie is not None and note.tie.type != "start"
+
+
+def test_the_chords_of_a_lead_sheet_are_those_of_all_notes_of_a_piano(tmp_path):
+    rows = [(0, 384, pitch) for pitch in (43, 59, 62, 67)] + [(384, 768, pitch) for pitch in (48, 60, 64, 67)]
+    path = tmp_path / "piano.mid"
+    path.write_bytes(smf(part("Piano", 0, *rows)))
+    run("render", path, "--lead-sheet")
+    sheet = parse(path.with_suffix(".musicxml")).flatten()
+    assert [chord.figure for chord in sheet.getElementsByClass("ChordSymbol")] == ["G", "C"]
+    assert [note.nameWithOctave for note in sheet.getElementsByClass("Note")] == ["G4", "G4"]

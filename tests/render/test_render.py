@@ -161,7 +161,7 @@ def test_any_file_is_read_whole(tmp_path):
     midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
     midi.save(tmp_path / "odd.mid")
     piece = read(tmp_path / "odd.mid", None).piece
-    assert piece.spec.track_names == ("Lead", "Lead 2", "drums")
+    assert piece.spec.track_names == ("Lead", "Lead 2", "Drums 3")
     assert piece.spec.beats_per_bar == 3
     assert (piece.spec.lowest_pitch, piece.spec.n_pitches) == (20, 81)
     assert [tuple(map(int, cell)) for cell in np.argwhere(piece.roll == 2)] == [

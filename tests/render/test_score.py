@@ -221,9 +221,14 @@ def arrays(*rows):
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
+def lines_of(n_beats):
+    """The lines of one bar."""
+    return np.array([0, n_beats * BEAT])
+
+
 def test_odd_places_snap_to_the_nearer_grid():
     start, end, pitch = arrays((1, 5, 60), (5, 12, 62), (12, 17, 64), (16, 19, 65), (20, 23, 67))
-    moving, held = split_voices(start, end, pitch, 3)
+    moving, held = split_voices(start, end, pitch, lines_of(3))
     assert moving == [
         Chord(0, 6, (60,)),
         Chord(6, 12, (62,)),
@@ -235,18 +240,18 @@ def test_odd_places_snap_to_the_nearer_grid():
 
 
 def test_the_last_instant_stays_inside():
-    moving, _ = split_voices(*arrays((23, 24, 60)), 2)
+    moving, _ = split_voices(*arrays((23, 24, 60)), lines_of(2))
     assert moving == [Chord(21, 24, (60,))]
 
 
 def test_held_notes_make_a_second_voice():
-    moving, held = split_voices(*arrays((0, 48, 48), (0, 6, 72), (6, 12, 74), (24, 48, 76)), 4)
+    moving, held = split_voices(*arrays((0, 48, 48), (0, 6, 72), (6, 12, 74), (24, 48, 76)), lines_of(4))
     assert moving == [Chord(0, 6, (72,)), Chord(6, 12, (74,)), Chord(24, 48, (76,))]
     assert held == [Chord(0, 48, (48,))]
 
 
 def test_short_overlaps_are_cut():
-    moving, held = split_voices(*arrays((0, 18, 60), (12, 30, 62), (24, 48, 64)), 4)
+    moving, held = split_voices(*arrays((0, 18, 60), (12, 30, 62), (24, 48, 64)), lines_of(4))
     assert moving == [Chord(0, 12, (60,)), Chord(12, 24, (62,)), Chord(24, 48, (64,))]
     assert held == []
 
@@ -255,7 +260,7 @@ def test_no_pitch_sounds_in_two_voices_at_once():
     rng = np.random.default_rng(5)
     start = rng.integers(0, 16 * BEAT, 300)
     end = np.minimum(start + rng.integers(1, 60, 300), 16 * BEAT)
-    moving, held = split_voices(start, end, rng.integers(60, 72, 300), 16)
+    moving, held = split_voices(start, end, rng.integers(60, 72, 300), lines_of(16))
     sounding = np.zeros((16 * BEAT, 128), int)
     for voice in (moving, held):
         assert all(a.end <= b.start for a, b in pairwise(voice))
@@ -268,7 +273,11 @@ def test_no_pitch_sounds_in_two_voices_at_once():
 
 def test_hits_last_until_the_next_or_the_beat():
     start, pitch = arrays((0, 36), (0, 42), (3, 42), (30, 38))
-    assert make_drum_chords(start, pitch, 4) == [Chord(0, 3, (36, 42)), Chord(3, 12, (42,)), Chord(30, 36, (38,))]
+    assert make_drum_chords(start, pitch, lines_of(4)) == [
+        Chord(0, 3, (36, 42)),
+        Chord(3, 12, (42,)),
+        Chord(30, 36, (38,)),
+    ]
 
 
 @pytest.mark.parametrize(
