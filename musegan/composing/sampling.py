@@ -36,7 +36,7 @@ class SamplingSettings:
 
     n_passes: int = 32
     step_temperature: float = 1.0  # of where notes start, and of ends of cells
-    pitch_temperature: float = 0.85  # of pitches and lengths
+    pitch_temperature: float = 0.75  # of pitches and lengths
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
     doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
