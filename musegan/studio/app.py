@@ -119,9 +119,7 @@ class Server:
 
     async def _variation_sound(self, request: Request) -> Response:
         index = request.path_params["index"]
-        if not 0 <= index < len(self.session.variations):
-            raise MuseganError("this variation is not there any more")
-        state = self.session.variations[index]
+        state = self.session.strip.get(index)
         key = await run_in_threadpool(self.session.stems.whole, state, self.session.song(state))
         return JSONResponse({**make_thumbnail(state), "sound": key})
 
@@ -154,7 +152,7 @@ class Server:
         for event in (
             self.session.hello(),
             view,
-            self.session.strip(),
+            self.session.strip.view(),
             self.session.jam.view(),
             self.session.explainer.view(),
         ):

@@ -18,6 +18,7 @@ from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES
+from musegan.studio.guard import MOST_BYTES
 from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
 from musegan.studio.state import State, StudioSettings
@@ -38,6 +39,7 @@ def describe_studio(model: Model) -> dict[str, Any]:
             }
             for track in spec.tracks
         ],
+        "most_bytes": MOST_BYTES,
         "steps_per_beat": spec.steps_per_beat,
         "beats_per_bar": spec.beats_per_bar,
         "lowest_pitch": spec.lowest_pitch,
@@ -75,6 +77,7 @@ def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) 
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
         "asked": state.settings.to_plain(),
+        "song": state.song,
         "label": state.label,
         "undo": state.label if position else None,
         "redo": project.next_label(),

@@ -18,8 +18,9 @@ let opensNow = false;
 const baseName = () => (store.state?.file ? store.state.file.name.replace(/\.\w+$/, "") : "song");
 
 async function open(file) {
-  if (file.size > 16 << 20) {
-    notice(`${file.name} has ${(file.size / 1048576).toFixed(0)} MB; a music file has less than 16. Is it music?`);
+  const most = store.hello.most_bytes;
+  if (file.size > most) {
+    notice(`${file.name} has ${Math.ceil(file.size / 1048576)} MB; up to ${most >> 20} can be opened. Is it music?`);
     return;
   }
   try {
@@ -42,9 +43,7 @@ export function showParts() {
     const row = document.createElement("tr");
     const choice = document.createElement("select");
     choice.setAttribute("aria-label", `Track of ${part.name}`);
-    const kept = new Option("only kept as it is", "", part.track === null, part.track === null);
-    kept.disabled = part.track !== null;
-    choice.append(kept);
+    choice.append(new Option("only kept as it is", "", part.track === null, part.track === null));
     for (const track of store.hello.tracks) {
       choice.append(new Option(track.name, track.name, false, track.name === part.track));
     }

@@ -18,7 +18,8 @@ export function layOut(viewWidth, viewHeight) {
   const { state, hello } = store;
   const nBars = state.piece.n_bars;
   const fit = Math.max((viewWidth - 8) / nBars, 0);
-  geometry.pxPerBar = store.pxPerBar || Math.max(fit, nBars > 16 ? (viewWidth - 8) / 16 : 40);
+  const usual = Math.max(fit, nBars > 16 ? (viewWidth - 8) / 16 : 40);
+  geometry.pxPerBar = store.isFitting ? Math.max(fit, 2) : store.pxPerBar || usual;
   geometry.width = geometry.pxPerBar * nBars;
   const rows = hello.tracks.map((track, index) => rowsOf(track, index));
   const isDrum = (index) => hello.tracks[index].is_drum;

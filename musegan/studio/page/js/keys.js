@@ -1,12 +1,13 @@
 // The keyboard, and the sheet that lists its keys.
 
+import { clearLoop } from "./cells.js";
 import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
 import { another, compose } from "./panel.js";
 import { stepsPerBar, store } from "./store.js";
 import { seek, togglePlay, toggleLoop, toStart } from "./transport.js";
-import { zoom } from "./pointer.js";
+import { toggleFit, zoom } from "./pointer.js";
 
 const help = document.getElementById("help");
 
@@ -19,15 +20,15 @@ const KEYS = [
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
-  ["Ctrl A, Esc", "select all notes, none"],
+  ["Ctrl A, Esc", "select all notes, none; Esc again clears the loop"],
   ["L, Home", "loop on or off, back to the start"],
-  ["+ − 0", "zoom in, out, all bars"],
+  ["+ − 0", "zoom in, out; always all bars"],
   ["?", "this sheet"],
   ["Drag on a lane", "draw a note; with Shift select"],
   ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
   ["Double click on a note", "delete it"],
   ["Drag on the cells above a lane", "keep or free; with Alt or the right button let it rest"],
-  ["Drag on the bar numbers", "choose what is looped"],
+  ["Drag on the bar numbers", "choose what is looped; a double click clears it"],
   ["Ctrl and the wheel", "zoom"],
 ];
 
@@ -50,11 +51,11 @@ const ACTIONS = {
   Home: toStart,
   Delete: deleteSelected,
   Backspace: deleteSelected,
-  Escape: () => select([]),
+  Escape: () => (store.selected.size ? select([]) : clearLoop()),
   "+": () => zoom(1.4),
   "=": () => zoom(1.4),
   "-": () => zoom(1 / 1.4),
-  0: () => zoom(0),
+  0: toggleFit,
   "?": showHelp,
 };
 

@@ -1,4 +1,4 @@
-// <x-knob>: a dial that is dragged, wheeled or moved by arrow keys; a double click brings its usual value back.
+// <x-knob>: a dial that is dragged or moved by arrow keys; a double click brings its usual value back.
 // It fires "turn" while it moves, with the value and a gesture that all values of one movement share.
 
 import { newGesture } from "./store.js";
@@ -22,7 +22,6 @@ class Knob extends HTMLElement {
     this.value = number("value", this.usual);
     this.addEventListener("pointerdown", (event) => this.grab(event));
     this.addEventListener("dblclick", () => this.turn(this.usual, newGesture()));
-    this.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -79,15 +78,6 @@ class Knob extends HTMLElement {
     this.addEventListener("pointercancel", release, { once: true });
     this.focus();
     event.preventDefault();
-  }
-
-  wheel(event) {
-    event.preventDefault();
-    const share = this.shareOf(this.current) - Math.sign(event.deltaY) * 0.04;
-    const isSame = Date.now() - (this.wheeled || 0) < 800;
-    this.wheelGesture = isSame ? this.wheelGesture : newGesture();
-    this.wheeled = Date.now();
-    this.turn(this.valueOf(Math.min(Math.max(share, 0), 1)), this.wheelGesture);
   }
 
   key(event) {

@@ -6,11 +6,11 @@ import { geometry } from "./geometry.js";
 import { useHeat } from "./heat.js";
 import { useJam } from "./jam.js";
 import { useKeys } from "./keys.js";
-import { connect, listen, send } from "./link.js";
+import { connect, listen, request, send } from "./link.js";
 import { useMidiMenu } from "./midimenu.js";
 import { notice, showBanner } from "./notice.js";
 import { usePanel } from "./panel.js";
-import { usePointer, zoom } from "./pointer.js";
+import { toggleFit, usePointer, zoom } from "./pointer.js";
 import { useSliders } from "./sliders.js";
 import { sound } from "./sound.js";
 import { on, store, take } from "./store.js";
@@ -33,7 +33,12 @@ useHeat();
 for (const kind of ["undo", "redo"]) document.getElementById(kind).addEventListener("click", () => send(kind));
 document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));
 document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
-document.getElementById("zoom-fit").addEventListener("click", () => zoom(0));
+const fit = document.getElementById("zoom-fit");
+fit.addEventListener("click", toggleFit);
+on("view", () => {
+  fit.classList.toggle("on", store.isFitting);
+  fit.setAttribute("aria-pressed", store.isFitting);
+});
 
 on("state", () => {
   for (const kind of ["undo", "redo"]) {
@@ -55,4 +60,4 @@ listen((event) => {
 connect();
 
 // For scripts in the browser's console, and for tests.
-globalThis.studio = { store, send, sound, geometry };
+globalThis.studio = { store, send, request, sound, geometry };

@@ -1,13 +1,17 @@
 // What is asked for: every control tells the server at once, and the answer is the music.
 
+import { geometry } from "./geometry.js";
 import { send } from "./link.js";
 import { markTracks } from "./cells.js";
-import { newGesture, on, store } from "./store.js";
+import { askUser } from "./question.js";
+import { newGesture, on, stepsPerBar, store } from "./store.js";
 import { turn } from "./turning.js";
 
 const panel = document.getElementById("panel");
 const find = (name) => panel.querySelector(`[name="${name}"]`);
 const TONICS = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+
+let revealed = 0; // the bar from which on new ones are waited for
 
 const ask = (changes, gesture) => send("wishes", { changes, gesture });
 
@@ -59,6 +63,33 @@ function scopeText(free, all) {
   return free ? `${free} of ${all} cells are free` : "everything is kept: free something to compose it";
 }
 
+/** Scroll to the new bars once they are there. */
+function reveal() {
+  if (!revealed || store.state.piece.n_bars <= revealed) return;
+  const from = revealed;
+  revealed = 0;
+  requestAnimationFrame(() => {
+    const scroller = document.getElementById("scroller");
+    scroller.scrollLeft = Math.max(geometry.width - scroller.clientWidth, (from - 1) * geometry.pxPerBar);
+  });
+}
+
+/** Another length; asks before bars with notes of the user's own, or of a file, are cut. */
+async function resize(count) {
+  const { own, piece, file } = store.state;
+  const isOwn = ([track, start]) => file || own[track][Math.floor(start / stepsPerBar())];
+  const lost = piece.notes.filter((note) => note[1] >= count * stepsPerBar() && isOwn(note)).length;
+  const cuts = count > 0 && count < piece.n_bars && (lost > 0 || file);
+  if (cuts) {
+    const what = file ? `“${file.name}” has ${lost} notes` : `There are ${lost} notes of your own`;
+    if (!(await askUser(`${what} in bars ${count + 1} to ${piece.n_bars}. Cut them off?`, "Cut them off"))) {
+      find("n_bars").value = piece.n_bars;
+      return;
+    }
+  }
+  send("wishes", { changes: { n_bars: count }, may_cut: cuts, gesture: newGesture() });
+}
+
 export const compose = () => send("compose");
 export const another = () => send("another");
 
@@ -80,15 +111,20 @@ export function usePanel() {
   for (const name of ["form", "progression"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: e.target.value.trim() }));
   }
-  for (const name of ["n_bars", "seed", "passes", "best_of"]) {
+  for (const name of ["seed", "passes", "best_of"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: Math.round(Number(e.target.value)) }, newGesture()));
   }
+  find("n_bars").addEventListener("change", (e) => resize(Math.round(Number(e.target.value))));
   const click = (id, action) => document.getElementById(id).addEventListener("click", action);
   click("compose", compose);
   click("another", another);
   click("surprise", () => send("surprise"));
   click("vary", () => send("vary", { amount: Number(document.getElementById("amount").value) }));
-  click("continue", () => send("continue", { bars: 4 }));
+  click("continue", () => {
+    revealed = store.state.piece.n_bars;
+    send("continue", { bars: 4 });
+  });
+  on("state", reveal);
   const all = () => store.hello.tracks.map((_, index) => index);
   click("keep-all", () => markTracks("keep", all()));
   click("free-all", () => markTracks("free", all()));
