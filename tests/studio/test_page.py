@@ -119,6 +119,7 @@ def test_what_is_surprising_is_red_until_the_notes_change(page):
 
 
 def test_controls_say_what_they_do_and_how_far_they_go(page):
+    page.tab.click("#details summary")
     box = page.tab.locator("[name=passes]")
     assert "better and take longer" in box.locator("xpath=..").get_attribute("title")
     assert (box.input_value(), box.get_attribute("min"), box.get_attribute("max")) == ("32", "1", "256")
@@ -415,7 +416,7 @@ def test_errors_are_one_sentence_and_the_sheet_of_keys_opens(page):
     tab.evaluate("studio.send('compose')")
     assert "free those" in tab.locator(".notice").first.inner_text()
     tab.keyboard.press("?")
-    assert "compose what is free" in tab.locator("#help").inner_text()
+    assert "compose what is not locked" in tab.locator("#help").inner_text()
 
 
 def test_a_page_with_an_old_address_says_so(browser, fresh):

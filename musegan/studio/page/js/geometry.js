@@ -4,9 +4,10 @@ import { store, stepsPerBar } from "./store.js";
 
 export const RULER = 58; // height of chords, sections, bar numbers and the row of whole bars
 export const STRIP = 13; // height of the cells at the top of each lane
-const GAP = 12; // under each lane
+const GAP = 10; // under each lane, less where there is little room
+const LEAST_LANE = 34; // a name and its buttons
 const KIT = [36, 38, 42, 46, 49]; // rows that a drum lane always has
-const MIN_ROW = 3.5;
+const MIN_ROW = 1.2;
 const MAX_ROW = 9;
 const DRUM_ROW = 9.5; // tall enough for a name; less where there are many
 const DRUMS_HEIGHT = 130;
@@ -25,9 +26,10 @@ export function layOut(viewWidth, viewHeight) {
   const isDrum = (index) => hello.tracks[index].is_drum;
   const count = (drums) => rows.reduce((sum, list, i) => sum + (isDrum(i) === drums ? list.length : 0), 0);
   const drumRow = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
-  const fixed = RULER + rows.length * (STRIP + GAP) + count(true) * drumRow;
+  const gap = viewHeight < 640 ? GAP / 2 : GAP;
+  const fixed = RULER + rows.length * (STRIP + 2 + gap) + count(true) * drumRow;
   const wanted = Math.max(count(false), 1);
-  const row = Math.min(Math.max((viewHeight - fixed) / wanted, MIN_ROW), MAX_ROW);
+  const row = Math.min(Math.max((viewHeight - fixed - 2) / wanted, MIN_ROW), MAX_ROW);
   let top = RULER;
   geometry.lanes = rows.map((pitches, index) => {
     const usual = isDrum(index) ? drumRow : row;
@@ -42,7 +44,8 @@ export function layOut(viewWidth, viewHeight) {
       row: height,
       height: STRIP + 2 + pitches.length * height,
     };
-    top += lane.height + GAP;
+    lane.height = Math.max(lane.height, LEAST_LANE);
+    top += lane.height + gap;
     return lane;
   });
   geometry.height = top;

@@ -1,6 +1,7 @@
 // The keyboard, and the sheet that lists its keys.
 
 import { clearLoop } from "./cells.js";
+import { cellKey } from "./cellcursor.js";
 import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
@@ -13,11 +14,13 @@ const help = document.getElementById("help");
 
 const KEYS = [
   ["Space", "play and stop"],
-  ["Enter", "compose what is free"],
-  ["A", "another: the next seed"],
+  ["Enter", "compose what is not locked"],
+  ["A", "the next idea"],
   ["V", "eight variations"],
   ["E", "how surprising every bar is to the model"],
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
+  ["In the roll: ← → ↑ ↓", "go from cell to cell, where no note is selected; K locks, R lets it rest"],
+  ["In the roll: N, I", "go from note to note of the cell, put a note in"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
   ["Ctrl A, Esc", "select all notes, none; Esc again clears the loop"],
@@ -27,7 +30,7 @@ const KEYS = [
   ["Drag on a lane", "draw a note; with Shift select"],
   ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
   ["Double click on a note", "delete it"],
-  ["Drag on the cells above a lane", "keep or free; with Alt or the right button let it rest"],
+  ["Drag on the cells above a lane", "lock or free; with Alt or the right button let it rest"],
   ["Drag on the bar numbers", "choose what is looped; a double click clears it"],
   ["Ctrl and the wheel", "zoom"],
 ];
@@ -69,8 +72,10 @@ function press(event) {
   if (!store.state || event.target.closest("input:not([type=range]), select, textarea, dialog[open]")) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const isControl = event.ctrlKey || event.metaKey;
-  // Space and Enter on a button are the button's.
-  if ((key === " " || key === "Enter") && event.target.closest("button, a")) event.target.blur();
+  // Space and Enter are the button's that has the focus, arrows the slider's.
+  if ((key === " " || key === "Enter") && event.target.closest("button, a, summary")) return;
+  if (key.startsWith("Arrow") && event.target.closest("input, [role=slider]")) return;
+  if (event.target.closest("#scroller") && cellKey(event, key)) return;
   const action = isControl ? WITH_CONTROL[key] : key.startsWith("Arrow") ? arrow : ACTIONS[key];
   if (!action) return;
   event.preventDefault();
@@ -95,4 +100,9 @@ export function useKeys() {
   help.querySelector("button").addEventListener("click", () => help.close());
   document.getElementById("help-button").addEventListener("click", showHelp);
   document.addEventListener("keydown", press);
+  document.addEventListener("click", (event) => {
+    // After a click of the mouse the keys are the page's again; from the keyboard the focus stays.
+    const button = event.detail > 0 && event.target.closest("button, summary");
+    if (button && !button.closest("dialog")) button.blur();
+  });
 }

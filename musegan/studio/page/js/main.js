@@ -1,6 +1,7 @@
 // The page: connects to the server, and hands every event to the parts that show it.
 
 import "./knob.js";
+import { useCellCursor } from "./cellcursor.js";
 import { useFiles } from "./files.js";
 import { geometry } from "./geometry.js";
 import { useHeat } from "./heat.js";
@@ -8,9 +9,10 @@ import { useJam } from "./jam.js";
 import { useKeys } from "./keys.js";
 import { connect, listen, request, send } from "./link.js";
 import { useMidiMenu } from "./midimenu.js";
-import { notice, showBanner } from "./notice.js";
+import { announce, notice, showBanner } from "./notice.js";
 import { usePanel } from "./panel.js";
 import { toggleFit, usePointer, zoom } from "./pointer.js";
+import { useShell } from "./shell.js";
 import { useSliders } from "./sliders.js";
 import { sound } from "./sound.js";
 import { on, store, take } from "./store.js";
@@ -29,6 +31,8 @@ useTransport();
 useMidiMenu();
 useJam();
 useHeat();
+useCellCursor();
+useShell();
 
 for (const kind of ["undo", "redo"]) document.getElementById(kind).addEventListener("click", () => send(kind));
 document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));
@@ -46,9 +50,21 @@ on("state", () => {
     button.disabled = store.state[kind] === null;
     button.title = store.state[kind] === null ? `Nothing to ${kind}` : `${kind}: ${store.state[kind]}`;
   }
+  tellResult();
   document.body.classList.toggle("empty", !store.state.piece.notes.length);
   document.body.classList.add("ready");
 });
+
+let told = null; // the revision that was told last
+
+/** Say what became of what was asked for. */
+function tellResult() {
+  const { revision, label, piece } = store.state;
+  if (told !== null && told !== revision) {
+    announce(`${label}: ${piece.n_bars} bars, ${piece.notes.length} notes${piece.key ? `, ${piece.key}` : ""}`);
+  }
+  told = revision;
+}
 
 listen((event) => {
   if (event.type === "error") notice(event.text);

@@ -144,7 +144,7 @@ export function clearGhost() {
 }
 
 /** Send an edit. The ghost stays until the server has answered, so that nothing flickers. */
-function commit(removed, added) {
+export function commit(removed, added) {
   store.selected = new Set(added.map(keyOf));
   send("edit", {
     remove: removed.map((note) => [note[0], note[1], note[3]]),

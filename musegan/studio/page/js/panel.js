@@ -8,7 +8,7 @@ import { newGesture, on, stepsPerBar, store } from "./store.js";
 import { turn } from "./turning.js";
 
 const panel = document.getElementById("panel");
-const find = (name) => panel.querySelector(`[name="${name}"]`);
+const find = (name) => document.querySelector(`:is(#panel, header) [name="${name}"]`);
 const TONICS = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
 let revealed = 0; // the bar from which on new ones are waited for
@@ -41,12 +41,14 @@ function describe() {
 function show() {
   const { asked, piece, kept } = store.state;
   for (const knob of panel.querySelectorAll("x-knob")) {
-    const value = knob.getAttribute("name") === "tempo_qpm" ? piece.tempo : asked[knob.getAttribute("name")];
+    const value = asked[knob.getAttribute("name")];
     if (!knob.isHeld && value !== undefined) knob.value = value;
   }
   for (const name of ["key", "style", "form", "progression", "n_bars", "seed", "passes", "best_of"]) {
     if (document.activeElement !== find(name)) find(name).value = asked[name] ?? "";
   }
+  if (document.activeElement !== find("tempo_qpm")) find("tempo_qpm").value = Math.round(piece.tempo);
+  find("key").options[0].textContent = piece.key ? `${piece.key} (as it comes)` : "any key";
   for (const name of ["snap", "loop"]) find(name).checked = asked[name];
   const isFresh = !kept.flat().some(Boolean);
   find("form").disabled = !isFresh;
@@ -59,8 +61,8 @@ function show() {
 }
 
 function scopeText(free, all) {
-  if (free === all) return "everything is free: click the cells over a lane to keep them";
-  return free ? `${free} of ${all} cells are free` : "everything is kept: free something to compose it";
+  if (free === all) return "everything will be redone: click the cells over a lane to lock them";
+  return free ? `${free} of ${all} cells will be redone` : "everything is locked: free something to redo it";
 }
 
 /** Scroll to the new bars once they are there. */
@@ -98,12 +100,15 @@ export function usePanel() {
   fillKeys();
   on("hello", fillStyles);
   on("hello", describe);
+  on("hello", () => {
+    document.getElementById("meter").textContent = `${store.hello.beats_per_bar}/4`;
+  });
   on("state", show);
-  const format = { tempo_qpm: (v) => v.toFixed(0), temperature: (v) => v.toFixed(2), humanize: (v) => `${Math.round(v * 100)} %` };
+  const format = { temperature: (v) => v.toFixed(2), humanize: (v) => `${Math.round(v * 100)} %` };
   for (const knob of panel.querySelectorAll("x-knob")) {
     const name = knob.getAttribute("name");
     knob.format = format[name] || knob.format;
-    const act = name === "tempo_qpm" || name === "humanize" ? ask : turn; // these two compose nothing
+    const act = name === "humanize" ? ask : turn; // that composes nothing
     knob.addEventListener("turn", (event) => act({ [name]: event.detail.value }, event.detail.gesture));
   }
   for (const name of ["key", "style"]) find(name).addEventListener("change", (e) => ask({ [name]: e.target.value }));
@@ -111,7 +116,7 @@ export function usePanel() {
   for (const name of ["form", "progression"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: e.target.value.trim() }));
   }
-  for (const name of ["seed", "passes", "best_of"]) {
+  for (const name of ["seed", "passes", "best_of", "tempo_qpm"]) {
     find(name).addEventListener("change", (e) => ask({ [name]: Math.round(Number(e.target.value)) }, newGesture()));
   }
   find("n_bars").addEventListener("change", (e) => resize(Math.round(Number(e.target.value))));

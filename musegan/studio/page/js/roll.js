@@ -169,6 +169,12 @@ function drawGhost(g) {
       drawNote(g, boxOf(note, lane), Math.min(lane.row * 0.35, 3), store.hello.tracks[lane.track].colour, true, true, 90);
     }
   }
+  if (store.cell) {
+    const lane = geometry.lanes[store.cell.track];
+    g.strokeStyle = css("--accent");
+    g.lineWidth = 2;
+    g.strokeRect(store.cell.bar * geometry.pxPerBar + 1, lane.top, geometry.pxPerBar - 2, lane.height);
+  }
   if (ghost.box) {
     g.strokeStyle = css("--ink");
     g.setLineDash([4, 3]);

@@ -3,7 +3,7 @@
 import { newGesture, on, store } from "./store.js";
 import { turn } from "./turning.js";
 
-const list = document.getElementById("sliders");
+const list = document.querySelector("#sliders > div");
 const STEPS = 2; // to either side
 let gesture = newGesture();
 

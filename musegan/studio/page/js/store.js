@@ -6,6 +6,7 @@ export const store = {
   variations: [],
   selected: new Set(), // notes, as "track,start,pitch"
   focus: null, // track that is drawn large
+  cell: null, // {track, bar} that the keyboard is at
   loop: null, // [first bar, end bar] that is repeated
   isLooping: true,
   pxPerBar: 0, // 0: as wide as is usual

@@ -22,16 +22,34 @@ function head(track, index) {
   item.innerHTML = `
     <div class="line">
       <button class="name" title="Draw this track larger"></button>
-      <button class="small keep" title="Keep or free the whole track">keep</button>
+      <button class="small keep" title="Lock the whole track, or free it">lock</button>
       <button class="small mute" title="Mute">M</button><button class="small solo" title="Solo">S</button>
     </div>
     <div class="line low">
       <label class="volume" title="Volume"><input type="range" min="0" max="1.5" step="0.01"></label>
       <x-knob class="density" min="0.25" max="4" step="0.05" usual="1" log centred></x-knob>
     </div>`;
+  item.style.setProperty("--on-colour", inkOn(track.colour));
+  item.setAttribute("role", "group");
+  item.setAttribute("aria-label", track.name);
   item.querySelector(".name").textContent = track.name;
+  const labels = { name: "Enlarge", keep: "Lock", mute: "Mute", solo: "Solo" };
+  for (const [kind, verb] of Object.entries(labels)) {
+    item.querySelector(`.${kind}`).setAttribute("aria-label", `${verb} ${track.name}`);
+  }
   wire(item, track, index);
   return item;
+}
+
+/** Black or white, whichever is read better on a colour. */
+function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((place) => (parseInt(colour.slice(place, place + 2), 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000000" : "#ffffff";
+}
+
+function press(button, isOn) {
+  button.classList.toggle("on", isOn);
+  button.setAttribute("aria-pressed", isOn);
 }
 
 function wire(item, track, index) {
@@ -80,6 +98,7 @@ function place() {
     item.style.top = `${lane.top}px`;
     item.style.height = `${lane.height}px`;
     item.classList.toggle("narrow", lane.height < 58);
+    item.classList.toggle("tight", lane.height < 76);
   });
 }
 
@@ -89,10 +108,11 @@ function show() {
     const track = store.hello.tracks[index];
     const own = mixer[track.name] || {};
     const isKept = kept[index].every(Boolean);
-    item.querySelector(".keep").classList.toggle("on", isKept);
-    item.querySelector(".keep").textContent = isKept ? "kept" : "keep";
-    item.querySelector(".mute").classList.toggle("on", Boolean(own.mute));
-    item.querySelector(".solo").classList.toggle("on", Boolean(own.solo));
+    press(item.querySelector(".keep"), isKept);
+    item.querySelector(".keep").textContent = isKept ? "locked" : "lock";
+    press(item.querySelector(".mute"), Boolean(own.mute));
+    press(item.querySelector(".solo"), Boolean(own.solo));
+    press(item.querySelector(".name"), store.focus === index);
     item.classList.toggle("out", asked.out.includes(track.name));
     item.classList.toggle("focus", store.focus === index);
     const volume = item.querySelector("input");

@@ -105,6 +105,7 @@ export function useTransport() {
     button.classList.toggle("on", isPlaying());
     button.setAttribute("aria-label", isPlaying() ? "Stop" : "Play");
     loopButton.classList.toggle("on", store.isLooping);
+    loopButton.setAttribute("aria-pressed", store.isLooping);
     clear.hidden = !store.loop;
     if (store.loop) clear.textContent = `bars ${store.loop[0] + 1}–${store.loop[1]} ×`;
     const now = JSON.stringify([store.isLooping, store.loop]);
