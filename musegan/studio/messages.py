@@ -34,6 +34,7 @@ _TEXT = Rule("a text", lambda value: isinstance(value, str) and len(value) <= 40
 _MAYBE_TEXT = Rule("a text", lambda value: value is None or _TEXT.holds(value), is_needed=False)
 _MAYBE_FLAG = Rule("true or false", lambda value: isinstance(value, bool), is_needed=False)
 _LEVEL = Rule("a number from 0 to 2, or true or false", lambda value: _is_number(value, 0, 2), is_needed=False)
+_PROGRAM = Rule("a program, 0 to 127", lambda v: type(v) is int and 0 <= v < 128, is_needed=False)
 _AMOUNT = Rule("a share, over 0 and up to 1", lambda v: _is_number(v, 0, 1) and v > 0, is_needed=False)
 _CHANGES = Rule("an object of options", lambda value: isinstance(value, Mapping))
 _MAYBE_CHANGES = Rule(_CHANGES.says, lambda value: value is None or _CHANGES.holds(value), is_needed=False)
@@ -60,7 +61,7 @@ _MESSAGES: Mapping[str, Mapping[str, Rule]] = {
     "explain": {"goes_on": _MAYBE_FLAG},
     "undo": {},
     "redo": {},
-    "mixer": {"track": _TEXT, "mute": _LEVEL, "solo": _LEVEL, "volume": _LEVEL},
+    "mixer": {"track": _TEXT, "mute": _LEVEL, "solo": _LEVEL, "volume": _LEVEL, "program": _PROGRAM},
     "jam": {"keep": _TEXT, "in": _MAYBE_TEXT, "out": _MAYBE_TEXT, "follow_clock": _MAYBE_FLAG},
     "jam_stop": {},
     "jam_where": {},

@@ -19,10 +19,11 @@ from musegan.music.piece import Piece
 from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer
-from musegan.studio.import_export import export_state, open_song
+from musegan.studio.import_export import open_song
 from musegan.studio.jam_controller import JamController
 from musegan.studio.jam_thread import apply_played_bar
 from musegan.studio.messages import check_message
+from musegan.studio.mixdown import export
 from musegan.studio.project import Project
 from musegan.studio.state import Source, State, StudioSettings
 from musegan.studio.stems import Stems
@@ -115,10 +116,10 @@ class Session:
             self._songs = {source: self.uploads.read(source, self.model.spec)}
         return self._songs[source]
 
-    def export(self, kind: str, *, chords: bool = False) -> bytes:
-        """The state that is shown as a file."""
+    def export(self, kind: str, *, chords: bool = False, audio: bool = False) -> bytes:
+        """The state that is shown as a file; as `musegan.studio.mixdown.export`."""
         state = self.project.state
-        return export_state(state, self.song(state), kind, chords=chords)
+        return export(self.stems, state, self.song(state), kind, chords=chords, audio=audio)
 
     def close(self) -> None:
         """Finish what is asked for and end."""
@@ -283,10 +284,12 @@ class Session:
 
     def _do_mixer(self, message: dict[str, Any]) -> None:
         """Mute, solo and volume of a track or of another part of the file, by name."""
-        values: dict[str, Any] = {key: message[key] for key in ("mute", "solo", "volume") if key in message}
+        kinds = ("mute", "solo", "volume", "program")
+        values: dict[str, Any] = {key: message[key] for key in kinds if key in message}
         name, state = message["track"][:200], self.project.state
         mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
-        self._push_state(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
+        words = ", ".join("instrument" if key == "program" else key for key in sorted(values))
+        self._push_state(replace(state, mixer=mixer, label=f"{words} of {name}"), message)
 
     def _do_jam(self, message: dict[str, Any]) -> None:
         """Let the band play along to what comes in on a MIDI port."""

@@ -17,7 +17,7 @@ from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of
-from musegan.render.names import DRUM_NAMES
+from musegan.render.names import DRUM_NAMES, INSTRUMENT_FAMILIES, INSTRUMENTS
 from musegan.studio.guard import MOST_BYTES
 from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
@@ -45,6 +45,8 @@ def describe_studio(model: Model) -> dict[str, Any]:
         "lowest_pitch": spec.lowest_pitch,
         "n_pitches": spec.n_pitches,
         "drum_names": DRUM_NAMES,
+        "instruments": INSTRUMENTS,
+        "families": INSTRUMENT_FAMILIES,
         "styles": list(model.offered_styles),
         "knobs": [{"name": name, "effect": knob.effect} for name, knob in KNOBS.items()],
         "options": {option.field: _describe_option(option) for option in list_options(StudioSettings)},

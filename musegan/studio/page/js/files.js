@@ -7,11 +7,13 @@ import { on, store } from "./store.js";
 const dialog = document.getElementById("parts");
 const menu = document.getElementById("export-menu");
 const KINDS = [
-  ["mid", "MIDI file", "audio/midi"],
-  ["zip", "MIDI stems (zip)", "application/zip"],
-  ["wav", "Sound (WAV)", "audio/wav"],
-  ["png", "Picture (PNG)", "image/png"],
-  ["musicxml", "Score (MusicXML)", "application/vnd.recordare.musicxml+xml"],
+  // extension, words, type, values of the request
+  ["mid", "MIDI file", "audio/midi", {}],
+  ["zip", "MIDI, a file a track (zip)", "application/zip", {}],
+  ["wav", "Sound as heard: mute, solo, volume (WAV)", "audio/wav", {}],
+  ["zip", "Sound, a file a track, as heard (zip)", "application/zip", { audio: "1" }],
+  ["png", "Picture (PNG)", "image/png", {}],
+  ["musicxml", "Score (MusicXML)", "application/vnd.recordare.musicxml+xml", {}],
 ];
 let opensNow = false;
 
@@ -64,14 +66,14 @@ export function showParts() {
 
 function buildMenu() {
   menu.replaceChildren(
-    ...KINDS.map(([kind, label, type]) => {
+    ...KINDS.map(([kind, label, type, values]) => {
       const link = document.createElement("a");
       link.textContent = label;
       link.draggable = true;
-      link.dataset.kind = kind;
-      const name = () => `${baseName()}.${kind}`;
+      link.dataset.kind = values.audio ? "stems" : kind;
+      const name = () => `${baseName()}${values.audio ? " sound" : ""}.${kind}`;
       link.addEventListener("pointerenter", () => {
-        link.href = api(`export/${encodeURIComponent(name())}`);
+        link.href = api(`export/${encodeURIComponent(name())}`, values);
         link.download = name();
       });
       link.addEventListener("focus", () => link.dispatchEvent(new Event("pointerenter")));
@@ -81,7 +83,7 @@ function buildMenu() {
       });
       // In Chromium a drag into another window makes a file there.
       link.addEventListener("dragstart", (event) => {
-        const url = api(`export/${encodeURIComponent(name())}`);
+        const url = api(`export/${encodeURIComponent(name())}`, values);
         event.dataTransfer.setData("DownloadURL", `${type}:${name()}:${url}`);
         event.dataTransfer.setData("text/uri-list", url);
       });

@@ -2,6 +2,7 @@
 
 import { contextOf, drawLabels } from "./labels.js";
 import { RULER, STRIP, boxOf, geometry, layOut, xOfStep } from "./geometry.js";
+import { levelOf } from "./mixer.js";
 import { css, keyOf, on, stepsPerBar, store } from "./store.js";
 import { clearTiles, drawTiles } from "./tiles.js";
 
@@ -81,8 +82,9 @@ function drawLane(g, lane, [first, end]) {
   drawHeat(g, lane, [first, end], bottom);
   drawGridLines(g, lane, [first, end], bottom);
   g.globalAlpha = isOut ? 0.35 : 1;
+  const isSilent = levelOf(track.name, lane.track) === 0;
   drawCells(g, lane, track, [first, end]);
-  drawNotes(g, lane, track, [first, end]);
+  drawNotes(g, lane, isSilent ? { ...track, colour: css("--edge") } : track, [first, end]);
   g.globalAlpha = 1;
 }
 

@@ -3,6 +3,7 @@
 import { markTracks } from "./cells.js";
 import { geometry } from "./geometry.js";
 import { send } from "./link.js";
+import { levelOf, peaks } from "./mixer.js";
 import { changed, newGesture, on, store } from "./store.js";
 import { turn } from "./turning.js";
 
@@ -28,7 +29,9 @@ function head(track, index) {
     <div class="line low">
       <label class="volume" title="Volume"><input type="range" min="0" max="1.5" step="0.01"></label>
       <x-knob class="density" min="0.25" max="4" step="0.05" usual="1" log centred></x-knob>
-    </div>`;
+    </div>
+    <select class="instrument quiet" title="Instrument"></select>
+    <i class="meter" aria-hidden="true"></i>`;
   item.style.setProperty("--on-colour", inkOn(track.colour));
   item.setAttribute("role", "group");
   item.setAttribute("aria-label", track.name);
@@ -52,8 +55,28 @@ function press(button, isOn) {
   button.setAttribute("aria-pressed", isOn);
 }
 
+/** The instruments that can play a track, its own first. */
+function fillInstruments(select, track) {
+  select.hidden = track.is_drum;
+  select.setAttribute("aria-label", `Instrument of ${track.name}`);
+  const names = store.hello.instruments;
+  select.append(new Option(names[track.program], ""));
+  for (let family = 0; family < 16; family += 1) {
+    const group = document.createElement("optgroup");
+    group.label = store.hello.families[family];
+    names.slice(8 * family, 8 * family + 8).forEach((name, place) => group.append(new Option(name, 8 * family + place)));
+    select.append(group);
+  }
+  select.addEventListener("change", () => {
+    const program = select.value === "" ? track.program : Number(select.value);
+    send("mixer", { track: track.name, program });
+    select.blur();
+  });
+}
+
 function wire(item, track, index) {
   const find = (name) => item.querySelector(name);
+  fillInstruments(find(".instrument"), track);
   find(".name").addEventListener("click", () => {
     store.focus = store.focus === index ? null : index;
     changed("view");
@@ -99,6 +122,7 @@ function place() {
     item.style.height = `${lane.height}px`;
     item.classList.toggle("narrow", lane.height < 58);
     item.classList.toggle("tight", lane.height < 76);
+    item.classList.toggle("low", lane.height < 84);
   });
 }
 
@@ -115,6 +139,10 @@ function show() {
     press(item.querySelector(".name"), store.focus === index);
     item.classList.toggle("out", asked.out.includes(track.name));
     item.classList.toggle("focus", store.focus === index);
+    const isSilent = levelOf(track.name, index) === 0;
+    item.classList.toggle("silent", isSilent);
+    const program = own.program ?? track.program;
+    item.querySelector(".instrument").value = program === track.program ? "" : program;
     const volume = item.querySelector("input");
     if (document.activeElement !== volume || !volume.matches(":active")) volume.value = own.volume ?? 1;
     const knob = item.querySelector(".density");
@@ -122,7 +150,23 @@ function show() {
   });
 }
 
+/** The meters, while something sounds. */
+function meter() {
+  if (!document.body.classList.contains("sounding")) {
+    for (const item of inner.children) item.querySelector(".meter").style.transform = "scaleY(0)";
+    return;
+  }
+  peaks().forEach((peak, index) => {
+    const bar = inner.children[index].querySelector(".meter");
+    const level = Math.max(1 + Math.log10(Math.max(peak, 1e-4)) / 2, 0); // 40 dB
+    bar.level = Math.max(level, (bar.level || 0) - 0.03);
+    bar.style.transform = `scaleY(${bar.level.toFixed(3)})`;
+  });
+  requestAnimationFrame(meter);
+}
+
 export function useTracks() {
+  document.addEventListener("sounding", meter);
   on("hello", build);
   on("state", show);
   document.addEventListener("layout", () => {

@@ -103,6 +103,9 @@ export function useTransport() {
   let loop = "";
   on("transport", () => {
     button.classList.toggle("on", isPlaying());
+    if (document.body.classList.toggle("sounding", engine.sound.isPlaying)) {
+      document.dispatchEvent(new CustomEvent("sounding"));
+    }
     button.setAttribute("aria-label", isPlaying() ? "Stop" : "Play");
     loopButton.classList.toggle("on", store.isLooping);
     loopButton.setAttribute("aria-pressed", store.isLooping);
