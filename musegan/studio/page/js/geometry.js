@@ -12,6 +12,7 @@ const MAX_ROW = 9;
 const DRUM_ROW = 9.5; // tall enough for a name; less where there are many
 const DRUMS_HEIGHT = 130;
 
+const spans = []; // pitches that each lane had, which it keeps while a knob is turned
 export const geometry = { lanes: [], height: 0, pxPerBar: 100, width: 0 };
 
 /** Lay out the lanes for a viewport. */
@@ -56,13 +57,16 @@ function rowsOf(track, index) {
   const used = store.state.piece.notes.filter((note) => note[0] === index).map((note) => note[3]);
   const { lowest_pitch: lowest, n_pitches: count } = store.hello;
   if (track.is_drum) {
-    const all = new Set([...used, ...KIT]);
+    const all = new Set([...used, ...KIT, ...((store.holdsLanes && spans[index]) || [])]);
+    spans[index] = [...all];
     if (store.focus === index) Object.keys(store.hello.drum_names).forEach((pitch) => all.add(Number(pitch)));
     return [...all].filter((pitch) => pitch >= lowest && pitch < lowest + count).sort((a, b) => b - a);
   }
   const spare = store.focus === index ? 6 : 1;
-  const low = used.length ? Math.min(...used) - spare : 55;
-  const high = used.length ? Math.max(...used) + spare : 67;
+  const held = store.holdsLanes && spans[index];
+  const low = Math.min(used.length ? Math.min(...used) - spare : held ? Infinity : 55, held ? held[0] : Infinity);
+  const high = Math.max(used.length ? Math.max(...used) + spare : held ? -Infinity : 67, held ? held[1] : -Infinity);
+  spans[index] = [low, high];
   const from = Math.max(Math.floor(low / 6) * 6, lowest);
   const to = Math.min(Math.ceil((high + 1) / 6) * 6, lowest + count);
   return Array.from({ length: Math.max(to, from + 12) - from }, (_, i) => Math.max(to, from + 12) - 1 - i);

@@ -2,6 +2,8 @@
 
 import { clearLoop } from "./cells.js";
 import { cellKey } from "./cellcursor.js";
+import { copyNotes, cutNotes, pasteNotes, quantise } from "./clipboard.js";
+import { toggleBefore } from "./glow.js";
 import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
@@ -21,6 +23,9 @@ const KEYS = [
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
   ["In the roll: ← → ↑ ↓", "go from cell to cell, where no note is selected; K locks, R lets it rest"],
   ["In the roll: N, I", "go from note to note of the cell, put a note in"],
+  ["Ctrl C, X, V", "copy, cut, paste notes at the cursor"],
+  ["Q", "move the selected notes, or those of the enlarged track, to the sixteenths"],
+  ["B", "the notes before the last change"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
   ["Ctrl A, Esc", "select all notes, none; Esc again clears the loop"],
@@ -50,6 +55,8 @@ const ACTIONS = {
   a: another,
   v: () => send("variations"),
   e: toggleHeat,
+  b: toggleBefore,
+  q: quantise,
   l: toggleLoop,
   Home: toStart,
   Delete: deleteSelected,
@@ -66,6 +73,9 @@ const WITH_CONTROL = {
   z: (event) => send(event.shiftKey ? "redo" : "undo"),
   y: () => send("redo"),
   a: selectAll,
+  c: copyNotes,
+  x: cutNotes,
+  v: () => pasteNotes(seek),
 };
 
 function press(event) {

@@ -1,5 +1,8 @@
 // The connection to the server: one WebSocket for messages and events, and the address of files and sound.
 
+import { store } from "./store.js";
+
+const KEEPS_LANES = new Set(["wishes", "mixer", "cells", "edit", "explain", "variations"]);
 const token = takeToken();
 const NO_ANSWER = "The studio does not answer. Start it again with `musegan studio`; this page goes on then.";
 const listeners = new Set();
@@ -51,6 +54,7 @@ export function send(type, values = {}) {
     tell({ type: "error", text: NO_ANSWER });
     return null;
   }
+  if (!KEEPS_LANES.has(type)) store.holdsLanes = false;
   lastId += 1;
   socket.send(JSON.stringify({ type, id: lastId, ...values }));
   return lastId;

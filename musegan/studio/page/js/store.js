@@ -6,6 +6,8 @@ export const store = {
   variations: [],
   selected: new Set(), // notes, as "track,start,pitch"
   focus: null, // track that is drawn large
+  showsBefore: false, // whether the notes before the last change are outlined
+  holdsLanes: false, // whether lanes keep their height, as while a knob is turned
   cell: null, // {track, bar} that the keyboard is at
   loop: null, // [first bar, end bar] that is repeated
   isLooping: true,
