@@ -13,6 +13,7 @@ const DRUM_ROW = 9.5; // tall enough for a name; less where there are many
 const DRUMS_HEIGHT = 130;
 
 const spans = []; // pitches that each lane had, which it keeps while a knob is turned
+let heldRows = null; // heights of rows, likewise
 export const geometry = { lanes: [], height: 0, pxPerBar: 100, width: 0 };
 
 /** Lay out the lanes for a viewport. */
@@ -26,11 +27,13 @@ export function layOut(viewWidth, viewHeight) {
   const rows = hello.tracks.map((track, index) => rowsOf(track, index));
   const isDrum = (index) => hello.tracks[index].is_drum;
   const count = (drums) => rows.reduce((sum, list, i) => sum + (isDrum(i) === drums ? list.length : 0), 0);
-  const drumRow = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
+  const fittingDrums = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
   const gap = viewHeight < 640 ? GAP / 2 : GAP;
-  const fixed = RULER + rows.length * (STRIP + 2 + gap) + count(true) * drumRow;
+  const fixed = RULER + rows.length * (STRIP + 2 + gap) + count(true) * fittingDrums;
   const wanted = Math.max(count(false), 1);
-  const row = Math.min(Math.max((viewHeight - fixed - 2) / wanted, MIN_ROW), MAX_ROW);
+  const fitting = Math.min(Math.max((viewHeight - fixed - 2) / wanted, MIN_ROW), MAX_ROW);
+  const [row, drumRow] = store.holdsLanes && heldRows ? heldRows : [fitting, fittingDrums];
+  heldRows = [row, drumRow];
   let top = RULER;
   geometry.lanes = rows.map((pitches, index) => {
     const usual = isDrum(index) ? drumRow : row;

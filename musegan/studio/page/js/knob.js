@@ -25,6 +25,11 @@ class Knob extends HTMLElement {
     this.addEventListener("keydown", (event) => this.key(event));
   }
 
+  /** Whether a hand is on it: what the server says meanwhile is older. */
+  get isBusy() {
+    return this.isHeld || Date.now() - (this.turnedAt || 0) < 400;
+  }
+
   get value() {
     return this.current;
   }
@@ -56,6 +61,7 @@ class Knob extends HTMLElement {
     const before = this.current;
     this.value = value;
     if (this.current !== before) {
+      this.turnedAt = Date.now();
       this.dispatchEvent(new CustomEvent("turn", { detail: { value: this.current, gesture }, bubbles: true }));
     }
   }

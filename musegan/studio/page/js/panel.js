@@ -42,7 +42,7 @@ function show() {
   const { asked, piece, kept } = store.state;
   for (const knob of panel.querySelectorAll("x-knob")) {
     const value = asked[knob.getAttribute("name")];
-    if (!knob.isHeld && value !== undefined) knob.value = value;
+    if (!knob.isBusy && value !== undefined) knob.value = value;
   }
   for (const name of ["key", "style", "form", "progression", "n_bars", "seed", "passes", "best_of"]) {
     if (document.activeElement !== find(name)) find(name).value = asked[name] ?? "";

@@ -146,7 +146,7 @@ function show() {
     const volume = item.querySelector("input");
     if (document.activeElement !== volume || !volume.matches(":active")) volume.value = own.volume ?? 1;
     const knob = item.querySelector(".density");
-    if (!knob.isHeld) knob.value = asked.density[track.name] ?? 1;
+    if (!knob.isBusy) knob.value = asked.density[track.name] ?? 1;
   });
 }
 
