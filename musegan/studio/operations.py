@@ -103,6 +103,24 @@ def _with_piece(state: State, piece: Piece, kept: Grid, label: str) -> State:
     )
 
 
+def redo_cells(model: Model, state: State, cells: Sequence[Sequence[int]]) -> State:
+    """Some cells (track, bar) composed anew with the next seed, and nothing else. Raises `ConfigError` where one
+    is kept."""
+    chosen = np.zeros_like(state.kept)
+    for item in cells:
+        track, bar = _whole_numbers(item, 2)
+        if not (0 <= track < chosen.shape[0] and 0 <= bar < chosen.shape[1]):
+            raise ConfigError("a cell lies outside the piece")
+        chosen[track, bar] = True
+    if not chosen.any() or (chosen & state.kept).any():
+        raise ConfigError("this bar is locked; free it first")
+    settings = replace(state.settings, seed=next_seed(state.settings.seed))
+    redone = fill_free_cells(model, replace(state, kept=~chosen, settings=settings))
+    return replace(
+        redone, kept=state.kept, own=state.own & ~chosen, from_file=state.from_file & ~chosen, label="redo"
+    )
+
+
 def continue_(model: Model, state: State, n_bars: int) -> State:
     """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
     if state.n_bars + n_bars > MAX_BARS:

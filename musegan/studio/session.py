@@ -19,6 +19,7 @@ from musegan.music.piece import Piece
 from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer
+from musegan.studio.harmony import change_chord, name_sections, repeat_section
 from musegan.studio.import_export import open_song
 from musegan.studio.jam_controller import JamController
 from musegan.studio.jam_thread import apply_played_bar
@@ -36,6 +37,7 @@ _NEW_NOTES = {option.field for option in list_options(StudioSettings)} - {"tempo
 """Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
+_NOT_IN_A_JAM |= {"redo_cells", "repeat_section"}
 
 _MOST_SEEDS = 4  # that are tried for other notes
 
@@ -238,6 +240,24 @@ class Session:
         self._push_state(
             operations.mark_cells(self.project.state, message["cells"], message["kind"], names), message
         )
+
+    def _do_redo_cells(self, message: dict[str, Any]) -> None:
+        self._push_state(operations.redo_cells(self.model, self.project.state, message["cells"]), message)
+
+    def _do_chord(self, message: dict[str, Any]) -> None:
+        """Ask for other chords in a bar; what is free follows at once."""
+        state = change_chord(self.project.state, message["bar"], message["symbols"])
+        if not state.kept.all():
+            state = replace(self._compose_state(state), label=state.label)
+        self._push_state(state, message)
+
+    def _do_sections(self, message: dict[str, Any]) -> None:
+        self._push_state(name_sections(self.project.state, message["sections"]), message)
+
+    def _do_repeat_section(self, message: dict[str, Any]) -> None:
+        varied = message.get("varied", False)
+        state = repeat_section(self.model, self.project.state, message["bar"], is_varied=varied)
+        self._push_state(state, message)
 
     def _do_edit(self, message: dict[str, Any]) -> None:
         remove, add = message.get("remove") or [], message.get("add") or []

@@ -19,6 +19,7 @@ from musegan.music.piece import Piece
 from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES, INSTRUMENT_FAMILIES, INSTRUMENTS
 from musegan.studio.guard import MOST_BYTES
+from musegan.studio.harmony import SECTION_NAMES, suggest_chords
 from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
 from musegan.studio.state import State, StudioSettings
@@ -44,6 +45,7 @@ def describe_studio(model: Model) -> dict[str, Any]:
         "beats_per_bar": spec.beats_per_bar,
         "lowest_pitch": spec.lowest_pitch,
         "n_pitches": spec.n_pitches,
+        "section_names": SECTION_NAMES,
         "drum_names": DRUM_NAMES,
         "instruments": INSTRUMENTS,
         "families": INSTRUMENT_FAMILIES,
@@ -65,6 +67,7 @@ def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
         "tempo": piece.tempo_qpm,
         "key": str(piece.key) if piece.key else None,
         "sections": piece.sections,
+        "suggestions": suggest_chords(piece.key),
         "notes": list_notes(piece, humanize),
         "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
     }

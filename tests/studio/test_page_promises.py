@@ -137,7 +137,7 @@ def test_page_and_server_agree_on_the_largest_file(page):
 def test_a_loop_is_cleared(page):
     tab = page.tab
     begin, end = page.point(0, 1.2), page.point(0, 2.8)
-    top = tab.locator("#scroller").bounding_box()["y"] + 28
+    top = tab.locator("#scroller").bounding_box()["y"] + 48
     page.drag((begin[0], top), (end[0], top))
     assert tab.evaluate("studio.store.loop") == [1, 3]
     assert tab.inner_text("#clear-loop") == "bars 2–3 ×"
@@ -156,7 +156,7 @@ def test_nothing_of_the_last_piece_survives_new(page):
     tab.keyboard.press("Control+a")
     tab.wait_for_function("studio.store.heat.is_done")
     tab.locator(".track[data-track=bass] .name").click()
-    top = tab.locator("#scroller").bounding_box()["y"] + 28
+    top = tab.locator("#scroller").bounding_box()["y"] + 48
     page.drag((page.point(0, 1.2)[0], top), (page.point(0, 2.8)[0], top))
     page.studio.send("variations")
     tab.wait_for_selector(".variation >> nth=7")

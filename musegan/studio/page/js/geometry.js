@@ -2,7 +2,7 @@
 
 import { store, stepsPerBar } from "./store.js";
 
-export const RULER = 58; // height of chords, sections, bar numbers and the row of whole bars
+export const RULER = 78; // height of chords, sections, bar numbers and the row of whole bars
 export const STRIP = 13; // height of the cells at the top of each lane
 const GAP = 10; // under each lane, less where there is little room
 const LEAST_LANE = 34; // a name and its buttons

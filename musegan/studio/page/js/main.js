@@ -8,6 +8,7 @@ import { useGlow } from "./glow.js";
 import { useHeat } from "./heat.js";
 import { useJam } from "./jam.js";
 import { useKeys } from "./keys.js";
+import { useLanes } from "./lanes.js";
 import { connect, listen, request, send } from "./link.js";
 import { useMidiMenu } from "./midimenu.js";
 import { announce, notice, showBanner } from "./notice.js";
@@ -35,6 +36,7 @@ useJam();
 useHeat();
 useGlow();
 useOverview();
+useLanes();
 useCellCursor();
 useShell();
 
