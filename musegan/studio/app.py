@@ -56,6 +56,7 @@ class Server:
                 Route("/api/explain", self._make_route(lambda request: self.session.explainer.view())),
                 Route("/api/jam", self._make_route(lambda request: self.session.jam.view())),
                 Route("/api/jam.mid", self._handle_errors(self._jam_file)),
+                Route("/api/ideas", self._make_route(lambda request: self.session.ideas())),
                 Route("/api/ports", self._make_route(lambda request: list_ports())),
                 Route("/api/stems", self._make_route(self._get_stems)),
                 WebSocketRoute("/api/socket", self._serve_socket),

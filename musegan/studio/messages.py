@@ -63,6 +63,8 @@ _MESSAGES: Mapping[str, Mapping[str, Rule]] = {
     "interpolate": {"from": _whole(-1, N_VARIATIONS - 1), "to": _whole(-1, N_VARIATIONS - 1)},
     "take": {"index": _whole(0, N_VARIATIONS - 1), "tracks": _MAYBE_LIST},
     "explain": {"goes_on": _MAYBE_FLAG},
+    "idea": {"index": _whole(0, 1 << 30)},
+    "rename": {"title": _TEXT},
     "undo": {},
     "redo": {},
     "mixer": {"track": _TEXT, "mute": _LEVEL, "solo": _LEVEL, "volume": _LEVEL, "program": _PROGRAM},

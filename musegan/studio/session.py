@@ -20,6 +20,7 @@ from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer
 from musegan.studio.harmony import change_chord, name_sections, repeat_section
+from musegan.studio.ideas import list_ideas, list_songs
 from musegan.studio.import_export import open_song
 from musegan.studio.jam_controller import JamController
 from musegan.studio.jam_thread import apply_played_bar
@@ -37,8 +38,9 @@ _NEW_NOTES = {option.field for option in list_options(StudioSettings)} - {"tempo
 """Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
-_NOT_IN_A_JAM |= {"redo_cells", "repeat_section"}
+_NOT_IN_A_JAM |= {"redo_cells", "repeat_section", "idea"}
 
+_LONGEST_TITLE = 80  # characters
 _MOST_SEEDS = 4  # that are tried for other notes
 
 Listener = Callable[[dict[str, Any]], None]
@@ -59,6 +61,7 @@ class Session:
     def __init__(self, model: Model, folder: Path, font: Path) -> None:
         self.model, self.folder = model, folder
         self.project = Project.load(folder, model)
+        self.is_new = not self.project.path.is_file()  # nobody has worked here yet
         self.uploads = UploadStore(folder / "files")
         self.stems = Stems(folder / "sound", [AudioProcess(font), AudioProcess(font)])
         self.listeners: set[Listener] = set()
@@ -293,6 +296,19 @@ class Session:
     def _get_variation(self, index: int) -> State:
         """A variation of the strip; -1 is the state that is shown."""
         return self.strip.get(index) if index >= 0 else self.project.state
+
+    def _do_idea(self, message: dict[str, Any]) -> None:
+        """Show any state of the history, of this song or of another."""
+        self.project.show(message["index"])
+        self._invalidate_view()
+
+    def _do_rename(self, message: dict[str, Any]) -> None:
+        title = message["title"].strip()[:_LONGEST_TITLE]
+        self._push_state(replace(self.project.state, title=title, label="name"), message)
+
+    def ideas(self) -> dict[str, Any]:
+        """The songs of the project and the ideas of the one that is shown."""
+        return {"songs": list_songs(self.project), "ideas": list_ideas(self.project)}
 
     def _do_undo(self, message: dict[str, Any]) -> None:
         self.project.undo()

@@ -101,6 +101,15 @@ def studio(tmp_path_factory, model_path):
 
 
 @pytest.fixture
+def first_studio(tmp_path, model_path):
+    """A studio in which nobody has worked yet."""
+    pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
+    running = Studio(tmp_path, model_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
 def fresh(studio):
     """The studio with an empty page of four bars."""
     studio.send("new", bars=4)

@@ -261,7 +261,15 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project = Project.load(tmp_path, model)
     assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
     project.push(operations.edit_notes(model, project.state, [], [(2, 0, 4, 50)]))
-    assert len(project.packed) == 3  # what was undone is forgotten
+    assert len(project.packed) == 5  # a branch: what was undone is there
+    project.undo()
+    project.redo()
+    assert project.position == 4
+    project.show(3)
+    project.undo()
+    project.undo()
+    project.redo()
+    assert project.position == 2  # the branch that was shown last
 
 
 def test_one_gesture_is_one_step_of_undo(model, tmp_path):

@@ -17,7 +17,7 @@ const KINDS = [
 ];
 let opensNow = false;
 
-const baseName = () => (store.state?.file ? store.state.file.name.replace(/\.\w+$/, "") : "song");
+const baseName = () => store.state?.title || store.state?.file?.name.replace(/\.\w+$/, "") || "song";
 
 async function open(file) {
   const most = store.hello.most_bytes;
@@ -145,9 +145,9 @@ export function useFiles() {
   on("state", () => {
     const { file } = store.state;
     const label = document.getElementById("file-name");
-    label.textContent = file ? file.name : "untitled";
-    label.disabled = !file;
-    document.title = `${file ? `${file.name} · ` : ""}musegan studio`;
+    label.textContent = file ? file.name : "";
+    label.hidden = !file;
+    document.title = `${baseName() === "song" ? "" : `${baseName()} · `}musegan studio`;
     if (dialog.open && file && !opensNow) showParts();
     if (!file && dialog.open) dialog.close();
   });

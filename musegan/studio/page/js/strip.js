@@ -78,9 +78,9 @@ function hush() {
 }
 
 /** All tracks in one small picture, one band each. */
-function draw(canvas, item) {
+export function draw(canvas, item, size = null) {
   const box = canvas.parentElement;
-  const [width, height] = [box.clientWidth, box.clientHeight];
+  const [width, height] = size || [box.clientWidth, box.clientHeight];
   const g = contextOf(canvas, width, height);
   const steps = item.n_bars * stepsPerBar();
   const { tracks } = store.hello;
