@@ -42,15 +42,18 @@ def _move_texture(place: int, by_step: float, low: float, high: float) -> Callab
     return turn
 
 
-def _calm_drums(controls: Controls, steps: float, spec: RollSpec) -> Controls:
-    density = controls["density"].copy()
-    density[:, np.array(spec.is_drum)] *= np.float32(2 ** (0.5 * steps))
-    return controls.replace(density=density)
+def _drum_more(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+    """More hits, and more of them at once: of the number alone the drums take little notice."""
+    is_drum = np.array(spec.is_drum)
+    density, texture = controls["density"].copy(), controls["texture"].copy()
+    density[:, is_drum] *= np.float32(2 ** (0.5 * steps))
+    texture[:, is_drum, AT_ONCE] = np.clip(texture[:, is_drum, AT_ONCE] + 0.3 * steps, 0, 3)
+    return controls.replace(density=density, texture=texture)
 
 
 KNOBS: Mapping[str, Knob] = {
     "busier": Knob("more notes in every bar", _scale_density),
-    "drumming": Knob("more drum hits", _calm_drums),
+    "drumming": Knob("more drum hits", _drum_more),
     "higher": Knob("every track by a minor third", _raise_register),
     "fuller": Knob("more notes at once", _move_texture(AT_ONCE, 0.4, 0, 3)),
     "longer": Knob("notes that last longer", _move_texture(LENGTH, 0.5, 0, 7.5)),

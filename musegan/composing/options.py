@@ -53,7 +53,8 @@ class Option:
             problem = f"{self.low:.16g} to {self.high:.16g} are possible"
         else:
             return
-        raise ConfigError(f"{self.field} is {reprlib.repr(value)}; {problem}", field=self.field)
+        words = self.name.removeprefix("n_").replace("_", " ")
+        raise ConfigError(f"{words} is {reprlib.repr(value)}; {problem}", field=self.field)
 
     def from_plain(self, value: Any) -> Any:
         """A value as JSON has it as one of a request: keys are texts, and an empty text is None."""

@@ -164,10 +164,21 @@ def tell_progression(model: TrainedModel, controls: Controls, request: Generatio
 
 
 def find_requested_key(model: TrainedModel, request: GenerationRequest) -> Key | None:
-    """The key that is asked for, or that of the progression; None where the user leaves it free."""
-    if request.key is not None or request.progression is None:
+    """The key that is asked for, or that of the progression; None where the user leaves it free.
+
+    With both it is that of the chords where these leave the scale that is asked for, but for its leading note, and
+    do not have its tonic chord.
+    """
+    if request.progression is None:
         return request.key
     tones, bass = parse_progression(request.progression, model.spec.beats_per_bar)
+    if request.key is not None:
+        leading = (request.key.tonic - 1) % 12
+        outside = np.delete(np.arange(12), [*request.key.pitch_classes, leading])
+        tonic = (request.key.tonic + np.array([0, 3 if request.key.is_minor else 4, 7])) % 12
+        is_home = unpack_tones(tones)[:, tonic].all(1) & (bass == request.key.tonic)
+        if is_home.any() or not unpack_tones(tones)[:, outside].any():
+            return request.key
     weights = np.where(np.arange(len(tones)) < model.spec.beats_per_bar, 2, 1)  # it begins at home, more often
     return estimate_key(weights @ (unpack_tones(tones) + (bass[:, None] == np.arange(12))))
 

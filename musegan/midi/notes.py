@@ -119,7 +119,7 @@ def read_notes(
     source : path or bytes
     track_map : mapping, optional
         Track name by part name (case ignored) or part number from 1, for parts that the rules of the ensemble
-        (`map_parts`) would put elsewhere. A name must fit one part only.
+        (`map_parts`) would put elsewhere. A name must fit one part only. A part whose track is "" fits none.
     name : str, optional
         As for `read_score`.
     pedal : Pedal
@@ -263,7 +263,11 @@ def _map_parts(
         elif melody is not None and not part.is_drum and score_name(part.name):
             chosen[index] = melody if score_name(part.name) > 0 else None
     for part_name, track_name in track_map.items():
-        index, track = find_part(parts, part_name, name), spec.track_index(track_name)
+        index = find_part(parts, part_name, name)
+        if not track_name:
+            chosen[index] = None
+            continue
+        track = spec.track_index(track_name)
         if parts[index].is_drum and not spec.tracks[track].is_drum:
             raise MidiError(
                 f"part {index + 1} of {name} is on the drum channel, where pitches are instruments; it cannot be "

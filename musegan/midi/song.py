@@ -232,7 +232,8 @@ def read(
         The ensemble, which is that of the model that is to compose: ``model.spec``. With None every part of the
         file is a track of its own, with the pitches that there are.
     track_map : mapping, optional
-        Track by number (from 1) or name of a part, for parts that the rules of the ensemble would put elsewhere.
+        Track by number (from 1) or name of a part, for parts that the rules of the ensemble would put elsewhere;
+        "" for a part that is only to be kept.
     pedal : Pedal
         ``hold``: notes of the piece last as long as the sustain pedal holds them; ``ignore``: as they are written.
         What is written back is the file's own.

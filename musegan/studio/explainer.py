@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from musegan.composing.attribution import Explanation, explain_in_steps
 from musegan.composing.model import Model
+from musegan.composing.reasons import find_copied_bars, name_surprises
 from musegan.music.piece import Piece
 from musegan.render.heat import heat_opacities
 from musegan.studio.worker import Worker
@@ -56,13 +58,19 @@ class Explainer:
             self._tell(self.view())
 
     def view(self) -> dict[str, Any]:
-        """An event: how surprising each cell is, by track and bar, in nats, and how red that is.
+        """An event: how surprising each cell is, by track and bar, in nats, and how red that is; what the most
+        surprising are, in words, when all is judged; and the earlier bar that each cell repeats.
 
         Null where nothing is known: of a cell that is silent or not judged yet, or of the whole piece.
         """
         event: dict[str, Any] = {"type": "explain", "is_done": self._is_done, "surprise": None, "heat": None}
+        event |= {"named": [], "copies": None}
         if self._found is None:
             return event
         surprise = self._found.surprise
         rows = [[round(float(value), 4) if np.isfinite(value) else None for value in row] for row in surprise]
-        return {**event, "surprise": rows, "heat": heat_opacities(surprise).round(3).tolist()}
+        event |= {"surprise": rows, "heat": heat_opacities(surprise).round(3).tolist()}
+        event["copies"] = find_copied_bars(self._found.piece).tolist()
+        if self._is_done:
+            event["named"] = [asdict(item) for item in name_surprises(self._found)]
+        return event

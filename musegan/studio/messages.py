@@ -34,6 +34,7 @@ _TEXT = Rule("a text", lambda value: isinstance(value, str) and len(value) <= 40
 _MAYBE_TEXT = Rule("a text", lambda value: value is None or _TEXT.holds(value), is_needed=False)
 _MAYBE_FLAG = Rule("true or false", lambda value: isinstance(value, bool), is_needed=False)
 _LEVEL = Rule("a number from 0 to 2, or true or false", lambda value: _is_number(value, 0, 2), is_needed=False)
+_PROGRAM = Rule("a program, 0 to 127", lambda v: type(v) is int and 0 <= v < 128, is_needed=False)
 _AMOUNT = Rule("a share, over 0 and up to 1", lambda v: _is_number(v, 0, 1) and v > 0, is_needed=False)
 _CHANGES = Rule("an object of options", lambda value: isinstance(value, Mapping))
 _MAYBE_CHANGES = Rule(_CHANGES.says, lambda value: value is None or _CHANGES.holds(value), is_needed=False)
@@ -48,19 +49,25 @@ _MESSAGES: Mapping[str, Mapping[str, Rule]] = {
     "compose": _COMPOSING,
     "another": _COMPOSING,
     "surprise": _COMPOSING,
-    "wishes": {"changes": _CHANGES, "sketch": _MAYBE_FLAG},
+    "wishes": {"changes": _CHANGES, "sketch": _MAYBE_FLAG, "may_cut": _MAYBE_FLAG},
     "settle": {},
+    "chord": {"bar": _whole(0, 511), "symbols": _TEXT},
+    "sections": {"sections": _LIST},
+    "repeat_section": {"bar": _whole(0, 511), "varied": _MAYBE_FLAG},
+    "redo_cells": {"cells": _LIST},
     "cells": {"cells": _LIST, "kind": _TEXT},
     "edit": {"remove": _MAYBE_LIST, "add": _MAYBE_LIST},
     "continue": {**_COMPOSING, "bars": _whole(1, 64)},
     "vary": {**_COMPOSING, "amount": _AMOUNT},
     "variations": {},
     "interpolate": {"from": _whole(-1, N_VARIATIONS - 1), "to": _whole(-1, N_VARIATIONS - 1)},
-    "take": {"index": _whole(0, N_VARIATIONS - 1)},
+    "take": {"index": _whole(0, N_VARIATIONS - 1), "tracks": _MAYBE_LIST},
     "explain": {"goes_on": _MAYBE_FLAG},
+    "idea": {"index": _whole(0, 1 << 30)},
+    "rename": {"title": _TEXT},
     "undo": {},
     "redo": {},
-    "mixer": {"track": _TEXT, "mute": _LEVEL, "solo": _LEVEL, "volume": _LEVEL},
+    "mixer": {"track": _TEXT, "mute": _LEVEL, "solo": _LEVEL, "volume": _LEVEL, "program": _PROGRAM},
     "jam": {"keep": _TEXT, "in": _MAYBE_TEXT, "out": _MAYBE_TEXT, "follow_clock": _MAYBE_FLAG},
     "jam_stop": {},
     "jam_where": {},

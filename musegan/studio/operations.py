@@ -103,6 +103,24 @@ def _with_piece(state: State, piece: Piece, kept: Grid, label: str) -> State:
     )
 
 
+def redo_cells(model: Model, state: State, cells: Sequence[Sequence[int]]) -> State:
+    """Some cells (track, bar) composed anew with the next seed, and nothing else. Raises `ConfigError` where one
+    is kept."""
+    chosen = np.zeros_like(state.kept)
+    for item in cells:
+        track, bar = _whole_numbers(item, 2)
+        if not (0 <= track < chosen.shape[0] and 0 <= bar < chosen.shape[1]):
+            raise ConfigError("a cell lies outside the piece")
+        chosen[track, bar] = True
+    if not chosen.any() or (chosen & state.kept).any():
+        raise ConfigError("this bar is locked; free it first")
+    settings = replace(state.settings, seed=next_seed(state.settings.seed))
+    redone = fill_free_cells(model, replace(state, kept=~chosen, settings=settings))
+    return replace(
+        redone, kept=state.kept, own=state.own & ~chosen, from_file=state.from_file & ~chosen, label="redo"
+    )
+
+
 def continue_(model: Model, state: State, n_bars: int) -> State:
     """The piece followed by new bars. What was there is kept from now on, the new bars are free."""
     if state.n_bars + n_bars > MAX_BARS:
@@ -132,6 +150,11 @@ def vary(model: Model, state: State, amount: float) -> State:
         from_file=state.from_file & piece.given,
         label=f"vary {amount:.0%}",
     )
+
+
+def has_same_notes(a: State, b: State) -> bool:
+    """Whether two states sound alike, before tempo and mix."""
+    return np.array_equal(a.piece.roll, b.piece.roll)
 
 
 def next_seed(seed: int) -> int:
@@ -170,12 +193,50 @@ def compose_variations(model: Model, state: State, count: int) -> Iterator[list[
     yield [_with_piece(*each, kept, "variation") for each in zip(others, pieces, strict=True)]
 
 
-def take_variation(model: Model, variation: State) -> State:
-    """One of a strip as the next state: of `compose_variations`, what the command line composes for its seed.
+def is_variation_of(variation: State, state: State) -> bool:
+    """Whether a variation can be taken into a state: both are of one song, file and length."""
+    wanted = state.song, state.source, state.settings.n_bars
+    return (variation.song, variation.source, variation.settings.n_bars) == wanted
 
-    In a pass of many, sums are rounded otherwise, so the strip may show single notes that are not there.
+
+def take_variation(model: Model, state: State, variation: State, tracks: Sequence[str] | None = None) -> State:
+    """A state with the free cells of one of a strip, of all tracks or of some.
+
+    Of `compose_variations` they are what the command line composes for its seed: in a pass of many, sums are
+    rounded otherwise, so the strip may show single notes that are not there. What is kept now stays, note for
+    note. Raises `ConfigError` where nothing is free, or the piece has another length.
     """
-    return variation if variation.label == "interpolate" else compose(model, variation)
+    if variation.label != "interpolate":
+        variation = compose(model, variation)
+    stays = state.kept.copy()
+    if tracks is not None:
+        rows = [model.spec.track_index(name) for name in tracks]
+        stays[~np.isin(np.arange(len(stays)), rows)] = True
+    if not stays.any():
+        return replace(variation, mixer=state.mixer, title=state.title)
+    if stays.all():
+        raise ConfigError("every bar is kept; free those that are to be taken")
+    if state.n_bars != variation.n_bars:
+        n_bars = variation.n_bars
+        raise ConfigError(f"this variation has {n_bars} bars, the piece has {state.n_bars}; compose first")
+    roll = np.where(stays[..., None, None], state.piece.roll, drop_orphan_holds(variation.piece.roll, model.spec))
+    piece = replace(variation.piece, roll=roll, given=None, tempo_qpm=state.piece.tempo_qpm)
+    seed = variation.settings.seed if tracks is None else state.settings.seed
+    taken = _with_piece(state, piece, state.kept, "variation")
+    return replace(
+        taken,
+        own=state.own & stays,
+        from_file=state.from_file & stays,
+        settings=replace(state.settings, seed=seed),
+    )
+
+
+def find_lost_bars(state: State, n_bars: int) -> list[int]:
+    """Bars, 0-based, with notes of the user's own, or of a file, that a piece of `n_bars` would not have."""
+    lost = state.own[:, n_bars:] & state.piece.roll[:, n_bars:].any((2, 3))
+    if state.source is not None:
+        lost = lost | state.from_file[:, n_bars:]
+    return [int(bar) + n_bars for bar in np.flatnonzero(lost.any(0))]
 
 
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:

@@ -98,6 +98,8 @@ def serve(
     try:
         if file is not None:
             session.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
+        elif session.is_new:
+            session.send({"type": "compose"})  # the first page has music on it
         guard = Guard(Server(session).app(), token=token, port=port, host=host)
         write_secret(folder / "address.json", json.dumps({"address": address}))
         say(f"studio at {address}")

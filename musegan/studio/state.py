@@ -57,6 +57,8 @@ class State:
     settings: StudioSettings = field(default_factory=StudioSettings)
     source: Source | None = None  # the file that was read
     mixer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track
+    song: str = ""  # tells songs of a project apart
+    title: str = ""  # what the user calls the song
     label: str = "an empty page"  # what made this state, for undo
 
     @property
@@ -89,6 +91,8 @@ class State:
             "asked": self.settings.to_plain(),
             "source": asdict(self.source) if self.source else None,
             "mixer": self.mixer,
+            "song": self.song,
+            "title": self.title,
             "label": self.label,
         }
 
@@ -115,6 +119,8 @@ class State:
             settings=StudioSettings().with_plain(saved.asked),
             source=saved.source,
             mixer=saved.mixer,
+            song=saved.song,
+            title=saved.title,
             label=saved.label,
         )
 
@@ -144,6 +150,8 @@ class _Saved:
     asked: dict[str, Any]
     source: Source | None
     mixer: Mapping[str, Mapping[str, bool | float]] = field(default_factory=dict)
+    song: str = ""
+    title: str = ""
     label: str
 
     def __post_init__(self) -> None:

@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from browser import BROWSER, FLAGS
+from studio_page import Page
 
 
 def free_port() -> int:
@@ -100,7 +102,37 @@ def studio(tmp_path_factory, model_path):
 
 
 @pytest.fixture
+def first_studio(tmp_path, model_path):
+    """A studio in which nobody has worked yet."""
+    pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
+    running = Studio(tmp_path, model_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
 def fresh(studio):
     """The studio with an empty page of four bars."""
     studio.send("new", bars=4)
     return studio
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    if BROWSER is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, fresh):
+    """A tab with an empty page of four bars."""
+    page = Page(browser, fresh)
+    yield page
+    page.context.close()
+    assert page.errors == []

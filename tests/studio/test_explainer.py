@@ -75,7 +75,8 @@ def test_other_notes_make_it_forget(model, judged):
     explainer, worker, told, windows = judged
     explainer.judge(piece_of(model, 5))
     explainer.forget_others(piece_of(model, 6))
-    assert told[-1] == {"type": "explain", "is_done": False, "surprise": None, "heat": None}
+    nothing = {"type": "explain", "is_done": False, "surprise": None, "heat": None, "named": [], "copies": None}
+    assert told[-1] == nothing
     worker.is_awaited = False
     explainer.judge(piece_of(model, 6), goes_on=True)  # what was asked for was the other one
     assert len(windows) == 1

@@ -8,71 +8,7 @@ import urllib.request
 import mido
 import numpy as np
 import pytest
-from browser import BROWSER, FLAGS
-
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Page:
-    """A tab with the studio; every error of its scripts fails the test."""
-
-    def __init__(self, browser, studio, prepare=None):
-        self.context = browser.new_context(
-            viewport={"width": 1280, "height": 800}, accept_downloads=True, bypass_csp=True
-        )
-        self.context.set_default_timeout(180_000)
-        self.studio = studio
-        if prepare:
-            prepare(self.context)
-        self.tab = self.context.new_page()
-        self.errors: list[str] = []
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.goto(studio.address)
-        self.tab.wait_for_selector("body.ready")
-
-    def state(self):
-        return self.tab.evaluate("studio.store.state")
-
-    def notes(self):
-        return [tuple(note[:4]) for note in self.state()["piece"]["notes"]]
-
-    def does(self, action):
-        """Do something that the server answers with a new state; returns that."""
-        before = self.state()["revision"]
-        action()
-        self.tab.wait_for_function(f"studio.store.state.revision > {before}")
-        return self.state()
-
-    def point(self, track, bar, row=0.5, place="cells"):
-        """Where a cell or, `row` of the way down, the notes of a lane are on the screen."""
-        lane, width = self.tab.evaluate(f"[studio.geometry.lanes[{track}], studio.geometry.pxPerBar]")
-        box = self.tab.locator("#scroller").bounding_box()
-        y = lane["top"] + 6 if place == "cells" else lane["rowTop"] + lane["row"] * row
-        return box["x"] + bar * width, box["y"] + y
-
-    def drag(self, begin, end):
-        self.tab.mouse.move(*begin)
-        self.tab.mouse.down()
-        self.tab.mouse.move(*end, steps=4)
-        self.tab.mouse.up()
-
-
-@pytest.fixture
-def page(browser, fresh):
-    page = Page(browser, fresh)
-    yield page
-    page.context.close()
-    assert page.errors == []
+from studio_page import Page
 
 
 def cells_of(state):
@@ -183,6 +119,7 @@ def test_what_is_surprising_is_red_until_the_notes_change(page):
 
 
 def test_controls_say_what_they_do_and_how_far_they_go(page):
+    page.tab.click("#details summary")
     box = page.tab.locator("[name=passes]")
     assert "better and take longer" in box.locator("xpath=..").get_attribute("title")
     assert (box.input_value(), box.get_attribute("min"), box.get_attribute("max")) == ("32", "1", "256")
@@ -479,7 +416,7 @@ def test_errors_are_one_sentence_and_the_sheet_of_keys_opens(page):
     tab.evaluate("studio.send('compose')")
     assert "free those" in tab.locator(".notice").first.inner_text()
     tab.keyboard.press("?")
-    assert "compose what is free" in tab.locator("#help").inner_text()
+    assert "compose what is not locked" in tab.locator("#help").inner_text()
 
 
 def test_a_page_with_an_old_address_says_so(browser, fresh):

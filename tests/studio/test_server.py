@@ -302,12 +302,17 @@ def test_stems_sound_and_only_what_changes_is_new(fresh):
     first = fresh.get("stems")
     assert first["bar_seconds"] == [0, 2, 4, 6, 8]
     assert [(stem["track"], stem["name"]) for stem in first["stems"]] == [(0, "drums"), (1, "keys"), (2, "bass")]
-    bass = read_samples(fresh.ask(f"/api/sound/{first['stems'][2]['key']}.wav")).astype(float)
+    keys = lambda stems: [stem["parts"][0]["key"] for stem in stems["stems"]]  # noqa: E731
+    bass = read_samples(fresh.ask(f"/api/sound/{keys(first)[2]}.wav")).astype(float)
     assert np.abs(bass[: SAMPLE_RATE * 2]).max() < 40 < 500 < np.abs(bass[SAMPLE_RATE * 2 : SAMPLE_RATE * 4]).max()
-    fresh.send("edit", add=[[2, 40, 8, 42]])
+    fresh.send("edit", add=[[2, 28, 4, 42]])
     second = fresh.get("stems")
-    same = [a["key"] == b["key"] for a, b in zip(first["stems"], second["stems"], strict=True)]
+    same = [a == b for a, b in zip(keys(first), keys(second), strict=True)]
     assert same == [True, True, False]
+    note = fresh.get("note.json?track=1&pitch=50")
+    assert np.abs(read_samples(fresh.ask(f"/api/sound/{note['key']}.wav")).astype(float)).max() > 500
+    assert len(read_samples(fresh.ask("/api/room.wav"))) > SAMPLE_RATE
+    assert refused(fresh, "/api/note.json?track=9&pitch=50")[0] == 400
     assert refused(fresh, "/api/sound/0123.wav")[0] == 400
 
 

@@ -43,18 +43,18 @@ def test_wishes_are_checked_and_told():
     assert settings.to_plain()["key"] == "F# minor"
     assert settings.with_plain({"key": ""}).key is None
     for values, message in [
-        ({"tempo_qpm": 2}, "tempo_qpm is 2; 4 to 1000 are possible"),
+        ({"tempo_qpm": 2}, "tempo is 2; 4 to 1000 are possible"),
         ({"what": 1}, "no option 'what'"),
         ({"key": "H"}, "not a key"),
         ({"key": 3}, "key is 3"),
         ({"seed": True}, "seed is True"),
         ({"seed": -1}, "seed is -1"),
-        ({"n_bars": 4.5}, "n_bars is 4.5; it must be a whole number"),
+        ({"n_bars": 4.5}, "^bars is 4.5; it must be a whole number"),
         ({"density": {"bass": float("nan")}}, "density"),
-        ({"rests": {"bass": [-1]}}, "rests"),
+        ({"rests": {"bass": [-1]}}, "rest"),
         ({"out": "bass"}, "out"),
         ({"snap": "yes"}, "snap"),
-        ({"knobs": {"busier": 4.5}}, "knobs"),
+        ({"knobs": {"busier": 4.5}}, "knob is"),
     ]:
         with pytest.raises(ConfigError, match=message):
             StudioSettings().with_plain(values)
@@ -158,10 +158,46 @@ def test_variations_are_the_next_seeds_and_steps_between_them_lead_over(model, s
 
 def test_what_is_taken_from_the_strip_is_what_the_model_composes_for_its_seed(model, state):
     (found,) = operations.compose_variations(model, state, 2)
-    rounded = replace(found[1], piece=replace(found[1].piece, roll=np.zeros_like(found[1].piece.roll)))
-    assert np.array_equal(operations.take_variation(model, rounded).piece.roll, model.generate(5, seed=6).roll)
-    between = operations.interpolate(model, state, found[0], 3)[1]
-    assert operations.take_variation(model, between) is between
+    request = found[1].settings.request(model.spec.track_names, 5)
+    assert request.seed == 6
+    expected = model.generate(5, request=request)
+    taken = operations.take_variation(model, state, found[1])
+    assert np.array_equal(taken.piece.roll, expected.roll)
+    steps = operations.interpolate(model, state, found[1], 4)
+    assert operations.take_variation(model, state, steps[2]).piece.roll.tobytes() == steps[2].piece.roll.tobytes()
+
+
+def test_what_was_kept_since_then_stays_when_a_variation_is_taken(model, state):
+    """A note drawn into the second bar of the bass, and bar 4 of the drums, after the strip was made."""
+    (found,) = operations.compose_variations(model, state, 2)
+    now = operations.mark_cells(state, [(0, 3)], "keep", model.spec.track_names)
+    now = operations.edit_notes(model, now, [], [(2, 17, 3, 45)])
+    taken = operations.take_variation(model, now, found[0])
+    assert not {(0, 3), (2, 1)} & changed_cells(now, taken)
+    assert changed_cells(now, taken)
+    assert (taken.kept == now.kept).all()
+    assert taken.own[2].tolist() == [False, True, False, False, False]
+    one = operations.take_variation(model, now, found[1], ["bass"])
+    assert {track for track, _ in changed_cells(now, one)} == {2}
+    assert (2, 1) not in changed_cells(now, one)
+    longer = operations.resize_piece(now, 7)
+    with pytest.raises(ConfigError, match="5 bars, the piece has 7"):
+        operations.take_variation(model, longer, found[0])
+
+
+def test_cards_of_another_piece_are_told_apart(model, state):
+    (found,) = operations.compose_variations(model, state, 2)
+    assert operations.is_variation_of(found[0], state)
+    assert not operations.is_variation_of(found[0], replace(state, song="another"))
+    assert not operations.is_variation_of(found[0], replace(state, settings=StudioSettings(n_bars=7)))
+
+
+def test_bars_that_would_be_lost_are_found(model):
+    empty = State.empty(model, 6)
+    drawn = operations.edit_notes(model, empty, [], [(1, 35, 2, 45), (2, 66, 2, 45)])  # sixteen steps a bar
+    assert operations.find_lost_bars(drawn, 2) == [2, 4]
+    assert operations.find_lost_bars(drawn, 3) == [4]
+    assert operations.find_lost_bars(drawn, 5) == operations.find_lost_bars(drawn, 9) == []
 
 
 def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
@@ -225,7 +261,15 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project = Project.load(tmp_path, model)
     assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
     project.push(operations.edit_notes(model, project.state, [], [(2, 0, 4, 50)]))
-    assert len(project.packed) == 3  # what was undone is forgotten
+    assert len(project.packed) == 5  # a branch: what was undone is there
+    project.undo()
+    project.redo()
+    assert project.position == 4
+    project.show(3)
+    project.undo()
+    project.undo()
+    project.redo()
+    assert project.position == 2  # the branch that was shown last
 
 
 def test_one_gesture_is_one_step_of_undo(model, tmp_path):

@@ -3,9 +3,11 @@
 import { newGesture, on, store } from "./store.js";
 import { turn } from "./turning.js";
 
-const list = document.getElementById("sliders");
+const list = document.querySelector("#sliders > div");
 const STEPS = 2; // to either side
+const REST = 400; // ms after which a slider shows what the server says
 let gesture = newGesture();
+let movedAt = 0;
 
 const inputs = () => [...list.querySelectorAll("input")];
 
@@ -43,13 +45,15 @@ function put(input, value) {
 
 function move(input, value) {
   put(input, value);
+  movedAt = Date.now();
   const knobs = Object.fromEntries(inputs().map((each) => [each.name, Number(each.value)]));
   turn({ knobs }, gesture);
 }
 
 function show() {
   for (const input of inputs()) {
-    if (!input.matches(":active")) put(input, store.state.asked.knobs[input.name] ?? 0);
+    const isTurned = input.matches(":active") || Date.now() - movedAt < REST; // the answer is an older one
+    if (!isTurned) put(input, store.state.asked.knobs[input.name] ?? 0);
   }
 }
 
