@@ -25,7 +25,7 @@ from musegan.music.key import Key
         ("repetition", -5, "repetition is -5"),
         ("key", "Dm", "key is 'Dm'; it must be a Key"),
         ("snap", 1, "snap is 1; it must be True or False"),
-        ("tempo_qpm", "fast", "tempo_qpm is 'fast'; it must be a number"),
+        ("tempo_qpm", "fast", "tempo is 'fast'; it must be a number"),
         ("tempo_qpm", 1001, "4 to 1000 are possible"),
         ("density", {"bass": 17}, "density is {'bass': 17}; 0 to 16 are possible"),
         ("density", 2.0, "density is 2.0; it must be numbers by name"),

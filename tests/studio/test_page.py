@@ -382,7 +382,7 @@ def test_variations_are_shown_and_one_is_taken(page):
     tab.wait_for_function("studio.sound.analyser")
     assert any(tab.evaluate(LOUDEST) > 0.005 for _ in range(30))  # when it has been rendered
     tab.mouse.move(640, 300)
-    tab.wait_for_timeout(400)
+    tab.wait_for_timeout(1600)  # the room rings on
     assert tab.evaluate(LOUDEST) < 0.005
     wanted = [tuple(note) for note in tab.evaluate("studio.store.variations[4].notes")]
     page.does(lambda: tab.locator(".variation").nth(4).click())

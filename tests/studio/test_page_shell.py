@@ -75,7 +75,7 @@ def test_panels_are_put_away_and_stay_so(composed):
     tab.click("#panel-button")
     assert tab.locator("#compose").is_visible()
     resize(composed, 390, 844)
-    assert not tab.locator("[name=n_bars]").is_visible()
+    tab.wait_for_selector("[name=n_bars]", state="hidden")
     tab.click("#panel-button")
     tab.wait_for_function("getComputedStyle(document.querySelector('.drawer')).visibility === 'visible'")
     assert tab.locator("[name=n_bars]").is_visible()

@@ -274,7 +274,8 @@ def test_a_knob_that_is_turned_is_the_command_with_that_knob(fresh, song, model_
 
 def test_surprise_is_what_the_command_says(fresh, model_path, tmp_path):
     fresh.send("compose", changes={"seed": 5, "n_bars": 3, "humanize": 0})
-    assert fresh.get("explain") == {"type": "explain", "is_done": False, "surprise": None, "heat": None}
+    nothing = {"type": "explain", "is_done": False, "surprise": None, "heat": None, "named": [], "copies": None}
+    assert fresh.get("explain") == nothing
     fresh.send("explain")
     while not (found := fresh.get("explain"))["is_done"]:
         time.sleep(0.1)
