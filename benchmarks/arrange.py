@@ -25,15 +25,16 @@ import musegan
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.agreement import on_chord
-from musegan.metrics.distance import two_sample_auc
-from musegan.metrics.features import Scaler, feature_matrix
+from musegan.metrics.features import feature_matrix
+from musegan.metrics.two_sample import two_sample_auc
 from musegan.midi.melody import extract_melody
 from musegan.music.chords import harmony_plan
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import measure_register
 
 N_BARS, PHRASE = 16, 4
 
@@ -56,7 +57,9 @@ def main() -> None:
             done.append(piece)
             rows.append(row)
             is_kept.append(kept)
-    arranged = np.stack(done)
+    arranged = np.zeros_like(songs)
+    for roll, piece in zip(arranged, done, strict=True):
+        roll[:, : piece.shape[1]] = piece  # a file ends where its music ends
     is_new = np.arange(spec.n_tracks) != np.array(rows)[:, None]
     print(f"melodies kept note for note: {sum(is_kept)} of {len(songs)}\n")
     print(f"{'':36} {'new tracks':22} the song's own")
@@ -73,7 +76,7 @@ def main() -> None:
         print(f"{'  nearer to the other song':36} {nearer.sum()} of {len(nearer)}")
     print("\ntwo-sample AUC against other held-out songs")
     for name, rolls in (("arrangements", arranged), ("the songs themselves", songs)):
-        print(f"{name:36} {against(rest, rolls, spec, options.seed):.3f}")
+        print(f"{name:36} {against(rest, rolls, spec):.3f}")
 
 
 def sections(
@@ -91,7 +94,7 @@ def arrange(
 ) -> tuple[NDArray[np.uint8], int, bool]:
     """An arrangement through files, the track of its melody, and whether that is kept."""
     source, target = folder / "source.mid", folder / "target.mid"
-    Piece(roll=own, spec=model.spec).write(source, humanize=0)
+    musegan.write(Piece(roll=own, spec=model.spec), source, humanize=0)
     found = extract_melody(musegan.read(source, model.spec))
     like = Piece(roll=other, spec=model.spec)
     request = GenerationRequest(seed=seed, progression=found.chords)
@@ -114,7 +117,7 @@ def textures(
     onsets = [(rolls == ONSET) for rolls in (first, second)]
     plays = [rolls.any((3, 4)) for rolls in (first, second)]
     counts = [np.log2(1 + found.sum((3, 4))) for found in onsets]
-    registers = [measure_register(found, spec) for found in onsets]
+    registers = [Controls.measure(Music.from_rolls(rolls, spec))["register"] for rolls in (first, second)]
     tracks = is_new[..., None]
     both = plays[0] & plays[1] & tracks
 
@@ -132,15 +135,14 @@ def textures(
     }
 
 
-def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec, seed: int) -> float:
+def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
     """Two-sample AUC of all phrases of some pieces against real ones, split by piece."""
     matrices, groups = [], []
     for pieces in (real, keep_notes(rolls, spec)):
         phrases = [pieces[:, :, bar : bar + PHRASE] for bar in range(0, N_BARS, PHRASE)]
         matrices.append(feature_matrix(np.concatenate(phrases), spec))
         groups.append(np.tile(np.arange(len(pieces)), N_BARS // PHRASE) + len(real) * len(groups))
-    scaler = Scaler.fit(matrices[0])
-    return two_sample_auc(*map(scaler, matrices), *groups, seed=seed)
+    return two_sample_auc(*matrices, *groups).estimate
 
 
 def mean(values: NDArray) -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 import musegan
-from musegan.composing.attribution import explain
 from musegan.corpus.dataset import Dataset
 from musegan.music.key import canonical_shifts
 from musegan.music.note_table import keep_notes
@@ -41,9 +40,8 @@ def main() -> None:
     for label, moved in (("foreign, in its own key", np.zeros_like(shifts)), ("foreign, in the same key", shifts)):
         rolls = keep_notes(dataset.rolls(starts, options.bars, moved), dataset.spec)
         cells, mixed = foreign(rolls, np.random.default_rng(options.seed + 1))
-        for replacement in ("new", "silence"):
-            report(model, f"{label}, {replacement}", mixed, cells, replacement)
-        report(model, "  the same cells as they were", rolls, cells, "new")
+        report(model, label, mixed, cells)
+        report(model, "  the same cells as they were", rolls, cells)
 
 
 def foreign(rolls: np.ndarray, rng: np.random.Generator) -> tuple[list[tuple[int, int] | None], np.ndarray]:
@@ -61,15 +59,15 @@ def foreign(rolls: np.ndarray, rng: np.random.Generator) -> tuple[list[tuple[int
     return cells, mixed
 
 
-def report(model: musegan.Model, label: str, rolls: np.ndarray, cells: list, replacement: str) -> None:
+def report(model: musegan.Model, label: str, rolls: np.ndarray, cells: list) -> None:
     first, chance, ranks = [], [], []
-    for index, (roll, cell) in enumerate(zip(keep_notes(rolls, model.spec), cells, strict=True)):
+    for roll, cell in zip(keep_notes(rolls, model.spec), cells, strict=True):
         if cell is None or not roll[cell].any():
             continue
-        change = explain(model, Piece(roll=roll, spec=model.spec), replacement=replacement, seed=index).change
-        heard = change[~np.isnan(change)]
+        surprise = model.explain(Piece(roll=roll, spec=model.spec)).surprise
+        heard = surprise[~np.isnan(surprise)]
         if len(heard) > 1:
-            rank = int((heard > change[cell]).sum())
+            rank = int((heard > surprise[cell]).sum())
             first.append(rank == 0)
             chance.append(1 / len(heard))
             ranks.append(rank / (len(heard) - 1))

@@ -22,7 +22,7 @@ from musegan.errors import MidiError
 from musegan.files import MIDI_SUFFIXES
 from musegan.midi import read_notes, write_midi
 from musegan.midi.notes import GridNotes
-from musegan.midi.quantize import drop_out_of_range, gather_notes, round_to_steps
+from musegan.midi.quantize import drop_out_of_range, gather_notes
 from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
@@ -90,9 +90,12 @@ def from_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
 
 def measure(grid: GridNotes, spec: RollSpec) -> Played:
     ticks, _ = drop_out_of_range(gather_notes(grid.score.parts, grid.mapping), spec)
-    step = grid.score.ticks_per_beat / spec.steps_per_beat
-    steps, late = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, 1)
-    return steps.track, steps.start % spec.steps_per_bar, steps.velocity.astype(float), late
+    ruler = grid.ruler(spec)
+    steps, is_inside = ruler.steps_of(ticks.start)
+    ticks, steps = ticks[is_inside], steps[is_inside]
+    bar, step = np.divmod(steps, spec.steps_per_bar)
+    late = (ticks.start - ruler.begins[bar]) / ruler.step - step
+    return ticks.track, step, ticks.velocity.astype(float), late
 
 
 def report(title: str, files: list[Played], spec: RollSpec) -> None:

@@ -31,7 +31,7 @@ begin = time.time(); import torch; stage("import torch", begin)
 begin = time.time(); from musegan.composing.model import load_model; stage("import the rest", begin)
 begin = time.time(); model = load_model(sys.argv[2] or None, "cpu"); stage("load", begin)
 begin = time.time(); piece = model.generate(8, seed=1); stage("compose", begin)
-begin = time.time(); piece.write(sys.argv[3]); stage("write", begin)
+begin = time.time(); musegan.write(piece, sys.argv[3]); stage("write", begin)
 warm = []
 for seed in range(10):
     begin = time.time(); model.generate(8, seed=seed); warm.append(time.time() - begin)

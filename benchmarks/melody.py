@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from musegan.errors import MidiError
-from musegan.midi.melody import describe_part, extract_skyline, is_named_melody, score_melodies
+from musegan.midi.melody import describe_part, extract_skyline, score_melodies
+from musegan.midi.part_names import is_named_melody
 from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Part, Score
 

@@ -24,12 +24,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import musegan
 from musegan.corpus.dataset import Dataset
 from musegan.errors import ConfigError
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
-from musegan.training.phrases import PhraseSource
 
 LATENT = 128
 N_BARS = 4
@@ -160,7 +160,7 @@ def train(
 ) -> Generator:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    source = PhraseSource(dataset, "train", N_BARS, min_tracks)
+    windows = dataset.windows(N_BARS, "train", min_tracks)
     generator = Generator(dataset.spec.n_tracks, width).to(device)
     critic = Critic(dataset.spec, width).to(device)
     counts = [sum(p.numel() for p in network.parameters()) for network in (generator, critic)]
@@ -175,7 +175,9 @@ def train(
         for _ in range(FIRST_CRITIC_STEPS if step < FIRST_STEPS else CRITIC_STEPS):
             if time.monotonic() - start > 60 * minutes:
                 break
-            real = torch.from_numpy(to_signs(source.rolls(*source.draw(rng, batch_size)))).to(device)
+            shifts = rng.integers(-6, 6, batch_size)
+            rolls = dataset.rolls(rng.choice(windows, batch_size), N_BARS, shifts)
+            real = torch.from_numpy(to_signs(rolls)).to(device)
             with torch.no_grad():
                 fake = generator(draw_latents(batch_size, device))
             loss = critic(fake).mean() - critic(real).mean() + 10 * penalty(critic, real, fake)
@@ -223,7 +225,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "phrases.npy", rolls)
     for index, roll in enumerate(rolls[:20]):
-        Piece(roll=roll, spec=dataset.spec).write(options.out / f"{index + 1:02}.mid", humanize=0)
+        musegan.write(Piece(roll=roll, spec=dataset.spec), options.out / f"{index + 1:02}.mid", humanize=0)
     print(f"{len(rolls)} phrases in {options.out}")
 
 

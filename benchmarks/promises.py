@@ -1,205 +1,150 @@
-"""Do the composing options do what they say? Pieces of the model beside sections of real songs.
+"""Do knobs and sliders do what they say? What each is heard as, step by step, in the same pieces.
 
-    python benchmarks/promises.py --dataset songs.npz [--model band] [--pieces 8] [--only loop,keys]
+    python benchmarks/promises.py [--model MODEL] [--seeds 8] [--passes 32] [--only busier,density,chords]
 
-- form: share of notes in common (`metrics.bar_similarity`, bar by bar) of sections that return and that do not;
-  beside them the most alike sections of held-out songs, and all others.
-- loop: likeness over the seam, and over the inner bar lines of the same loops, at 4, 8 and 16 bars.
-- band: share of silent bars of each track when everyone plays, in bars in which some track plays in real songs.
-- temperature: notes in one scale, notes of a single step, likeness over bar lines.
-- density: notes composed, divided by those of the same seeds without the wish.
-- keys: how often music21's key analysis hears the key that was asked for, with the profiles of Krumhansl (which
-  the package uses as well) and of Aarden (which it does not).
-- styles: means that a style moves by more than three standard errors; styles follow only their own songs.
+Every knob, and the sliders density (a factor of 2 a step, all tracks), temperature (0.3 a step) and repetition
+(2 nats a step), at steps from -2 to 2 in pieces of 8 bars from seeds 1 on. Printed are means of what it should
+move, over the pieces; whether they rise from step to step; in how many pieces the last is above the first; and the
+jump at 0: how far the mean of the first notches to both sides lies from 0 itself, with its standard error over the
+pieces, which is that of pieces drawn anew. A jump within three of these is none that can be told.
+
+Chords: the share of the sounding time on tones of the chords asked for, and in the same pieces without the wish.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan import metrics
+from musegan.composing.knobs import AT_ONCE, HALF_BEAT, KNOBS, LENGTH, ON_BEAT, SPREAD
 from musegan.composing.request import GenerationRequest
-from musegan.corpus.dataset import Dataset
-from musegan.metrics import average
-from musegan.music.key import Key, canonical_shifts
-from musegan.music.note_table import keep_notes
-from musegan.music.pianoroll import ONSET, sounding_shares
+from musegan.metrics import average, pitch_entropy
+from musegan.metrics.agreement import on_chord
+from musegan.metrics.structure import repeated_bars
+from musegan.music.chords import parse_progression
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
+from musegan.music.key import Key
 from musegan.music.spec import RollSpec
 
-SECTION = 4  # bars of a section of a form
-CERTAIN = 3.0  # standard errors from which a style is said to change something
-FEWEST_PLAYING = 3  # tracks of a real section
+NOTCH = 0.05  # the first notch of a slider of the studio
+STEPS = (-2, -1, -NOTCH, 0, NOTCH, 1, 2)
+WHOLE_STEPS = [index for index, step in enumerate(STEPS) if step == int(step)]
+N_BARS = 8
+CHORDS = "C Am F G"
 
-Rolls = NDArray[np.uint8]
-
-
-def real_sections(dataset: Dataset, n_bars: int, rng: np.random.Generator, n_songs: int = 128) -> Rolls:
-    """One section of each of some held-out songs, in one key."""
-    starts = rng.permutation(dataset.windows(n_bars, "valid", FEWEST_PLAYING))
-    _, firsts = np.unique(dataset.song_of(starts), return_index=True)
-    starts = starts[np.sort(firsts)][:n_songs]
-    shifts = canonical_shifts(dataset.songs["pitch_classes"][dataset.song_of(starts)])
-    return keep_notes(dataset.rolls(starts, n_bars, shifts), dataset.spec)
+Effect = Callable[[NDArray[np.uint8], RollSpec], NDArray[np.float64]]
+"""Of rolls ``(piece, track, bar, step, pitch)`` one number a piece."""
 
 
-def likeness(rolls: Rolls, first: int, second: int) -> float:
-    """Mean share of notes in common of two bars."""
-    return float(average(metrics.bar_similarity(rolls[:, :, [first, second]], 1)))
+def control(name: str, place: int | None = None, drums_only: bool = False) -> Effect:
+    """The mean of a control, or of one place in it, over the tracks and bars of a piece."""
+
+    def measure(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
+        values = Controls.measure(Music.from_rolls(rolls, spec))[name].astype(np.float64)
+        is_drum = np.array(spec.is_drum)
+        tracks = is_drum if drums_only else ~is_drum if name != "density" else np.ones_like(is_drum)
+        values = values[:, tracks] if place is None else values[:, tracks, place]
+        return average(values.reshape(len(rolls), -1), 1)
+
+    return measure
 
 
-def overlap(rolls: Rolls, first: int, second: int) -> float:
-    """The same of two sections, bar by bar."""
-    pairs = [likeness(rolls, first * SECTION + bar, second * SECTION + bar) for bar in range(SECTION)]
-    return float(np.nanmean(pairs))
+def repeats(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
+    return average(repeated_bars(rolls), 1)
 
 
-def compose(
-    model: musegan.Model, n_pieces: int, n_bars: int, options: Mapping | None = None, **wanted: object
-) -> Rolls:
-    pieces = [
-        model.generate(n_bars, request=GenerationRequest(seed=seed, **wanted), **(options or {}))  # type: ignore[arg-type]
-        for seed in range(n_pieces)
-    ]
-    return np.stack([piece.roll for piece in pieces])
+def variety(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
+    return average(pitch_entropy(rolls), (1, 2))
 
 
-def line(label: str, composed: str, real: str = "") -> None:
-    print(f"{label:42} {composed:34} {real}", flush=True)
-
-
-def by_track(values: NDArray, spec: RollSpec) -> str:
-    return "  ".join(f"{name} {value:.3f}" for name, value in zip(spec.track_names, values, strict=True))
-
-
-def form(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    rolls = compose(model, n_pieces, 4 * SECTION, {"form": "AABA"})
-    pairs = [(a, b) for b in range(4) for a in range(b)]
-    found = np.array([[overlap(roll[None], a, b) for a, b in pairs] for roll in real])
-    found = np.sort(found[~np.isnan(found).any(1)], axis=1)
-    line("overlap of sections, A1-A2, A1-B", f"{overlap(rolls, 0, 1):.3f}, {overlap(rolls, 0, 2):.3f}")
-    line("  real: most alike sections, others", "", f"{found[:, -1].mean():.3f}, {found[:, :-1].mean():.3f}")
-
-
-def loop(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    for n_bars in (4, 8, 16):
-        rows = compose(model, n_pieces, n_bars, {"loop": True}), real[:, :, :n_bars]
-        texts = []
-        for rolls in rows:
-            inner = float(average(metrics.bar_similarity(rolls, 1)))
-            texts.append(f"{likeness(rolls, -1, 0):.3f} / {inner:.3f}")
-        line(f"loop of {n_bars} bars, seam / inner lines", *texts)
-
-
-def band(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    silent = metrics.empty_bars(compose(model, n_pieces, 8)).mean((0, 2))
-    line("silent bars when everyone plays", by_track(silent, model.spec))
-    line("  real sections", "", by_track(metrics.empty_bars(real).mean((0, 2)), model.spec))
-
-
-def safety(rolls: Rolls, spec: RollSpec) -> str:
-    scale = average(metrics.scale_consistency(rolls, spec))
-    short = average(metrics.one_step_notes(rolls, spec))
-    return f"{scale:.4f} / {short:.4f} / {average(metrics.bar_similarity(rolls, 1)):.4f}"
-
-
-def temperature(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    for value in (0, 0.3, 0.6, 1, 1.3):
-        text = safety(compose(model, n_pieces, 8, temperature=float(value)), model.spec)
-        line(f"temperature {value}: scale / short / joins", text)
-    line("  real sections", "", safety(real[:, :, :8], model.spec))
-
-
-def density(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    usual = (compose(model, n_pieces, 8) == ONSET).sum((0, 2, 3, 4))
-    names = model.spec.track_names
-    for factor in (0.5, 1.5, 2.0):
-        found = (compose(model, n_pieces, 8, density=dict.fromkeys(names, factor)) == ONSET).sum((0, 2, 3, 4))
-        line(f"density {factor:g}", f"all {found.sum() / usual.sum():.2f}  {by_track(found / usual, model.spec)}")
-    for name in names:
-        row = model.spec.track_index(name)
-        found = (compose(model, n_pieces, 8, density={name: 2.0})[:, row] == ONSET).sum()
-        line(f"density {name}=2", f"{found / usual[row]:.2f}")
-
-
-def keys(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    tonics = np.resize(np.arange(0, 60, 5) % 12, max(n_pieces, 10)).tolist()
-    wanted = [Key(tonic, is_minor=seed % 2 == 1) for seed, tonic in enumerate(tonics)]
-    rolls = [
-        model.generate(8, request=GenerationRequest(seed=seed, key=key)).roll for seed, key in enumerate(wanted)
-    ]
-    for finder in ("krumhanslschmuckler", "aardenessen"):
-        heard = [find_key(roll, model.spec, finder) for roll in rolls]
-        right = [key == other for key, other in zip(wanted, heard, strict=True)]
-        own = [find_key(roll[:, :8], model.spec, finder) in (Key(0), Key(9, True)) for roll in real]
-        line(f"keys as asked, {finder}", f"{sum(right)} of {len(right)}", f"as the whole song {np.mean(own):.2f}")
-
-
-def find_key(roll: Rolls, spec: RollSpec, finder: str) -> Key:
-    """The key that music21 hears: a note of each pitch class, as long as that sounds."""
-    from music21 import note, stream
-
-    score = stream.Stream()
-    for pitch_class, share in enumerate(sounding_shares(roll, spec)):
-        if share > 0:
-            score.append(note.Note(60 + pitch_class, quarterLength=float(share)))
-    found = score.analyze(f"key.{finder}")
-    return Key(found.tonic.pitchClass, found.mode == "minor")
-
-
-def traits(rolls: Rolls, spec: RollSpec) -> dict[str, NDArray[np.float64]]:
-    """Numbers of each piece that a style may move: name -> (piece,)."""
-    onsets = (rolls == ONSET).sum(-1)
-    places = (rolls == ONSET).any(-1)
-    found = {f"{name} notes": onsets[:, row].sum(-1).mean(-1) for row, name in enumerate(spec.track_names)}
-    steps = places.reshape(len(rolls), -1, spec.steps_per_beat).sum(1)
-    found["off the half beat"] = 1 - steps[:, :: spec.steps_per_beat // 2].sum(-1) / np.maximum(steps.sum(-1), 1)
-    numbers = spec.lowest_pitch + np.arange(spec.n_pitches)
-    for row, name in enumerate(spec.track_names):
-        if not spec.is_drum[row]:
-            counts = (rolls[:, row] == ONSET).sum((1, 2))
-            found[f"{name} pitch"] = metrics.share(counts @ numbers, counts.sum(-1))
-            found[f"{name} length"] = metrics.share((rolls[:, row] > 0).sum((1, 2, 3)), counts.sum(-1))
-    found["polyphony"] = average(metrics.polyphony_rate(rolls), (1, 2))
-    found["bars alike"] = average(metrics.bar_similarity(rolls, 1), (1, 2))
-    return found
-
-
-def styles(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    usual = traits(compose(model, 2 * n_pieces, 8), model.spec)
-    for style, n_sections in model.offered_styles.items():
-        own = traits(compose(model, 2 * n_pieces, 8, style=style), model.spec)
-        moved = []
-        for name, values in own.items():
-            here, there = (v[~np.isnan(v)] for v in (values, usual[name]))
-            error = np.hypot(here.std() / np.sqrt(max(len(here), 1)), there.std() / np.sqrt(max(len(there), 1)))
-            if len(here) and len(there) and abs(here.mean() - there.mean()) > CERTAIN * error:
-                moved.append(f"{name} {there.mean():.3g} -> {here.mean():.3g}")
-        line(f"style {style}, {n_sections} sections", ", ".join(moved) or "nothing certain")
-
-
-PARTS: dict[str, Callable[[musegan.Model, Rolls, int], None]] = {
-    part.__name__: part for part in (form, loop, band, temperature, density, keys, styles)
+EFFECTS: dict[str, tuple[str, Effect]] = {
+    "busier": ("notes a bar", control("density")),
+    "drumming": ("drum hits a bar", control("density", drums_only=True)),
+    "higher": ("mean pitch", control("register")),
+    "fuller": ("log2 notes at once", control("texture", AT_ONCE)),
+    "longer": ("log2 steps a note", control("texture", LENGTH)),
+    "wider": ("spread, octaves", control("texture", SPREAD)),
+    "straighter": ("share on beats", control("texture", ON_BEAT)),
+    "offbeat": ("share half-way", control("texture", HALF_BEAT)),
+    "density": ("notes a bar", control("density")),
+    "temperature": ("pitch entropy, bits", variety),
+    "repetition": ("bars equal to one before", repeats),
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def ask(name: str, step: float, seed: int, passes: int, spec: RollSpec) -> GenerationRequest:
+    """The request with one knob or slider at a step."""
+    if name in KNOBS:
+        return GenerationRequest(seed=seed, passes=passes, knobs={name: step})
+    if name == "density":
+        return GenerationRequest(seed=seed, passes=passes, density=dict.fromkeys(spec.track_names, 2.0**step))
+    if name == "temperature":
+        return GenerationRequest(seed=seed, passes=passes, temperature=1 + 0.3 * step)
+    return GenerationRequest(seed=seed, passes=passes, repetition=2.0 * step)
+
+
+def measure(model: musegan.Model, name: str, n_seeds: int, passes: int) -> NDArray[np.float64]:
+    """The effect at every step: (step, seed)."""
+    _, effect = EFFECTS[name]
+    rows = []
+    for step in STEPS:
+        requests = [ask(name, step, seed, passes, model.spec) for seed in range(1, n_seeds + 1)]
+        # One after the other: a batch is drawn at the temperature of its first piece, and rounds otherwise.
+        rolls = np.stack([model.generate(N_BARS, request=request).roll for request in requests])
+        rows.append(effect(rolls, model.spec))
+    return np.array(rows)
+
+
+def report_chords(model: musegan.Model, n_seeds: int, passes: int) -> None:
+    tones, _ = parse_progression(CHORDS, model.spec.beats_per_bar)
+    plan = np.tile(np.resize(tones, N_BARS * model.spec.beats_per_bar), (n_seeds, 1))
+    key = Key(0)
+    for label, progression in ((CHORDS, CHORDS), ("no chords, in C", None)):
+        requests = [
+            GenerationRequest(seed=seed, passes=passes, key=key, progression=progression)
+            for seed in range(1, n_seeds + 1)
+        ]
+        rolls = np.stack([model.generate(N_BARS, request=request).roll for request in requests])
+        found = average(on_chord(rolls, plan, model.spec), 0)
+        cells = "  ".join(f"{name} {value:.3f}" for name, value in zip(model.spec.track_names, found, strict=True))
+        print(f"{'chords':12} {label:26} {average(found):.3f}: {cells}", flush=True)
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--model", default=None)
-    parser.add_argument("--pieces", type=int, default=8)
-    parser.add_argument("--only", default=",".join(PARTS))
-    options = parser.parse_args(arguments)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--passes", type=int, default=GenerationRequest().passes)
+    parser.add_argument("--only", default=",".join([*EFFECTS, "chords"]))
+    options = parser.parse_args()
     model = musegan.load_model(options.model)
-    real = real_sections(Dataset(options.dataset), 4 * SECTION, np.random.default_rng(0))
-    line("", "composed", "real")
+    missing = set(KNOBS) - set(EFFECTS)
+    if missing:
+        print(f"not measured: {', '.join(sorted(missing))}")
+    heads = "".join(f"{STEPS[index]:>8}" for index in WHOLE_STEPS)
+    print(f"{'':12} {'':26}{heads}   rises  pieces      jump at 0")
     for name in options.only.split(","):
-        PARTS[name](model, real, options.pieces)
+        if name == "chords":
+            report_chords(model, options.seeds, options.passes)
+            continue
+        found = measure(model, name, options.seeds, options.passes)
+        means = average(found, 1)
+        whole = means[WHOLE_STEPS]
+        n_up = int((found[-1] > found[0]).sum())
+        jumps = (found[2] + found[4]) / 2 - found[3]
+        error = jumps.std(ddof=1) / len(jumps) ** 0.5
+        cells = "".join(f"{value:8.3f}" for value in whole)
+        rises = "yes" if (np.diff(whole) > 0).all() else "no"
+        print(
+            f"{name:12} {EFFECTS[name][0]:26}{cells}   {rises:5}  {n_up} of {options.seeds}  "
+            f"{average(jumps):+.3f} ± {error:.3f} {'JUMPS' if abs(average(jumps)) > 3 * error else 'none'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""Training speed: seconds of an iteration, phrases a second, and the share of the device's measured matrix rate.
+"""Training speed: seconds of an iteration, windows a second, and the share of the device's measured matrix rate.
 
-    python benchmarks/train.py DATASET [--stage gan] [--preset cpu] [--device auto] [--set train.batch_size=32]
+    python benchmarks/train.py DATASET [--preset cpu] [--device auto] [--set train.batch_size=32]
 
-An iteration of the stage `gan` is one after the warm-up: a step of the discriminator with R1 and R2 and one of the
-generator. One of `codec` is a step of the codec. Both with their data. The floating-point operations are those of
-matrix products and convolutions, both passes and the double backward, counted as they run. The matrix rate is that
-of one large square product of the dtype that training uses. The stage `gan` has an untrained codec: speed does not
-depend on weights.
+An iteration is one step of the optimiser with its data. The floating-point operations are those of matrix products
+and convolutions, forward and backward, counted as they run. The matrix rate is that of one large square product of
+the dtype that training uses.
 """
 
 from __future__ import annotations
@@ -21,14 +19,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from musegan.composing.model_file import pick_device
-from musegan.config import Config, preset
-from musegan.corpus.dataset import Dataset
-from musegan.networks import Codec
-from musegan.training.codec_trainer import CodecTrainer
+from musegan.config import preset
+from musegan.corpus.note_list import NoteList
+from musegan.models.runtime import pick_device
 from musegan.training.distributed import Distributed
 from musegan.training.loop import keep_freed_memory
-from musegan.training.stage import Stage
 from musegan.training.trainer import Trainer
 
 
@@ -64,20 +59,9 @@ def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
     return (time.perf_counter() - begin) / repeats
 
 
-def make_stage(name: str, dataset: Dataset, config: Config, device: torch.device) -> tuple[Stage, torch.dtype]:
-    """The stage of training called `name`, `gan` after its warm-up, and the dtype of its products."""
-    processes = Distributed(device)
-    if name == "codec":
-        return CodecTrainer(dataset, config, processes), torch.float32
-    trainer = Trainer(dataset, config, processes, Codec(dataset.spec, config.codec))
-    trainer.phrases_seen = config.train.n_phrases // 2
-    return trainer, trainer.dtype
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--stage", default="gan", choices=["codec", "gan"])
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=20)
@@ -86,26 +70,28 @@ def main() -> None:
     device = pick_device(options.device)
     keep_freed_memory()
     config = preset(options.preset).with_settings(options.settings)
-    dataset = Dataset(options.dataset)
-    config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
-    stage, dtype = make_stage(options.stage, dataset, config, device)
-    learning = {name: net for name, net in stage.networks.items() if name in stage.optimizers}
-    sizes = [f"{name} {sum(p.numel() for p in net.parameters()):,}" for name, net in learning.items()]
+    notes = NoteList.open(options.dataset)
+    config = replace(config, model=replace(config.model, styles=notes.styles))
+    trainer = Trainer(notes, config, Distributed(device))
+    dtype = torch.bfloat16 if trainer.is_bfloat16 else torch.float32
     with FlopCounter() as counter:
-        stage.iterate()
-    seconds = seconds_each(stage.iterate, device, options.repeats)
+        for _ in range(options.repeats):
+            trainer.iterate()
+    seconds = seconds_each(trainer.iterate, device, options.repeats)
 
     size = 8192 if device.type == "cuda" else 2048
     square = torch.randn(size, size, device=device, dtype=dtype)
     rate = 2 * size**3 / seconds_each(lambda: square @ square, device, 10)
 
     batch = config.train.batch_size
-    print(f"parameters             {', '.join(sizes)} ({dtype}, {torch.get_num_threads()} threads)")
+    n_operations = counter.total / options.repeats
+    n_weights = sum(weight.numel() for weight in trainer.composer.parameters())
+    print(f"parameters             {n_weights:,} ({dtype}, {torch.get_num_threads()} threads)")
     print(f"iteration of {batch:<4}      {seconds:.4f} s")
-    print(f"phrases a second       {batch / seconds:.1f}")
-    print(f"GFLOP a phrase         {counter.total / batch / 1e9:.2f}")
+    print(f"windows a second       {batch / seconds:.1f}")
+    print(f"GFLOP a window         {n_operations / batch / 1e9:.2f}")
     print(f"matrix rate            {rate / 1e9:,.0f} GFLOP/s")
-    print(f"share of it            {counter.total / seconds / rate:.1%}")
+    print(f"share of it            {n_operations / seconds / rate:.1%}")
     if device.type == "cuda":
         print(f"peak memory            {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB")
 

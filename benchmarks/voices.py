@@ -29,11 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.compose import compose
+from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
 from musegan.metrics.features import mix_tracks
 from musegan.music.chords import KINDS
 from musegan.music.key import PITCH_CLASS_NAMES, canonical_shifts
+from musegan.music.pianoroll import transpose
 from musegan.music.spec import RollSpec
 
 FIFTH, OCTAVE = 7, 0  # semitones, octaves aside
@@ -131,9 +132,9 @@ def mean(values: list[float], rng: np.random.Generator) -> str:
 
 
 def held_out(dataset: Dataset, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Stretches of held-out chorales end to end, in the key that models know, and the chorale of each."""
+    """Stretches of held-out chorales end to end, in C major or A minor, and the chorale of each."""
     firsts: list[int] = []
-    starts = dataset.windows(n_bars, "valid", dataset.spec.n_tracks)
+    starts = np.concatenate([dataset.windows(n_bars, split, dataset.spec.n_tracks) for split in ("valid", "test")])
     songs = dataset.song_of(starts)
     for song in np.unique(songs):
         own = starts[songs == song]
@@ -159,14 +160,15 @@ def main() -> None:
     dataset, model = Dataset(options.dataset), musegan.load_model(options.model)
     model.spec.require_same(dataset.spec, "the model", "the dataset")
     real, owners = held_out(dataset, options.bars)
-    shape = (options.pieces, *dataset.spec.shape(options.bars))
-    composed = compose(model, np.zeros(shape, np.uint8), np.zeros(shape[:3], bool), seed=options.seed)
+    requests = [GenerationRequest(seed=options.seed + index) for index in range(options.pieces)]
+    pieces = model.generate_many(requests, options.bars, arrangement="song")
+    composed = np.stack([transpose(piece.roll, piece.key.to_canonical, model.spec) for piece in pieces])
     sets = {"held out": voices(real), "mixed": voices(mix_tracks(real, owners)), "composed": voices(composed)}
     rng = np.random.default_rng(options.seed)
     print(f"{len(np.unique(owners))} held-out chorales, {len(real)} stretches of {options.bars} bars")
     print(f"{'':18}" + "".join(f"{title:>18}" for title in sets))
     for title, measure in MEASURES.items():
-        cells = [mean([measure(lines, dataset.spec) for lines in pieces], rng) for pieces in sets.values()]
+        cells = [mean([measure(lines, dataset.spec) for lines in each], rng) for each in sets.values()]
         print(f"{title:18}" + "".join(f"{cell:>18}" for cell in cells))
     is_first = np.isin(owners, np.unique(owners)[::2])
     reference = inventory(sets["held out"][is_first], dataset.spec)

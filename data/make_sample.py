@@ -20,6 +20,7 @@ TICKS_PER_BEAT = 480
 STEP = TICKS_PER_BEAT // 4  # sixteenths
 BAR = 16  # steps
 LICENCE = "CC0-1.0"
+SPLITS = {7: "valid", 15: "valid", 23: "test"}  # of songs by number; the others are trained on
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
@@ -229,9 +230,9 @@ def main() -> None:
         song = Song(number, styles[number % len(styles)])
         name = f"{number + 1:02}-{song.name}.mid"
         to_midi(song).save(folder / name)
-        rows.append((f"{folder.name}/{name}", song.style, LICENCE))
+        rows.append((f"{folder.name}/{name}", SPLITS.get(number, "train"), song.style, LICENCE))
     with open(folder / "labels.csv", "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("file", "style", "licence"), *rows])
+        csv.writer(file, lineterminator="\n").writerows([("file", "split", "style", "licence"), *rows])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Bach set many hymn tunes several times, and a split by chorale would test on melodies that were trained on. Two
 songs belong together when a tenth of the runs of ten melodic intervals of the shorter one are in the other too, in
-any key; the melody is the first track. Use the labels in a second `musegan prepare --labels`.
+any key; the melody is the first track. What is held out is about half for validation and half for tests. Use the
+labels in a second `musegan prepare --labels`.
 """
 
 from __future__ import annotations
@@ -65,16 +66,18 @@ def main() -> None:
         tunes.setdefault(dataset.song_name(song), set()).update(runs(dataset, song))
     found = groups(tunes)
     found.sort(key=lambda names: blake2b(min(names).encode()).digest())
-    n_held_out = 0
+    n_songs = {"train": 0, "valid": 0, "test": 0}
     with open(options.labels, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "split"])
         for names in found:
-            split = "valid" if n_held_out < options.share * len(tunes) else "train"
-            n_held_out += len(names) * (split == "valid")
+            is_held_out = n_songs["valid"] + n_songs["test"] < options.share * len(tunes)
+            split = min("valid", "test", key=n_songs.__getitem__) if is_held_out else "train"
+            n_songs[split] += len(names)
             writer.writerows((name, split) for name in sorted(names))
     largest = max(map(len, found))
-    print(f"{len(tunes)} songs of {len(found)} tunes, up to {largest} of one; {n_held_out} songs are held out")
+    counts = ", ".join(f"{n} {split}" for split, n in n_songs.items())
+    print(f"{len(tunes)} songs of {len(found)} tunes, up to {largest} of one: {counts}")
 
 
 if __name__ == "__main__":

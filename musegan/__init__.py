@@ -1,12 +1,13 @@
-"""A band in one forward pass: symbolic multi-track music from a GAN, MIDI in and MIDI out.
+"""Symbolic multi-track music: compose, complete, continue, vary and arrange MIDI.
 
     model = musegan.load_model()
     piece = model.generate(n_bars=8, seed=1)
-    piece.write("out.mid")
+    musegan.write(piece, "out.mid")
 
-Names are resolved when they are first used, so that what needs no torch never loads it.
+Names are resolved when they are first used, so that only what needs torch loads it.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from musegan.music.piece import Piece
     from musegan.music.spec import RollSpec, TrackSpec, load_ensemble
     from musegan.render import write
+    from musegan.training.window_dataset import WindowDataset
 
 __version__ = "0.1.0"
 
@@ -34,6 +36,7 @@ _HOMES = {
     "RollSpec": "musegan.music.spec",
     "Song": "musegan.midi.song",
     "TrackSpec": "musegan.music.spec",
+    "WindowDataset": "musegan.training.window_dataset",
     "load_ensemble": "musegan.music.spec",
     "load_model": "musegan.composing.model",
     "read": "musegan.midi.song",
@@ -51,6 +54,7 @@ __all__ = [
     "RollSpec",
     "Song",
     "TrackSpec",
+    "WindowDataset",
     "__version__",
     "load_ensemble",
     "load_model",
@@ -63,8 +67,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'musegan' has no attribute {name!r}")
+    if name == "Piece":
+        import_module("musegan.midi")  # which converts pieces to objects of other libraries
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if "IPython" in sys.modules:
+    import_module("musegan.render").show_in_notebooks()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from musegan.errors import MuseganError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 WRITTEN_MIDI_SUFFIXES = (".mid", ".midi")
 MIDI_SUFFIXES = (*WRITTEN_MIDI_SUFFIXES, ".rmi", ".kar")
 """Of files that are read as MIDI."""
+_ABANDONED_SECONDS = 60.0  # a temporary folder is younger where its writer may not hold it yet
 
 
 def refuse_overwrite(path: Path, force: bool) -> None:
@@ -25,14 +34,41 @@ def refuse_overwrite(path: Path, force: bool) -> None:
 def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`, with its suffix, that takes its place when the block ends well.
 
-    A kill at any moment leaves either the old file or the new. Missing folders are made.
+    A kill at any moment leaves either the old file or the new, and what it leaves besides is removed by the next
+    who writes there. Missing folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    prefix = f".{path.name[:40]}."  # the whole name with more to it may be too long for a system
+    _remove_abandoned(path.parent, prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, suffix=".part", dir=path.parent) as folder, _lock(folder):
         temporary = Path(folder) / path.name
         yield temporary
         temporary.chmod(_default_mode())  # some libraries make files that only their owner can read
         os.replace(temporary, path)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove the temporary folders of writers that were killed; a living one holds a lock."""
+    if fcntl is None:
+        return
+    for folder in parent.glob(f"{glob.escape(prefix)}*.part"):
+        with suppress(OSError), _lock(folder):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder)
+
+
+@contextmanager
+def _lock(folder: str | Path) -> Iterator[None]:
+    """Hold a folder. Raises `OSError` where another process does."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _default_mode() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji are written
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -33,6 +34,17 @@ def escape_html(text: str) -> str:
 def escape_xml(text: str) -> str:
     """Without the characters that no XML file may hold; what writes XML escapes the others."""
     return _NOT_IN_XML.sub("", text)
+
+
+def name_ranges(numbers: Iterable[int]) -> str:
+    """Rising numbers in short: ``1, 5-8``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def clean_file_name(text: str) -> str:

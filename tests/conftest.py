@@ -15,6 +15,7 @@ import pytest
 from songs import TRIO, let_play, write_dataset
 
 from musegan.corpus.dataset import Dataset
+from musegan.corpus.note_list import NoteList
 from musegan.music.spec import RollSpec
 
 if TYPE_CHECKING:
@@ -37,21 +38,19 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Pa
     """An untrained tiny model for TRIO whose output is neither silent nor full."""
     import torch
 
-    from musegan.composing.model_file import save_model
     from musegan.config import preset
-    from musegan.networks import Codec
+    from musegan.models.model_file import save_model
     from musegan.training.distributed import Distributed
-    from musegan.training.phrases import sample_prior
+    from musegan.training.samples import sample_prior
     from musegan.training.trainer import Trainer
 
+    notes = NoteList.from_dataset(dataset)
     config = preset("tiny")
-    config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
-    torch.manual_seed(0)
-    codec = let_play(Codec(dataset.spec, config.codec))
-    trainer = Trainer(dataset, config, Distributed(torch.device("cpu")), codec)
-    prior = sample_prior(dataset, config, 8)
+    config = replace(config, model=replace(config.model, styles=notes.styles))
+    trainer = Trainer(notes, config, Distributed(torch.device("cpu")))
+    let_play(trainer.average)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_model(trainer.as_model(prior), path)
+    save_model(trainer.as_model(sample_prior(notes, config, 8), {}), path)
     return path
 
 

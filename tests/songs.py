@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from musegan.music.pianoroll import NOTE, sort_notes
 from musegan.music.spec import RollSpec, TrackSpec
 
 if TYPE_CHECKING:
-    from musegan.networks import Codec
+    from musegan.networks import Composer
 
 TRIO = RollSpec(
     tracks=(
@@ -99,14 +100,30 @@ def write_dataset(path: Path, n_songs: int = 8, spec: RollSpec = TRIO) -> Datase
     return Dataset(path)
 
 
-def let_play(codec: Codec) -> Codec:
-    """Make an untrained codec decode latents to some notes, neither silence nor everything."""
+def let_play(composer: Composer) -> None:
+    """Make an untrained composer compose cells of which some are empty, some have a note and some have several."""
     import torch
 
     with torch.no_grad():
-        codec.decoder.usual.fill_(-3)
-        codec.decoder.usual[0] = -6  # no other pitch inhibits a drum
-        for head in (codec.decoder.pitched, codec.decoder.drums):
-            head.rhythm.weight.mul_(6)
-            head.pitch.weight.mul_(6)
-    return codec
+        composer.decoder.step_bias[:, -1] = 0.5  # of a cell: a little likelier than each of the four steps
+
+
+def make_played_song(seed: int, n_bars: int) -> Song:
+    """`make_song` as somebody plays it: loud on the first beat, soft between beats, the second and fourth beat
+    late; the bass is typed."""
+    song, rng = make_song(seed, n_bars), np.random.default_rng([7, seed])
+    step = song.notes["start"] % TRIO.steps_per_bar
+    level = np.select([step == 0, step % 4 == 0], [110, 80], 50) + rng.integers(-15, 16, len(step))
+    late = np.where(step // 4 % 2 == 1, 0.25, -0.1) + rng.uniform(-0.1, 0.1, len(step))
+    is_played = song.notes["track"] < 2
+    song.notes["velocity"] = np.where(is_played, level, 90)
+    return replace(song, late=np.where(is_played, late, 0.0))
+
+
+def write_played_dataset(path: Path, n_songs: int = 24) -> Dataset:
+    """Songs of 16 bars or more, a sixth of them each to validate and to test on."""
+    with DatasetWriter(path, TRIO) as writer:
+        for seed in range(n_songs):
+            split = ("train", "train", "valid", "train", "train", "test")[seed % 6]
+            writer.add(replace(make_played_song(seed, 16 + seed % 5), split=split))
+    return Dataset(path)

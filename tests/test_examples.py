@@ -20,6 +20,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "01-rock-in-c-major.mid
         "metrics.measures",
         "midi.song",
         "render",
+        "training.window_dataset",
     ],
 )
 def test_examples(name, dataset, tmp_path, monkeypatch):

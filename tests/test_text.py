@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from musegan.cli import app
 from musegan.midi.song import read
+from musegan.render import piece_to_html
 from musegan.render.image import draw_piece
 from musegan.render.score import write_score
 from musegan.text import clean_file_name, clean_for_terminal, escape_html, escape_xml
@@ -50,7 +51,7 @@ def test_hostile_names_in_every_output(tmp_path):
     path = tmp_path / "a.mid"
     path.write_bytes(hostile_song())
     song = read(path, None)
-    html = song.piece._repr_html_()
+    html = piece_to_html(song.piece)
     assert "<script>" not in html
     for suffix in (".svg", ".png"):
         draw_piece(song.piece, tmp_path / f"a{suffix}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from musegan.cli.common import format_table, list_part_rows, print_message
+from musegan.cli.common import Pedal, format_table, list_part_rows, print_message
 from musegan.cli.composing_options import (
     ComposingOptions,
     Input,
@@ -16,6 +16,7 @@ from musegan.cli.composing_options import (
     composing_command,
     load_model_and_request,
     output_paths,
+    tell_fit,
     write_piece,
 )
 
@@ -37,6 +38,7 @@ def arrange(
             help="Who plays when, how densely and how high as in this file.", exists=True, dir_okay=False
         ),
     ] = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Keep the melody of a file (MIDI, MusicXML, ABC) and compose a band to its chords.
 
@@ -44,23 +46,28 @@ def arrange(
 
     Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
     """
+    from musegan.composing.song_bars import count_in_song
     from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 
     paths = output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
-    song = read(source, model.spec)
+    song = read(source, model.spec, pedal=pedal)
     song = song.until(song.grid.music_end_bar)
-    other = None if like is None else read(like, model.spec).piece
+    other = None if like is None else read(like, model.spec, pedal=pedal).piece
     found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": kept if row["part"] == found.part else None} for row in rows]):
         print_message(line)
+    for place, candidate in zip(("melody", "second"), found.candidates[:2], strict=False):
+        name = rows[candidate.part]["name"]
+        print_message(f"{place}: part {candidate.part + 1}, {name} ({candidate.evidence})")
+    tell_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
-    progression = options.progression or found.chords
+    progression = request.progression or found.chords
     print_message(f"'{progression}'")
-    request = replace(request, progression=progression)
+    request = replace(count_in_song(request, song), progression=progression)
     for index, path in enumerate(paths):
         own = replace(request, seed=request.seed + index)
         piece = model.arrange(found.song.piece, found.track, like=other, request=own)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
+from musegan.composing.options import list_options
+from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
 from musegan.text import clean_for_terminal
 
@@ -18,12 +22,13 @@ _OPTIONS = {
     "spec": "--ensemble",
     "device": "--device cpu",
     "count": "--count N",
-    "codec": "--codec FILE",
     "melody": "--melody PART",
     "on": "--on TRACK",
     "like": "--like OTHER.mid",
     "bars": "--bars 1-32",
+    "test_fraction": "--test-fraction F",
     "train.batch_size": "--batch-size N",
+    **{option.field: f"--{option.name.replace('_', '-')}" for option in list_options(GenerationRequest)},
 }
 """What the commands call an argument or setting; other settings have ``--set``."""
 
@@ -38,6 +43,21 @@ class MuseganGroup(TyperGroup):
     """Shows a `MuseganError`, and what the system refuses, as one line on stderr with exit status 1. Bugs keep
     their traceback."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Also tells where the help or the last of the output cannot be written, as on a full disk."""
+        status: Any = 0
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as end:
+            status = end.code
+            raise
+        except OSError as error:
+            status = 1
+            print_message(f"error: {_describe_error(error)}")
+            raise SystemExit(1) from error
+        finally:
+            _flush_output(is_failure_told=bool(status))
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -46,6 +66,18 @@ class MuseganGroup(TyperGroup):
         except (MuseganError, OSError, MemoryError) as error:
             print_message(f"error: {_describe_error(error)}")
             raise typer.Exit(1) from error
+
+
+def _flush_output(is_failure_told: bool) -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has seen enough
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again when it ends
+        if not is_failure_told:
+            print_message(f"error: {_describe_error(error)}")
+        raise SystemExit(1) from error
 
 
 def _describe_error(error: MuseganError | OSError | MemoryError) -> str:
@@ -60,7 +92,7 @@ def _describe_error(error: MuseganError | OSError | MemoryError) -> str:
 app = typer.Typer(
     name="musegan",
     cls=MuseganGroup,
-    help="A band in one forward pass: MIDI in, MIDI out.",
+    help="Composes multi-track music as MIDI.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,11 +115,12 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The fields of the parts of a file (`musegan.midi.parts.PartInfo`) as rows of a table."""
     from musegan.music.key import note_name
+    from musegan.music.programs import name_part
 
     return [
         {
             "part": part["number"],
-            "name": part["name"],
+            "name": name_part(part["name"], part["program"], part["is_drum"], part["number"]),
             "program": "drums" if part["is_drum"] else part["program"],
             "channel": part["channel"],
             "notes": part["n_notes"],
@@ -98,5 +131,17 @@ def list_part_rows(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def describe_silent_tracks(names: Sequence[str]) -> str:
+    """A warning for people about tracks that no song of a dataset has."""
+    return (
+        f"warning: no song has {', '.join(names)}: a model of these songs cannot play that; the ensemble says "
+        "which programs and part_names are read into a track"
+    )
+
+
+Pedal = Annotated[
+    Literal["hold", "ignore"],
+    typer.Option(help="Notes last as long as the sustain pedal holds them, or as they are written."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

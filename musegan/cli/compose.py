@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from musegan.cli.common import print_message
+from musegan.cli.common import Pedal, print_message
 from musegan.cli.composing_options import (
     Bars,
     ComposingOptions,
@@ -24,6 +24,7 @@ from musegan.cli.composing_options import (
     write_piece,
 )
 from musegan.composing.parse import parse_bar_list, parse_names
+from musegan.composing.song_bars import count_in_song
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from musegan.composing.request import GenerationRequest
     from musegan.midi.song import Song
     from musegan.music.piece import Piece
+
+
+Arranged = Annotated[
+    Literal["full", "natural", "song", "build"],
+    typer.Option(help="Everyone plays; as songs do by the phrase; as one song does; one after the other."),
+]
 
 
 @composing_command
@@ -44,10 +51,7 @@ def generate(
     repeat_change: Annotated[
         float, typer.Option(help="Share of a section that returns which is new; 0: a copy.", min=0.0, max=1.0)
     ] = 0.2,
-    arrangement: Annotated[
-        Literal["full", "natural", "build"],
-        typer.Option(help="Everyone plays; as in real songs; or one after the other."),
-    ] = "full",
+    arrangement: Arranged = "full",
     loop: Annotated[bool, typer.Option("--loop", help="The end leads back to the beginning.")] = False,
     ending: Annotated[bool, typer.Option("--ending", help="The last bar closes.")] = False,
     tracks: Tracks = None,
@@ -79,21 +83,35 @@ def accompany(
     options: ComposingOptions,
     source: Input,
     keep: Annotated[
-        str, typer.Option(help="What stays, with commas: tracks, or parts of the file by number or name.")
-    ],
+        str | None,
+        typer.Option(
+            help="What stays, with commas: tracks, or parts by number or name. (default: all that is not composed)"
+        ),
+    ] = None,
     output: Output = None,
+    tracks: Annotated[
+        str | None, typer.Option(help="What is composed, with commas: tracks. (default: all that are not kept)")
+    ] = None,
+    arrangement: Arranged = "full",
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Keep some tracks of a file and compose the others.
 
     Example: musegan accompany song.mid --keep piano -o band.mid
     """
+    wanted = parse_names(tracks)
+    if keep is None and wanted is None:
+        raise ConfigError("say what stays (--keep piano), what is composed (--tracks bass), or both")
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        chosen, kept = song.choose(parse_names(keep) or [])
-        return model.accompany(chosen.piece, kept, request=request), chosen
+        chosen, kept = song.choose(parse_names(keep), wanted or ())
+        if request.seed == options.seed:
+            _tell_unheard(song, chosen)
+        piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
+        return piece, chosen
 
-    _compose_on_file(options, source, output, maps, "accompany", ask)
+    _compose_on_file(options, source, output, maps, pedal, "accompany", ask)
 
 
 @composing_command
@@ -106,6 +124,7 @@ def continue_(
         int | None, typer.Option(help="Bar in which the new ones begin. (default: after the last note)", min=2)
     ] = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Write a file followed by new bars.
 
@@ -116,7 +135,7 @@ def continue_(
         before = song.until(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _compose_on_file(options, source, output, maps, "continue", ask)
+    _compose_on_file(options, source, output, maps, pedal, "continue", ask)
 
 
 @composing_command
@@ -127,6 +146,7 @@ def infill(
     output: Output = None,
     tracks: Tracks = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Compose some bars of a file anew and keep all others.
 
@@ -135,9 +155,9 @@ def infill(
     bars = parse_bar_list(at)
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        return model.infill(song.piece, bars, parse_names(tracks), request=request), song
+        return model.infill(song.piece, song.find_bars(bars), parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, "infill", ask)
+    _compose_on_file(options, source, output, maps, pedal, "infill", ask)
 
 
 @composing_command
@@ -150,6 +170,7 @@ def vary(
     ] = 0.3,
     tracks: Tracks = None,
     maps: Maps = None,
+    pedal: Pedal = "hold",
 ) -> None:
     """Compose a share of a file anew, here and there.
 
@@ -159,7 +180,7 @@ def vary(
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.vary(song.piece, amount, parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, "vary", ask)
+    _compose_on_file(options, source, output, maps, pedal, "vary", ask)
 
 
 @composing_command
@@ -185,18 +206,28 @@ def interpolate(
         write_piece(piece, path, options)
 
 
+def _tell_unheard(song: Song, chosen: Song) -> None:
+    """Print which parts are kept, but not heard."""
+    for number, (before, after) in enumerate(zip(song.grid.mapping, chosen.grid.mapping, strict=True), start=1):
+        if before is not None and after is None:
+            track = song.piece.spec.track_names[before]
+            print_message(f"part {number} is kept as it is, but not heard: another part or new music is {track}")
+
+
 def _compose_on_file(
     options: ComposingOptions,
     source: Path,
     output: Path | None,
     maps: list[str] | None,
+    pedal: Literal["hold", "ignore"],
     verb: str,
     ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
-    song = read_song(source, maps, model)
+    song = read_song(source, maps, model, pedal)
+    request = count_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, options, base)

@@ -7,19 +7,19 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from musegan.cli.common import Force, app, format_table, list_part_rows, print_message
-from musegan.composing.parse import parse_densities, parse_knobs, parse_track_bars
+from musegan.composing.options import Option, list_options
+from musegan.composing.parse import parse_option
+from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
-from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model
-    from musegan.composing.request import GenerationRequest
     from musegan.midi.song import Song
     from musegan.music.piece import Piece
 
@@ -38,32 +38,13 @@ Maps = Annotated[
 
 @dataclass
 class ComposingOptions:
-    """Options of all composing verbs."""
+    """Options of all composing verbs: those of a `GenerationRequest` as they were given, and these."""
 
+    given: dict[str, Any]  # by field of the request; what is left out is None
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None
-    seed: Annotated[int | None, typer.Option(help="Same seed, same file. (default: random)", min=0)] = None
     count: Annotated[
         int | None,
         typer.Option(help="Pieces to write, as OUT-1.mid, OUT-2.mid, ... (default: 1; interpolate: 8)", min=1),
-    ] = None
-    temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0
-    best_of: Annotated[int, typer.Option(help="Drafts per piece; the best is kept.", min=1, max=256)] = 1
-    density: Annotated[
-        str | None, typer.Option(help="Times the usual number of notes: 0.5, or drums=2,bass=0.5.")
-    ] = None
-    rest: Annotated[list[str] | None, typer.Option(help="Bars in which a track is silent: drums:1-2.")] = None
-    play: Annotated[list[str] | None, typer.Option(help="Bars in which a track plays: piano:1-8.")] = None
-    progression: Annotated[
-        str | None, typer.Option(help="Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
-    ] = None
-    knob: Annotated[
-        list[str] | None, typer.Option(help="Turn a knob of the model: busier=1; see `musegan info MODEL`.")
-    ] = None
-    style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None
-    key: Annotated[str | None, typer.Option(help="Key, like C, Am, 'F# minor'.")] = None
-    snap: Annotated[bool, typer.Option("--snap", help="Move notes outside the key's scale to it.")] = False
-    tempo: Annotated[
-        float | None, typer.Option(help="Quarter notes a minute.", min=SLOWEST_QPM, max=FASTEST_QPM)
     ] = None
     humanize: Annotated[float, typer.Option(help="Feel of velocity and timing, 0 to 1.", min=0.0, max=1.0)] = 1.0
     no_humanize: Annotated[bool, typer.Option("--no-humanize", help="Flat and exactly on the grid.")] = False
@@ -74,57 +55,79 @@ class ComposingOptions:
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto"
     force: Force = False
 
+    @property
+    def seed(self) -> int:
+        return int(self.given["seed"])
+
+
+_REQUESTED = list_options(GenerationRequest)
+OPTIONS = frozenset(
+    [*(option.field for option in _REQUESTED), *(item.name for item in fields(ComposingOptions))]
+) - {"given"}
+"""All that commands can have, by field."""
+
 
 def composing_command(command: Callable[..., None], without: Collection[str] = ()) -> Callable[..., None]:
     """Register a command whose parameter ``options`` stands for all `ComposingOptions` but those in `without`."""
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
-    hints = {
-        **get_type_hints(command, include_extras=True),
-        **get_type_hints(ComposingOptions, include_extras=True),
-    }
-    hints.pop("options")
-    accepted = [item for item in fields(ComposingOptions) if item.name not in without]
-    more = [
-        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default) for item in accepted
-    ]
+    requested = [option for option in _REQUESTED if option.field not in without]
+    shared = [item for item in fields(ComposingOptions) if item.name not in ("given", *without)]
+    hints = {option.field: _make_annotation(option) for option in requested}
+    hints |= get_type_hints(ComposingOptions, include_extras=True)
+    hints |= get_type_hints(command, include_extras=True)
+    defaults = {option.field: _find_default(option) for option in requested}
+    defaults |= {item.name: item.default for item in shared}
 
     def run(**values: Any) -> None:
-        options = ComposingOptions(**{item.name: values.pop(item.name) for item in accepted})
-        if options.seed is None:
-            options.seed = secrets.randbelow(2**31)
+        given = {option.field: values.pop(option.field) for option in requested}
+        if given.get("seed", 0) is None:
+            given["seed"] = secrets.randbelow(2**31)
+        options = ComposingOptions(given=given, **{item.name: values.pop(item.name) for item in shared})
         command(**values, options=options)
 
-    parameters = [p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *more)]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [p.replace(annotation=hints[p.name], kind=kind) for p in own]
+    parameters += [
+        inspect.Parameter(name, kind, default=value, annotation=hints[name]) for name, value in defaults.items()
+    ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = hints
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__doc__ = command.__doc__
     return app.command(command.__name__.rstrip("_"))(run)
 
 
+def _make_annotation(option: Option) -> Any:
+    """How Typer is told of an option of a request; what is no number or flag is given as text."""
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.kind is bool:
+        return Annotated[bool, typer.Option(flag, help=option.help)]
+    if option.kind in (int, float):
+        text = option.help + (" (default: random)" if option.field == "seed" else "")
+        return Annotated[option.kind | None, typer.Option(flag, help=text, min=option.low, max=option.high)]
+    kind = str if option.can_be_none else list[str]
+    return Annotated[kind | None, typer.Option(flag, help=option.help)]  # type: ignore[operator]
+
+
+def _find_default(option: Option) -> Any:
+    """What a command has where an option is left out: None where the request has nothing, and of the seed."""
+    return None if option.field == "seed" or option.default in (None, {}) else option.default
+
+
 def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
     from musegan.composing.model import load_model
-    from musegan.composing.request import GenerationRequest
-    from musegan.music.key import Key
 
     model = load_model(options.model, options.device)
-    assert options.seed is not None
     if tell_seed:
         print_message(f"seed {options.seed}")
-    request = GenerationRequest(
-        seed=options.seed,
-        temperature=options.temperature,
-        best_of=options.best_of,
-        key=None if options.key is None else Key.parse(options.key),
-        snap=options.snap,
-        density=parse_densities(options.density, model.spec.track_names),
-        rests=parse_track_bars(options.rest),
-        plays=parse_track_bars(options.play),
-        progression=options.progression,
-        knobs=parse_knobs(options.knob),
-        style=options.style,
-        tempo_qpm=options.tempo,
-    )
-    return model, request
+    asked: dict[str, Any] = {}
+    for option in _REQUESTED:
+        value = options.given.get(option.field)
+        if isinstance(value, (str, list)):
+            texts = [value] if isinstance(value, str) else value
+            asked[option.field] = parse_option(option, texts, model.spec.track_names)
+        elif value is not None:
+            asked[option.field] = value
+    return model, GenerationRequest(**asked)
 
 
 def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> list[Path]:
@@ -144,7 +147,9 @@ def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> l
     return paths
 
 
-def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
+def read_song(
+    source: Path, maps: list[str] | None, model: Model, pedal: Literal["hold", "ignore"] = "hold"
+) -> Song:
     from musegan.midi.song import read
 
     if not source.is_file():
@@ -152,7 +157,9 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
     pairs = [item.partition("=") for item in maps or []]
     if not all(equals for _, equals, _ in pairs):
         raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
-    song = read(source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs})
+    song = read(
+        source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs}, pedal=pedal
+    )
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
         print_message(line)
@@ -160,7 +167,15 @@ def read_song(source: Path, maps: list[str] | None, model: Model) -> Song:
         print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
+    tell_fit(song)
     return song
+
+
+def tell_fit(song: Song) -> None:
+    """Print how a song does not fit the bars and beats in which is composed."""
+    for line in (song.describe_passed_over(), song.describe_free_time()):
+        if line:
+            print_message(line)
 
 
 def write_piece(piece: Piece, path: Path, options: ComposingOptions, song: Song | None = None) -> None:

@@ -14,6 +14,7 @@ from musegan.cli.common import AsJson, Force, app, print_message
 from musegan.files import refuse_overwrite
 
 if TYPE_CHECKING:
+    from musegan.composing.model import Model
     from musegan.evaluation import Evaluation
     from musegan.evaluation.candidates import Candidate, OnProgress
     from musegan.music.spec import RollSpec
@@ -32,7 +33,10 @@ def evaluate(
         int, typer.Option(help="Phrases whose nearest training phrase is looked for.", min=1)
     ] = 1000,
     min_tracks: Annotated[int, typer.Option(help="Tracks that sound in a real phrase.", min=1)] = 3,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.", min=0)] = 0,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="Distances of the model by its passes: 1, 2, 4, 16 and 48.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures: OUT.html.")] = None,
     originality_midi: Annotated[
         Path | None, typer.Option(help="Folder for the least original phrases and what they are like.")
@@ -48,14 +52,15 @@ def evaluate(
     from rich.console import Console
 
     from musegan.corpus.dataset import Dataset
-    from musegan.evaluation import Settings
+    from musegan.evaluation import Settings, evaluate_ladder
     from musegan.evaluation import evaluate as run
 
     for path in (report, originality_midi):
         if path is not None:
             refuse_overwrite(path, force)
+    if ladder and (against or report or originality_midi):
+        raise typer.BadParameter("--ladder is of one model and prints a table; leave the other options out")
     songs = Dataset(dataset)
-    rivals = [_load_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
     settings = Settings(
         n_phrases=n_phrases,
         n_pieces=n_pieces,
@@ -66,7 +71,11 @@ def evaluate(
         seed=seed,
     )
     with _show_progress() as progress:
-        found = run(rivals[0], songs, settings, rivals[1] if against else None, progress)
+        if ladder:
+            found = evaluate_ladder(_load_model(candidate, device), songs, settings, progress)
+        else:
+            rows = [_load_candidate(name, songs.spec, device) for name in (candidate, against) if name is not None]
+            found = run(rows, songs, settings, progress)
     for note in found.notes:
         print_message(f"note: {note}")
     if report is not None:
@@ -90,9 +99,13 @@ def _load_candidate(name: str, spec: RollSpec, device: str) -> Candidate:
         return ArrayCandidate(path, spec)
     if path.is_dir() and not any(path.glob("*.safetensors")):
         return FolderCandidate(path, spec)
+    return ModelCandidate.of(_load_model(name, device), path.stem)
+
+
+def _load_model(name: str, device: str) -> Model:
     from musegan.composing.model import load_model  # loads torch
 
-    return ModelCandidate.of(load_model(name, device), path.stem)
+    return load_model(name, device)
 
 
 @contextmanager
@@ -109,12 +122,13 @@ def _show_progress() -> Iterator[OnProgress]:
 def _write_pairs(found: Evaluation, spec: RollSpec, folder: Path) -> int:
     """Write the least original phrases and their training phrases as MIDI; returns the number of files."""
     from musegan.music.piece import Piece
+    from musegan.render import write
 
     folder.mkdir(parents=True, exist_ok=True)
     n_files = 0
     for row in found.candidates:
         for rank, pair in enumerate(found.pairs[row], start=1):
             for kind, roll in (("generated", pair.phrase), ("training", pair.training)):
-                Piece(roll=roll, spec=spec).write(folder / f"{row}-{rank}-{kind}.mid", humanize=0)
+                write(Piece(roll=roll, spec=spec), folder / f"{row}-{rank}-{kind}.mid", humanize=0)
                 n_files += 1
     return n_files

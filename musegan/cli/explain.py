@@ -1,19 +1,20 @@
-"""The ``explain`` command: what the discriminator hears in a piece, cell by cell."""
+"""The ``explain`` command: how surprising each bar of each track of a piece is."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+import numpy as np
 import typer
 
-from musegan.cli.common import AsJson, Force, app, format_table, print_message
+from musegan.cli.common import AsJson, Force, Pedal, app, format_table, print_message
 from musegan.cli.composing_options import Maps, read_song
 from musegan.errors import ConfigError
 from musegan.files import refuse_overwrite
 
-_SHOWN = 10  # cells of the table
+_SHOWN = 10  # bars of the table
 
 
 @app.command()
@@ -22,47 +23,48 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Picture of the piano roll, coloured: OUT.png .svg .pdf.")
     ] = None,
-    replace: Annotated[
-        Literal["new", "silence"], typer.Option(help="What replaces a cell: composed anew, or silence.")
-    ] = "new",
-    draws: Annotated[int, typer.Option(help="New cells of which the mean is taken.", min=1, max=256)] = 4,
     model: Annotated[str | None, typer.Option(help="Bundled model, .safetensors file or run folder.")] = None,
     maps: Maps = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same scores.", min=0)] = 0,
+    pedal: Pedal = "hold",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which bars of which tracks sound foreign to the model.
+    """Tell how surprising each bar of each track is to the model.
 
-    Each is replaced, and the change of the discriminator's score is told: above 0 it prefers the replacement. In
-    the picture, the half of the cells that fit least is red, the least most.
+    The surprise of a bar is told in nats for each of its notes and beats, given everything else in the piece. In
+    the picture, the more surprising half of the bars is red, the most surprising one most.
 
     Example: musegan explain song.mid -o song.png
     """
     from musegan.composing.model import load_model
     from musegan.render import IMAGE_SUFFIXES
     from musegan.render.image import draw_piece
+    from musegan.render.layout import lay_out_song
 
     if output is not None:
         if output.suffix.lower() not in IMAGE_SUFFIXES:
             raise ConfigError(f"{output} is no picture; end its name with one of {' '.join(IMAGE_SUFFIXES)}")
         refuse_overwrite(output, force)
-    critic = load_model(model, device)
-    song = read_song(source, maps, critic)
-    found = critic.explain(song.piece, replacement=replace, n_draws=draws, seed=seed)
+    judge = load_model(model, device)
+    song = read_song(source, maps, judge, pedal)
+    found = judge.explain(song.piece)
+    bars = [(name, song.bar_numbers[bar], surprise) for name, bar, surprise in found.ranking()]
     if as_json:
-        typer.echo(json.dumps({"file": str(source), **found.to_dict()}, indent=2))
+        cells = [{"track": name, "bar": bar, "surprise": round(surprise, 4)} for name, bar, surprise in bars]
+        facts = found.to_dict() | {"bars": song.grid.bars.n_bars, "cells": cells}
+        typer.echo(json.dumps({"file": str(source), **facts}, indent=2))
     else:
-        cells = found.ranking()
-        print_message(
-            f"{len(cells)} cells sound; the first {min(_SHOWN, len(cells))}, those that fit least first:"
-        )
+        print_message(f"{len(bars)} bars of tracks sound; the {min(_SHOWN, len(bars))} most surprising, in nats:")
         rows = [
-            {"track": name, "bar": bar + 1, "change": f"{change:+.3f}"} for name, bar, change in cells[:_SHOWN]
+            {"track": name, "bar": bar, "surprise": f"{surprise:.2f}"} for name, bar, surprise in bars[:_SHOWN]
         ]
         for line in format_table(rows):
             typer.echo(line)
     if output is not None:
-        path = draw_piece(song.piece, output, found.change)
+        heat = np.full((len(found.surprise), song.grid.bars.n_bars), np.nan)
+        for number in range(heat.shape[1]):
+            if (bar := song.grid.find_bar(number)) is not None:
+                heat[:, number] = found.surprise[:, bar]
+        path = draw_piece(lay_out_song(song), output, heat)
         (print_message if as_json else typer.echo)(str(path))

@@ -26,7 +26,7 @@ from musegan.errors import ConfigError
 if TYPE_CHECKING:
     from musegan.live.jam import Jam
 
-_NOT_LIVE = ("count", "rest", "play", "stems", "listen", "port")
+_NOT_LIVE = ("count", "passes", "rests", "plays", "stems", "listen", "port")
 
 
 @partial(composing_command, without=_NOT_LIVE)
@@ -59,7 +59,8 @@ def jam(
     from musegan.live.jam import Jam
     from musegan.midi.ports import InputPort, OutputPort
 
-    if follow_clock and options.tempo:
+    tempo = options.given["tempo_qpm"]
+    if follow_clock and tempo:
         raise ConfigError("the tempo comes with the clock: give --tempo or --follow-clock, not both")
     (path,) = output_paths(options, output, "jam")
     with OutputPort(output_port) as port:
@@ -68,7 +69,7 @@ def jam(
         session = Jam(
             band=band,
             send=port.send,
-            tempo_qpm=None if follow_clock else options.tempo or 120.0,
+            tempo_qpm=None if follow_clock else tempo or 120.0,
             humanize=0.0 if options.no_humanize else options.humanize,
         )
         with InputPort(input_port, session.hear, with_clock=follow_clock):

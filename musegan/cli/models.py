@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +12,9 @@ import typer
 
 from musegan.cli.common import AsJson, Force, app, format_table, print_message
 from musegan.files import refuse_overwrite
+from musegan.models.library import DEFAULT_MODEL, SUFFIX
 
-models = typer.Typer(help="List, pull and push models.", invoke_without_command=True)
+models = typer.Typer(help="List, pull, push and change models.", invoke_without_command=True)
 app.add_typer(models, name="models")
 
 Name = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Name on the hub.")]
@@ -25,7 +28,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand:
         return
-    from musegan.composing.library import list_models, user_folder
+    from musegan.models.library import list_models, user_folder
 
     found = list_models()
     rows = [
@@ -50,49 +53,50 @@ def pull(name: Name, force: Force = False) -> None:
 
     Example: musegan models pull someone/jazz-trio
     """
-    from musegan.composing.hub import pull_model as run
+    from musegan.models.hub import pull_model as run
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing is left of the download
     path = run(name, force=force)
     print_message(f"use it with --model {name}")
     typer.echo(path)
 
 
+Source = Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")]
+
+
 @models.command()
-def knobs(
-    model: Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Copy of the model that has them.")] = None,
-    pieces: Annotated[int, typer.Option(help="Pieces that each step is measured on.", min=2, max=4096)] = 64,
+def sections(
+    of: Annotated[Path, typer.Option("--of", help="Dataset made by `musegan prepare`, or notes.npz of a run.")],
+    model: Source = DEFAULT_MODEL,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="OUT.safetensors. (default: MODEL-of-DATASET.safetensors)"),
+    ] = None,
     force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
-    """Find the knobs of a model: what its style can be turned to, and how far.
+    """Make a model that follows the sections of other songs: players, chords, density, grooves, repetition.
 
-    Example: musegan models knobs runs/mine -o mine.safetensors
+    Its network stays as it is, so this takes seconds. To change how it plays, train with --init.
+
+    Example: musegan models sections --of mine.npz -o mine.safetensors
     """
-    from musegan.composing.latent_directions import STEPS, find_knobs
-    from musegan.composing.model import load_model
-    from musegan.composing.model_file import save_model
+    from musegan.corpus.note_list import NoteList
+    from musegan.models.library import find_model
+    from musegan.models.model_file import load_model_file, save_model
+    from musegan.models.runtime import pick_device
+    from musegan.training.samples import change_prior
 
-    if output is not None:
-        refuse_overwrite(output, force)
-    loaded = load_model(model, "cpu")
-    found = find_knobs(loaded, n_pieces=pieces)
-    steps = [f"{step:+d}" for step in STEPS]
-    rows = [
-        {"knob": name, "moves": item["moves"], **dict(zip(steps, item["effect"], strict=True))}
-        for name, item in found.items()
-    ]
-    for line in [json.dumps(rows)] if as_json else format_table(rows):
-        typer.echo(line)
-    if output is not None:
-        loaded.facts = {**loaded.facts, "knobs": found}
-        save_model(loaded, output)
-        print_message(f"{output} has them; use --model {output} --knob {next(iter(found), 'NAME')}=1")
+    path = output or Path(f"{Path(model).stem}-of-{of.stem}{SUFFIX}")
+    refuse_overwrite(path, force)
+    found = change_prior(load_model_file(find_model(model), pick_device("cpu")), NoteList.open(of), str(of))
+    save_model(found, path)
+    print_message(f"{found.prior.n_pieces} sections of {found.prior.n_bars} bars of {of}")
+    typer.echo(path)
 
 
 @models.command()
 def push(
-    model: Annotated[str, typer.Argument(help="Bundled model, .safetensors file or run folder.")],
+    model: Source,
     name: Name,
     private: Annotated[bool, typer.Option("--private", help="Only you can see it, if it is new.")] = False,
 ) -> None:
@@ -100,6 +104,6 @@ def push(
 
     Example: musegan models push runs/mine someone/jazz-trio
     """
-    from musegan.composing.hub import push_model as run
+    from musegan.models.hub import push_model as run
 
     typer.echo(run(model, name, private=private))

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musegan.cli.common import AsJson, Force, app, format_table, list_part_rows, print_message
+from musegan.cli.common import (
+    AsJson,
+    Force,
+    Pedal,
+    app,
+    describe_silent_tracks,
+    format_table,
+    list_part_rows,
+    print_message,
+)
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import refuse_overwrite
 from musegan.music.spec import RollSpec, load_ensemble
@@ -30,11 +39,13 @@ def prepare(
     ensemble: Ensemble = "band",
     workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)", min=1)] = None,
     valid_fraction: Annotated[float, typer.Option(help="Share of songs to validate on.", min=0.0, max=0.9)] = 0.1,
+    test_fraction: Annotated[float, typer.Option(help="Share of songs to test on.", min=0.0, max=0.9)] = 0.05,
     seed: Annotated[int, typer.Option(help="Chooses which songs these are.", min=0)] = 0,
     labels: Annotated[
         Path | None,
         typer.Option(help="CSV with a column file and any of split, style, licence.", exists=True, dir_okay=False),
     ] = None,
+    pedal: Pedal = "hold",
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,8 +67,10 @@ def prepare(
             spec,
             workers=workers,
             valid_fraction=valid_fraction,
+            test_fraction=test_fraction,
             seed=seed,
             labels=labels,
+            pedal=pedal,
             progress=lambda done, known: bar.update(task, completed=done, total=known),
         )
     if as_json:
@@ -82,9 +95,12 @@ def _summarize(report: PrepareReport) -> list[str]:
     lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]
     lines.append(
         f"{report.bars} bars, {report.phrases} phrases of 4 bars, {report.notes} notes "
-        f"({report.unused_notes} more fit no track, pitch or meter); {report.valid_songs} songs to validate on"
+        f"({report.unused_notes} more fit no track, pitch or meter); {report.valid_songs} songs to validate on, "
+        f"{report.test_songs} to test on"
     )
     lines.append("bars with " + ", ".join(f"{name} {share:.0%}" for name, share in report.tracks.items()))
+    if report.silent_tracks:
+        lines.append(describe_silent_tracks(report.silent_tracks))
     per_second = report.files / max(report.seconds, 1e-9)
     lines.append(f"{report.seconds:.1f} s, {per_second:.0f} files a second; names in {report.log}")
     return lines
@@ -140,10 +156,12 @@ def _describe_path(path: Path, ensemble: str) -> dict[str, Any]:
     if (path / MANIFEST).is_file():
         return describe_folder(path)
     if suffix == ".safetensors" or path.is_dir() or not path.exists():
-        from musegan.composing.library import find_model
-        from musegan.composing.model_file import describe_model  # torch
+        from musegan.composing.knobs import KNOBS
+        from musegan.models.library import find_model
+        from musegan.models.model_file import describe_model  # torch
 
-        return {"kind": "model", "path": str(path), **describe_model(find_model(path))}
+        knobs = {name: knob.effect for name, knob in KNOBS.items()}
+        return {"kind": "model", "path": str(path), **describe_model(find_model(path)), "knobs": knobs}
     raise MuseganError(f"{path} is neither a dataset (.npz), a model (.safetensors) nor a music file")
 
 

@@ -25,11 +25,19 @@ def studio(
     project: Annotated[
         Path | None, typer.Option(help="Folder that keeps the work. (default: in your data folder)")
     ] = None,
+    install_shortcut: Annotated[
+        bool, typer.Option("--install-shortcut", help="Make what opens the studio with a double click, and end.")
+    ] = False,
 ) -> None:
     """Open a page on which music is made by listening. Ctrl-C ends it; the work is kept.
 
     Example: musegan studio song.mid
     """
+    if install_shortcut:
+        from musegan.studio import shortcut
+
+        typer.echo(shortcut.install_shortcut())
+        return
     from musegan.studio.project import data_folder
     from musegan.studio.serve import find_running_server, send_file, serve
 

@@ -4,47 +4,46 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from musegan.cli.common import app, print_message
+from musegan.cli.common import print_message
+from musegan.cli.composing_options import OPTIONS, ComposingOptions, composing_command
 
 
-@app.command()
+@partial(composing_command, without=OPTIONS - {"temperature", "passes", "style", "model"})
 def synthesize(
+    options: ComposingOptions,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the files and manifest.csv.")],
     count: Annotated[int, typer.Option(help="Files, those of an earlier call included.", min=1)] = 100,
     bars: Annotated[int, typer.Option(help="Bars of each.", min=1, max=512)] = 8,
     seed: Annotated[int, typer.Option(help="Of the first file; each has one of its own.", min=0)] = 0,
     valid_fraction: Annotated[float, typer.Option(help="Share to validate on.", min=0.0, max=0.9)] = 0.1,
-    temperature: Annotated[float, typer.Option(help="Lower is safer, 1 as trained.", min=0.0, max=3.0)] = 1.0,
     variations_of: Annotated[
         Path | None,
         typer.Option(help="Dataset whose songs the files are copies of, with some cells composed anew."),
     ] = None,
     amount: Annotated[float, typer.Option(help="Share of a song's cells anew.", min=0.01, max=1.0)] = 0.3,
-    style: Annotated[str | None, typer.Option(help="Style label of the training corpus.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model by name, .safetensors file or run folder.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)", min=1)] = None,
 ) -> None:
     """Compose many pieces into a folder, with a table of what is in each. Called again, it goes on.
 
     Example: musegan synthesize -o data --count 1000
     """
-    from musegan.composing.library import find_model
+    from musegan.models.library import find_model
     from musegan.synthesis.drafts import Settings
     from musegan.synthesis.folder import synthesize as run
     from musegan.synthesis.manifest import MANIFEST
 
     settings = Settings(
-        model=str(find_model(model).resolve()),
+        model=str(find_model(options.model).resolve()),
         n_bars=bars,
         seed=seed,
         valid_fraction=valid_fraction,
-        temperature=temperature,
-        style=style,
+        **options.given,
         variations_of=str(variations_of.resolve()) if variations_of else None,
         amount=amount,
     )

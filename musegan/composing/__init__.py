@@ -1,1 +1,1 @@
-"""The model and what is asked of it: windows over a piece of any length, requests, the model file."""
+"""Composing: requests, the controls they come to, sampling, windows over long pieces, and the public `Model`."""

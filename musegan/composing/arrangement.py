@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
+from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.music.spec import RollSpec
-from musegan.networks.controls import PLAY, REST
 
-Arrangement = Literal["full", "natural", "build"]
+Arrangement = Literal["full", "natural", "song", "build"]
 
 
 def arrange_tracks(
     play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int
 ) -> NDArray[np.int8]:
-    """Play grids that change only where a phrase begins.
+    """Play grids, which change only where a phrase begins but for ``song``.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def arrange_tracks(
         As drawn from real songs.
     arrangement : Arrangement
         ``full``: everyone plays throughout. ``natural``: a track plays in the phrases in which it mostly plays in
-        `play`. ``build``: tracks enter one after the other, harmony first, until everyone plays.
+        `play`. ``song``: bar by bar as in `play`. ``build``: tracks enter one after the other, harmony first,
+        until everyone plays.
     phrase : int
         Bars of a phrase; a piece of one phrase is built bar by bar.
 
@@ -38,17 +39,19 @@ def arrange_tracks(
     n_bars = play.shape[2]
     bars = np.arange(n_bars)
     if arrangement == "full":
-        return np.full_like(play, PLAY)
+        return np.full_like(play, PLAYS)
+    if arrangement == "song":
+        return play
     if arrangement == "build":
         unit = phrase if n_bars > phrase else 1
         n_steps = min(-(-n_bars // unit), spec.n_tracks)
         enters = np.empty(spec.n_tracks, np.int64)
         enters[_find_entry_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
-        return np.broadcast_to(np.where(bars >= enters[:, None], PLAY, REST), play.shape).astype(np.int8)
+        return np.broadcast_to(np.where(bars >= enters[:, None], PLAYS, RESTS), play.shape).astype(np.int8)
     natural = np.empty_like(play)
     for first in range(0, n_bars, phrase):
-        share = (play[:, :, first : first + phrase] == PLAY).mean(2, keepdims=True)
-        natural[:, :, first : first + phrase] = np.where(share >= 0.5, PLAY, REST)
+        share = (play[:, :, first : first + phrase] == PLAYS).mean(2, keepdims=True)
+        natural[:, :, first : first + phrase] = np.where(share >= 0.5, PLAYS, RESTS)
     return natural
 
 

@@ -1,21 +1,15 @@
-"""Sections that return, the seam of a loop and the last bar: what makes bars a piece."""
+"""The form of a piece: sections that return, and a last bar that closes."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
-from musegan.metrics import average, bar_similarity
 from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
-DRUM_FILL = 1.5  # times the drum hits in the bar before a section that is another
-_NEW_DRUMS = 0.4  # of a section that is another: bars whose drums are not those of the section before
-_NEW_OTHERS = 0.4  # the same of the other tracks, where the chords are those of the section before
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 
@@ -44,47 +38,13 @@ def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
 def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
-    So many that they are `share` of all; those of the last bar first, which leads to the next section.
+    Their number is `share` of all cells. Cells of the last bar, which leads to the next section, come first.
     """
     rank = rng.random((n_tracks, n_bars))
     rank[:, -1] -= 1
     changed = np.zeros(rank.size, bool)
     changed[np.argsort(rank, axis=None)[: round(share * rank.size)]] = True
     return changed.reshape(rank.shape)
-
-
-def common_cells(
-    rng: np.random.Generator, is_drum: NDArray[np.bool_], same_chords: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Cells that a section has in common with another one before it, as songs have them: (track, bar).
-
-    Parameters
-    ----------
-    is_drum : (track,), bool
-    same_chords : (bar,), bool
-        Bars with the chords of the section before. Only there the tracks with pitches have something in common.
-    """
-    n_bars = len(same_chords)
-    common = np.empty((len(is_drum), n_bars), bool)
-    common[is_drum] = ~draw_changed_cells(rng, int(is_drum.sum()), n_bars, _NEW_DRUMS)
-    common[~is_drum] = ~draw_changed_cells(rng, int((~is_drum).sum()), n_bars, _NEW_OTHERS) & same_chords
-    return common
-
-
-def bars_before_changes(form: str, size: int) -> list[int]:
-    """The last bar of each section that another one follows."""
-    return [(i + 1) * size - 1 for i, (here, after) in enumerate(pairwise(form)) if here != after]
-
-
-def measure_seam_likeness(roll: NDArray[np.uint8]) -> float:
-    """How like its last bar the first bar of a loop is, mean over tracks that sound in one of them; 0 to 1."""
-    return measure_line_likeness(roll[:, [-1, 0]])
-
-
-def measure_line_likeness(roll: NDArray[np.uint8]) -> float:
-    """How like one another neighbouring bars are, mean over tracks that sound; 0 to 1."""
-    likeness = float(average(bar_similarity(roll, 1)))
-    return 0.0 if np.isnan(likeness) else likeness
 
 
 def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:
@@ -113,7 +73,11 @@ def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np
 
 
 def _find_last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
-    """Pitch indices at the first step of the last bar of one track, or those that sounded last before it."""
-    before = line[-2:].reshape(-1, spec.n_pitches)[: -(spec.steps_per_bar - 1) or None]
-    steps = np.flatnonzero(before.any(1))
-    return np.flatnonzero(before[steps[-1]]) if len(steps) else np.empty(0, np.int64)
+    """Pitch indices at the first step of the last bar of one track, or those that sounded last before it, or else
+    first after it."""
+    last_bars = line[-2:].reshape(-1, spec.n_pitches)
+    steps = np.flatnonzero(last_bars.any(1))
+    if not len(steps):
+        return steps
+    before = steps[steps <= len(last_bars) - spec.steps_per_bar]
+    return np.flatnonzero(last_bars[before[-1] if len(before) else steps[0]])

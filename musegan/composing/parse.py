@@ -1,17 +1,47 @@
-"""Texts of a user that name tracks, bars and amounts, as what they mean."""
+"""Parsing of what users write: names of tracks, bars, amounts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+from musegan.composing.options import Option
+from musegan.composing.request import MOST_BARS
 from musegan.errors import ConfigError
-
-MAX_DENSITY = 16.0  # times the usual number of notes
-MAX_STEPS = 4.0  # of a knob, to either side
+from musegan.music.key import Key
 
 
-MOST_BARS = 4096  # of any piece
+def parse_option(option: Option, texts: Sequence[str], track_names: Sequence[str]) -> Any:
+    """The value of an option that a user wrote, once or more; of what can stand only once the last counts.
+
+    Raises `ConfigError` where it cannot be understood. Limits are checked by the request.
+    """
+    last = texts[-1]
+    if option.kind is bool:
+        return last not in ("0", "false")
+    if option.kind in (int, float):
+        return _parse_number(option.kind, last, f"{option.name} is {last!r}; it must be a number")
+    if option.kind is str:
+        return last.strip()
+    if option.kind is Key:
+        return Key.parse(last)
+    if option.field == "density":
+        return parse_densities(texts, track_names)
+    if option.field == "knobs":
+        return parse_knobs(texts)
+    return parse_track_bars(texts) if option.field in ("rests", "plays") else parse_names(",".join(texts))
+
+
+def _parse_number(kind: type[int] | type[float], text: str, problem: str) -> float:
+    """A finite number; raises `ConfigError` with the sentence `problem`."""
+    try:
+        number = kind(text)
+    except ValueError as error:
+        raise ConfigError(problem) from error
+    if not math.isfinite(number):
+        raise ConfigError(problem)
+    return number
 
 
 def parse_names(text: str | None) -> list[str] | None:
@@ -37,46 +67,30 @@ def parse_bar_list(text: str) -> list[int]:
     return sorted({bar for first, end in ranges for bar in range(first, end)})
 
 
-def parse_track_bars(items: list[str] | None) -> dict[str, list[int]]:
+def parse_track_bars(items: Sequence[str]) -> dict[str, list[int]]:
     """Items like ``drums:1-2`` or ``drums:1-2,5`` as bars (0-based) by track."""
     bars_of: dict[str, list[int]] = {}
-    for item in items or []:
+    for item in items:
         track, _, bars = item.partition(":")
         bars_of.setdefault(track.strip(), []).extend(parse_bar_list(bars))
     return bars_of
 
 
-def parse_knobs(items: list[str] | None) -> dict[str, float]:
+def parse_knobs(items: Sequence[str]) -> dict[str, float]:
     """Items like ``busier=1`` as steps by knob."""
     steps: dict[str, float] = {}
-    for item in items or []:
+    for item in items:
         name, _, step = item.partition("=")
-        try:
-            value = float(step)
-        except ValueError:
-            value = math.inf
-        if not abs(value) <= MAX_STEPS:
-            raise ConfigError(
-                f"{item!r} is not a knob; write it like busier=1, {-MAX_STEPS:g} to {MAX_STEPS:g} steps"
-            )
-        steps[name.strip()] = value
+        steps[name.strip()] = _parse_number(float, step, f"{item!r} is not a knob; write it like busier=1")
     return steps
 
 
-def parse_densities(text: str | None, track_names: Sequence[str]) -> dict[str, float]:
-    """``0.5``, or ``drums=2,bass=0.5``, as factors by track."""
+def parse_densities(items: Sequence[str], track_names: Sequence[str]) -> dict[str, float]:
+    """Items like ``0.5``, or ``drums=2,bass=0.5``, as factors by track."""
     factors: dict[str, float] = {}
-    for item in (text or "").split(","):
-        if not item.strip():
-            continue
+    for item in ",".join(items).split(","):
         track, equals, factor = item.rpartition("=")
-        try:
-            value = float(factor)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= MAX_DENSITY:
-            raise ConfigError(
-                f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5, up to {MAX_DENSITY:g}"
-            )
+        problem = f"{item!r} is not a density; write 0.5 for all tracks or drums=2,bass=0.5"
+        value = _parse_number(float, factor, problem)
         factors |= dict.fromkeys([track.strip()] if equals else track_names, value)
     return factors

@@ -3,25 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Self
 
+from musegan.composing.options import About, list_options, to_plain
+from musegan.errors import ConfigError
 from musegan.music.key import Key
+from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
+
+MOST_BARS = 4096  # of any piece
+_LARGEST_SEED = 2**53 - 1  # what every reader of JSON keeps exactly
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
-    """What the user asks for besides the task. Everything can be left out."""
+    """What the user asks for besides the task. Everything can be left out.
 
-    seed: int = 0
-    temperature: float = 1.0  # scale of the latents; below 1 longer notes too, more on beats and of the key
-    best_of: int = 1  # drafts, of which the best is kept
-    key: Key | None = None  # of the piece; estimated from given material when there is some
-    snap: bool = False  # move the notes outside the key's scale to it
-    density: Mapping[str, float] | None = None  # times the usual number of notes, by track name
-    rests: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track is silent
-    plays: Mapping[str, Sequence[int]] | None = None  # bars (0-based) in which a track plays
-    progression: str | None = None  # chords, like C Am F G, a bar each; repeated to the end
-    knobs: Mapping[str, float] | None = None  # steps by knob of the model, see composing.latent_directions
-    style: str | None = None  # label of the training corpus
-    sketch: bool = False  # in one pass, as it comes: nothing is drafted until it holds
-    tempo_qpm: float | None = None  # 120, or that of the given piece, when left out
+    Raises `ConfigError`, which names the field, for a value of the wrong type or outside the limits.
+    """
+
+    seed: Annotated[int, About("Same seed, same music.", 0, _LARGEST_SEED)] = 0
+    temperature: Annotated[float, About("Lower is safer, 1 as trained.", 0, 3)] = 1.0
+    repetition: Annotated[
+        float, About("Nats by which copies of bars and beats are preferred to new notes; below 0 avoided.", -4, 4)
+    ] = 0.0
+    passes: Annotated[int, About("Passes of the networks: more are better and take longer.", 1, 256)] = 32
+    best_of: Annotated[int, About("Drafts per piece; the likeliest is kept.", 1, 256)] = 1
+    key: Annotated[Key | None, About("Key, like C, Am, 'F# minor'.")] = None
+    snap: Annotated[bool, About("Move notes outside the key's scale to it.")] = False
+    density: Annotated[
+        Mapping[str, float], About("Times the usual number of notes: 0.5, or drums=2,bass=0.5.", 0, 16)
+    ] = field(default_factory=dict)
+    rests: Annotated[
+        Mapping[str, Sequence[int]],
+        About("Bars in which a track is silent: drums:1-2.", 0, MOST_BARS - 1, name="rest"),
+    ] = field(default_factory=dict)
+    plays: Annotated[
+        Mapping[str, Sequence[int]],
+        About("Bars in which a track plays: piano:1-8.", 0, MOST_BARS - 1, name="play"),
+    ] = field(default_factory=dict)
+    progression: Annotated[
+        str | None, About("Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
+    ] = None
+    knobs: Annotated[
+        Mapping[str, float], About("Turn a knob by steps: busier=1; see `musegan info MODEL`.", -4, 4, name="knob")
+    ] = field(default_factory=dict)
+    style: Annotated[str | None, About("Style label of the training corpus.")] = None
+    tempo_qpm: Annotated[
+        float | None,
+        About(
+            "Quarter notes a minute. (default: as of a real song, or that of the file)",
+            SLOWEST_QPM,
+            FASTEST_QPM,
+            name="tempo",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        for option in list_options(type(self)):
+            option.check(getattr(self, option.field))
+
+    def with_plain(self, values: Mapping[str, Any]) -> Self:
+        """A copy with some fields changed to values as JSON has them.
+
+        Raises `ConfigError` for an unknown field or a wrong value.
+        """
+        options = {option.field: option for option in list_options(type(self))}
+        for name in values:
+            if name not in options:
+                raise ConfigError(f"there is no option {name!r}; there are {', '.join(options)}")
+        return replace(self, **{name: options[name].from_plain(value) for name, value in values.items()})
+
+    def to_plain(self) -> dict[str, Any]:
+        """The inverse of `with_plain`: the values of all fields as JSON has them."""
+        return {option.field: to_plain(getattr(self, option.field)) for option in list_options(type(self))}

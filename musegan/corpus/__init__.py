@@ -1,4 +1,4 @@
-"""Folders and archives of music files to one dataset: found, read, mended, quantised, deduplicated, split."""
+"""From folders and archives of music files to a dataset: find, read, repair, quantise, deduplicate, split."""
 
 from musegan.corpus.prepare import PrepareReport, prepare
 

@@ -9,6 +9,8 @@ and flat arrays:
 ``bar_tracks``   uint64 (bar,), bit t is set when track t sounds in the bar
 ``songs``        `SONG` rows
 ``names``        uint8, the source names of the songs as UTF-8, addressed by ``SONG.name_end``
+``late``         int8 (row,), how much later than its step each note was played, in 240ths of a step; older
+                 datasets lack it
 ``feel``         float32 (track, step, 4), see `musegan.midi.performance.FEEL`
 
 Notes take about a tenth of bit-packed rolls, a transposition is an addition, and drawing a batch is a few
@@ -17,9 +19,9 @@ vectorised operations. Only the pages that a window touches are read. `musegan.c
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,11 @@ from musegan.errors import DatasetError
 from musegan.midi.performance import FEEL
 from musegan.music.pianoroll import draw_notes, fold_octaves
 from musegan.music.spec import RollSpec
+from musegan.schema import make_fields, read_json
 
 FORMAT = "musegan dataset 1"
+LATE_UNITS = 240
+"""Of the member ``late`` in a step."""
 
 BAR_NOTE = np.dtype(
     [
@@ -66,8 +71,22 @@ MEMBERS: dict[str, np.dtype] = {
     "bar_tracks": np.dtype(np.uint64),
     "songs": SONG,
     "names": np.dtype(np.uint8),
+    "late": np.dtype(np.int8),
 }
 """The flat arrays that grow with the corpus."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """What the JSON header says."""
+
+    format: str
+    spec: RollSpec
+    styles: tuple[str, ...]
+    licences: tuple[str, ...]
+    n_songs: int = 0
+    n_bars: int = 0
+    n_notes: int = 0
 
 
 def _map_array(path: Path, info: zipfile.ZipInfo) -> NDArray:
@@ -100,6 +119,10 @@ class Dataset:
     Examples
     --------
     >>> songs = Dataset("songs.npz")
+    >>> songs
+    Dataset('songs.npz': 8 songs, 76 bars of drums, keys, bass)
+    >>> len(songs)
+    8
     >>> starts = songs.windows(4, "train")
     >>> rolls = songs.rolls(starts[:3], 4)
     >>> rolls.dtype, rolls.shape == (3, *songs.spec.shape(4))
@@ -117,21 +140,23 @@ class Dataset:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 members = {i.filename.removesuffix(".npy"): _map_array(self.path, i) for i in archive.infolist()}
-            self.header: dict[str, Any] = json.loads(bytes(members["header"]))
+            self.header: dict[str, Any] = read_json(bytes(members["header"]), "header")
             self.notes, self.bar_offsets = members["notes"], members["bar_offsets"]
             self.bar_tracks, self.songs = members["bar_tracks"], members["songs"]
             self.feel = np.array(members["feel"])
             self._names = members["names"]
+            self._late = members.get("late", np.empty(0, np.int8))
             self._check_header()
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{self.path} is not a musegan dataset or is damaged: {error}") from error
 
     def _check_header(self) -> None:
-        """Check what takes no reading of arrays, and read the spec. `musegan.corpus.verify` checks the rest."""
-        if self.header["format"] != FORMAT:
-            raise ValueError(f"it has format {self.header['format']!r}; this version reads {FORMAT!r}")
-        self.spec = RollSpec.from_dict(self.header["spec"])
-        arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names)
+        """Check what takes no reading of notes, and read the spec. `musegan.corpus.verify` checks the rest."""
+        header = make_fields(_Header, self.header, "header")
+        if header.format != FORMAT:
+            raise ValueError(f"it has format {header.format!r}; this version reads {FORMAT!r}")
+        self.spec = header.spec
+        arrays = (self.notes, self.bar_offsets, self.bar_tracks, self.songs, self._names, self._late)
         for array, (name, dtype) in zip(arrays, MEMBERS.items(), strict=True):
             if array.dtype != dtype or array.ndim != 1:
                 raise ValueError(f"{name} has type {array.dtype} and shape {array.shape}")
@@ -141,12 +166,22 @@ class Dataset:
             (self.songs["bar_end"][-1] if self.n_songs else 0, self.bar_tracks),
             (self.songs["name_end"][-1] if self.n_songs else 0, self._names),
         )
-        if any(end != len(array) for end, array in last):
+        is_timed = len(self._late) == len(self.notes) or not self.has_timing
+        if not is_timed or any(end != len(array) for end, array in last):
             raise ValueError("its arrays do not fit each other")
         if self.feel.shape != (self.spec.n_tracks, self.spec.steps_per_bar, len(FEEL)):
             raise ValueError(f"feel has shape {self.feel.shape}")
-        if not all(isinstance(label, str) for kind in ("styles", "licences") for label in self.header[kind]):
-            raise ValueError("its labels are no texts")
+        for field, labels in (("style", header.styles), ("licence", header.licences)):
+            if self.n_songs and not -1 <= self.songs[field].min() <= self.songs[field].max() < len(labels):
+                raise ValueError(f"a song has a {field} that there is not")
+
+    def __len__(self) -> int:
+        """The number of songs."""
+        return len(self.songs)
+
+    def __repr__(self) -> str:
+        tracks = ", ".join(self.spec.track_names)
+        return f"Dataset({str(self.path)!r}: {self.n_songs:,} songs, {self.n_bars:,} bars of {tracks})"
 
     @property
     def n_bars(self) -> int:
@@ -155,6 +190,18 @@ class Dataset:
     @property
     def n_songs(self) -> int:
         return len(self.songs)
+
+    @property
+    def has_timing(self) -> bool:
+        """Whether the dataset tells when notes were played beside the grid, or has no notes."""
+        return len(self._late) > 0
+
+    def late(self, rows: slice) -> NDArray[np.float32]:
+        """How much later than its step each of `rows` of `notes` was played, in steps: (row,). A `DatasetError`
+        where the dataset does not tell."""
+        if not self.has_timing:
+            raise DatasetError(f"{self.path} does not tell how its notes were timed; prepare it again")
+        return (self._late[rows] / np.float32(LATE_UNITS)).astype(np.float32)
 
     @property
     def styles(self) -> list[str]:
@@ -172,6 +219,11 @@ class Dataset:
     def song_name(self, index: int) -> str:
         begin = int(self.songs["name_end"][index - 1]) if index else 0
         return bytes(self._names[begin : int(self.songs["name_end"][index])]).decode("utf-8", "replace")
+
+    def silent_tracks(self) -> list[str]:
+        """Names of the tracks that no song has."""
+        heard = int(np.bitwise_or.reduce(self.bar_tracks, initial=0))
+        return [name for row, name in enumerate(self.spec.track_names) if not heard >> row & 1]
 
     def track_activity(self, bars: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which tracks sound in the given bars: (..., track), bool."""

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.corpus.packing import measure_pitch_classes
 from musegan.errors import MuseganError
+from musegan.midi.bars import find_music_bars, name_meters
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import read_notes
 from musegan.midi.parts import describe_parts
 from musegan.midi.quantize import Stretch, find_main_tempo, map_parts, quantize_score
-from musegan.midi.read import read_bytes, read_score
-from musegan.midi.tracks import MusicFile
+from musegan.midi.read import find_end_of_file, read_bytes, read_score
 from musegan.music.key import estimate_key
 from musegan.music.spec import RollSpec
+from musegan.text import name_ranges
 
 PHRASE_BARS = 4  # of the phrases that are counted
 _CHUNK = 1 << 20  # bars that are looked at together
@@ -90,15 +92,18 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
     score = read_score(path)
     mapping = map_parts(score.parts, spec)
     stretches = quantize_score(score, spec)
-    meters = [f"{top}/{bottom}" for top, bottom in score.meters.tolist()]
-    problem, n_bars = None, None
+    problem = passed_over = closeness = None
     heard = str(estimate_key(_count_pitch_classes(stretches, spec))) if stretches else None
     try:
         grid = read_notes(path, spec)
-        n_bars, mapping = grid.n_bars, grid.mapping
+        mapping, closeness = grid.mapping, round(grid.closeness, 2)
+        numbers = (bar + 1 for bar in range(grid.bars.n_bars) if grid.find_bar(bar) is None)
+        passed_over = name_ranges(numbers) or None
     except MuseganError as error:
         problem = str(error)
-    file = MusicFile(data=read_bytes(path), score=score, name=str(path))
+    data = read_bytes(path)
+    bars, _ = find_music_bars(score, 0.0, find_end_of_file(data, str(path)))
+    file = MusicFile(data=data, score=score, name=str(path))
     return {
         "kind": "music file",
         "path": str(path),
@@ -106,11 +111,13 @@ def describe_music(path: Path, spec: RollSpec) -> dict[str, Any]:
         "ticks_per_beat": score.ticks_per_beat,
         "tempo_qpm": round(find_main_tempo(score, 0, score.end_tick), 3),
         "tempo_changes": max(len(score.tempo_ticks) - 1, 0),
-        "meters": [meter for index, meter in enumerate(meters) if index == 0 or meter != meters[index - 1]],
+        "meters": [meter + (f" from bar {bar + 1}" if bar else "") for bar, meter in name_meters(bars.meters)],
         "key": str(score.key) if score.key else heard,
         "key_by_notes": heard,
         "notes": score.n_notes,
-        "bars": n_bars,
+        "bars": bars.n_bars,
+        "passed_over": passed_over,
+        "near_the_beats": closeness,
         "problem": problem,
         "usable_bars": sum(stretch.n_bars for stretch in stretches),
         "parts": list(map(vars, describe_parts(file, mapping, spec))),

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.corpus.dataset import BAR_NOTE, FORMAT, MEMBERS, SONG, SPLITS
+from musegan.corpus.dataset import BAR_NOTE, FORMAT, LATE_UNITS, MEMBERS, SONG, SPLITS
 from musegan.midi.performance import FEEL_SUMS
 from musegan.music.pianoroll import stable_order
 from musegan.music.spec import RollSpec
@@ -42,12 +42,15 @@ class Song:
     notes: NDArray  # (note,), pianoroll.NOTE, start counted from the first bar
     feel_sums: NDArray[np.float64]  # (track, step, 5), see FEEL_SUMS
     split: str = "train"
+    late: NDArray[np.float64] | None = None  # (note,), steps after its own that each was played; None: on the grid
     style: str | None = None
     licence: str | None = None
     tempo_qpm: float = 120.0
 
 
-def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray, NDArray[np.int64]]:
+def split_at_bars(
+    notes: NDArray, spec: RollSpec, n_bars: int
+) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
     """Cut notes at bar lines.
 
     Parameters
@@ -59,6 +62,7 @@ def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray,
     -------
     rows : (row,), BAR_NOTE, ordered by (bar, track, start, pitch)
     counts : (bar,), int64, rows of each bar
+    source : (row,), int64, the note that each row is of
     """
     steps_per_bar = spec.steps_per_bar
     start = notes["start"].astype(np.int64)
@@ -82,7 +86,7 @@ def split_at_bars(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[NDArray,
     rows["velocity"] = notes["velocity"][source]
     rows["tie"] = order >= len(order) - len(more)
     rows["duration"] = np.minimum(end[source] - bar[order] * steps_per_bar, steps_per_bar) - begin
-    return rows, np.bincount(bar, minlength=n_bars).astype(np.int64)
+    return rows, np.bincount(bar, minlength=n_bars).astype(np.int64), source
 
 
 def measure_pitch_classes(notes: NDArray, spec: RollSpec) -> NDArray[np.float32]:
@@ -108,7 +112,7 @@ class DatasetWriter:
     def __enter__(self) -> DatasetWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(self.path)
-        self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent)
+        self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.name[:40]}.", dir=self.path.parent)
         self.folder = Path(self._folder.name)  # of unfinished files
         self._parts: dict[str, IO[bytes]] = {
             name: open(self.folder / name, "w+b")  # noqa: SIM115 - closed in __exit__
@@ -132,11 +136,13 @@ class DatasetWriter:
 
     def add(self, song: Song) -> None:
         """Append one song."""
-        rows, counts = split_at_bars(song.notes, self.spec, song.n_bars)
+        rows, counts, source = split_at_bars(song.notes, self.spec, song.n_bars)
         cell = np.repeat(np.arange(song.n_bars) * self.spec.n_tracks, counts) + rows["track"]
         sounding = np.bincount(cell, minlength=song.n_bars * self.spec.n_tracks).reshape(song.n_bars, -1) > 0
         bits = (sounding.astype(np.uint64) << np.arange(self.spec.n_tracks, dtype=np.uint64)).sum(1)
         self._append_values("notes", rows)
+        late = np.zeros(len(rows)) if song.late is None else song.late[source]
+        self._append_values("late", np.rint(np.clip(late, -0.5, 0.5) * LATE_UNITS).astype(np.int8))
         self._append_values("bar_offsets", self.n_notes + np.cumsum(counts))
         self._append_values("bar_tracks", bits)
         name = song.name.encode("utf-8", "replace")
@@ -201,7 +207,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove the unfinished files of writers of `path` that were killed; a living writer holds a lock."""
     if fcntl is None:
         return
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    for folder in path.parent.glob(f".{glob.escape(path.name[:40])}.*"):
         with suppress(OSError), open(folder / "notes", "rb") as part:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if time.time() - os.path.getmtime(part.name) > _ABANDONED_SECONDS:

@@ -19,7 +19,8 @@ from musegan.corpus.packing import DatasetWriter, Song
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.songs import SongFile, read_song
 from musegan.corpus.sources import find_files, read_items
-from musegan.errors import DatasetError
+from musegan.errors import ConfigError, DatasetError
+from musegan.midi.pedal import Pedal
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.music.spec import RollSpec
 from musegan.text import clean_for_terminal
@@ -40,12 +41,14 @@ class PrepareReport:
     duplicates: int  # files with the notes of an earlier one, left out
     songs: int  # files in the dataset
     valid_songs: int  # of these in the valid split
+    test_songs: int  # and in the test split
     stretches: int  # unbroken stretches of bars in the songs
     bars: int
     phrases: int  # windows of 4 bars
     notes: int  # a note over a bar line counts once a bar
     unused_notes: int  # of instruments without a track, outside the pitches or in other meters
     tracks: dict[str, float]  # share of the bars in which each track sounds
+    silent_tracks: list[str]  # those that sound in none
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,14 +62,17 @@ def prepare(
     *,
     workers: int | None = None,
     valid_fraction: float = 0.1,
+    test_fraction: float = 0.05,
     seed: int = 0,
     labels: Path | None = None,
+    pedal: Pedal = "hold",
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
     """Read music files and write one dataset, and a log beside it.
 
-    The bytes of the dataset depend on the files, their names, the spec, the labels, `valid_fraction` and
-    `seed` alone. A file that cannot be used is counted and named in the log; it never ends the run.
+    The bytes of the dataset depend on the files, their names, the spec, the labels, `pedal`, `valid_fraction`,
+    `test_fraction` and `seed` alone. A file that cannot be used is counted and named in the log; it never ends
+    the run.
 
     Parameters
     ----------
@@ -76,19 +82,29 @@ def prepare(
         The dataset. It takes its name when all is done, so a kill at any moment leaves the old file.
     workers
         Processes; by default one for each core.
-    valid_fraction
-        Share of the songs for the ``valid`` split, by a hash of their notes and `seed`: a song goes to the
-        same side whatever other files there are, and so, mostly, do its edited and transposed copies.
+    valid_fraction, test_fraction
+        Shares of the songs for the splits ``valid``, by which models are chosen, and ``test``, on which they are
+        measured; by a hash of their notes and `seed`: a song goes to the same split whatever other files there
+        are, and so, mostly, do its edited and transposed copies.
     labels
         CSV file for `Labels.load`; it wins over the hash.
+    pedal
+        Whether notes last as long as the sustain pedal holds them.
     progress
         Called with the files done and the files known so far.
 
     Raises
     ------
+    ConfigError
+        Nothing is left to train on.
     DatasetError
         A source does not exist, nothing in them can be used, or the labels cannot be read.
     """
+    if valid_fraction + test_fraction >= 1:
+        raise ConfigError(
+            f"{valid_fraction:g} to validate on and {test_fraction:g} to test on leave no songs to train on",
+            field="test_fraction",
+        )
     began = time.monotonic()
     files = find_files(sources)
     known = Labels.load(labels) if labels else Labels()
@@ -97,15 +113,15 @@ def prepare(
         unfinished = writer.folder / log_path.name
         with open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as log:
             tally = _Tally(log)
-            read = partial(read_song, spec=spec)
+            read = partial(read_song, spec=spec, pedal=pedal)
             items = read_items(files)
             for item, song in map_in_order(read, items, workers or count_cores(), TIME_LIMIT, lambda i: i.n_bytes):
                 if isinstance(song, Lost):
                     tally.skip(item.name, song)
                 elif tally.is_new(item.name, song):
                     label = known.of(item.name)
-                    split = label.split or choose_split(song.family, seed, valid_fraction)
-                    tally.n_valid += split == "valid"
+                    split = label.split or choose_split(song.family, seed, valid_fraction, test_fraction)
+                    tally.splits[split] += 1
                     _add_song(writer, song, item.name, tally.n_songs - 1, split, label)
                 if progress:
                     progress(tally.n_files, max(tally.n_files, len(files)))
@@ -120,11 +136,13 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose_split(family: int, seed: int, valid_fraction: float) -> str:
+def choose_split(family: int, seed: int, valid_fraction: float, test_fraction: float) -> str:
     """The split of a family of songs: by chance, but the same every time."""
     key = blake2b(str(seed).encode(), digest_size=16).digest()
-    value = blake2b(family.to_bytes(8, "little"), key=key, digest_size=8).digest()
-    return "valid" if int.from_bytes(value, "little") < valid_fraction * 2**64 else "train"
+    value = int.from_bytes(blake2b(family.to_bytes(8, "little"), key=key, digest_size=8).digest(), "little")
+    if value < valid_fraction * 2**64:
+        return "valid"
+    return "test" if value >= (1 - test_fraction) * 2**64 else "train"
 
 
 def _add_song(writer: DatasetWriter, song: SongFile, name: str, source: int, split: str, label: Label) -> None:
@@ -136,6 +154,7 @@ def _add_song(writer: DatasetWriter, song: SongFile, name: str, source: int, spl
                 n_bars=stretch.n_bars,
                 notes=stretch.notes,
                 feel_sums=stretch.feel_sums,
+                late=stretch.late,
                 split=split,
                 style=label.style,
                 licence=label.licence,
@@ -149,7 +168,8 @@ class _Tally:
 
     def __init__(self, log: TextIO) -> None:
         self.log = log
-        self.n_files = self.n_songs = self.n_valid = self.n_duplicates = self.n_unused = 0
+        self.n_files = self.n_songs = self.n_duplicates = self.n_unused = 0
+        self.splits: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.seen: set[int] = set()  # digests; all that grows with the corpus
@@ -199,12 +219,14 @@ class _Tally:
             skipped=dict(self.skipped.most_common()),
             duplicates=self.n_duplicates,
             songs=self.n_songs,
-            valid_songs=self.n_valid,
+            valid_songs=self.splits["valid"],
+            test_songs=self.splits["test"],
             stretches=content["stretches"],
             bars=content["bars"],
             phrases=content["phrases"],
             notes=content["notes"],
             unused_notes=self.n_unused,
             tracks=content["tracks"],
+            silent_tracks=dataset.silent_tracks(),
             seconds=round(seconds, 3),
         )

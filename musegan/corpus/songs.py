@@ -15,6 +15,7 @@ from musegan.corpus.sources import Item
 from musegan.errors import MidiError
 from musegan.midi.grid import find_runs_in_meter
 from musegan.midi.lanes import choose_players
+from musegan.midi.pedal import Pedal
 from musegan.midi.quantize import Stretch, map_parts, quantize_score
 from musegan.midi.read import read_score
 from musegan.midi.score import Score
@@ -36,15 +37,16 @@ class SongFile:
     family: int  # mostly equal for versions of one song, in any key
 
 
-def read_song(item: Item, spec: RollSpec) -> SongFile | Lost:
+def read_song(item: Item, spec: RollSpec, pedal: Pedal = "hold") -> SongFile | Lost:
     """Read and quantise one file; `Lost` tells why it cannot be used."""
     if item.content is None:
         return Lost(item.problem)
     try:
-        score = read_score(Path(item.content) if isinstance(item.content, str) else item.content, item.name)
+        source = Path(item.content) if isinstance(item.content, str) else item.content
+        score = read_score(source, item.name, is_quick=True)
     except MidiError as error:
         return Lost(error.reason, str(error))
-    stretches = quantize_score(score, spec, choose_players(score, spec))
+    stretches = quantize_score(score, spec, choose_players(score, spec), pedal)
     if not stretches:
         return Lost(_explain_no_notes(score, spec))
     n_used = sum(int(stretch.feel_sums[..., 0].sum()) for stretch in stretches)

@@ -1,8 +1,8 @@
 """Where music files come from: folders, single files, archives read in place, and music21's corpus.
 
 `find_files` lists what there is, sorted by name, and `read_items` hands out one item a music file. Archives are
-never unpacked to disk, archives inside archives are not followed, and both the size of a member and the total
-an archive expands to are limited. Hidden files and folders are left out.
+never unpacked to disk, archives inside archives are not followed, and the size of a member, the total that an
+archive expands to and the time that walking through it takes are limited. Hidden files and folders are left out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import io
 import lzma
 import os
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -36,6 +38,7 @@ ARCHIVE_SUFFIXES = (".zip", *_TAR_OPENERS)
 
 MAX_EXPANSION = 200  # times its size that an archive may expand to; music expands 2 to 20 times
 MIN_EXPANSION_BYTES = 1 << 28  # always allowed
+WALK_SECONDS = 60.0  # for walking through an archive, besides a second for each of its megabytes
 _MAX_DESCRIPTION = 1 << 20  # bytes of the name of an entry and what else a tar file says of it
 
 _DAMAGE = (
@@ -127,6 +130,8 @@ def read_items(files: Iterable[FoundFile]) -> Iterator[Item]:
             yield from read(file, suffix)
         except _ExpandsTooFar:
             yield Item(file.name, None, "archive expands too far")
+        except _TakesTooLong:
+            yield Item(file.name, None, "archive takes too long")
         except _DAMAGE:
             yield Item(file.name, None, "damaged archive")
 
@@ -135,21 +140,35 @@ class _ExpandsTooFar(Exception):
     """More bytes came out of an archive than it may expand to."""
 
 
-class _Limited(io.RawIOBase):
-    """A stream of which only so many bytes can be read."""
+class _TakesTooLong(Exception):
+    """Walking through an archive takes longer than it may."""
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
+
+class _Limited(io.RawIOBase):
+    """A stream of which only so many bytes can be read, and only for so many seconds."""
+
+    def __init__(self, stream: IO[bytes], limit: int, seconds: float) -> None:
         self.stream, self.left = stream, limit
+        self.end = time.monotonic() + seconds
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
+        if time.monotonic() > self.end:
+            raise _TakesTooLong
         data = self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
         self.left -= len(data)
         if self.left < 0:
             raise _ExpandsTooFar
         return data
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """The time that passes meanwhile does not count."""
+        begin = time.monotonic()
+        yield
+        self.end += time.monotonic() - begin
 
 
 class _TarInfo(tarfile.TarInfo):
@@ -176,18 +195,23 @@ def _expansion_limit(path: str) -> int:
 
 
 def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
-    with (
-        _TAR_OPENERS[suffix](file.path) as stream,
-        tarfile.open(
-            fileobj=_Limited(stream, _expansion_limit(file.path)), mode="r|", tarinfo=_TarInfo
-        ) as archive,
-    ):
-        for member in archive:
-            if member.isfile() and _is_music(member.name):
-                name = _join_name(file, member.name)
-                content = archive.extractfile(member) if member.size <= max_file_bytes(name) else None
-                yield Item(name, None, "too large") if content is None else Item(name, content.read())
-            archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
+    limit = _expansion_limit(file.path)
+    with _TAR_OPENERS[suffix](file.path) as stream:
+        limited = _Limited(stream, limit, WALK_SECONDS + os.path.getsize(file.path) / 1e6)
+        with tarfile.open(fileobj=limited, mode="r|", tarinfo=_TarInfo) as archive:
+            for member in archive:
+                if not 0 <= member.size <= limit:  # or it would be skipped, however large it claims to be
+                    raise _ExpandsTooFar
+                if member.isfile() and _is_music(member.name):
+                    item = _read_tar_member(archive, member, _join_name(file, member.name))
+                    with limited.pause():
+                        yield item
+                archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
+
+
+def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> Item:
+    content = archive.extractfile(member) if member.size <= max_file_bytes(name) else None
+    return Item(name, None, "too large") if content is None else Item(name, content.read())
 
 
 def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:

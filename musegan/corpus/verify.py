@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -17,7 +18,7 @@ def verify_dataset(dataset: Dataset) -> None:
     try:
         with zipfile.ZipFile(dataset.path) as archive:
             wrong = archive.testzip()
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{dataset.path} is damaged: {error}") from error
     problem = f"the checksum of {wrong!r} is wrong" if wrong else _find_problem(dataset)
     if problem:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import Dataset
+from musegan.corpus.draws import spread_over_songs
 from musegan.errors import DatasetError, MidiError
 from musegan.files import MIDI_SUFFIXES
-from musegan.metrics import Rolls, Values, loose_cells
+from musegan.metrics import Rolls
 from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 from musegan.music.note_table import keep_notes
 from musegan.music.pianoroll import notes_to_roll
-from musegan.music.piece import Piece
+from musegan.music.piece import Feel, Piece
 from musegan.music.spec import RollSpec
+
+if TYPE_CHECKING:
+    from musegan.composing.model import Model
 
 OnProgress = Callable[[str, float], None]
 """Called with what is being done and which share of it is done."""
 
-BATCH = 64  # phrases or pieces composed at once
+BATCH = 16  # phrases or pieces composed at once
 SHORT_BARS = 8  # phrases of a folder up to this length may end in silence
 
 
@@ -35,16 +39,20 @@ class PhraseSet:
     """Phrases or pieces of one length, nothing but notes: what would sound before the start is left out."""
 
     rolls: Rolls  # (phrase, track, bar, step, pitch)
-    groups: NDArray[np.int64]  # (phrase,), number of the song or piece that each is from
-    loose: Values | None = (
-        None  # (phrase, track, bar), share of loose cells that a model drew; taken out of `rolls`
-    )
+    songs: NDArray[
+        np.int64
+    ]  # (phrase,), number of the song or piece that each is from; below 0 for no song of a dataset
 
     def __len__(self) -> int:
         return len(self.rolls)
 
     def __getitem__(self, index: Any) -> PhraseSet:
-        return PhraseSet(self.rolls[index], self.groups[index], None if self.loose is None else self.loose[index])
+        return PhraseSet(self.rolls[index], self.songs[index])
+
+
+def number_pieces(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of pieces, counted from 0, that are no song's."""
+    return -1 - pieces
 
 
 class Candidate(ABC):
@@ -52,12 +60,16 @@ class Candidate(ABC):
 
     name: str
     spec: RollSpec
-    has_joins = False  # long pieces are joined from windows, so seams can be looked for
     can_fill = False  # `fill` completes phrases
+    feel: Feel | None = None  # a head that plays notes
 
     @abstractmethod
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         """Up to `n` phrases of `n_bars`; fewer when there are not so many."""
+
+    def join_bars(self, n_bars: int) -> NDArray[np.int64]:
+        """Bars of a long piece before which a window was joined to another; none for what is composed at once."""
+        return np.empty(0, np.int64)
 
     def fill(
         self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: OnProgress | None = None
@@ -67,18 +79,22 @@ class Candidate(ABC):
 
 
 class DatasetCandidate(Candidate):
-    """Real music: windows of one split of a dataset, in the keys of the songs."""
+    """Real music: windows of one split of a dataset, in the keys of the songs, equally many of every song.
 
-    def __init__(self, dataset: Dataset, split: str, min_tracks: int = 1) -> None:
-        self.name, self.spec = "real", dataset.spec
+    As many as there are songs are one of each.
+    """
+
+    def __init__(self, dataset: Dataset, split: str, name: str, min_tracks: int = 1) -> None:
+        self.name, self.spec = name, dataset.spec
         self.dataset, self.split = dataset, split
         self.min_tracks = min(min_tracks, dataset.spec.n_tracks)
 
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
         windows = self.dataset.windows(n_bars, self.split, self.min_tracks)
-        chosen = np.random.default_rng(seed).permutation(windows)[:n]
-        song = self.dataset.songs["source"][self.dataset.song_of(chosen)]
-        return PhraseSet(keep_notes(self.dataset.rolls(chosen, n_bars), self.spec), song.astype(np.int64))
+        songs = self.dataset.songs["source"][self.dataset.song_of(windows)].astype(np.int64)
+        chosen = spread_over_songs(songs, np.random.default_rng(seed))[:n]
+        rolls = self.dataset.rolls(windows[chosen], n_bars)
+        return PhraseSet(keep_notes(rolls, self.spec), songs[chosen])
 
 
 class ModelCandidate(Candidate):
@@ -90,9 +106,11 @@ class ModelCandidate(Candidate):
         Composes pieces from nothing.
     fill : (given, mask, seed) -> rolls
         Completes phrases where the mask ``(batch, track, bar)`` is False.
+    window_bars : int, optional
+        Bars that are composed at once; everything when left out.
     """
 
-    has_joins = can_fill = True
+    can_fill = True
 
     def __init__(
         self,
@@ -100,38 +118,57 @@ class ModelCandidate(Candidate):
         spec: RollSpec,
         compose: Callable[[int, int, int], Rolls],
         fill: Callable[[Rolls, NDArray[np.bool_], int], Rolls],
+        window_bars: int | None = None,
     ) -> None:
-        self.name, self.spec = name, spec
+        self.name, self.spec, self.window_bars = name, spec, window_bars
         self._compose, self._fill = compose, fill
 
     @classmethod
-    def of(cls, model: Any, name: str) -> ModelCandidate:
-        """A model as `musegan.load_model` returns it, asked as its users ask it."""
-        from musegan.composing.compose import compose  # these load torch
-        from musegan.composing.request import GenerationRequest
+    def of(cls, model: Model, name: str, passes: int | None = None) -> ModelCandidate:
+        """A model as `musegan.load_model` returns it, asked as its users ask it; tracks play when they do in the
+        songs whose plans it follows."""
+        from musegan.composing.request import GenerationRequest  # this loads torch
 
-        spec = model.spec
+        request = GenerationRequest() if passes is None else GenerationRequest(passes=passes)
+
+        def requests(n: int, seed: int) -> list[GenerationRequest]:
+            return [replace(request, seed=seed + index) for index in range(n)]
 
         def from_nothing(n: int, n_bars: int, seed: int) -> Rolls:
-            shape = n, *spec.shape(n_bars)
-            return compose(model, np.zeros(shape, np.uint8), np.zeros(shape[:3], bool), seed=seed)
+            pieces = model.generate_many(requests(n, seed), n_bars, arrangement="song")
+            return np.stack([piece.roll for piece in pieces])
 
         def around(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
-            pieces = (Piece(roll=roll, spec=spec) for roll in given)
-            requests = (GenerationRequest(seed=seed + index) for index in range(len(given)))
-            asked = zip(pieces, mask, requests, strict=True)
-            return np.stack([model.fill(piece, own, request=request).roll for piece, own, request in asked])
+            pieces = [Piece(roll=roll, spec=model.spec) for roll in given]
+            filled = model.fill_many(pieces, list(mask), requests(len(given), seed))
+            return np.stack([piece.roll for piece in filled])
 
-        return cls(name, spec, from_nothing, around)
+        candidate = cls(name, model.spec, from_nothing, around, model.window_bars)
+        candidate.feel = None if isinstance(model.feel, np.ndarray) else model.feel
+        return candidate
 
     def sample(self, n: int, n_bars: int, seed: int, progress: OnProgress | None = None) -> PhraseSet:
+        """Phrases are cut from pieces that are composed at once, as many as there are in one."""
+        per_piece = max((self.window_bars or n_bars) // n_bars, 1)
+        n_pieces = -(-n // per_piece)
         parts = []
-        for first in range(0, n, BATCH):
-            parts.append(self._compose(min(BATCH, n - first), n_bars, seed + first))
+        for first in range(0, n_pieces, BATCH):
+            size = min(BATCH, n_pieces - first)
+            parts.append(self._compose(size, per_piece * n_bars, seed + first))
             if progress:
-                progress(f"{self.name}: composing", min(first + BATCH, n) / n)
-        raw = np.concatenate(parts)
-        return PhraseSet(keep_notes(raw, self.spec), np.arange(n), loose_cells(raw, self.spec))
+                progress(f"{self.name}: composing", (first + size) / n_pieces)
+        pieces = np.concatenate(parts)  # (piece, track, bar, step, pitch)
+        split = pieces.reshape(*pieces.shape[:2], per_piece, n_bars, *pieces.shape[3:]).swapaxes(1, 2)
+        rolls = split.reshape(-1, *self.spec.shape(n_bars))[:n]
+        return PhraseSet(keep_notes(rolls, self.spec), number_pieces(np.arange(n) // per_piece))
+
+    def join_bars(self, n_bars: int) -> NDArray[np.int64]:
+        from musegan.composing.windows import slide_windows  # this loads torch
+
+        if self.window_bars is None:
+            return super().join_bars(n_bars)
+        ends = [end for _, end in slide_windows(np.ones(n_bars, bool), self.window_bars)]
+        return np.array(ends[:-1], np.int64)
 
     def fill(
         self, given: Rolls, mask: NDArray[np.bool_], seed: int = 0, progress: OnProgress | None = None
@@ -183,7 +220,7 @@ class FolderCandidate(Candidate):
             part = self._stretches[stretch][1][:, first : first + n_bars]
             out[:, : part.shape[1]] = part
         files = np.array([self._stretches[places[i][0]][0] for i in chosen], np.int64)
-        return PhraseSet(keep_notes(rolls, self.spec), files)
+        return PhraseSet(keep_notes(rolls, self.spec), number_pieces(files))
 
 
 class ArrayCandidate(Candidate):
@@ -206,4 +243,4 @@ class ArrayCandidate(Candidate):
         found = self._rolls if n_bars <= self._rolls.shape[2] else self._rolls[:0]
         chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:n])
         rolls = np.array(found[chosen, :, :n_bars]).reshape(-1, *self.spec.shape(n_bars))
-        return PhraseSet(keep_notes(rolls, self.spec), chosen)
+        return PhraseSet(keep_notes(rolls, self.spec), number_pieces(chosen))

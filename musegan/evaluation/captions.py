@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
-from musegan.evaluation.evaluate import Evaluation
-from musegan.evaluation.scores import MIXED, REAL, REAL_REAL, Measure, Value
+from musegan.evaluation.distances import FEATURES, INDEPENDENT
+from musegan.evaluation.scores import MIXED, REAL, REFERENCE, Measure, Value
+from musegan.evaluation.table import Evaluation
 
 SECTION_TITLES = {
     "phrases": "Bars and tracks",
-    "distance": "Distance to real music",
+    "distance": "Distance to held-out songs",
+    "structure": "Structure of long pieces",
     "originality": "Originality",
     "seams": "Joins of long pieces",
     "drift": "Change over long pieces",
     "tasks": "Working on given music",
+    "performance": "Velocities and timing of held-out notes",
 }
 
 _BY_NAME = {
@@ -25,7 +28,6 @@ _BY_NAME = {
     "QN": "Share of notes as long as a thirty-second note or longer: low means fragments.",
     "one-step notes": "Share of notes that last one step of the grid: fragments.",
     "stepwise motion": "Share of the moves of the top line by one or two semitones: low means leaps.",
-    "loose cells": "Share of sounding steps that no beginning of a note leads to: fragments, 0 in real music.",
     "DP": "Share of drum hits on sixteenths: low means hits at random places.",
     "scale consistency": "Share of the notes of a bar within the scale that fits it best.",
     "pitch entropy": "How evenly a bar uses its pitches, in bits: 0 is one pitch.",
@@ -36,23 +38,34 @@ _BY_NAME = {
     "TD": "How far apart the tracks are in harmony: low is together.",
     "moves with the others": "How much better it fits the others where it is than shifted by bars: 0 is deaf.",
     "on chord tones": "Share of the sounding time on tones of the chord that all tracks make.",
-    "Frechet distance": "Distance of two clouds of phrases in 84 features, means and spreads: low is near.",
-    "two-sample AUC": "How well a classifier tells the phrases from real ones: 0.5 not at all, 1 always.",
-    "coverage": "Share of real phrases that have one of these near: low means kinds of music are missing.",
-    "density": "How many real phrases are near each of these: low means that they are odd.",
-    "precision": "Share of these phrases that lie among real ones: low means that they are odd.",
-    "recall": "Share of real phrases that lie among these: low means little variety.",
-    "pairwise distance": "Variety, as a multiple of that of real music.",
-    "overlapped area": "How much histograms of single features have in common with real ones: 1 is all.",
-    "KLD": "How surprising histograms of single features are to one who knows real music: 0 is not at all.",
+    "AUC": "How well boosted trees tell these from held-out phrases: 0.5 not at all, 1 always.",
+    "Frechet distance": "Distance of two clouds of phrases, means and spreads: low is near.",
+    "coverage": "Share of held-out phrases that have one of these near: low means kinds of music are missing.",
+    "density": "How many held-out phrases are near each of these: low means that they are odd.",
+    "precision": "Share of these phrases that lie among held-out ones: low means that they are odd.",
+    "recall": "Share of held-out phrases that lie among these: low means little variety.",
+    "pairwise distance": "Variety, as a multiple of that of held-out phrases.",
+    "overlapped area": "How much histograms of single features have in common with held-out ones: 1 is all.",
+    "KLD": "How surprising histograms of single features are to one who knows held-out ones: 0 is not at all.",
+    "bars equal to one before": "Share of the bars with notes that are equal to one of the 16 before.",
+    "recurrence": "Bars in sections of 4 bars or more that return, by the bars of the piece; loops are none.",
+    "held over": "Notes that sound on over a bar line, a bar line.",
+    "fills": "Drum fills in 8 bars: more snare and toms than usual in the second half of a bar.",
+    "drum instruments": "Different drums in a bar with drums.",
+    "similarity error": "How far repetition at each distance in bars is from that of held-out songs.",
+    "continuation likeness": "How like the bars that are given the bars are that follow them: 1 is a copy.",
     "similarity": "Share of notes in common with the most similar training phrase, in any key: 1 is a copy.",
-    "above the 95th percentile of real": "Share of phrases nearer to training than 95 % of held-out ones.",
-    "AUC": "How well a classifier tells joins from other bar lines: 0.5 not at all.",
-    "bar-similarity error": "How far repetition at each distance is from that of real music.",
+    "velocities overlap": "Share that histograms of velocity by place in the bar have in common with players'.",
+    "timings overlap": "Share that histograms of timing by place in the bar have in common with players'.",
+    "contours correlate": "Correlation of the velocities of a bar with those of the player of the same notes.",
+    "accents agree": "Correlation of the accents of tracks that start notes together.",
+    "AUC of velocities": "How well boosted trees tell the velocities from players': 0.5 not at all, 1 always.",
+    "AUC of timing": "How well boosted trees tell the timing from players': 0.5 not at all, 1 always.",
+    "above the 95th percentile of held-out songs": "Share nearer to training than 95 % of held-out phrases.",
 }
 _BY_SECTION = {
-    "seams": "At joins less at other bar lines: 0 is no difference.",
-    "drift": "From the first to the last bars, in spreads of real phrases: 0 is no change.",
+    "seams": "Joins and other bar lines: how well trees tell them apart (0.5: not at all), and differences.",
+    "drift": "From the first to the last bars, in spreads of held-out phrases: 0 is no change.",
 }
 _BY_TASK = {
     "harmony gained by context": "How much nearer in harmony to what is given than to other music.",
@@ -65,7 +78,7 @@ _BY_TASK = {
 
 def find_group(measure: Measure) -> str:
     """What several rows of the table have in common: one measure in all tracks, one kind of change."""
-    if measure.section in _BY_SECTION and measure.name not in _BY_NAME:
+    if measure.section in _BY_SECTION:
         return measure.section
     return measure.name.partition(": ")[2] if measure.section == "tasks" else measure.name.partition(",")[0]
 
@@ -79,70 +92,84 @@ def write_caption(measure: Measure) -> str:
 def write_summary(evaluation: Evaluation, candidate: str) -> list[str]:
     """What the table says about one candidate, in sentences; of what could not be measured nothing."""
     sentences = (
-        _write_distance(evaluation, candidate),
         _write_classifier(evaluation, candidate),
-        _write_inside(evaluation, candidate),
+        _write_distance(evaluation, candidate),
+        _write_intervals(evaluation, candidate),
+        _write_deviations(evaluation, candidate),
         _write_copies(evaluation, candidate),
         _write_joins(evaluation, candidate),
     )
     return [sentence for sentence in sentences if sentence]
 
 
-def _find_value(evaluation: Evaluation, row: str, section: str, name: str) -> float:
-    found = evaluation.rows.get(row, {}).get(Measure(section, name))
-    return math.nan if found is None else found.estimate
-
-
-def _write_distance(evaluation: Evaluation, candidate: str) -> str:
-    here, best, worst = (
-        _find_value(evaluation, row, "distance", "Frechet distance") for row in (candidate, REAL_REAL, MIXED)
-    )
-    if math.isnan(here + best + worst) or worst <= best:
-        return ""
-    if here >= worst:
-        way = "is farther from real music than songs whose tracks are mixed"
-    else:
-        share = min((worst - here) / (worst - best), 1)
-        way = f"has come {share:.0%} of the way from songs whose tracks are mixed to real music"
-    return (
-        f"{candidate} {way} (Frechet distance {here:.3g}; mixed tracks {worst:.3g}; one half of the real songs to "
-        f"the other {best:.3g})."
-    )
+def _find_value(evaluation: Evaluation, row: str, measure: Measure) -> Value:
+    return evaluation.rows.get(row, {}).get(measure, Value(math.nan))
 
 
 def _write_classifier(evaluation: Evaluation, candidate: str) -> str:
-    area = _find_value(evaluation, candidate, "distance", "two-sample AUC")
-    if math.isnan(area):
-        return ""
-    return f"A classifier tells a real phrase from one of its own {area:.0%} of the time; 50% is guessing."
-
-
-def _write_inside(evaluation: Evaluation, candidate: str) -> str:
-    """How many measures of bars and tracks are as in real music, and the three that are least so."""
-    gaps: dict[Measure, float] = {}
-    for measure, real in evaluation.rows.get(REAL, {}).items():
-        own = evaluation.rows[candidate].get(measure)
-        if own is not None and measure.section == "phrases":
-            gaps[measure] = abs(own.estimate - real.estimate) / max(_half_width(own) + _half_width(real), 1e-6)
-    gaps = {measure: gap for measure, gap in gaps.items() if not math.isnan(gap)}
-    if not gaps:
-        return ""
-    n_inside = sum(gap <= 1 for gap in gaps.values())
-    worst = sorted(gaps, key=lambda measure: -gaps[measure])[:3]
-    told = "; ".join(
-        f"{m.label} {evaluation.rows[candidate][m].estimate:.3g}, real {evaluation.rows[REAL][m].estimate:.3g}"
-        for m in worst
+    independent, others = (
+        [_find_value(evaluation, row, Measure("distance", "AUC", kind)) for row in (candidate, REAL)]
+        for kind in (INDEPENDENT, FEATURES)
     )
-    return f"{n_inside} of {len(gaps)} measures of bars and tracks are as in real music. Least so: {told}."
+    if any(math.isnan(value.estimate) for value in (*independent, *others)):
+        return ""
+    here, real = (f"{v.estimate:.0%} of the time ({v.low:.0%} to {v.high:.0%})" for v in independent)
+    return (
+        f"By features that nothing but evaluation reads, boosted trees tell a phrase of {candidate} from one of "
+        f"held-out songs {here}, and one of other real songs {real}; 50% is guessing. By the other features it is "
+        f"{others[0].estimate:.0%} and {others[1].estimate:.0%}."
+    )
 
 
-def _half_width(value: Value) -> float:
-    half = (value.high - value.low) / 2
-    return 0.0 if math.isnan(half) else half
+def _write_distance(evaluation: Evaluation, candidate: str) -> str:
+    rows = candidate, REAL, MIXED
+    found = {
+        name: [_find_value(evaluation, row, Measure("distance", name, INDEPENDENT)).estimate for row in rows]
+        for name in ("Frechet distance", "recall")
+    }
+    if any(math.isnan(value) for values in found.values() for value in values):
+        return ""
+    told = "; ".join(
+        f"{name} {here:.3g}, other real songs {real:.3g}, their tracks mixed {mixed:.3g}"
+        for name, (here, real, mixed) in found.items()
+    )
+    return f"By the same features: {told}."
+
+
+def _write_intervals(evaluation: Evaluation, candidate: str) -> str:
+    """In how many measures of bars and tracks the intervals meet those of held-out songs."""
+    rows, reference = (candidate, REAL), evaluation.rows.get(REFERENCE, {})
+    shared = [
+        measure
+        for measure in reference
+        if measure.section == "phrases" and all(measure in evaluation.rows.get(row, {}) for row in rows)
+    ]
+    if not shared:
+        return ""
+    here, real = (
+        sum(_do_meet(reference[measure], evaluation.rows[row][measure]) for measure in shared) for row in rows
+    )
+    return (
+        f"In {here} of {len(shared)} measures of bars and tracks its interval meets that of held-out songs; that "
+        f"of other real songs does in {real}."
+    )
+
+
+def _do_meet(first: Value, second: Value) -> bool:
+    return first.low <= second.high and second.low <= first.high
+
+
+def _write_deviations(evaluation: Evaluation, candidate: str) -> str:
+    worst = evaluation.deviations.get(candidate, [])
+    if not worst:
+        return ""
+    told = "; ".join(f"{found.name} {found.mean:.3g}, held out {found.reference:.3g}" for found in worst[:3])
+    return f"Of {len(worst)} features these are farthest off on average: {told}."
 
 
 def _write_copies(evaluation: Evaluation, candidate: str) -> str:
-    share = _find_value(evaluation, candidate, "originality", "above the 95th percentile of real")
+    measure = Measure("originality", "above the 95th percentile of held-out songs")
+    share = _find_value(evaluation, candidate, measure).estimate
     if math.isnan(share):
         return ""
     return (
@@ -152,7 +179,10 @@ def _write_copies(evaluation: Evaluation, candidate: str) -> str:
 
 
 def _write_joins(evaluation: Evaluation, candidate: str) -> str:
-    area = _find_value(evaluation, candidate, "seams", "AUC")
-    if math.isnan(area):
+    areas = [_find_value(evaluation, row, Measure("seams", "AUC")).estimate for row in (candidate, REFERENCE)]
+    if any(map(math.isnan, areas)):
         return ""
-    return f"A classifier tells joins of long pieces from other bar lines {area:.0%} of the time; 50% is guessing."
+    return (
+        f"Boosted trees tell joins of long pieces from other bar lines {areas[0]:.0%} of the time, and the same "
+        f"bar lines of held-out songs {areas[1]:.0%}; 50% is guessing."
+    )

@@ -1,8 +1,7 @@
 """Long pieces: can the joins be found, and does the music drift away?
 
-A long piece is mended phrase by phrase, so some of its bar lines are joins: a phrase ends there. A seam is good
-when joins look like other bar lines. Real pieces, with the same bar lines called joins, say what "cannot be found"
-measures.
+A long piece is composed window by window, so some of its bar lines are joins. A seam is good when joins look like
+other bar lines. Real pieces, with the same bar lines called joins, say what "cannot be found" measures.
 """
 
 from __future__ import annotations
@@ -12,15 +11,9 @@ from numpy.typing import NDArray
 
 from musegan import metrics
 from musegan.metrics import Rolls, Values, average, share
-from musegan.metrics.distance import two_sample_auc
-from musegan.metrics.features import Scaler
+from musegan.metrics.two_sample import SMALLEST_SET, Auc, two_sample_auc
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
-
-
-def find_join_bars(n_bars: int, phrase_bars: int) -> NDArray[np.int64]:
-    """First bars of the phrases but the first one: with phrases of 4 bars 4, 8 ..."""
-    return np.arange(phrase_bars, n_bars, phrase_bars)
 
 
 def measure_bar_lines(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
@@ -54,37 +47,33 @@ def measure_bar_lines(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
     }
 
 
-def _choose_lines(n_bars: int, phrase_bars: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The bar lines that are joins and the inner ones among them; line i lies before bar i + 1."""
-    joins = find_join_bars(n_bars, phrase_bars)
-    inner = np.setdiff1d(np.arange(phrase_bars, n_bars), joins)
+def _choose_lines(n_bars: int, joins: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The bar lines that are joins, and the others from the first join on; line i lies before bar i + 1."""
+    inner = np.setdiff1d(np.arange(joins.min(), n_bars), joins)
     return joins - 1, inner - 1
 
 
-def measure_seam_gaps(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:
+def measure_seam_gaps(rolls: Rolls, spec: RollSpec, joins: NDArray[np.int64]) -> dict[str, Values]:
     """`measure_bar_lines` at joins less those at inner bar lines of the same piece: name -> (piece,).
 
-    Near 0 when joins are like other bar lines.
+    Near 0 when joins are like other bar lines. ``joins : (join,)`` are the bars before which they lie.
     """
-    joins, inner = _choose_lines(rolls.shape[2], phrase_bars)
+    at_joins, inner = _choose_lines(rolls.shape[2], joins)
     return {
-        name: average(values[..., joins], (1, 2)) - average(values[..., inner], (1, 2))
+        name: average(values[..., at_joins], (1, 2)) - average(values[..., inner], (1, 2))
         for name, values in measure_bar_lines(rolls, spec).items()
     }
 
 
-def measure_seam_auc(rolls: Rolls, spec: RollSpec, phrase_bars: int, seed: int = 0) -> float:
-    """How well a classifier tells joins from inner bar lines: 0.5 not at all, 1 always. nan without either."""
-    joins, inner = _choose_lines(rolls.shape[2], phrase_bars)
-    if not len(inner) or len(rolls) < 2:
-        return float("nan")
+def measure_seam_auc(rolls: Rolls, spec: RollSpec, joins: NDArray[np.int64]) -> Auc:
+    """How well boosted trees tell joins from inner bar lines; nan for few pieces or without inner bar lines."""
+    at_joins, inner = _choose_lines(rolls.shape[2], joins)
+    if not len(inner) or len(rolls) < SMALLEST_SET:
+        return Auc(np.nan, np.nan, np.nan)
     columns = np.concatenate(list(measure_bar_lines(rolls, spec).values()), axis=1)  # piece, feature, line
-    scaler = Scaler.fit(np.swapaxes(columns, 1, 2).reshape(-1, columns.shape[1]))
-    sets = [
-        scaler(np.swapaxes(columns[..., lines], 1, 2).reshape(-1, columns.shape[1])) for lines in (joins, inner)
-    ]
-    pieces = [np.repeat(np.arange(len(rolls)), len(lines)) for lines in (joins, inner)]
-    return two_sample_auc(sets[0], sets[1], pieces[0], pieces[1], seed=seed)
+    tables = [np.swapaxes(columns[..., lines], 1, 2).reshape(-1, columns.shape[1]) for lines in (at_joins, inner)]
+    pieces = [np.repeat(np.arange(len(rolls)), len(lines)) for lines in (at_joins, inner)]
+    return two_sample_auc(tables[0], tables[1], pieces[0], pieces[1])
 
 
 def measure_windows(rolls: Rolls, spec: RollSpec, phrase_bars: int) -> dict[str, Values]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.evaluation.captions import SECTION_TITLES, find_group, write_caption, write_summary
-from musegan.evaluation.evaluate import Evaluation, Pair, format_value
-from musegan.evaluation.scores import REAL, Measure
+from musegan.evaluation.distances import FEATURES, INDEPENDENT
+from musegan.evaluation.scores import REAL, REFERENCE, Measure
+from musegan.evaluation.table import Evaluation, Pair, format_value
 from musegan.files import atomic_write
 from musegan.metrics import Rolls
 from musegan.music.pianoroll import roll_to_notes
@@ -50,26 +51,27 @@ figure { margin: 0; } figcaption { font-size: 12px; opacity: .8; }
 
 def write_report(evaluation: Evaluation, path: Path) -> Path:
     """Write the page, all or nothing. It needs no other file and no network."""
-    spec = RollSpec.from_dict(evaluation.facts["spec"])
+    spec = evaluation.spec
     title = "How near to real music: " + ", ".join(evaluation.candidates)
     parts = [
         f"<h1>{escape(title)}</h1>",
         *(_render_summary(evaluation, row) for row in evaluation.candidates),
         _render_first_pictures(evaluation, spec),
         "<h2>All measures</h2>",
-        f"<p>{evaluation.facts['n_phrases']} phrases of {evaluation.facts['phrase_bars']} bars in each row; "
-        f"seed {evaluation.facts['seed']}. <b>Bold</b>: nearest to real, where "
-        "mixed tracks are not nearer. ± is half a 95% interval.</p>",
+        f"<p>{_describe_rows(evaluation)}</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
         _render_table(evaluation),
         "<h2>Phrases</h2>",
         _render_key(spec.track_names, spec),
-        *(_render_samples(row, evaluation.samples[row], spec) for row in (REAL, *evaluation.candidates)),
+        *(_render_samples(row, evaluation.samples[row], spec) for row in (REFERENCE, *evaluation.candidates)),
         "<h2>Features</h2><p>Share of phrases by value; the features that overlap least come first.</p>",
-        _render_key((REAL, *evaluation.candidates)),
+        _render_key((REFERENCE, *evaluation.candidates)),
         _render_histograms(evaluation),
+        "<h2>Deviations</h2><p>Means of all features, and in brackets how far they are from held-out songs, in "
+        "standard deviations of these.</p>",
+        _render_deviations(evaluation),
         "<h2>Originality</h2><p>How like the nearest training phrase, over 12 transpositions; 1 is a copy.</p>",
-        _render_key((REAL, *evaluation.candidates)),
+        _render_key((REFERENCE, *evaluation.candidates)),
         _render_originality(evaluation),
         *(_render_pairs(row, evaluation.pairs[row][:N_PAIRS], spec) for row in evaluation.candidates),
     ]
@@ -83,6 +85,16 @@ def write_report(evaluation: Evaluation, path: Path) -> Path:
     return path
 
 
+def _describe_rows(evaluation: Evaluation) -> str:
+    facts = evaluation.facts
+    return (
+        f"{facts['n_phrases']} phrases of {facts['phrase_bars']} bars in each row; seed {facts['seed']}. "
+        f"{REFERENCE}: songs of the part {facts['split']}, from which distances are measured. {REAL}: training "
+        "songs, a phrase of each. <b>Bold</b>: nearest to held-out songs, or in distances to real ones, where "
+        "mixed tracks are not nearer. ± is half a 95% interval by a bootstrap over songs."
+    )
+
+
 def _render_summary(evaluation: Evaluation, row: str) -> str:
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in write_summary(evaluation, row))
     return f"<ul class='summary'>{sentences}</ul>"
@@ -93,11 +105,10 @@ def _render_first_pictures(evaluation: Evaluation, spec: RollSpec) -> str:
     figures = [
         f"<figure>{draw_roll(evaluation.samples[row][0], spec)}{_render_player(evaluation.samples[row][0], spec)}"
         f"<figcaption>{escape(row)}: a phrase</figcaption></figure>"
-        for row in (REAL, evaluation.candidates[0])
+        for row in (REFERENCE, evaluation.candidates[0])
     ]
-    figures.append(
-        f"<figure>{_draw_distances(evaluation)}<figcaption>Frechet distance to real music</figcaption></figure>"
-    )
+    caption = "Frechet distance to held-out songs, independent features"
+    figures.append(f"<figure>{_draw_distances(evaluation)}<figcaption>{caption}</figcaption></figure>")
     return _render_key(spec.track_names, spec) + _render_grid(figures, "20rem")
 
 
@@ -112,8 +123,8 @@ def _render_player(roll: NDArray[np.uint8], spec: RollSpec) -> str:
 
 
 def _draw_distances(evaluation: Evaluation) -> str:
-    """The Frechet distance of each row as bars, inline SVG."""
-    measure = Measure("distance", "Frechet distance")
+    """The Frechet distance of each row by independent features as bars, inline SVG."""
+    measure = Measure("distance", "Frechet distance", INDEPENDENT)
     known = {row: scores[measure].estimate for row, scores in evaluation.rows.items() if measure in scores}
     top = max(known.values(), default=1.0)
     lines = [f"<svg viewBox='0 0 200 {22 * len(known) + 4}'>"]
@@ -200,15 +211,32 @@ def draw_roll(roll: NDArray[np.uint8], spec: RollSpec) -> str:
 
 
 def _render_histograms(evaluation: Evaluation) -> str:
-    rows = (REAL, *evaluation.candidates)
+    rows = (REFERENCE, *evaluation.candidates)
     scores = evaluation.rows[evaluation.candidates[0]]
-    areas = [scores[Measure("overlapped area", name)].estimate for name in evaluation.feature_names]
+    names = evaluation.feature_names[FEATURES]
+    areas = [scores[Measure("overlapped area", name)].estimate for name in names]
     figures = []
     for index in np.argsort(np.nan_to_num(areas, nan=2.0), kind="stable"):
-        columns = [evaluation.features[row][:, index] for row in rows]
-        caption = escape(evaluation.feature_names[index])
+        columns = [evaluation.features[row].tables[FEATURES][:, index] for row in rows]
+        caption = escape(names[index])
         figures.append(f"<figure>{_draw_histogram(columns)}<figcaption>{caption}</figcaption></figure>")
     return _render_grid(figures, "9rem")
+
+
+def _render_deviations(evaluation: Evaluation) -> str:
+    """All features, those first that are farthest off in the first candidate."""
+    rows = (*evaluation.candidates, REAL)
+    found = {row: {each[:2]: each for each in evaluation.deviations[row]} for row in rows}
+    heads = "".join(f"<th>{escape(text)}</th>" for text in ("", REFERENCE, *rows))
+    lines = [f"<details><summary>Worst first</summary><table><thead><tr>{heads}</tr></thead><tbody>"]
+    for key, first in found[rows[0]].items():
+        own = (found[row].get(key) for row in rows)
+        cells = "".join(
+            f"<td>{each.mean:.3g} ({each.spreads:+.2f})</td>" if each else "<td>-</td>" for each in own
+        )
+        name = f"{first.name}, independent" if first.features == INDEPENDENT else first.name
+        lines.append(f"<tr><td>{escape(name)}</td><td>{first.reference:.3g}</td>{cells}</tr>")
+    return "".join([*lines, "</tbody></table></details>"])
 
 
 def _draw_histogram(columns: Sequence[NDArray]) -> str:
@@ -236,7 +264,7 @@ def _draw_histogram(columns: Sequence[NDArray]) -> str:
 
 
 def _render_originality(evaluation: Evaluation) -> str:
-    columns = [evaluation.similarities[row] for row in (REAL, *evaluation.candidates)]
+    columns = [evaluation.similarities[row] for row in (REFERENCE, *evaluation.candidates)]
     return f"<div style='max-width:28rem'>{_draw_histogram(columns)}</div>"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,19 @@ from musegan import metrics
 from musegan.evaluation import longform
 from musegan.evaluation.candidates import PhraseSet
 from musegan.evaluation.tasks import TaskResult
-from musegan.metrics import Values, agreement, average, distance
-from musegan.metrics.features import Scaler, feature_matrix, mix_tracks, phrase_features
+from musegan.metrics import Rolls, agreement, structure
+from musegan.metrics.bootstrap import bootstrap_mean
 from musegan.metrics.originality import Nearest
 from musegan.music.chords import harmony_plan
 from musegan.music.spec import RollSpec
 
-REAL, REAL_REAL, MIXED = "real", "real-real", "mixed tracks"
-"""Names of the rows that every evaluation has."""
-
-N_SPLITS = 6  # halvings of the real songs over which distances are averaged
-CURVE_BARS = 16  # distances of the bar-similarity curve
+REFERENCE, REAL, MIXED = "held out", "real", "mixed tracks"
+"""Names of the rows that every evaluation has: songs that distances are measured from, other songs of which
+phrases are drawn as a model composes them, and the tracks of these mixed between songs."""
 
 
 class Value(NamedTuple):
-    """A number with its 95% interval; the ends are nan where there is none."""
+    """A number with its 95 % interval by a bootstrap over songs; the ends are nan where there is none."""
 
     estimate: float
     low: float = float("nan")
@@ -39,19 +36,19 @@ class Measure(NamedTuple):
 
     section: str
     name: str
-    track: str = ""  # the track that was measured, or two with "and" between, or "all"; empty: not by track
+    part: str = ""  # a track, two with "and" between, "all", or a set of features; empty: of everything
 
     @property
     def label(self) -> str:
         """As it is shown, below the heading of its section."""
-        return f"{self.name}, {self.track}" if self.track else self.name
+        return f"{self.name}, {self.part}" if self.part else self.name
 
 
 Scores = dict[Measure, Value]
 
 
 def score_phrases(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
-    """The measures of `musegan.metrics` as means over bars, with bootstrap intervals by song."""
+    """The measures of `musegan.metrics` as means over bars, with their intervals."""
     return score_tracks(phrases, spec, seed) | score_harmony(phrases, spec, seed)
 
 
@@ -67,7 +64,6 @@ def score_tracks(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
         "QN": metrics.qualified_notes(rolls, spec),
         "one-step notes": metrics.one_step_notes(rolls, spec),
         "stepwise motion": metrics.stepwise_motion(rolls, spec),
-        "loose cells": metrics.loose_cells(rolls, spec) if phrases.loose is None else phrases.loose,
         "DP": metrics.drum_pattern(rolls, spec),
         "scale consistency": metrics.scale_consistency(rolls, spec),
         "pitch entropy": metrics.pitch_entropy(rolls),
@@ -78,7 +74,7 @@ def score_tracks(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     }
     scores: Scores = {}
     for name, values in by_track.items():
-        for track, value in zip(spec.track_names, _bootstrap_means(values, phrases.groups, seed), strict=True):
+        for track, value in zip(spec.track_names, _bootstrap_means(values, phrases.songs, seed), strict=True):
             scores[Measure("phrases", name, track)] = value
     return _drop_undefined(scores)
 
@@ -89,19 +85,39 @@ def score_harmony(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     first, second = np.triu_indices(spec.n_tracks, k=1)
     pairs = [f"{spec.track_names[a]} and {spec.track_names[b]}" for a, b in zip(first, second, strict=True)]
     columns = found[:, first, second]
-    scores = {Measure("phrases", "TD", "all"): _bootstrap_means(columns[:, None], phrases.groups, seed)[0]}
-    for pair, value in zip(pairs, _bootstrap_means(columns, phrases.groups, seed), strict=True):
+    scores = {Measure("phrases", "TD", "all"): _bootstrap_means(columns[:, None], phrases.songs, seed)[0]}
+    for pair, value in zip(pairs, _bootstrap_means(columns, phrases.songs, seed), strict=True):
         scores[Measure("phrases", "TD", pair)] = value
     pitched = [index for index, is_drum in enumerate(spec.is_drum) if not is_drum]
     for index in pitched if phrases.rolls.shape[2] > 1 else ():
         alone = np.arange(spec.n_tracks)[None] == index
         together = agreement.moves_together(phrases.rolls, alone, spec)
-        value = _bootstrap_means(together[:, None], phrases.groups, seed)[0]
+        value = _bootstrap_means(together[:, None], phrases.songs, seed)[0]
         scores[Measure("phrases", "moves with the others", spec.track_names[index])] = value
     inside = agreement.on_chord(phrases.rolls, harmony_plan(phrases.rolls, spec)[0], spec)
-    scores[Measure("phrases", "on chord tones", "all")] = _bootstrap_means(inside[:, None], phrases.groups, seed)[
-        0
-    ]
+    scores[Measure("phrases", "on chord tones", "all")] = _bootstrap_means(inside[:, None], phrases.songs, seed)[0]
+    return _drop_undefined(scores)
+
+
+class PhraseMeasure(Protocol):
+    """A measure of your own, for `evaluate`: a row of the table for every track, or one."""
+
+    name: str
+
+    def measure(self, rolls: Rolls, spec: RollSpec) -> NDArray[np.float64]:
+        """Of ``rolls : (phrase, track, bar, step, pitch), uint8``: (phrase, track) or (phrase,), nan where
+        undefined."""
+        ...
+
+
+def score_own(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """Means of measures of your own over phrases, with their intervals."""
+    scores: Scores = {}
+    for item in measures:
+        values = item.measure(phrases.rolls, spec)
+        parts = spec.track_names if values.ndim == 2 else ("",)
+        found = _bootstrap_means(values.reshape(len(values), len(parts), 1), phrases.songs, seed)
+        scores |= {Measure("phrases", item.name, part): value for part, value in zip(parts, found, strict=True)}
     return _drop_undefined(scores)
 
 
@@ -109,97 +125,9 @@ def _drop_undefined(scores: Scores) -> Scores:
     return {measure: value for measure, value in scores.items() if not np.isnan(value.estimate)}
 
 
-def _bootstrap_means(values: NDArray, groups: NDArray, seed: int) -> list[Value]:
+def _bootstrap_means(values: NDArray, songs: NDArray, seed: int) -> list[Value]:
     """One value per column of ``values : (phrase, column, ...)``."""
-    return [
-        Value(*map(float, column))
-        for column in zip(*distance.bootstrap_mean(values, groups, seed=seed), strict=True)
-    ]
-
-
-@dataclass(frozen=True)
-class Features:
-    """The features of a set of phrases, not standardised."""
-
-    matrix: Values  # (phrase, feature)
-    groups: NDArray[np.int64]  # (phrase,)
-
-    @classmethod
-    def of(cls, phrases: PhraseSet, spec: RollSpec) -> Features:
-        return cls(feature_matrix(phrases.rolls, spec), phrases.groups)
-
-    def __getitem__(self, index: NDArray | slice) -> Features:
-        return Features(self.matrix[index], self.groups[index])
-
-
-def choose_half_of_songs(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A random half of the songs: True for their phrases, (phrase,)."""
-    songs = np.unique(groups)
-    return np.isin(groups, rng.permutation(songs)[: len(songs) // 2])
-
-
-def score_distances(
-    real: PhraseSet, generated: Mapping[str, Features], spec: RollSpec, n: int, seed: int
-) -> dict[str, Scores]:
-    """Distances of each set to real music: row -> scores.
-
-    The real songs are halved at random `N_SPLITS` times. One half is the reference; the other gives the row of
-    real music and, its tracks mixed between songs, the harmony floor. All sets have the same size, `n` or what a
-    half has. Values are means over the halvings, intervals twice their spread.
-    """
-    features = Features.of(real, spec)
-    found: dict[str, list[dict[str, float]]] = {}
-    for split in range(N_SPLITS):
-        rng = np.random.default_rng([seed, split])
-        in_first = choose_half_of_songs(real.groups, rng)
-        here, there = np.flatnonzero(in_first)[:n], np.flatnonzero(~in_first)[:n]
-        size = min(len(here), len(there))
-        here, there = here[:size], there[:size]
-        mixed = mix_tracks(real.rolls[there], real.groups[there], split)
-        rows = {REAL_REAL: features[there], MIXED: Features.of(PhraseSet(mixed, np.arange(size)), spec)}
-        rows |= {name: fake[rng.permutation(len(fake.matrix))[:size]] for name, fake in generated.items()}
-        for name, row in rows.items():
-            found.setdefault(name, []).append(_measure_distances(features[here], row, split))
-    return {
-        name: {Measure("distance", key): _find_spread([s[key] for s in splits]) for key in splits[0]}
-        for name, splits in found.items()
-    }
-
-
-def _measure_distances(real: Features, fake: Features, seed: int) -> dict[str, float]:
-    scaler = Scaler.fit(real.matrix)
-    first, second = scaler(real.matrix), scaler(fake.matrix)
-    near = distance.measure_neighbours(first, second, real.groups, fake.groups)
-    return {
-        "Frechet distance": distance.frechet_distance(first, second),
-        "two-sample AUC": distance.two_sample_auc(first, second, real.groups, fake.groups, seed=seed),
-        "coverage": near.coverage,
-        "density": near.density,
-        "precision": near.precision,
-        "recall": near.recall,
-        "pairwise distance": distance.pairwise_distance(second) / max(distance.pairwise_distance(first), 1e-9),
-    }
-
-
-def _find_spread(values: list[float]) -> Value:
-    mean, margin = float(np.mean(values)), 1.96 * float(np.std(values))
-    return Value(mean, mean - margin, mean + margin)
-
-
-def score_overlap(real: Features, rows: Mapping[str, Features], names: list[str]) -> dict[str, Scores]:
-    """Overlapped area and KLD of each feature, and their means: row -> scores."""
-    scores: dict[str, Scores] = {}
-    for row, fake in rows.items():
-        pairs = [distance.overlapped_area(real.matrix[:, i], fake.matrix[:, i]) for i in range(len(names))]
-        areas, divergences = average(np.array(pairs), 0)
-        scores[row] = {
-            Measure("distance", "overlapped area, mean"): Value(float(areas)),
-            Measure("distance", "KLD, mean"): Value(float(divergences)),
-        }
-        for name, (area, divergence) in zip(names, pairs, strict=True):
-            scores[row][Measure("overlapped area", name)] = Value(area)
-            scores[row][Measure("KLD", name)] = Value(divergence)
-    return scores
+    return [Value(*map(float, column)) for column in zip(*bootstrap_mean(values, songs, seed=seed), strict=True)]
 
 
 def score_originality(nearest: Nearest, held_out: Nearest) -> Scores:
@@ -210,39 +138,69 @@ def score_originality(nearest: Nearest, held_out: Nearest) -> Scores:
         Measure("originality", "similarity, median"): Value(float(np.median(similarity))),
         Measure("originality", "similarity, 95th percentile"): Value(float(np.quantile(similarity, 0.95))),
         Measure("originality", "similarity, largest"): Value(float(similarity.max())),
-        Measure("originality", "above the 95th percentile of real"): Value(float((similarity > limit).mean())),
+        Measure("originality", "above the 95th percentile of held-out songs"): Value(
+            float((similarity > limit).mean())
+        ),
     }
 
 
+def score_structure(pieces: PhraseSet, reference: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+    """How long pieces are built: what returns, how far that is from the `reference`, fills, ties, drums."""
+    rolls = pieces.rolls
+    by_track = {
+        "bars equal to one before": structure.repeated_bars(rolls),
+        "held over": structure.held_over(rolls),
+    }
+    whole = {"fills": structure.fills(rolls, spec)[:, None, None]}
+    whole["recurrence"] = structure.recurrence(rolls)[:, None, None]
+    whole["drum instruments"] = structure.drum_instruments(rolls, spec)[:, None]
+    scores: Scores = {}
+    for name, values in by_track.items():
+        for track, value in zip(spec.track_names, _bootstrap_means(values, pieces.songs, seed), strict=True):
+            scores[Measure("structure", name, track)] = value
+    for name, values in whole.items():
+        scores[Measure("structure", name)] = _bootstrap_means(values, pieces.songs, seed)[0]
+    error = structure.similarity_error(reference.rolls, rolls)
+    scores[Measure("structure", "similarity error")] = Value(error)
+    return _drop_undefined(scores)
+
+
+def score_continuations(rolls: Rolls, n_given: int, spec: RollSpec, seed: int) -> Scores:
+    """How like what was given the bars are that follow it, of ``rolls : (piece, track, bar, step, pitch)``."""
+    values = structure.continuation_likeness(rolls, n_given)
+    found = zip(spec.track_names, _bootstrap_means(values, np.arange(len(rolls)), seed), strict=True)
+    return _drop_undefined({Measure("structure", "continuation likeness", name): value for name, value in found})
+
+
 def score_long_pieces(
-    pieces: PhraseSet, spec: RollSpec, phrase_bars: int, has_joins: bool, scale: Mapping[str, float], seed: int
+    pieces: PhraseSet,
+    spec: RollSpec,
+    phrase_bars: int,
+    joins: NDArray[np.int64],
+    scale: Mapping[str, float],
+    seed: int,
 ) -> Scores:
-    """Seams, drift and repetition of long pieces.
+    """Seams and drift of long pieces.
 
     Parameters
     ----------
-    has_joins : bool
-        False for music that was not joined from windows and is no reference for it: no seam measures.
+    joins : (join,), int64
+        Bars before which windows were joined, or would have been; empty for music that is no reference for it.
     scale : name -> spread of each of `longform.measure_windows` over real phrases, the unit of drift
     """
     scores: Scores = {}
-    if has_joins:
-        scores[Measure("seams", "AUC")] = Value(longform.measure_seam_auc(pieces.rolls, spec, phrase_bars, seed))
-        for name, gaps in longform.measure_seam_gaps(pieces.rolls, spec, phrase_bars).items():
+    if len(joins):
+        scores[Measure("seams", "AUC")] = Value(*longform.measure_seam_auc(pieces.rolls, spec, joins))
+        for name, gaps in longform.measure_seam_gaps(pieces.rolls, spec, joins).items():
             scores[Measure("seams", f"{name}, joins - inner")] = _bootstrap_means(
-                gaps[:, None], pieces.groups, seed
+                gaps[:, None], pieces.songs, seed
             )[0]
     for name, values in longform.measure_windows(pieces.rolls, spec, phrase_bars).items():
         # Where real music does not vary there is no unit to count in.
         unit = scale[name] if scale[name] > 1e-6 else np.nan
         change = longform.measure_drift(values[:, 1:] if name == "key distance" else values) / unit
-        scores[Measure("drift", f"{name}, change")] = _bootstrap_means(change[:, None], pieces.groups, seed)[0]
-    return scores
-
-
-def measure_similarity_curve(pieces: PhraseSet) -> Values:
-    """Bar-similarity curve, mean over pieces and tracks: (distance,)."""
-    return average(metrics.bar_similarity(pieces.rolls, CURVE_BARS), (0, 1))
+        scores[Measure("drift", f"{name}, change")] = _bootstrap_means(change[:, None], pieces.songs, seed)[0]
+    return _drop_undefined(scores)
 
 
 def score_task(task: str, result: TaskResult, seed: int) -> Scores:
@@ -257,8 +215,3 @@ def score_task(task: str, result: TaskResult, seed: int) -> Scores:
         Measure("tasks", f"{task}: given cells exact"): Value(float(result.is_exact)),
     }
     return _drop_undefined(scores)
-
-
-def list_feature_names(spec: RollSpec) -> list[str]:
-    """Names of the columns of `Features`."""
-    return list(phrase_features(np.zeros((1, *spec.shape(2)), np.uint8), spec))

@@ -119,6 +119,13 @@ def run_task(
     )
 
 
+def continue_pieces(pieces: Rolls, n_given: int, fill: Callable[[Rolls, Mask], Rolls]) -> Rolls:
+    """Pieces ``(piece, track, bar, step, pitch)`` of which all but the first `n_given` bars are composed anew."""
+    mask = np.zeros(pieces.shape[:3], bool)
+    mask[:, :, :n_given] = True
+    return fill(np.where(mask[..., None, None], pieces, 0), mask)
+
+
 def _measure_togetherness(rolls: Rolls, mask: Mask, spec: RollSpec) -> Values:
     """`moves_together` of the tracks that are given as a whole with the others: (phrase,)."""
     whole: Mask = np.all(mask, axis=-1)

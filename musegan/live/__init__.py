@@ -1,1 +1,1 @@
-"""Playing along: clocks, what is heard, what is composed to it, and sending it on the beat."""
+"""Playing along: clocks, listening, composing the next bar, and sending it on the beat."""

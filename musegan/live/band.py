@@ -19,6 +19,12 @@ from musegan.music.piece import Piece
 MEMORY_BARS = 16
 """Bars that the key is estimated from."""
 
+CONTEXT_BARS = 8
+"""Bars that are looked at while one is composed, it and those before."""
+
+PASSES = 4
+"""Passes of the networks for a bar, at most: it has to be there when it is played."""
+
 
 class Band:
     """Composes bar after bar to what is played on one track. `request` may be replaced between bars."""
@@ -77,7 +83,7 @@ class Band:
         (track, step, pitch), uint8
             The kept track is silent. Cells held at the first step go on from the bar before.
         """
-        n_bars = self.model.config.model.phrase_bars
+        n_bars = min(self.model.window_bars, CONTEXT_BARS)
         first = max(bar - n_bars + 1, 0)
         roll = np.zeros(self.spec.shape(n_bars), np.uint8)
         mask = np.zeros(roll.shape[:2], bool)
@@ -94,7 +100,8 @@ class Band:
             mask[row, n_past] = True
         roll[self.kept, :n_past] = heard[self.kept, heard.shape[1] - n_past :]
         key = self.request.key or self._estimate_key(heard)
-        request = replace(self.request, key=key, seed=self.request.seed + bar // n_bars)
+        passes = min(self.request.passes, PASSES)
+        request = replace(self.request, key=key, passes=passes, seed=self.request.seed + bar // n_bars)
         piece = Piece(roll=roll, spec=self.spec)
         composed = self.model.fill(piece, mask, must_play=self.rows, request=request).roll[:, n_past].copy()
         composed[self.kept] = 0

@@ -11,7 +11,7 @@ from musegan.live.player import Message
 from musegan.midi.channels import assign_channels
 from musegan.midi.performance import PLAYED, TICKS_PER_BEAT, perform_piece
 from musegan.music.pianoroll import HELD
-from musegan.music.piece import Piece
+from musegan.music.piece import Feel, Piece
 from musegan.music.spec import RollSpec
 
 
@@ -30,7 +30,9 @@ class _Note:
 class Performer:
     """Plays composed bars one after the other. Notes may last over bar lines: an end is sent when it is known."""
 
-    def __init__(self, spec: RollSpec, feel: NDArray[np.float32] | None, seed: int, humanize: float) -> None:
+    def __init__(
+        self, spec: RollSpec, feel: NDArray[np.float32] | Feel | None, seed: int, humanize: float
+    ) -> None:
         self._spec, self._feel, self._seed, self._humanize = spec, feel, seed, humanize
         self._channels = [channel for _, channel in assign_channels(spec.is_drum)]
         self._bar_ticks = spec.beats_per_bar * TICKS_PER_BEAT

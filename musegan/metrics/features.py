@@ -1,7 +1,7 @@
 """A phrase as a vector of about 85 hand-made features, the space in which phrases are compared.
 
 Every feature is one number per phrase, built from `musegan.metrics`. An ensemble of T tracks, P of them pitched,
-has 8 T + 9 P + 4 features, and 4 more with drums: 84 for the band.
+has 8 T + 9 P + 4 features, and 4 more with drums: 101 for the band.
 
 Each track: the share of bars in which it sounds (`active`), log2(1 + notes a bar) (`notes`), polyphony rate
 (`polyphony`), share of its onsets on a beat (`on beat`) and half-way between two (`off beat`), share of onset

@@ -28,13 +28,13 @@ A bass that plays C four times in the first of two bars, and G once in the secon
 >>> bass = rolls[BAND.track_index("bass")]  # (bar, step, pitch)
 >>> bass[0, ::12, 36 - BAND.lowest_pitch] = 2
 >>> bass[1, 0, 43 - BAND.lowest_pitch] = 2
->>> metrics.notes_per_bar(rolls)[3]
+>>> metrics.notes_per_bar(rolls)[1]
 array([4., 1.])
 >>> metrics.empty_bars(rolls).mean(-1)  # all tracks but the bass are silent
-array([1., 1., 1., 0., 1.])
+array([1., 0., 1., 1., 1., 1.])
 >>> metrics.pitch_classes_used(rolls, BAND)[0]  # drums have no pitch classes
 array([nan, nan])
->>> metrics.pitches_used(metrics.as_one_bar(rolls))[3]
+>>> metrics.pitches_used(metrics.as_one_bar(rolls))[1]
 array([2.])
 
 References

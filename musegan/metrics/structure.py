@@ -6,6 +6,8 @@ Two bars of a track are equal when the same notes start in them: step, pitch and
 References
 ----------
 Museformer: Yu et al., Museformer: Transformer with fine- and coarse-grained attention for music generation, 2022.
+PhraseLDM: Ou and Wang, PhraseVAE and PhraseLDM: Latent diffusion for full-song multitrack symbolic music
+generation, 2025.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from musegan.music.spec import RollSpec
 SNARES_AND_TOMS = (37, 38, 39, 40, 41, 43, 45, 47, 48, 50)
 """General MIDI drum notes that fills are played on."""
 
+ALIKE = 0.5  # cosine of bars that count as alike
+SECTION_BARS = 4  # of the shortest section that returns
 FILL_HITS = 2  # more of these than usual in half a bar make a fill
 
 
@@ -33,6 +37,41 @@ def similarity_error(real: Rolls, composed: Rolls, max_distance: int = 15) -> fl
     """
     curves = [average(bar_similarity(rolls, max_distance), (0, 1)) for rolls in (real, composed)]
     return float(average(np.abs(curves[0] - curves[1])))
+
+
+def self_similarity(rolls: Rolls) -> Values:
+    """Likeness of every two bars of a piece, all tracks together: (piece, bar, bar), nan for a bar without onsets.
+
+    Cosine of the onsets by track, step and pitch, in which every track that sounds counts the same.
+    """
+    n_pieces, n_tracks, n_bars = rolls.shape[:3]
+    onsets = (rolls == ONSET).reshape(n_pieces, n_tracks, n_bars, -1).astype(np.float32)
+    lengths = np.sqrt(onsets.sum(-1, keepdims=True))
+    onsets = np.divide(onsets, lengths, out=onsets, where=lengths > 0)
+    common = (onsets @ onsets.swapaxes(-1, -2)).sum(1, dtype=np.float64)
+    n_sounding = np.diagonal(common, axis1=-2, axis2=-1)
+    return share(common, np.sqrt(n_sounding[..., :, None] * n_sounding[..., None, :]))
+
+
+def recurrence(rolls: Rolls) -> Values:
+    """Bars in sections that return, as a multiple of the bars of the piece: (piece,).
+
+    A section returns when `SECTION_BARS` successive bars or more are alike those at a constant distance
+    (`self_similarity` above `ALIKE`), and none of them those at the distance of one bar more: a loop does not
+    count. After the bar recurrence score on the BarSSM of PhraseLDM, whose bars are vectors of its autoencoder, so
+    that its numbers do not compare with these.
+    """
+    is_alike = self_similarity(rolls) > ALIKE  # False for nan
+    n_bars = rolls.shape[2]
+    total = np.zeros(len(rolls))
+    for distance in range(1, n_bars - SECTION_BARS + 1):
+        diagonal, next_one = (np.diagonal(is_alike, k, -2, -1) for k in (distance, distance + 1))
+        for piece, line in enumerate(diagonal):
+            edges = np.flatnonzero(np.diff(line, prepend=False, append=False))
+            for begin, end in edges.reshape(-1, 2).tolist():
+                if end - begin >= SECTION_BARS and not next_one[piece, begin:end].any():
+                    total[piece] += end - begin
+    return total / n_bars
 
 
 def bar_hashes(notes: NoteTable, kinds: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -5,18 +5,18 @@ Trees take features as they are: nothing is standardised, nan is allowed. scikit
 
 References
 ----------
-Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 2017. Intervals are percentiles of a bootstrap over
-songs (Efron and Tibshirani, An introduction to the bootstrap, 1993).
+Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 2017.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError, MissingToolError
+from musegan.metrics.bootstrap import draw_songs
 
 N_FOLDS = 5
 N_TREES = 100
@@ -26,7 +26,7 @@ SMALLEST_SET = 10  # songs on each side, so that every fold has some of both
 
 class Auc(NamedTuple):
     """Area under the ROC curve, 0.5 for sets that cannot be told apart, 1 for such that always can, and its 95 %
-    interval."""
+    interval by a bootstrap over songs."""
 
     estimate: float
     low: float
@@ -63,7 +63,7 @@ def two_sample_auc(
     is_composed = np.arange(len(features)) >= len(real)
     _, song = np.unique(np.concatenate([real_songs, composed_songs]), return_inverse=True)
     n_songs = int(song.max()) + 1
-    drawn = np.random.default_rng(0).multinomial(n_songs, np.full(n_songs, 1 / n_songs), N_RESAMPLES)
+    drawn = draw_songs(n_songs, N_RESAMPLES)
     weights = np.concatenate([np.ones((1, n_songs)), drawn])[:, song]  # once each, then as resampled
     aucs = []
     for seed in range(seeds):
@@ -74,6 +74,18 @@ def two_sample_auc(
     found = np.nanmean(aucs, axis=0)  # a resample may leave out all songs of a set in a fold
     low, high = np.quantile(found[1:], [0.025, 0.975])
     return Auc(float(found[0]), float(low), float(high))
+
+
+def load_trees() -> tuple[Any, Any]:
+    """The classifier and the folds by song of scikit-learn. Raises `MissingToolError` without it."""
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.model_selection import StratifiedGroupKFold
+    except ImportError as error:
+        raise MissingToolError(
+            "the classifier test needs scikit-learn: pip install 'musegan-band[evaluate]'"
+        ) from error
+    return HistGradientBoostingClassifier, StratifiedGroupKFold
 
 
 def _check(real: NDArray, composed: NDArray, real_songs: NDArray, composed_songs: NDArray, seeds: int) -> None:
@@ -93,17 +105,11 @@ def _held_out_scores(
     features: NDArray, is_composed: NDArray[np.bool_], song: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Of each phrase the score by trees fitted on the other folds, and its fold: (phrase,) each."""
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-        from sklearn.model_selection import StratifiedGroupKFold
-    except ImportError as error:
-        raise MissingToolError(
-            "the classifier test needs scikit-learn: pip install 'musegan-band[evaluate]'"
-        ) from error
+    classifier, folds = load_trees()
     scores, fold = np.zeros(len(song)), np.zeros(len(song), np.int64)
-    splits = StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=seed).split(features, is_composed, song)
+    splits = folds(N_FOLDS, shuffle=True, random_state=seed).split(features, is_composed, song)
     for index, (fitted, held) in enumerate(splits):
-        trees = HistGradientBoostingClassifier(
+        trees = classifier(
             max_iter=N_TREES,
             learning_rate=0.1,
             max_leaf_nodes=12,
@@ -111,10 +117,11 @@ def _held_out_scores(
             l2_regularization=1.0,
             max_features=0.3,
             early_stopping=False,
-            class_weight="balanced",
             random_state=seed,
-        ).fit(features[fitted], is_composed[fitted])
-        scores[held], fold[held] = trees.decision_function(features[held]), index
+        )
+        known = ~np.isnan(features[fitted]).all(0)  # trees take no column without a value
+        trees.fit(features[fitted][:, known], is_composed[fitted])
+        scores[held], fold[held] = trees.decision_function(features[held][:, known]), index
     return scores, fold
 
 

@@ -7,15 +7,18 @@ from collections import defaultdict
 from musegan.midi.tracks import (
     END_OF_TRACK,
     META,
+    METER,
     NAME,
     NOTE_OFF,
     NOTE_ON,
     PORT,
     Event,
     Track,
+    is_meta,
     is_note_on,
     is_tempo,
     merge_events,
+    meter_event,
     note_off,
     tempo_event,
 )
@@ -69,6 +72,14 @@ def set_tempo(tracks: list[Track], tick: int, qpm: float) -> list[Track]:
     changed = [[event for event in track if event.tick < tick or not is_tempo(event)] for track in tracks]
     index = sets_tempos[0] if sets_tempos else 0
     changed[index] = merge_events(changed[index], [tempo_event(tick, qpm)], tick)
+    return changed
+
+
+def set_meter(tracks: list[Track], tick: int, meter: tuple[int, int]) -> list[Track]:
+    """From `tick` on, where the tracks have no other, a meter of this numerator and denominator."""
+    changed = list(tracks)
+    index = next((i for i, track in enumerate(tracks) if any(is_meta(event, METER) for event in track)), 0)
+    changed[index] = merge_events(tracks[index], [meter_event(tick, *meter)], tick)
     return changed
 
 

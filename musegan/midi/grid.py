@@ -29,17 +29,24 @@ _MIN_SWUNG = 0.8  # share of the off-beats
 _PLACES = ((0, 1.0), (1 / 2, 0.7), (1 / 4, 0.35), (3 / 4, 0.35), (1 / 3, 0.2), (2 / 3, 0.25))
 
 
-def find_runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]]:
+def find_runs_in_meter(score: Score, spec: RollSpec, is_compound: bool = False) -> list[tuple[float, float]]:
     """First tick and end tick (infinite for the last) of every run of bars that are as long as the spec's, or of
     which two or more make one, as two bars of 2/4 make one of 4/4.
+
+    The beats of the spec are quarter notes or, where `is_compound`, dotted quarters: then bars of 6/8 and 12/8 are
+    looked for.
 
     A time signature starts a bar, except where it repeats a meter of the same length at a bar line. 4/4 is
     assumed before the first. One that misses a bar line by less than a sixteenth note is meant to be on it.
     """
-    bar = spec.beats_per_bar * score.ticks_per_beat
+    eighths = spec.beats_per_bar * (3 if is_compound else 2)
+    bar = eighths * score.ticks_per_beat / 2
     tolerance = score.ticks_per_beat / 4
-    fits = spec.beats_per_bar * score.meters[:, 1] % np.maximum(score.meters[:, 0] * 4, 1) == 0
-    begins, fit = [0.0], [spec.beats_per_bar == 4]
+    numerators, denominators = score.meters[:, 0], score.meters[:, 1]
+    fits = eighths * denominators % np.maximum(numerators * 8, 1) == 0
+    if is_compound:
+        fits &= (numerators % 3 == 0) & (denominators >= 8)
+    begins, fit = [0.0], [spec.beats_per_bar == 4 and not is_compound]
     for tick, does_fit in zip(score.meter_ticks.tolist(), fits.tolist(), strict=True):
         from_line = (tick - begins[-1] + bar / 2) % bar - bar / 2
         is_on_line = fit[-1] and abs(from_line) < tolerance
@@ -54,12 +61,24 @@ def find_runs_in_meter(score: Score, spec: RollSpec) -> list[tuple[float, float]
     return [(begin, end) for begin, end, is_fit in runs if is_fit and end - begin > bar - tolerance]
 
 
-def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, spec: RollSpec) -> float:
+def find_grid_offset(start: NDArray[np.int64], ticks_per_beat: int, steps_per_beat: int) -> float:
     """Ticks by which the onsets are later than the nearest steps, all in all; at most half a step.
 
     The mean direction of the onsets on the circle of a step. 0 when it is weak or a matter of style.
     """
-    return _find_fine_offset(_count_places(start, ticks_per_beat), spec) * ticks_per_beat
+    return _find_fine_offset(_count_places(start, ticks_per_beat), steps_per_beat) * ticks_per_beat
+
+
+def measure_closeness(start: NDArray, ticks_per_beat: int) -> float:
+    """Share of the onsets that are nearer to a sixteenth than to the middle between two, or the same with triplet
+    eighths, whichever is more: about 0.5 where the playing does not follow the beats."""
+    if not len(start):
+        return 1.0
+    shares = []
+    for unit in (ticks_per_beat / 4, ticks_per_beat / 3):
+        distance = np.abs((start + unit / 2) % unit - unit / 2)
+        shares.append(float(np.mean(distance <= unit / 4)))
+    return max(shares)
 
 
 def estimate_swing(start: NDArray, ticks_per_beat: float) -> float:
@@ -105,8 +124,8 @@ def find_song_offset(
     coarse = int(fit.argmax())
     steps = min(coarse, _PARTS - coarse) / _PARTS * spec.steps_per_beat
     if steps <= 0.5 or fit[coarse] < _MIN_GAIN * fit[0] or len(start) < _MIN_ONSETS:
-        return _find_fine_offset(histogram, spec) * ticks_per_beat
-    offset = coarse / _PARTS + _find_fine_offset(np.roll(histogram, -coarse * width), spec)
+        return _find_fine_offset(histogram, spec.steps_per_beat) * ticks_per_beat
+    offset = coarse / _PARTS + _find_fine_offset(np.roll(histogram, -coarse * width), spec.steps_per_beat)
     # Long notes start where a bar does: so found, the first beat is right in 9 of 10 songs with known bars.
     beat = np.rint(start / ticks_per_beat - offset).astype(np.int64) % spec.beats_per_bar
     sounding = np.bincount(beat, weights=(end - start) * ~is_drum, minlength=spec.beats_per_bar)
@@ -120,15 +139,15 @@ def _count_places(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.f
     return np.bincount(place, weights=counts, minlength=_BINS).astype(np.float64)
 
 
-def _find_fine_offset(histogram: NDArray[np.float64], spec: RollSpec) -> float:
+def _find_fine_offset(histogram: NDArray[np.float64], steps_per_beat: int) -> float:
     """In beats."""
     n_onsets = histogram.sum()
-    mean = histogram @ _bin_directions(spec.steps_per_beat) / max(n_onsets, 1)
+    mean = histogram @ _bin_directions(steps_per_beat) / max(n_onsets, 1)
     steps = float(np.angle(mean)) / (2 * np.pi)
     is_clear = abs(mean) >= _MIN_STRENGTH and abs(mean) ** 2 * n_onsets >= _MIN_EVIDENCE
     if not is_clear or abs(steps) < _MIN_OFFSET:
         return 0.0
-    return steps / spec.steps_per_beat
+    return steps / steps_per_beat
 
 
 @cache

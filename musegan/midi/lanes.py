@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from musegan.midi.melody import is_named_melody, mean_notes_at_once, score_melodies
+from musegan.midi.melody import mean_notes_at_once, score_melodies
+from musegan.midi.part_names import is_named_melody
 from musegan.midi.quantize import map_parts
 from musegan.midi.score import Part, Score
 from musegan.music.spec import RollSpec
@@ -18,13 +21,14 @@ _BASS_PROGRAMS = range(32, 40)
 def choose_players(score: Score, spec: RollSpec) -> tuple[int | None, ...]:
     """For each part of a score the index of the track that it plays in a corpus, None for none.
 
-    As `map_parts`; but where the ensemble has a track for the melody, the most melodic part goes there, and where
-    it has one part a track, only the part of each track that sounds longest stays.
+    As `map_parts`; but where the ensemble has a track for the melody, the most melodic part goes there and no
+    other, and where it has one part a track, only the part of each track that sounds longest stays.
     """
     mapping = list(map_parts(score.parts, spec))
     melody_track = next((index for index, track in enumerate(spec.tracks) if track.is_melody), None)
     if melody_track is not None and (melody := _find_melody_part(score)) is not None:
-        mapping = [None if track == melody_track else track for track in mapping]
+        by_program = map_parts(score.parts, _forget_melody_names(spec))
+        mapping = [None if track == melody_track else track for track in by_program]
         mapping[melody] = melody_track
     if spec.one_part_a_track:
         sounding = [
@@ -38,13 +42,17 @@ def choose_players(score: Score, spec: RollSpec) -> tuple[int | None, ...]:
     return tuple(mapping)
 
 
+def _forget_melody_names(spec: RollSpec) -> RollSpec:
+    """The ensemble without the names of parts that its melody track takes."""
+    tracks = (replace(track, part_names=()) if track.is_melody else track for track in spec.tracks)
+    return replace(spec, tracks=tuple(tracks))
+
+
 def _find_melody_part(score: Score) -> int | None:
     """Index of the part that is most like a melody, None where none is a single line."""
-    scores = score_melodies(score.parts, score.ticks_per_beat)
-    for index, part in enumerate(score.parts):
-        if not _may_be_melody(part, score.ticks_per_beat):
-            scores[index] = -np.inf
-    return int(scores.argmax()) if scores.max(initial=-np.inf) > _LEAST_MELODIC else None
+    may_be = [index for index, part in enumerate(score.parts) if _may_be_melody(part, score.ticks_per_beat)]
+    scores = score_melodies([score.parts[index] for index in may_be], score.ticks_per_beat, end=score.end_tick)
+    return may_be[int(scores.argmax())] if scores.max(initial=-np.inf) > _LEAST_MELODIC else None
 
 
 def _may_be_melody(part: Part, ticks_per_beat: int) -> bool:

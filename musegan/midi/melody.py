@@ -8,7 +8,6 @@ is its skyline (Uitdenbogerd and Zobel, "Manipulation of Music for Melody Matchi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes, find_part
+from musegan.midi.part_names import MELODY, score_name
 from musegan.midi.score import Part, Score
 from musegan.midi.song import Song, grid_to_piece
-from musegan.midi.tracks import MusicFile
-from musegan.music.key import Key, estimate_key
+from musegan.music.key import Key, estimate_key, note_name
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.progression import estimate_progression, write_progression
 from musegan.music.spec import RollSpec, TrackSpec
@@ -32,9 +32,16 @@ _MOST_AT_ONCE = 1.1  # notes an onset, up to which a part is one line
 _WEIGHTS = np.array([1.25, -3.34, -0.59, 0.58, -0.7, -7.56, -1.06])
 _USUAL_RATE = 1.8  # onsets a sounding beat
 _USUAL_PITCH = 66
-_NAMED = 10.0  # what a name that says melody brings
-_MELODY_NAME = re.compile(r"melod|vocal|\bvo[cx]\b|\bvoice\b|\bsing|gesang|\bvoz\b|canto|soprano", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"back|choir|harm|bridge|bass|drum|counter|\b2", re.IGNORECASE)
+_NEVER = 0.02  # share of a song, added before its logarithm
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelodyCandidate:
+    """A part that may have the melody, and what speaks for it or against it."""
+
+    part: int  # index in the score
+    score: float  # differences are log odds, roughly
+    evidence: str  # one line for people
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,7 @@ class Melody:
     part: int  # number of its part in the file, from 1
     is_whole: bool  # False: the part has chords, and the melody is its highest line
     chords: str  # a progression, those of the file's own chord symbols where it has some
+    candidates: tuple[MelodyCandidate, ...] = ()  # the parts by rank, this one first; none where a part was named
 
 
 def extract_melody(song: Song, part: str | None = None, on: str | None = None) -> Melody:
@@ -57,7 +65,8 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
         Number or name of the part that has it; found when left out.
     on : str, optional
         The track of the ensemble that takes it, with the sound of that track. Left out, the melody keeps its own
-        sound and is on the track that its part is taken for, or on that with the most programs.
+        sound. Where it was found it is on the track for melodies, if there is one; else on the track that its part
+        is taken for, or on that with the most programs.
 
     Raises
     ------
@@ -68,12 +77,12 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
     """
     spec, grid = song.piece.spec, song.grid
     score = grid.score
-    index = find_melody_part(score, song.name) if part is None else find_part(score.parts, part, song.name)
+    ranking = rank_melodies(score, song.name) if part is None else []
+    index = ranking[0].part if part is None else find_part(score.parts, part, song.name)
     chosen = score.parts[index]
     if chosen.is_drum:
         raise MidiError(f"part {index + 1} of {song.name} is drums; a melody has pitches", "no such part")
-    found = grid.mapping[index] if on is None else spec.track_index(on)
-    row = _find_widest_track(spec) if found is None else found
+    row = _choose_track(spec, grid.mapping[index], was_found=part is None) if on is None else spec.track_index(on)
     if spec.tracks[row].is_drum:
         raise MidiError(f"a melody cannot be on {spec.track_names[row]}; choose a track with pitches", "drums")
     is_whole = mean_notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
@@ -97,37 +106,66 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
         part=index + 1,
         is_whole=is_whole,
         chords=harmony[0],
+        candidates=tuple(ranking),
     )
 
 
-def find_melody_part(score: Score, name: str) -> int:
-    """Index of the part that has the melody. Raises `MidiError` when no part has pitches."""
+def rank_melodies(score: Score, name: str) -> list[MelodyCandidate]:
+    """The parts with pitches, the most like a melody first. Raises `MidiError` when there are none."""
     scores = score_melodies(score.parts, score.ticks_per_beat)
-    if not np.isfinite(scores).any():
+    found = [
+        MelodyCandidate(part=int(index), score=float(scores[index]), evidence=_tell_evidence(score, int(index)))
+        for index in np.argsort(-scores, kind="stable")
+        if np.isfinite(scores[index])
+    ]
+    if not found:
         raise MidiError(f"{name} has no part with pitches, so it has no melody", "no notes")
-    return int(scores.argmax())
+    return found
 
 
-def score_melodies(parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True) -> NDArray[np.float64]:
-    """How much each part is like a melody: (part,), minus infinity for drums. `by_name` also reads their names."""
-    end = max(int(part.end.max()) for part in parts)
+def _tell_evidence(score: Score, index: int) -> str:
+    """What `describe_part` says of a part, in words."""
+    part = score.parts[index]
+    facts = describe_part(part, score.ticks_per_beat, score.end_tick)
+    named = score_name(part.name)
+    words = ["called a melody"] if named == MELODY else ["called a singer"] if named > 0 else []
+    words += ["called a second voice"] if named < 0 else []
+    words += [
+        f"{np.exp(facts[1]):.1f} notes at once",
+        f"sounds {np.exp(facts[0]) - _NEVER:.0%} of the time",
+        f"around {note_name(round(facts[3] * 12))}",
+        f"moves by {facts[5] * 12:.1f} semitones",
+    ]
+    return ", ".join(words)
+
+
+def score_melodies(
+    parts: Sequence[Part], ticks_per_beat: int, *, by_name: bool = True, end: int | None = None
+) -> NDArray[np.float64]:
+    """How much each part of a song is like a melody: (part,), minus infinity for drums.
+
+    `by_name` also reads their names; `end` is the tick at which the song ends, that of the parts by default.
+    """
+    if end is None:
+        end = max((int(part.end.max()) for part in parts), default=0)
     scores = np.full(len(parts), -np.inf)
     for index, part in enumerate(parts):
         if not part.is_drum:
             scores[index] = describe_part(part, ticks_per_beat, end) @ _WEIGHTS
-            if by_name and is_named_melody(part.name):
-                scores[index] += _NAMED
+            scores[index] += score_name(part.name) if by_name else 0
     return scores
-
-
-def is_named_melody(name: str) -> bool:
-    """Whether the name of a part says that it has the melody."""
-    return bool(_MELODY_NAME.search(name)) and not _OTHER_NAME.search(name)
 
 
 def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
     """Mean number of notes that begin together."""
-    return len(part.start) / len(np.unique(_round_onsets(part.start, ticks_per_beat)))
+    places = np.sort(_round_onsets(part.start, ticks_per_beat))
+    return len(places) / (1 + np.count_nonzero(places[1:] != places[:-1]))
+
+
+def extract_line(part: Part, ticks_per_beat: int) -> Part:
+    """A part that is one line as it is, else its highest line."""
+    is_line = mean_notes_at_once(part, ticks_per_beat) <= _MOST_AT_ONCE
+    return part if is_line else extract_skyline(part, ticks_per_beat)
 
 
 def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
@@ -147,7 +185,9 @@ def extract_skyline(part: Part, ticks_per_beat: int) -> Part:
     line = np.array(kept)
     end = part.end[line]
     end[:-1] = np.minimum(end[:-1], np.maximum(part.start[line[1:]], part.start[line[:-1]] + 1))
-    return replace(part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line])
+    return replace(
+        part, start=part.start[line], end=end, pitch=part.pitch[line], velocity=part.velocity[line], moves=None
+    )
 
 
 def _round_onsets(start: NDArray[np.int64], ticks_per_beat: int) -> NDArray[np.int64]:
@@ -162,15 +202,15 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     start, ends, pitch = part.start[order], part.end[order], part.pitch[order].astype(np.float64)
     until = np.maximum.accumulate(ends)
     sounding = until[-1] - start[0] - np.maximum(start[1:] - until[:-1], 0).sum()
-    places, at = np.unique(_round_onsets(start, ticks_per_beat), return_inverse=True)
-    top = np.zeros(len(places))
-    np.maximum.at(top, at, pitch)
+    places = _round_onsets(start, ticks_per_beat)
+    firsts = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+    top = np.maximum.reduceat(pitch, firsts)
     intervals = np.abs(np.diff(top)) if len(top) > 1 else np.zeros(1)
-    rate = len(places) / max(sounding / ticks_per_beat, 1 / _PLACES)
+    rate = len(top) / max(sounding / ticks_per_beat, 1 / _PLACES)
     return np.array(
         [
-            np.log(sounding / max(end, 1) + 0.02),
-            np.log(len(start) / len(places)),
+            np.log(sounding / max(end, 1) + _NEVER),
+            np.log(len(start) / len(top)),
             abs(np.log2(rate / _USUAL_RATE)),
             pitch.mean() / 12,
             ((pitch.mean() - _USUAL_PITCH) / 12) ** 2,
@@ -180,8 +220,13 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     )
 
 
-def _find_widest_track(spec: RollSpec) -> int:
-    """The pitched track that takes the most programs."""
+def _choose_track(spec: RollSpec, own: int | None, was_found: bool) -> int:
+    """The track for a melody; `own` is the one that its part is taken for."""
+    for_melodies = next((row for row, track in enumerate(spec.tracks) if track.is_melody), None)
+    if was_found and for_melodies is not None:
+        return for_melodies
+    if own is not None:
+        return own
     rows = [row for row, track in enumerate(spec.tracks) if not track.is_drum]
     return max(rows, key=lambda row: len(spec.tracks[row].programs))
 
@@ -194,10 +239,7 @@ def _estimate_harmony(song: Song) -> tuple[str, Key]:
     everything: GridNotes = replace(grid, mapping=mapping).without((), spec)
     roll = notes_to_roll(everything.notes, spec, grid.n_bars)
     key = estimate_key(sounding_shares(roll, spec))
-    written = [
-        (round((tick - grid.first_bar_tick) / grid.score.ticks_per_beat), symbol)
-        for tick, symbol in grid.score.chords
-    ]
+    written = [(grid.ruler(own).step_of(tick) // own.steps_per_beat, symbol) for tick, symbol in grid.score.chords]
     return (
         write_progression(written, grid.n_bars, spec) if written else estimate_progression(roll, spec, key)
     ), key

@@ -1,4 +1,4 @@
-"""A file that somebody works on, on the grid: bar 1 stays bar 1, and what does not fit is an error."""
+"""A file that somebody works on, on the grid: the bars that an ensemble can use, and where they are in it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter
+from musegan.midi.bars import USUAL_METER, Bars, find_music_bars
+from musegan.midi.grid import estimate_swing, find_grid_offset, find_runs_in_meter, measure_closeness
+from musegan.midi.part_names import score_name
+from musegan.midi.pedal import Pedal
 from musegan.midi.quantize import (
-    MAX_SILENCE_BARS,
+    Columns,
     cut_overlaps,
     drop_out_of_range,
     find_main_tempo,
     gather_notes,
     map_parts,
-    round_to_steps,
 )
 from musegan.midi.read import find_end_of_file, read_bytes, read_score
 from musegan.midi.score import Part, Score
+from musegan.midi.ticks import Ruler
 from musegan.music.pianoroll import NOTE
+from musegan.music.programs import name_part
 from musegan.music.spec import RollSpec
 
 MAX_BARS, MAX_NOTES = 2048, 100_000  # of a file that can be worked on
@@ -35,32 +39,69 @@ class GridNotes:
     """A file that somebody works on, on the grid, and how to get from its ticks to the grid and back."""
 
     score: Score
-    notes: NDArray  # (note,), NOTE, starts counted from bar 1 of the file
-    n_bars: int
-    music_end_bar: int  # bars up to the last note of any part, without silence at the end of the file
+    notes: NDArray  # (note,), NOTE, starts counted from the first bar of the grid
+    begins: NDArray[np.float64]  # (bar,): tick of the file at which each bar of the grid begins
+    bars: Bars  # of the file, those too that are passed over because they are no bars of the ensemble
+    music_end_bar: int  # bars of the file up to the last note of any part, without silence at its end
     tempo_qpm: float  # the tempo that lasts longest
     mapping: tuple[int | None, ...]  # for each part of the score its track, None: it has none
     n_outside: int  # notes of mapped parts that are left out because their pitch is outside the spec
-    first_bar_tick: float  # tick of the first bar line; negative when the file begins with a pickup bar
-    ticks_per_bar: int
+    beat_ticks: int  # of a beat of the grid: a quarter note, or a dotted one in compound meters such as 6/8
+    ticks_per_bar: int  # of the grid
     offset_ticks: float  # constant distance of the notes from the grid that was removed (late > 0)
+    closeness: float  # share of the notes that start near the beats or their divisions
     swing: tuple[float, float] = (0.5, 0.5)  # where the second half of a beat, and of half a beat, begins in it
+    pedal: Pedal = "hold"
     removed: frozenset[int] = frozenset()  # parts that are taken out: they are neither heard nor written
-    is_cut: bool = False  # what the file has after `n_bars` is not written
+    is_cut: bool = False  # what the file has after these bars is not written
+
+    @property
+    def n_bars(self) -> int:
+        """Of the grid."""
+        return len(self.begins)
+
+    @property
+    def end_tick(self) -> float:
+        """Where the file ends, and new bars begin."""
+        return float(self.bars.lines[-1])
+
+    def ruler(self, spec: RollSpec) -> Ruler:
+        """Where the steps of the grid lie in the file, as its notes are played."""
+        return Ruler(
+            begins=self.begins + self.offset_ticks,
+            end=self.end_tick + self.offset_ticks,
+            step=self.beat_ticks / spec.steps_per_beat,
+            steps_per_bar=spec.steps_per_bar,
+        )
+
+    def find_bar(self, number: int) -> int | None:
+        """The bar of the grid that bar `number` (from 0) of the file is, or is a part of; None where it is passed
+        over. New bars are counted on after those of the file."""
+        if number >= self.bars.n_bars:
+            return self.n_bars + number - self.bars.n_bars
+        line = self.bars.lines[number] + self.score.ticks_per_beat / 4
+        bar = int(np.searchsorted(self.begins, line, side="right")) - 1
+        return bar if bar >= 0 and line < self.begins[bar] + self.ticks_per_bar else None
 
     def until(self, n_bars: int, spec: RollSpec) -> GridNotes:
-        """The first `n_bars` bars; notes that ring on end with them."""
-        n_steps = n_bars * spec.steps_per_bar
+        """The first `n_bars` bars of the file; notes that ring on end with them."""
+        bars, begins = self.bars.until(n_bars), self.begins
+        if n_bars < self.bars.n_bars:
+            late = self.score.ticks_per_beat / 4
+            begins = begins[begins + self.ticks_per_bar < bars.lines[-1] + late]
+        n_steps = len(begins) * spec.steps_per_bar
         notes = self.notes[self.notes["start"] < n_steps]
         notes["duration"] = np.minimum(notes["duration"], n_steps - notes["start"])
         end = min(self.music_end_bar, n_bars)
-        return replace(self, notes=notes, n_bars=n_bars, music_end_bar=end, is_cut=True)
+        return replace(self, notes=notes, begins=begins, bars=bars, music_end_bar=end, is_cut=True)
 
-    def without(self, parts: Collection[int], spec: RollSpec) -> GridNotes:
-        """All but some parts of the score."""
+    def without(self, parts: Collection[int], spec: RollSpec, unheard: Collection[int] = ()) -> GridNotes:
+        """All but some parts of the score; others, `unheard`, stay in the file and are on no track."""
         removed = self.removed | frozenset(parts)
-        notes, n_outside = _notes_on_grid(self, removed, spec)
-        return replace(self, notes=notes, n_outside=n_outside, removed=removed)
+        mapping = tuple(None if part in unheard else track for part, track in enumerate(self.mapping))
+        grid = replace(self, removed=removed, mapping=mapping)
+        notes, n_outside = _notes_on_grid(grid, removed, spec)
+        return replace(grid, notes=notes, n_outside=n_outside)
 
 
 def read_notes(
@@ -68,23 +109,27 @@ def read_notes(
     spec: RollSpec,
     track_map: Mapping[str, str] | None = None,
     name: str | None = None,
+    pedal: Pedal = "hold",
 ) -> GridNotes:
-    """Read a file that somebody works on: nothing is trimmed, and bar 1 of the file is bar 1.
+    """Read a file that somebody works on. Nothing is trimmed; bars that are none of the ensemble are passed over:
+    those of another length, and short ones such as pick-ups.
 
     Parameters
     ----------
     source : path or bytes
     track_map : mapping, optional
         Track name by part name (case ignored) or part number from 1, for parts that the rules of the ensemble
-        (`map_parts`) would put elsewhere. A name must fit one part only.
+        (`map_parts`) would put elsewhere. A name must fit one part only. A part whose track is "" fits none.
     name : str, optional
         As for `read_score`.
+    pedal : Pedal
+        Whether notes on the grid last as long as the sustain pedal holds them; the file is not changed by that.
 
     Raises
     ------
     MidiError
-        The file cannot be read, changes its meter or is not in the meter of the spec, has more than `MAX_BARS` or
-        `MAX_NOTES`, has no part of that name or several, or one on the drum channel that is to be pitched.
+        The file cannot be read, has no notes in bars of the spec, has more than `MAX_BARS` or `MAX_NOTES`, has no
+        part of that name or several, or one on the drum channel that is to be pitched.
     ConfigError
         `track_map` names a track that the ensemble has not.
     """
@@ -97,27 +142,71 @@ def read_notes(
         )
     mapping = _map_parts(score.parts, track_map or {}, spec, name)
     ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
-    ticks_per_bar = spec.beats_per_bar * score.ticks_per_beat
-    first_bar_tick = _first_bar_tick(score, spec, name)
-    offset = find_grid_offset(ticks.start, score.ticks_per_beat, spec)
-    music_end_bar = _bars_with_notes(score, spec, first_bar_tick + offset)
-    n_bars = max(music_end_bar, _bars_of_file(score, spec, first_bar_tick + offset, find_end_of_file(data, name)))
-    if n_bars > MAX_BARS:
-        raise MidiError(f"{name} has {n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
+    is_compound = _is_compound(score, spec)
+    beat = score.ticks_per_beat * 3 // 2 if is_compound else score.ticks_per_beat
+    offset = find_grid_offset(ticks.start, beat, spec.steps_per_beat)
+    meter = USUAL_METER if len(score.meters) else (spec.beats_per_bar, 4)
+    bars, music_end_bar = find_music_bars(score, offset, find_end_of_file(data, name), meter)
+    begins = begin_bars(score, spec, bars.lines[-1], is_compound)
+    if max(len(begins), bars.n_bars) > MAX_BARS:
+        raise MidiError(f"{name} has {bars.n_bars} bars; up to {MAX_BARS} can be worked on, so cut it", "too long")
     grid = GridNotes(
         score=score,
         notes=np.empty(0, NOTE),
-        n_bars=n_bars,
+        begins=begins,
+        bars=bars,
         music_end_bar=music_end_bar,
-        tempo_qpm=find_main_tempo(score, first_bar_tick, first_bar_tick + n_bars * ticks_per_bar),
+        tempo_qpm=find_main_tempo(score, 0, bars.lines[-1]) * score.ticks_per_beat / beat,
         mapping=mapping,
         n_outside=0,
-        first_bar_tick=first_bar_tick,
-        ticks_per_bar=ticks_per_bar,
+        beat_ticks=beat,
+        ticks_per_bar=spec.beats_per_bar * beat,
         offset_ticks=offset,
-        swing=_estimate_swings(ticks.start - first_bar_tick, score.ticks_per_beat),
+        closeness=measure_closeness(ticks.start - offset, beat),
+        pedal=pedal,
     )
-    return grid.without((), spec)
+    _check_meter(grid, spec, name)
+    from_line = ticks.start - begins[np.maximum(np.searchsorted(begins, ticks.start, side="right") - 1, 0)]
+    return replace(grid, swing=_estimate_swings(from_line, beat)).without((), spec)
+
+
+def _is_compound(score: Score, spec: RollSpec) -> bool:
+    """Whether more notes start in bars of which the beats are dotted quarters than in bars of quarters."""
+    start = np.concatenate([part.start for part in score.parts])
+    counts = []
+    for is_compound in (False, True):
+        runs = find_runs_in_meter(score, spec, is_compound) if len(score.meters) else []
+        counts.append(sum(np.count_nonzero((start >= begin) & (start < end)) for begin, end in runs))
+    return bool(counts[1] > counts[0]) and score.ticks_per_beat % 2 == 0
+
+
+def begin_bars(score: Score, spec: RollSpec, end: float, is_compound: bool = False) -> NDArray[np.float64]:
+    """The ticks at which the bars of an ensemble begin in a file that ends at tick `end`: (bar,).
+
+    Bars are those of the right length, also two or more that make one. Without a time signature all are. The beats
+    of compound bars are dotted quarters.
+    """
+    bar, late = spec.beats_per_bar * score.ticks_per_beat, score.ticks_per_beat / 4
+    bar = bar * 3 // 2 if is_compound else bar
+    runs = find_runs_in_meter(score, spec, is_compound) if len(score.meters) else [(0.0, np.inf)]
+    begins = [np.empty(0)]
+    for begin, after in runs:
+        n_bars = np.floor((min(after, end) - begin + late) / bar)
+        begins.append(begin + bar * np.arange(max(n_bars, 0)))
+    return np.concatenate(begins)
+
+
+def _check_meter(grid: GridNotes, spec: RollSpec, name: str) -> None:
+    """Raise `MidiError` when no note starts in a bar of the grid."""
+    start = np.concatenate([part.start for part in grid.score.parts])
+    if grid.n_bars and grid.ruler(spec).steps_of(start)[1].any():
+        return
+    places = np.searchsorted(grid.bars.lines[1:-1], start, side="right")
+    usual = grid.bars.meters[np.bincount(places).argmax()]
+    raise MidiError(
+        f"{name} is in {usual[0]}/{usual[1]}; this ensemble has {spec.beats_per_bar} quarter notes in a bar",
+        "other meter",
+    )
 
 
 def _estimate_swings(start: NDArray, ticks_per_beat: int) -> tuple[float, float]:
@@ -129,27 +218,30 @@ def _estimate_swings(start: NDArray, ticks_per_beat: int) -> tuple[float, float]
 def _notes_on_grid(grid: GridNotes, removed: Collection[int], spec: RollSpec) -> tuple[NDArray, int]:
     """The notes of the mapped parts that are not removed, as NOTE, and how many are out of range."""
     mapping = [None if part in removed else track for part, track in enumerate(grid.mapping)]
-    ticks, n_outside = drop_out_of_range(gather_notes(grid.score.parts, mapping), spec)
-    n_steps = grid.n_bars * spec.steps_per_bar
-    step = grid.score.ticks_per_beat / spec.steps_per_beat
-    steps, _ = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, step, spec, n_steps)
-    np.minimum(steps.start, n_steps - 1, out=steps.start)
-    np.minimum(steps.end, n_steps, out=steps.end)
-    return cut_overlaps(steps, 0), n_outside
+    ticks, n_outside = drop_out_of_range(gather_notes(grid.score.parts, mapping, grid.pedal), spec)
+    ruler, n_steps = grid.ruler(spec), grid.n_bars * spec.steps_per_bar
+    start, is_inside = ruler.steps_of(ticks.start)
+    end, _ = ruler.steps_of(ticks.end)
+    start = np.minimum(start, n_steps - 1)
+    is_drum = np.array(spec.is_drum)[ticks.track]
+    end = np.minimum(np.where(is_drum, start + 1, np.maximum(end, start + 1)), n_steps)
+    steps = Columns(ticks.track, start, end, ticks.pitch, ticks.velocity)
+    return cut_overlaps(steps[is_inside], 0), n_outside
 
 
 def find_part(parts: Sequence[Part], wanted: str, name: str) -> int:
-    """Index of a part by its number from 1 or its name (case ignored). Raises `MidiError` when there is none, or
-    when several have that name."""
+    """Index of a part by its number from 1 or what `name_part` calls it (case ignored). Raises `MidiError` when
+    there is none, or when several are called so."""
     text = wanted.strip().lower()
     if text.isdigit() and 1 <= int(text) <= len(parts):
         return int(text) - 1
-    found = [index for index, part in enumerate(parts) if part.name.lower() == text]
+    names = [name_part(part.name, part.program, part.is_drum, index + 1) for index, part in enumerate(parts)]
+    found = [index for index, known in enumerate(names) if known.lower() == text]
     if len(found) > 1:
         numbers = ", ".join(str(index + 1) for index in found)
         raise MidiError(f"{name} has several parts {wanted!r}; choose by number: {numbers}", "no such part")
     if not found:
-        known = ", ".join(f"{index + 1} {part.name!r}" for index, part in enumerate(parts))
+        known = ", ".join(f"{index + 1} {known!r}" for index, known in enumerate(names))
         raise MidiError(f"{name} has no part {wanted!r}; it has {known}", "no such part")
     return found[0]
 
@@ -159,15 +251,23 @@ def _map_parts(
 ) -> tuple[int | None, ...]:
     """The track of each part: what the user says, or else the rules of the ensemble.
 
-    A part without a program of its own that is called drums is taken for drums.
+    A part without a program of its own that is called drums is taken for drums. Where there is a track for the
+    melody, singers go there, and second voices nowhere, whatever sound plays them.
     """
     chosen = list(map_parts(parts, spec))
     drums = next((index for index, is_drum in enumerate(spec.is_drum) if is_drum), None)
+    melody = next((index for index, track in enumerate(spec.tracks) if track.is_melody), None)
     for index, part in enumerate(parts):
         if drums is not None and part.program == 0 and _DRUM_NAME.search(part.name):
             chosen[index] = drums
+        elif melody is not None and not part.is_drum and score_name(part.name):
+            chosen[index] = melody if score_name(part.name) > 0 else None
     for part_name, track_name in track_map.items():
-        index, track = find_part(parts, part_name, name), spec.track_index(track_name)
+        index = find_part(parts, part_name, name)
+        if not track_name:
+            chosen[index] = None
+            continue
+        track = spec.track_index(track_name)
         if parts[index].is_drum and not spec.tracks[track].is_drum:
             raise MidiError(
                 f"part {index + 1} of {name} is on the drum channel, where pitches are instruments; it cannot be "
@@ -176,47 +276,3 @@ def _map_parts(
             )
         chosen[index] = track
     return tuple(chosen)
-
-
-def _first_bar_tick(score: Score, spec: RollSpec, name: str) -> float:
-    """Tick of the bar line that begins bar 1. A short first bar is filled up from the left."""
-    bar = spec.beats_per_bar * score.ticks_per_beat
-    runs = find_runs_in_meter(score, spec)
-    if not len(score.meters) or (runs and runs[0] == (0, np.inf)):
-        return 0.0
-    wanted = f"this ensemble has {spec.beats_per_bar} quarter notes in a bar throughout"
-    if not runs:
-        meter = "/".join(map(str, score.meters[0]))
-        raise MidiError(f"{name} is in {meter}; {wanted}", "other meter")
-    begin, end = runs[0]
-    if end < np.inf:
-        after = int((end - begin) // bar)
-        raise MidiError(
-            f"the meter of {name} changes after {after} bars; {wanted}, so cut it there", "meter changes"
-        )
-    if begin >= bar:
-        raise MidiError(
-            f"{name} is in another meter up to tick {begin:g}; {wanted}, so cut it there", "meter changes"
-        )
-    return begin - bar
-
-
-def _bars_with_notes(score: Score, spec: RollSpec, first_tick: float) -> int:
-    """Bars up to the last onset and release. A note that begins a little before a bar line and ends with a
-    sixteenth note after it has been played early or late, and begins no bar."""
-    bar = score.ticks_per_beat * spec.beats_per_bar
-    onset = max(int(part.start.max()) for part in score.parts)
-    return max(int((onset - first_tick) // bar) + 1, _bars_until(score.end_tick, score, spec, first_tick))
-
-
-def _bars_of_file(score: Score, spec: RollSpec, first_tick: float, end_of_file: int) -> int:
-    """Bars up to the end of the file; an end long after the last note is not meant and gives 0."""
-    bar = score.ticks_per_beat * spec.beats_per_bar
-    is_meant = end_of_file - score.end_tick <= MAX_SILENCE_BARS * bar
-    return _bars_until(end_of_file, score, spec, first_tick) if is_meant else 0
-
-
-def _bars_until(tick: int, score: Score, spec: RollSpec, first_tick: float) -> int:
-    """Bars that a tick needs; up to a sixteenth note over a bar line is let off."""
-    beat = score.ticks_per_beat
-    return -int(-(tick - first_tick - beat / 4) // (beat * spec.beats_per_bar))

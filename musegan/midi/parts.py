@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from musegan.midi.tracks import MusicFile
+from musegan.midi.musicfile import MusicFile
 from musegan.music.spec import RollSpec
 
 

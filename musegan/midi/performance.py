@@ -1,12 +1,13 @@
 """How a piece is played: notes on the grid become notes in ticks, with velocities and small timing offsets.
 
-Velocity and timing come from the feel table of the corpus (`FEEL`), drawn from the seed of
-the piece. Offsets stay under half a step, so a humanised file reads back as the same roll.
+Velocity and timing are drawn from the seed of the piece by its feel: a model's performance head, or the feel table
+of the corpus (`FEEL`). Offsets stay under half a step, so a humanised file reads back as the same roll.
 """
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ FEEL_SUMS = ("count", "velocity", "velocity_squared", "offset", "offset_squared"
 
 TICKS_PER_BEAT = 480
 FLAT_VELOCITY = 90
+MOST_LATE = 0.45
+"""Steps that a note is played before or after its own at most."""
 
 PLAYED = np.dtype(
     [
@@ -57,7 +60,7 @@ def perform_piece(
     ----------
     piece : Piece
     humanize : float
-        0 is velocity 90 and exactly on the grid. 1 is drawn from the feel table, or, where there is none,
+        0 is velocity 90 and exactly on the grid. 1 is as the feel of the piece draws it, or, where it has none,
         on the grid with metrical accents. Between, in proportion.
     first_bar : int
         Number (from 0) of the piece's first bar in the music that it is a part of: a bar is played the same
@@ -72,10 +75,15 @@ def perform_piece(
     spec = piece.spec
     notes = roll_to_notes(piece.roll, spec)
     end_of_piece = piece.n_bars * spec.beats_per_bar * ticks_per_beat
-    velocity, offset = _draw_deviations(piece, notes, first_bar)
+    feel = piece.feel
+    if feel is None or isinstance(feel, np.ndarray):
+        feel = TableFeel(table=feel)
+    velocity, offset = feel.draw(piece, notes, first_bar)
     start = notes["start"].astype(np.int64)
     # Whole ticks towards the grid: in files of few ticks a rounded offset would reach half a step.
-    offset_ticks = np.trunc(np.clip(offset * humanize, -0.45, 0.45) * ticks_per_beat / spec.steps_per_beat)
+    offset_ticks = np.trunc(
+        np.clip(offset * humanize, -MOST_LATE, MOST_LATE) * ticks_per_beat / spec.steps_per_beat
+    )
     played = np.empty(len(notes), PLAYED)
     played["track"], played["pitch"], played["step"] = notes["track"], notes["pitch"], start
     played["velocity"] = np.clip(np.rint(FLAT_VELOCITY + humanize * (velocity - FLAT_VELOCITY)), 1, 127)
@@ -100,12 +108,26 @@ def _find_next_onsets(played: NDArray) -> NDArray[np.int64]:
     return following
 
 
-def _draw_deviations(
-    piece: Piece, notes: NDArray, first_bar: int
+@dataclass(frozen=True, kw_only=True)
+class TableFeel:
+    """A `musegan.music.piece.Feel`: velocities and timing with the means and spreads of a corpus."""
+
+    table: NDArray[np.float32] | None  # (track, step, 4), see `FEEL`; None: metrical accents on the grid
+
+    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+        """See `musegan.music.piece.Feel`."""
+        return draw_from_table(self.table, piece, notes, first_bar)
+
+
+def draw_from_table(
+    table: NDArray[np.float32] | None, piece: Piece, notes: NDArray, first_bar: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Velocity and offset (in steps) of each note at full humanisation."""
+    """Velocity and offset (in steps) of each note, drawn from a feel table : (track, step, 4).
+
+    ``notes : (note,)`` is NOTE, in order. `first_bar` is as for `perform_piece`.
+    """
     bar, step = np.divmod(notes["start"], piece.spec.steps_per_bar)
-    velocity, spread, offset, offset_spread = _fill_feel_table(piece)[notes["track"], step].T
+    velocity, spread, offset, offset_spread = _fill_feel_table(table, piece.spec)[notes["track"], step].T
     drawn = np.empty((2, len(notes)))
     shares = np.sqrt([_VELOCITY_SHARES, _OFFSET_SHARES])[..., None]  # (2, 3, 1)
     whole = [np.random.default_rng([piece.seed, i]).standard_normal((2, 1)) for i in range(piece.spec.n_tracks)]
@@ -122,18 +144,17 @@ def _draw_deviations(
     return velocity + spread * drawn[0], offset + offset_spread * drawn[1]
 
 
-def _fill_feel_table(piece: Piece) -> NDArray[np.float64]:
+def _fill_feel_table(table: NDArray[np.float32] | None, spec: RollSpec) -> NDArray[np.float64]:
     """The feel table without gaps: (track, step, 4). Unseen steps take the mean of their track, and tracks
     that the corpus lacks the metrical accents."""
-    spec = piece.spec
     step = np.arange(spec.steps_per_bar)
     accents = np.where(step == 0, 102, np.where(step % spec.steps_per_beat == 0, 94, 86))
     plain = np.zeros((spec.n_tracks, spec.steps_per_bar, 4))
     plain[..., 0] = accents
-    if piece.feel is None:
+    if table is None:
         return plain
-    known = np.isfinite(piece.feel)
-    total = np.where(known, piece.feel, 0).sum(1, keepdims=True, dtype=np.float64)
+    known = np.isfinite(table)
+    total = np.where(known, table, 0).sum(1, keepdims=True, dtype=np.float64)
     count = known.sum(1, keepdims=True)
     means = np.where(count > 0, total / np.maximum(count, 1), plain)
-    return np.where(known, piece.feel, means)
+    return np.where(known, table, means)

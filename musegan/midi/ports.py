@@ -17,7 +17,7 @@ OWN_NAME = "musegan"
 _SILENCE = (64, 120, 123)  # controllers: sustain off, all sound off, all notes off
 _LAST_WORDS = 0.05  # seconds for what ends all notes to be sent
 _BETWEEN_LOOKS = 0.001  # seconds between looks at what has come in
-_MISUSE = "{} ports cannot be opened here ({}); name one that there is: {}"
+_NO_OWN_PORTS = "ports of our own cannot be opened on this system; name one that there is: {}"
 
 
 class OutputPort:
@@ -97,12 +97,12 @@ def _open_device(kind: str, name: str | None) -> Any:
         try:
             device.open_virtual_port({"MidiIn": "in", "MidiOut": "out"}[kind])
         except (NotImplementedError, _import_rtmidi().RtMidiError) as error:  # Windows has none
-            raise MissingToolError(_MISUSE.format("own", error, ", ".join(known) or "there is none")) from error
+            raise MissingToolError(_NO_OWN_PORTS.format(", ".join(known) or "there is none")) from error
         return device
     try:
         device.open_port(_find_port(name, known, {"MidiIn": "input", "MidiOut": "output"}[kind]), name="port")
     except _import_rtmidi().RtMidiError as error:
-        raise MuseganError(f"the MIDI port {name!r} cannot be opened: {error}") from error
+        raise MuseganError(f"the MIDI port {name!r} cannot be opened; does another program use it?") from error
     return device
 
 
@@ -129,13 +129,15 @@ def _make_device(kind: str) -> Any:
     chosen = os.environ.get("RTMIDI_API", "").upper()
     if chosen and chosen not in systems:
         raise MissingToolError(f"RTMIDI_API is {chosen}; this python-rtmidi knows {', '.join(systems)}")
-    reasons = []
+    reasons: list[Exception] = []
     for number in [systems[chosen]] if chosen else rtmidi.get_compiled_api():
         try:
             return getattr(rtmidi, kind)(number, name=OWN_NAME)
         except rtmidi.RtMidiError as error:
-            reasons.append(str(error))
-    raise MissingToolError(f"this machine has no MIDI system: {'; '.join(reasons) or 'none is compiled in'}")
+            reasons.append(error)
+    raise MissingToolError(
+        "this machine has no MIDI system that answers; on Linux that is ALSA (sudo modprobe snd-seq) or JACK"
+    ) from (reasons[0] if reasons else None)
 
 
 def _import_rtmidi() -> ModuleType:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from musegan.midi.performance import TICKS_PER_BEAT, perform_piece
 from musegan.midi.song import read
 from musegan.midi.tracks import qpm_to_microseconds
-from musegan.music.piece import Piece
+from musegan.music.piece import CONVERTERS, Converter, Piece
 from musegan.music.spec import RollSpec
 
 if TYPE_CHECKING:
@@ -46,3 +46,6 @@ def from_pretty_midi(midi: PrettyMIDI, spec: RollSpec) -> Piece:
     file = io.BytesIO()
     midi.write(file)
     return read(file.getvalue(), spec).piece
+
+
+CONVERTERS["pretty_midi"] = Converter(to_pretty_midi, from_pretty_midi)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi.grid import find_runs_in_meter, find_song_offset
+from musegan.midi.pedal import Pedal
 from musegan.midi.performance import FEEL_SUMS
 from musegan.midi.score import Part, Score
 from musegan.music.pianoroll import NOTE, stable_order
@@ -22,6 +23,7 @@ from musegan.music.spec import RollSpec
 MAX_SILENCE_BARS = 8  # a longer silence ends a stretch
 MAX_STRETCHES = 512  # of one file; what comes later in a file with more is left out
 MAX_STRETCH_BARS = 4096  # what comes later in a longer one is left out
+MAX_HELD_BARS = 1  # at the end of a song; what sounds on after them is no music
 MAX_NOTE_BARS = 8  # a longer note of a corpus has lost its note-off and is cut
 
 
@@ -33,6 +35,7 @@ class Stretch:
     n_bars: int
     first_tick: float  # tick of its first bar line in the file
     feel_sums: NDArray[np.float64]  # (track, step, 5), see performance.FEEL_SUMS
+    late: NDArray[np.float64]  # (note,), steps that each note was played after its own, -0.5 to 0.5
     tempo_qpm: float  # the tempo that lasts longest
 
 
@@ -54,6 +57,7 @@ class Columns:
 
 def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
     """For each part the index of its track, by part name, then drum channel, then program; None: no track.
+    Drums never go to a track with pitches.
 
     For an ensemble that names parts but no programs, parts without those names are taken in order, when there
     are as many as tracks.
@@ -67,8 +71,8 @@ def map_parts(parts: Sequence[Part], spec: RollSpec) -> tuple[int | None, ...]:
 
 def _find_track(part: Part, spec: RollSpec) -> int | None:
     name = part.name.strip().lower()
-    for index, track in enumerate(spec.tracks):
-        if name and name in (known.lower() for known in track.part_names):
+    for index, (track, names) in enumerate(zip(spec.tracks, spec.lower_part_names, strict=True)):
+        if name in names and not (part.is_drum and not track.is_drum):
             return index
     for index, track in enumerate(spec.tracks):
         if part.is_drum == track.is_drum and (part.is_drum or part.program in track.programs):
@@ -76,7 +80,9 @@ def _find_track(part: Part, spec: RollSpec) -> int | None:
     return None
 
 
-def quantize_score(score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None) -> list[Stretch]:
+def quantize_score(
+    score: Score, spec: RollSpec, mapping: Sequence[int | None] | None = None, pedal: Pedal = "hold"
+) -> list[Stretch]:
     """All stretches of a score that are in the meter of the spec, with the notes of its tracks.
 
     `mapping` says for each part its track, None for none; by default `map_parts` does. Empty bars at both ends are
@@ -84,7 +90,7 @@ def quantize_score(score: Score, spec: RollSpec, mapping: Sequence[int | None] |
     removed. Empty when nothing fits.
     """
     mapping = mapping or map_parts(score.parts, spec)
-    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping), spec)
+    ticks, _ = drop_out_of_range(gather_notes(score.parts, mapping, pedal), spec)
     if not len(ticks.start):
         return []
     is_drum = np.array(spec.is_drum)[ticks.track]
@@ -109,7 +115,7 @@ def _split_at(values: NDArray, edges: NDArray) -> list[NDArray[np.int64] | slice
     return [order[first:last] for first, last in pairwise(places)]
 
 
-def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None]) -> Columns:
+def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None], pedal: Pedal = "ignore") -> Columns:
     """The notes of the mapped parts, in ticks."""
     used = [(part, track) for part, track in zip(parts, mapping, strict=True) if track is not None]
     tracks = np.array([track for _, track in used], np.int64)
@@ -117,7 +123,7 @@ def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None]) -> Column
     return Columns(
         np.repeat(tracks, [len(part.start) for part, _ in used]),
         np.concatenate([part.start for part, _ in used] or empty),
-        np.concatenate([part.end for part, _ in used] or empty),
+        np.concatenate([part.ends(pedal) for part, _ in used] or empty),
         np.concatenate([part.pitch for part, _ in used] or empty).astype(np.int64),
         np.concatenate([part.velocity for part, _ in used] or empty).astype(np.uint8),
     )
@@ -150,19 +156,22 @@ def _quantize_run(score: Score, spec: RollSpec, ticks: Columns, begin: float, en
     for first_step, index in zip(edges[:-1], _split_at(steps.start, np.array(edges)), strict=True):
         first_bar = first_step // bar
         piece, its_late = steps[index], late[index]
-        limit = (first_bar + MAX_STRETCH_BARS) * bar
+        last_bar = int(piece.start.max()) // bar + MAX_HELD_BARS
+        limit = min(first_bar + MAX_STRETCH_BARS, last_bar + 1) * bar
         if int(piece.end.max()) > limit:
             inside = piece.start < limit
             piece, its_late = piece[inside], its_late[inside]
             np.minimum(piece.end, limit, out=piece.end)
         n_bars = -(-int(piece.end.max()) // bar) - first_bar
         tick = begin + first_bar * bar * step
+        notes, source = cut_and_trace(piece, first_bar * bar)
         stretches.append(
             Stretch(
-                notes=cut_overlaps(piece, first_bar * bar),
+                notes=notes,
                 n_bars=n_bars,
                 first_tick=tick,
                 feel_sums=sum_feel(piece, its_late, spec),
+                late=its_late[source],
                 tempo_qpm=find_main_tempo(score, tick, tick + n_bars * bar * step),
             )
         )
@@ -187,6 +196,11 @@ def cut_overlaps(steps: Columns, first_step: int) -> NDArray:
     Of notes that start together on a pitch one stays, the longest; one that sounds when its pitch starts
     again is cut there.
     """
+    return cut_and_trace(steps, first_step)[0]
+
+
+def cut_and_trace(steps: Columns, first_step: int) -> tuple[NDArray, NDArray[np.int64]]:
+    """As `cut_overlaps`, and which of the notes of `steps` each one was, of several the first."""
     line = steps.track << 7 | steps.pitch
     key = line << 31 | steps.start - first_step
     order = stable_order(key)
@@ -195,12 +209,13 @@ def cut_overlaps(steps: Columns, first_step: int) -> NDArray:
     key, end = key[first], np.maximum.reduceat(steps.end[order], first) - first_step
     line, start = key >> 31, key & 0x7FFFFFFF
     np.minimum(end[:-1], start[1:], out=end[:-1], where=line[1:] == line[:-1])
-    track, pitch, velocity = line >> 7, line & 0x7F, steps.velocity[order[first]]
+    track, pitch, source = line >> 7, line & 0x7F, order[first]
     order = stable_order((track << 31 | start) << 7 | pitch)
+    source = source[order]
     notes = np.empty(len(order), NOTE)
     notes["track"], notes["start"], notes["duration"] = track[order], start[order], (end - start)[order]
-    notes["pitch"], notes["velocity"] = pitch[order], velocity[order]
-    return notes
+    notes["pitch"], notes["velocity"] = pitch[order], steps.velocity[source]
+    return notes, source
 
 
 def sum_feel(steps: Columns, late: NDArray[np.float64], spec: RollSpec) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""Mends MIDI data that a strict parser refuses.
+"""The bytes of MIDI files, also of those that a strict parser refuses.
 
-`unwrap_midi` finds the MIDI file inside what surrounds it (RIFF-RMID, gzip, stray bytes). `repair_midi` walks the
-events leniently and writes a clean file with what this package reads: notes, programs, tempos, meters and names.
-What was done is told in short phrases that ``prepare`` counts.
+`unwrap_midi` finds the MIDI file inside what surrounds it (RIFF-RMID, gzip, stray bytes). `parse_events` walks the
+events of a track leniently, `encode_events` writes them. What was mended is told in short phrases that ``prepare``
+counts.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
 
 from musegan.errors import MidiError
 
@@ -19,10 +19,9 @@ MAX_BYTES = 1 << 20  # larger MIDI files are refused; of 6,000 real ones the lar
 
 _N_DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # by upper half of the status byte
 _N_SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
-_NOTE_OFF, _NOTE_ON, _PROGRAM = 0x8, 0x9, 0xC
-_NAME, _END_OF_TRACK, _TEMPO, _METER = 0x03, 0x2F, 0x51, 0x58
+_END_OF_TRACK = 0x2F
 _MAX_TICK = (1 << 28) - 1  # the longest time that fits one delta; data beyond it is damaged
-_SMPTE_QPM = 120  # the tempo assumed for files whose ticks are fractions of a second
+SMPTE_QPM = 120  # the tempo assumed for files whose ticks are fractions of a second
 
 
 def unwrap_midi(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -53,6 +52,25 @@ def _unzip_gzip(data: bytes, name: str) -> bytes:
 def read_header(data: bytes) -> tuple[int, int, int]:
     """Type, number of tracks and division that the header of unwrapped data declares."""
     return struct.unpack(">HHH", data[8:14])
+
+
+def holds_sequences(header: tuple[int, int, int]) -> bool:
+    """Whether the tracks of a file are pieces of their own."""
+    return header[0] == 2 and header[1] > 1
+
+
+def has_smpte_time(division: int) -> bool:
+    """Whether ticks are fractions of a second, not of a beat."""
+    return bool(division & 0x8000)
+
+
+def ticks_per_beat(division: int) -> int:
+    """Ticks in a quarter note; those of SMPTE time at `SMPTE_QPM`. 29 frames a second are 29.97 (drop frame)."""
+    if not has_smpte_time(division):
+        return division
+    frames = 256 - (division >> 8)
+    rate = Fraction(30_000, 1001) if frames == 29 else Fraction(frames)
+    return max(1, min(round(rate * (division & 0xFF) * 60 / SMPTE_QPM), 0x7FFF))
 
 
 def find_tracks(data: bytes) -> Iterator[bytes]:
@@ -154,43 +172,12 @@ def _write_variable_length(value: int) -> bytes:
     return bytes(out)
 
 
-def repair_midi(data: bytes, n_tracks: int | None = None) -> tuple[bytes, list[str]]:
-    """Rewrite (the first `n_tracks` tracks of) unwrapped data as a valid MIDI file with the same ticks.
-
-    Returns the file and the repairs.
-    """
-    division = read_header(data)[2]
-    repairs: set[str] = set()
-    if has_smpte_time := bool(division & 0x8000):
-        repairs.add(f"SMPTE time read at {_SMPTE_QPM} qpm")
-        ticks_per_second = (256 - (division >> 8)) * (division & 0xFF)
-        division = max(1, min(ticks_per_second * 60 // _SMPTE_QPM, 0x7FFF))
-    bodies = [_rewrite_track(track, repairs, has_smpte_time) for track in islice(find_tracks(data), n_tracks)]
-    return join_tracks(bodies, division), sorted(repairs) or ["chunks mended"]
-
-
 def join_tracks(bodies: list[bytes], division: int) -> bytes:
     """A MIDI file of type 0 or 1 from the event bytes of its tracks. Raises `MidiError`."""
     if len(bodies) > 0xFFFF:
         raise MidiError(f"a MIDI file holds up to {0xFFFF} tracks, not {len(bodies)}", "too many tracks")
     head = b"MThd" + struct.pack(">IHHH", 6, int(len(bodies) > 1), len(bodies), division)
     return b"".join([head, *(b"MTrk" + struct.pack(">I", len(body)) + body for body in bodies)])
-
-
-def _rewrite_track(track: bytes, repairs: set[str], drop_tempo: bool) -> bytes:
-    """The events that this package reads, as a clean track."""
-    kept = []
-    for tick, status, body in parse_events(track, repairs):
-        if status == 0xFF:
-            kind, content = body[0], body[1:]
-            if kind == _METER:
-                content = (content + b"\x18\x08")[:4] if len(content) == 2 else content[:4]
-            wanted = {_NAME: True, _END_OF_TRACK: True, _TEMPO: len(content) == 3, _METER: len(content) == 4}
-            if wanted.get(kind) and not (kind == _TEMPO and drop_tempo):
-                kept.append((tick, status, bytes([kind]) + content))
-        elif status >> 4 in (_NOTE_OFF, _NOTE_ON, _PROGRAM):
-            kept.append((tick, status, body))
-    return encode_events(kept)
 
 
 def encode_events(events: Iterable[tuple[int, int, bytes]]) -> bytes:

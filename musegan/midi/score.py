@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.midi.pedal import Pedal, PedalMoves, hold_notes
 from musegan.music.key import Key
 
 
@@ -22,6 +23,18 @@ class Part:
     end: NDArray[np.int64] = field(repr=False)  # tick of the release, never before start
     pitch: NDArray[np.uint8] = field(repr=False)  # MIDI number
     velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
+    moves: PedalMoves | None = field(default=None, repr=False)  # of the sustain pedal; None for drums
+
+    def ends(self, pedal: Pedal) -> NDArray[np.int64]:
+        """Ticks at which the notes end."""
+        if pedal == "ignore" or self.moves is None:
+            return self.end
+        return hold_notes(self.start, self.end, self.pitch, self.moves)
+
+    def move(self, ticks: int) -> Part:
+        """All later by some ticks."""
+        moves = None if self.moves is None else (self.moves[0] + ticks, self.moves[1])
+        return replace(self, start=self.start + ticks, end=self.end + ticks, moves=moves)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +89,8 @@ def concatenate_scores(scores: list[Score]) -> Score:
         ticks, meters = score.meter_ticks, score.meters
         if not len(ticks) or ticks[0] > 0:
             ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
-        parts = (replace(part, start=part.start + begin, end=part.end + begin) for part in score.parts)
-        moved.append((tuple(parts), score.tempo_ticks + begin, ticks + begin, meters))
+        parts = tuple(part.move(begin) for part in score.parts)
+        moved.append((parts, score.tempo_ticks + begin, ticks + begin, meters))
         chords += [(tick + begin, symbol) for tick, symbol in score.chords]
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
         n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)

@@ -18,34 +18,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
-from musegan.midi.channels import DRUM_CHANNEL, free_place
 from musegan.midi.controllers import remove_controllers, restore_volume
-from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_tempo
+from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_meter, set_tempo
+from musegan.midi.free_channels import make_free_track
 from musegan.midi.grid import apply_swing, estimate_swing
+from musegan.midi.instruments import Instrument
+from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
 from musegan.midi.performance import perform_piece
-from musegan.midi.ticks import Ruler, clip_between, join_spans
+from musegan.midi.ticks import clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
     PROGRAM,
-    MusicFile,
-    Note,
+    Event,
     Track,
-    Voice,
-    find_name,
+    find_names,
     find_port,
-    find_voices,
     is_note_on,
-    make_track,
     merge_events,
     meta_event,
     note_off,
     note_on,
     tracks_to_bytes,
 )
+from musegan.midi.voices import Note, Voice, find_instruments, find_voices
 from musegan.midi.write import make_chord_track
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.piece import Piece
+from musegan.music.programs import name_part
 
 _BARS_OF_TEMPO = 8  # before new bars, that say how fast these go
 _SLOWER = 0.02  # relative; less is a way of playing
@@ -88,8 +88,8 @@ def splice(
         raise MidiError(f"the piece is not made from {file.name}: it keeps nothing or has fewer than its bars")
     tracks, parts = file.tracks_and_parts
     if grid.is_cut:
-        line = round(grid.first_bar_tick) + grid.n_bars * grid.ticks_per_bar
-        half = round(grid.score.ticks_per_beat / piece.spec.steps_per_beat / 2)
+        line = round(grid.end_tick)
+        half = round(grid.beat_ticks / piece.spec.steps_per_beat / 2)
         tracks = [cut_track(track, line, half) for track in tracks]
     splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
     result = splicer.run(humanize)
@@ -112,14 +112,11 @@ class _Splicer:
         spec, grid = self.piece.spec, self.grid
         assert self.piece.given is not None
         self.given = self.piece.given
-        self.ruler = Ruler(
-            begin=grid.first_bar_tick + grid.offset_ticks,
-            step=grid.score.ticks_per_beat / spec.steps_per_beat,
-            steps_per_bar=spec.steps_per_bar,
-            n_bars=grid.n_bars,
-        )
-        self.end = round(grid.first_bar_tick) + self.piece.n_bars * grid.ticks_per_bar
-        self.voices = find_voices(self.tracks, is_mended=True)
+        self.ruler = grid.ruler(spec)
+        self.end = round(grid.end_tick) + (self.piece.n_bars - grid.n_bars) * grid.ticks_per_bar
+        self.voices = find_voices(self.tracks)
+        self.instruments = find_instruments(self.tracks)
+        self.names = find_names(self.tracks)
         self.removed = {voice for voice, part in self.parts.items() if part in grid.removed}
         self.rows = {v: grid.mapping[p] for v, p in self.parts.items() if v not in self.removed}  # None: no track
         self.is_new: NDArray[np.bool_] = ~np.any(self.given[:, : grid.n_bars], axis=1)  # nothing is kept
@@ -150,16 +147,16 @@ class _Splicer:
         ]
         merged = drop_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
         if self.piece.n_bars > self.grid.n_bars:
-            merged = self._go_on_in_tempo(merged)
+            merged = self._go_on_in_meter(self._go_on_in_tempo(merged))
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
 
     def _name_channels(self) -> None:
-        """Names for the tracks that a track of type 0 is split into: what their notes are taken for."""
-        for (track, channel), row in self._map_places().items():
-            if self.is_split and not find_name(self.tracks[track]):
-                name = f"channel {channel + 1}" if row is None else self.piece.spec.tracks[row].name
-                self.early[track].append(meta_event(0, NAME, name.encode()))
+        """Names for the tracks that a track of type 0 is split into: of their first programs."""
+        for voice, part in self.parts.items() if self.is_split else ():
+            if not self.names[voice.track]:
+                self.names[voice.track] = name_part("", voice.program, voice.is_drum, part + 1)
+                self.early[voice.track].append(meta_event(0, NAME, self.names[voice.track].encode()))
 
     def _is_emptied(self, index: int, track: Track) -> bool:
         return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))
@@ -172,6 +169,16 @@ class _Splicer:
         last = self.grid.score.usual_tempo(line - 1, line)
         return set_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
 
+    def _go_on_in_meter(self, tracks: list[Track]) -> list[Track]:
+        """A time signature for new bars, where the file ends in bars of another length."""
+        numerator, denominator = self.grid.bars.meters[-1].tolist()
+        beat = self.grid.score.ticks_per_beat
+        if self.grid.ticks_per_bar * denominator % (4 * beat * numerator) == 0:
+            return tracks
+        beats = self.piece.spec.beats_per_bar
+        meter = (beats, 4) if self.grid.beat_ticks == beat else (3 * beats, 8)
+        return set_meter(tracks, round(self.grid.end_tick), meter)
+
     def chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
         steps = self.piece.spec.steps_per_beat
@@ -182,20 +189,35 @@ class _Splicer:
     def _keep_or_drop(self, voice: Voice, note: Note) -> None:
         row = self.rows.get(voice)
         if row is None and voice not in self.removed:
+            if self._needs_note_off(voice, note, None):
+                self.added[voice.track].append(note_off(note.end, voice.channel, note.pitch))
             return
-        if row is None or not self.given[row, self.ruler.bar_of(note.start)]:
+        if row is None or not self._is_kept(row, note.start):
             self.dropped[voice.track] |= {note.on} if note.off is None else {note.on, note.off}
             return
         end = self._cut_end(row, note)
         if note.off is not None and end < note.end:
             self.dropped[voice.track].add(note.off)
+        if end < note.end or self._needs_note_off(voice, note, row):
             self.added[voice.track].append(note_off(end, voice.channel, note.pitch))
         self.kept[(voice.track, voice.channel), note.pitch].append((note.start, end))
+
+    def _needs_note_off(self, voice: Voice, note: Note, row: int | None) -> bool:
+        """Whether a kept note has none, and what ends it may go: what is in a composed bar, or a track's end."""
+        if note.off is not None or voice.is_drum:
+            return False
+        is_longer = self.piece.n_bars > self.grid.n_bars
+        return is_longer or (row is not None and not self._is_kept(row, note.end))
+
+    def _is_kept(self, row: int, tick: int) -> bool:
+        """Whether what a track has at a tick stays; in bars that are passed over, where any of it does."""
+        bar = self.ruler.bar_of(tick)
+        return not self.is_new[row] if bar is None else bool(self.given[row, bar])
 
     def _cut_end(self, row: int, note: Note) -> int:
         """The end of a kept note: its own, or where it rings into a composed bar that does not hold it (drums:
         that strikes it again)."""
-        begin = (self.ruler.bar_of(note.start) + 1) * self.piece.spec.steps_per_bar
+        begin = self.ruler.next_bar_step(note.start)
         end = self.ruler.step_of(note.end)
         if end > begin:
             stops = self._stop_steps(row, note.pitch)
@@ -237,12 +259,16 @@ class _Splicer:
     # -- what is new ----------------------------------------------------------------------------------------
 
     def _composed_notes(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file. Those in the part of a pickup
-        bar that comes before the file are left out."""
-        played = perform_piece(self.piece, humanize, self.grid.score.ticks_per_beat)
+        """The notes that start in composed cells, as played, in ticks of the file. None is in a bar that is passed
+        over."""
+        played = perform_piece(self.piece, humanize, self.grid.beat_ticks)
         played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
-        begin, step = self.ruler.begin, self.ruler.step
-        played = played[begin + played["step"] * step > -step / 2]
+        bar = played["step"] // self.piece.spec.steps_per_bar
+        begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
+        limits = np.empty((2, self.piece.n_bars))
+        for first, end in self.ruler.runs(np.ones(self.piece.n_bars, bool)):
+            limits[0, first:end] = max(self.ruler.begin_of(first), 0)
+            limits[1, first:end] = min(self.ruler.end_of(end - 1), self.end)
         places = [
             place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
             for parts, place in enumerate(self.grid.swing, start=1)
@@ -250,8 +276,8 @@ class _Splicer:
         for name in ("start", "end"):
             tick = played[name]
             for parts, place in enumerate(places, start=1):
-                tick = apply_swing(tick, self.grid.score.ticks_per_beat / parts, place)
-            played[name] = np.clip(np.rint(tick + begin), 0, self.end)
+                tick = apply_swing(tick, self.grid.beat_ticks / parts, place)
+            played[name] = np.clip(np.rint(tick + begins[bar]), *limits[:, bar])
         return played
 
     def _add_notes(self, row: int, played: NDArray) -> None:
@@ -268,37 +294,33 @@ class _Splicer:
         the most sound (a pad before a solo), if they would sound with its programs at `starts`."""
         own = self.piece.spec.tracks[row]
         sound: defaultdict[Place, int] = defaultdict(int)
-        programs: defaultdict[Place, set[int]] = defaultdict(set)
+        played: defaultdict[Place, set[Instrument]] = defaultdict(set)
         for voice in self.rows:
             sound[voice.track, voice.channel] += sum(note.end - note.start for note in self.voices.get(voice, ()))
-            programs[voice.track, voice.channel].add(voice.program)
+            played[voice.track, voice.channel].add(Instrument(voice.program, voice.is_drum))
         places = [place for place, mapped in self._map_places().items() if mapped == row]
-        is_named = {place: own.name.lower() in find_name(self.tracks[place[0]]).lower() for place in places}
+        is_named = {place: own.name.lower() in self.names[place[0]].lower() for place in places}
         for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
-            changes = [event for event in self.tracks[track] if event.status == PROGRAM << 4 | channel]
-            ticks = np.array([event.tick for event in changes], np.int64)
-            before = np.searchsorted(ticks, starts, side="right") - 1
-            used = {changes[index].body[0] for index in np.unique(before).tolist() if index >= 0}
-            if channel != DRUM_CHANNEL and not used <= programs[track, channel]:
+            heard = self.instruments.on(track, find_port(self.tracks[track]), channel)
+            tick, first = heard.first or (0, heard.at(0))
+            used = {heard.at(start) for start in starts.tolist() if start >= tick}
+            if not used <= played[track, channel] and not all(instrument.is_drum for instrument in used):
                 continue
-            if (before < 0).any() and changes and 0 not in programs[track, channel]:
-                self.added[track].append(changes[0]._replace(tick=0))
+            if starts.min() < tick and heard.at(-1) not in played[track, channel]:
+                self.added[track].append(Event(0, PROGRAM << 4 | channel, bytes([first.program])))
             return track, channel
         return None
 
     def _new_place(self, row: int) -> Place:
         """A new track on a free channel, or on a new port when there is none."""
         own = self.piece.spec.tracks[row]
-        stays = {v.track for v in self.voices if (r := self.rows.get(v)) is None or not self.is_new[r]}
+        left = [voice for voice in self.voices if voice not in self.removed]
+        stays = {v.track for v in left if (r := self.rows.get(v)) is None or not self.is_new[r]}
         goes = {voice.track for voice in self.voices} - stays
-        taken: set[tuple[int, int]] = set()  # ports and channels
-        for index, events in enumerate(map(add, self.tracks, self.added)):
-            if index not in goes:
-                port = find_port(events)
-                taken |= {(port, event.channel) for event in events if event.status < 0xF0}
-        place = (0, DRUM_CHANNEL) if own.is_drum else free_place(taken)
+        others = [events for i, events in enumerate(map(add, self.tracks, self.added)) if i not in goes]
+        track, place = make_free_track(own.name, own.program, own.is_drum, others)
         self.tracks.append([])
         self.dropped.append(set())
         self.early.append([])
-        self.added.append(make_track(own.name, own.program, place))
+        self.added.append(track)
         return len(self.tracks) - 1, place[1]

@@ -14,7 +14,7 @@ from musegan.midi.tracks import (
     METER,
     TEMPO,
     Event,
-    find_name,
+    find_names,
     merge_events,
     read_tracks,
     tracks_to_bytes,
@@ -38,10 +38,10 @@ def split_stems(data: bytes, path: Path) -> dict[Path, bytes]:
     end = max(event.tick for track in tracks for event in track)
     guide = merge_events([], [event for track in tracks for event in track if _is_for_all(event)], end)
     files: dict[Path, bytes] = {}
-    for number, track in enumerate(tracks, start=1):
+    for number, (track, name) in enumerate(zip(tracks, find_names(tracks), strict=True), start=1):
         if any(event.status < 0xF0 for event in track):
             own = [event for event in track if not _is_for_all(event)]
-            target = _find_free_path(path, clean_file_name(find_name(track)) or f"track {number}", files)
+            target = _find_free_path(path, clean_file_name(name) or f"track {number}", files)
             files[target] = tracks_to_bytes([guide, merge_events(own, [], end)], repair.read_header(data)[2])
     return files
 

@@ -4,11 +4,7 @@ all others. Every event is kept as its bytes: nothing is lost that this package 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice, starmap
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -16,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.midi import repair
-from musegan.midi.channels import DRUM_CHANNEL, Place, assign_channels
+from musegan.midi.channels import Place, assign_channels
+from musegan.midi.encoding import decode_text, find_encoding
 from musegan.midi.score import Score
 
-NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, META = 0x8, 0x9, 0xB, 0xC, 0xFF
+NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, SYSEX, META = 0x8, 0x9, 0xB, 0xC, 0xF0, 0xFF
 _SHORTEST_BEAT = 7  # of a meter, as the power of two that divides a whole note
 TEXT, NAME, MARKER, PORT, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x21, 0x2F, 0x51, 0x58, 0x59
 SEQUENCE_NUMBER, CHANNEL_PREFIX, SMPTE_OFFSET = 0x00, 0x20, 0x54
+_TEXTS = range(TEXT, 0x0A)
 _META_LENGTHS = {
     SEQUENCE_NUMBER: (0, 2),
     CHANNEL_PREFIX: (1,),
@@ -53,26 +51,8 @@ class Event(NamedTuple):
 
 
 Track = list[Event]
-
-
-@dataclass
-class Note:
-    """A note of a track: where its events are, and when it sounds."""
-
-    on: int  # index of its note-on in the track
-    off: int | None  # of its note-off; None when there is none
-    start: int  # tick
-    end: int  # tick; the start where there is no note-off
-    pitch: int
-    velocity: int
-
-
-class Voice(NamedTuple):
-    """What a file calls an instrument: the notes of one program on one channel of one track."""
-
-    track: int  # index in the file
-    channel: int
-    program: int
+RawEvent = tuple[int, int, bytes]  # as `Event`, which takes longer to make
+Events = Sequence[RawEvent]
 
 
 def note_on(tick: int, channel: int, pitch: int, velocity: int) -> Event:
@@ -92,29 +72,44 @@ def read_tracks(data: bytes, name: str) -> list[Track]:
     in a DAW as it plays. Ticks that are fractions of a second become those of `Score`, without tempos. Events that
     other programs refuse are left out."""
     data, _ = repair.unwrap_midi(data, name)
-    kind, n_tracks, division = repair.read_header(data)
+    kind, _, division = repair.read_header(data)
     tracks = [
-        [
-            event
-            for event in starmap(Event, repair.parse_events(track, set()))
-            if event.status < 0xF0 or _is_valid(event)
-        ]
-        for track in islice(repair.find_tracks(data), n_tracks)
+        [event for event in map(Event._make, rows) if event[1] < 0xF0 or is_valid(event)]
+        for rows in parse_tracks(data, set())
     ]
-    if division & 0x8000:
+    if repair.has_smpte_time(division):
         tracks = [[event for event in track if not is_meta(event, TEMPO)] for track in tracks]
     return split_by_channel(tracks[0]) if kind == 0 and len(tracks) == 1 else tracks
 
 
-def _is_midi(data: bytes) -> bool:
+def parse_tracks(data: bytes, repairs: set[str]) -> list[list[RawEvent]]:
+    """The events of all tracks of an unwrapped file as they are: tick, status and data bytes.
+
+    Many damaged files have garbage behind the tracks that their header counts: it is read where these have no
+    notes. What is wrong is added to `repairs`.
+    """
+    chunks = list(repair.find_tracks(data))
+    n_tracks = repair.read_header(data)[1]
+    tracks = [list(repair.parse_events(chunk, repairs)) for chunk in chunks[:n_tracks]]
+    if len(chunks) > n_tracks and not any(
+        status >> 4 == NOTE_ON and body[1] for track in tracks for _, status, body in track
+    ):
+        repairs.add("chunks mended")
+        tracks += [list(repair.parse_events(chunk, repairs)) for chunk in chunks[n_tracks:]]
+    return tracks
+
+
+def is_midi(data: bytes) -> bool:
+    """Whether the bytes of a music file are MIDI, and not notation."""
     return b"MThd" in data[:4096] or data[:2] == b"\x1f\x8b"
 
 
-def _is_valid(event: Event) -> bool:
+def is_valid(event: RawEvent) -> bool:
     """Whether an event, not of a channel, is what the standard says of its kind. Messages in several packets are
     not, as only few programs read them."""
-    if event.status == META:
-        kind, content = event.body[0], event.body[1:]
+    _, status, body = event
+    if status == META:
+        kind, content = body[0], body[1:]
         if kind >= 0x80 or len(content) not in _META_LENGTHS.get(kind, (len(content),)):
             return False
         if kind == KEY:
@@ -122,9 +117,7 @@ def _is_valid(event: Event) -> bool:
         if kind == METER:
             return content[1] <= _SHORTEST_BEAT
         return not (kind == SMPTE_OFFSET and content[0] >> 5 > 3)
-    if event.status >= 0xF0:
-        return event.status == 0xF0 and event.body[-1:] == b"\xf7" and max(event.body[:-1], default=0) < 0x80
-    return True
+    return status == SYSEX and body[-1:] == b"\xf7" and max(body[:-1], default=0) < 0x80
 
 
 def is_meta(event: Event, kind: int) -> bool:
@@ -139,14 +132,18 @@ def is_end(event: Event) -> bool:
     return is_meta(event, END_OF_TRACK)
 
 
-def find_port(track: Track) -> int:
+def find_port(track: Events) -> int:
     """The port that a track is sent to, 0 when it does not say."""
-    return max((event.body[1] for event in track if is_meta(event, PORT) and len(event.body) > 1), default=0)
+    metas = [row[2] for row in track if row[1] == META]
+    return max((body[1] for body in metas if body[0] == PORT and len(body) > 1), default=0)
 
 
-def find_name(track: Track) -> str:
-    """The name of a track, empty when it has none."""
-    return next((event.body[1:].decode("utf-8", "replace") for event in track if is_meta(event, NAME)), "")
+def find_names(tracks: Sequence[Events]) -> list[str]:
+    """The name of each track, empty when it has none."""
+    texts = [[body for _, status, body in track if status == META and body[0] in _TEXTS] for track in tracks]
+    encoding = find_encoding(body[1:] for bodies in texts for body in bodies)
+    names = (next((body[1:] for body in bodies if body[0] == NAME), b"") for bodies in texts)
+    return [decode_text(name, encoding) for name in names]
 
 
 def split_by_channel(track: Track) -> list[Track]:
@@ -224,86 +221,3 @@ def is_tempo(event: Event) -> bool:
 def tracks_to_bytes(tracks: list[Track], ticks_per_beat: int) -> bytes:
     """A MIDI file of type 1."""
     return repair.join_tracks([repair.encode_events(track) for track in tracks], ticks_per_beat)
-
-
-def find_voices(tracks: list[Track], is_mended: bool = False) -> dict[Voice, list[Note]]:
-    """The notes of each voice, voices and notes in the order of their first events.
-
-    A note-off ends the oldest note that sounds on its pitch, as in `musegan.midi.read`. With `is_mended`, where
-    note-offs are missing on a pitch, it ends the newest: else every later note would have that of another.
-    """
-    voices: defaultdict[Voice, list[Note]] = defaultdict(list)
-    for number, track in enumerate(tracks):
-        program = [0] * 16
-        lacking = _lacking_note_offs(track) if is_mended else set()
-        sounding: defaultdict[tuple[int, int], deque[Note]] = defaultdict(deque)
-        for index, (tick, status, body) in enumerate(track):
-            kind, channel = status >> 4, status & 0xF
-            if kind == PROGRAM:
-                program[channel] = body[0]
-            elif kind == NOTE_ON and body[1]:
-                pitch, velocity = body
-                note = Note(index, None, tick, tick, pitch, velocity)
-                voices[Voice(number, channel, program[channel])].append(note)
-                sounding[channel, pitch].append(note)
-            elif kind in (NOTE_OFF, NOTE_ON) and (notes := sounding[channel, body[0]]):
-                note = notes.pop() if (channel, body[0]) in lacking else notes.popleft()
-                note.off, note.end = index, tick
-    return dict(voices)
-
-
-def _lacking_note_offs(track: Track) -> set[tuple[int, int]]:
-    """Channel and pitch where more notes begin than end."""
-    surplus: defaultdict[tuple[int, int], int] = defaultdict(int)
-    for _, status, body in track:
-        if (kind := status >> 4) in (NOTE_OFF, NOTE_ON):
-            surplus[status & 0xF, body[0]] += 1 if kind == NOTE_ON and body[1] else -1
-    return {line for line, count in surplus.items() if count > 0}
-
-
-def match_parts(voices: dict[Voice, list[Note]], score: Score) -> dict[Voice, int] | None:
-    """The part of `score` that each voice is, None when a part is none of them; voices without whole notes are
-    left out."""
-    waiting: defaultdict[tuple, deque[int]] = defaultdict(deque)
-    for index, part in enumerate(score.parts):
-        rows = np.stack([part.start, part.pitch, part.velocity], -1).tolist()
-        waiting[part.is_drum, part.program, tuple(sorted(map(tuple, rows)))].append(index)
-    found = {}
-    for voice, notes in voices.items():
-        rows = tuple(sorted((n.start, n.pitch, n.velocity) for n in notes if n.off is not None))
-        same = waiting[voice.channel == DRUM_CHANNEL, voice.program, rows]
-        if same:
-            found[voice] = same.popleft()
-    return found if len(found) == len(score.parts) else None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MusicFile:
-    """The bytes of a music file, what was understood of them, and its tracks, read when first asked for."""
-
-    data: bytes
-    score: Score
-    name: str  # for messages
-
-    @cached_property
-    def tracks_and_parts(self) -> tuple[list[Track], dict[Voice, int]]:
-        """The tracks, not to be changed, and the part of the score that each voice is.
-
-        They are made from the score where the file is not MIDI or does not say the same.
-        """
-        parts = None
-        if _is_midi(self.data):
-            tracks = read_tracks(self.data, self.name)
-            parts = match_parts(find_voices(tracks), self.score)
-        if parts is None:
-            tracks = score_to_tracks(self.score)
-            parts = {voice: voice.track - 1 for voice in find_voices(tracks)}
-        return tracks, parts
-
-    @property
-    def is_split(self) -> bool:
-        """Whether the tracks are one a channel, as the file has them all in one."""
-        if not _is_midi(self.data):
-            return False
-        data, _ = repair.unwrap_midi(self.data, self.name)
-        return repair.read_header(data)[:2] == (0, 1)

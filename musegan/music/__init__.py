@@ -1,1 +1,1 @@
-"""What music is here: what axes mean, rolls and note tables, harmony, chords, pieces. Needs numpy only."""
+"""Music as arrays: ensembles, rolls, notes, cells, keys, chords, controls, pieces. Needs numpy only."""

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.music.chords import KINDS, unpack_tones
+from musegan.music.note_table import find_notes
+from musegan.music.pianoroll import draw_notes, stable_order
 from musegan.music.spec import RollSpec
 
 _LONG_BEATS = (1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # classes over a beat
@@ -42,6 +44,63 @@ class CellNotes:
     def counts(self) -> NDArray[np.int64]:
         """Notes of each cell: ``(batch, track, beat)``."""
         return np.bincount(self.cell, minlength=int(np.prod(self.shape))).reshape(self.shape)
+
+    @classmethod
+    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec) -> CellNotes:
+        """The notes of ``rolls : (batch, track, bar, step, pitch), uint8``. Held cells without an onset are left
+        out; drums last one step."""
+        found = find_notes(rolls)
+        n_pieces, n_tracks, n_bars = rolls.shape[:3]
+        beat, step = np.divmod(found.step, spec.steps_per_beat)
+        cell = found.bar * spec.beats_per_bar + beat
+        is_drum = np.array(spec.is_drum)[found.bar // n_bars % n_tracks]
+        order = stable_order((cell * spec.steps_per_beat + step) * spec.n_pitches + found.pitch)
+        duration = np.where(is_drum, 1, found.duration)
+        shape = n_pieces, n_tracks, n_bars * spec.beats_per_bar
+        return cls(shape, cell[order], step[order], found.pitch[order], duration[order])
+
+    def to_rolls(self, spec: RollSpec) -> NDArray[np.uint8]:
+        """The inverse of `from_rolls`: ``(batch, track, bar, step, pitch), uint8``. What would sound beyond the
+        end is cut; a note ends at the latest where its pitch starts again."""
+        n_pieces, n_tracks, n_beats = self.shape
+        n_steps = n_beats * spec.steps_per_beat
+        rolls = np.zeros((n_pieces, *spec.shape(n_beats // spec.beats_per_bar)), np.uint8)
+        start = self.cell % n_beats * spec.steps_per_beat + self.step
+        draw_notes(
+            rolls.reshape(n_pieces * n_tracks, n_steps, spec.n_pitches),
+            self.cell // n_beats,
+            start,
+            np.minimum(self.duration, n_steps - start),
+            self.pitch,
+            np.ones(len(self), bool),
+        )
+        return rolls
+
+    def pieces(self, part: slice) -> CellNotes:
+        """The notes of successive pieces of the batch."""
+        per_piece = self.shape[1] * self.shape[2]
+        first, stop, _ = part.indices(self.shape[0])
+        found = self.select((self.cell >= first * per_piece) & (self.cell < stop * per_piece))
+        shape = (stop - first, *self.shape[1:])
+        return CellNotes(shape, found.cell - first * per_piece, found.step, found.pitch, found.duration)
+
+    def merge(self, other: CellNotes) -> CellNotes:
+        """The notes of both, in order."""
+        names = ("cell", "step", "pitch", "duration")
+        cell, step, pitch, duration = (
+            np.concatenate([getattr(notes, name) for notes in (self, other)]) for name in names
+        )
+        order = stable_order((cell << 8 | step) << 8 | pitch)
+        return CellNotes(self.shape, cell[order], step[order], pitch[order], duration[order])
+
+    def beats(self, first: int, end: int) -> CellNotes:
+        """The notes that start in some successive beats, as a window of its own; what sounds beyond it is kept."""
+        n_beats = self.shape[2]
+        line, beat = np.divmod(self.cell, n_beats)
+        inside = (beat >= first) & (beat < end)
+        cell = line[inside] * (end - first) + beat[inside] - first
+        shape = (*self.shape[:2], end - first)
+        return CellNotes(shape, cell, self.step[inside], self.pitch[inside], self.duration[inside])
 
     def select(self, index: NDArray) -> CellNotes:
         """Some of the notes, by a mask or by indices that keep the order."""
@@ -121,7 +180,7 @@ def hash_shapes(
     first = np.zeros(n_groups, np.int64)
     begins = np.flatnonzero(np.diff(group, prepend=-1))
     first[group[begins]] = notes.pitch[begins]
-    code = (place * 64 + lengths) * 256 + (notes.pitch - first[group]) + 128
+    code = (place * 128 + lengths) * 256 + (notes.pitch - first[group]) + 128
     mixed = (code.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
@@ -173,20 +232,28 @@ def measure_repetition(notes: CellNotes, spec: RollSpec) -> NDArray[np.int8]:
 
 
 @cache
-def _roots_of_tones() -> NDArray[np.int8]:
-    """Root of the chord that is nearest to each set of pitch classes, 0 for none: (4096,)."""
+def _roots_of_chords() -> NDArray[np.int8]:
+    """Root of the chord that is nearest to each set of pitch classes over each bass, 0 for none: (4096, 13). The
+    last column is of chords without a bass."""
     bits = unpack_tones(np.arange(4096).astype(np.int16))
     chords = np.array(
         [[(pitch - root) % 12 in tones for pitch in range(12)] for tones in KINDS.values() for root in range(12)]
     )
     common = bits @ chords.T
     likeness = common / np.maximum(bits.sum(1)[:, None] + chords.sum(1) - common, 1)
-    return (likeness.argmax(1) % 12).astype(np.int8)
+    is_nearest = np.isclose(likeness, likeness.max(1, keepdims=True)).reshape(4096, len(KINDS), 12)
+    first_kind = is_nearest.any(2).argmax(1)
+    can_be_root = is_nearest[np.arange(4096), first_kind]
+    over_bass = (np.arange(12) - np.arange(13)[:, None] % 12) % 12  # (bass, root)
+    return np.where(can_be_root[:, None], over_bass, 12).argmin(2).astype(np.int8)
 
 
-def chord_roots(tones: NDArray[np.int16]) -> NDArray[np.int64]:
+def chord_roots(tones: NDArray[np.int16], bass: NDArray[np.int16]) -> NDArray[np.int64]:
     """Root of each chord as a pitch class, C = 0: same shape; 0 where there is no chord or it is free.
 
-    `tones` holds pitch classes as bits, as `musegan.music.chords.harmony_plan` gives them.
+    `tones` holds pitch classes as bits and `bass` the pitch class of the lowest note, -1 where there is none, as
+    `musegan.music.chords.harmony_plan` gives them. Of the roots that fit equally well it is the first from the
+    bass upwards, so that roots move with a transposition.
     """
-    return _roots_of_tones()[np.maximum(tones, 0)].astype(np.int64)
+    roots = _roots_of_chords()[np.maximum(tones, 0), np.where(bass < 0, 12, bass)]
+    return np.where(tones > 0, roots, 0).astype(np.int64)

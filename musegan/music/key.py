@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,16 @@ class Key:
 
     tonic: int
     is_minor: bool = False
+    written_sharps: int | None = field(default=None, compare=False, repr=False)  # of a signature that says it so
 
     def __str__(self) -> str:
         return f"{self.note_names()[self.tonic]} {'minor' if self.is_minor else 'major'}"
 
     @property
     def sharps(self) -> int:
-        """Sharps of the key signature, negative for flats: -5 to 6 in major, -6 to 5 in minor."""
+        """Sharps of the key signature, negative for flats; if not written, -5 to 6 in major, -6 to 5 in minor."""
+        if self.written_sharps is not None:
+            return self.written_sharps
         fewest = -6 if self.is_minor else -5
         return ((self.tonic + 3 * self.is_minor) * 7 - fewest) % 12 + fewest
 
@@ -71,8 +74,8 @@ class Key:
 
     @classmethod
     def of_signature(cls, sharps: int, is_minor: bool = False) -> Key:
-        """The key of a key signature of so many `sharps`, negative for flats."""
-        return cls((sharps * 7 + 9 * is_minor) % 12, is_minor)
+        """The key of a key signature of so many `sharps`, -7 to 7, negative for flats."""
+        return cls((sharps * 7 + 9 * is_minor) % 12, is_minor, sharps)
 
     @classmethod
     def parse(cls, text: str) -> Key:

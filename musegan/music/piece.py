@@ -1,15 +1,14 @@
 """A composed piece: its roll and everything that writing, drawing and playing it needs.
 
-This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument.
+This is what the composing functions return. It is data: what draws, plays or writes takes it as an argument. What
+turns it into objects of other libraries is in the room `midi`, which enters itself in `CONVERTERS`.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,29 @@ from numpy.typing import NDArray
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
+
+if TYPE_CHECKING:
+    from pretty_midi import PrettyMIDI
+    from symusic.core import ScoreTick
+
+
+class Feel(Protocol):
+    """How notes are played: what draws their velocities and timing."""
+
+    def draw(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+        """MIDI velocity, 1 to 127, and distance from the grid in steps (late > 0) of each note at full strength.
+
+        Parameters
+        ----------
+        piece : Piece
+            Whose notes they are: its spec, tempo and seed count.
+        notes : (note,)
+            `musegan.music.pianoroll.NOTE`, in order.
+        first_bar : int
+            Number of the piece's first bar in the music that it is a part of. A bar is played the same within a
+            part and within the whole.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +51,7 @@ class Piece:
     key: Key | None = None  # written as a key signature when it is known
     given: NDArray[np.bool_] | None = None  # (track, bar), True: the user's own material
     sections: tuple[tuple[int, str], ...] = ()  # first bar (0-based) and label of each section and phrase
-    feel: NDArray[np.float32] | None = None  # (track, step, 4), see midi.performance.FEEL; nan where unknown
+    feel: NDArray[np.float32] | Feel | None = None  # or a table (track, step, 4), see midi.performance.FEEL
     seed: int = 0  # of the humanised velocities and times
     bars_before: int = 0  # of the longer piece that this one is cut from
 
@@ -51,7 +73,7 @@ class Piece:
             ("given", self.given, shape[:2]),
             ("feel", self.feel, (spec.n_tracks, spec.steps_per_bar, 4)),
         ):
-            if part is not None and part.shape != wanted:
+            if isinstance(part, np.ndarray) and part.shape != wanted:
                 raise ConfigError(f"{name} has shape {part.shape}; the piece needs {wanted}")
         if self.given is not None and self.given.dtype != bool:
             raise ConfigError(f"given is {self.given.dtype}; it must be bool, True where material is given")
@@ -84,6 +106,33 @@ class Piece:
             sections=tuple((bar - first_bar, name) for bar, name in self.sections if first_bar <= bar < end_bar),
         )
 
+    def to_pretty_midi(self, humanize: float = 1.0) -> PrettyMIDI:
+        """The piece as a `pretty_midi.PrettyMIDI`, one instrument a track; markers become text events.
+
+        `humanize` is as in `musegan.write`: 0 is flat and on the grid, 1 has the feel of the corpus.
+        """
+        return _find_converter("pretty_midi").export(self, humanize)
+
+    @classmethod
+    def from_pretty_midi(cls, midi: PrettyMIDI, spec: RollSpec) -> Piece:
+        """The notes of a `pretty_midi.PrettyMIDI` on the grid of `spec`, instruments by name and program.
+
+        Raises `MidiError` when nothing in it fits.
+        """
+        return _find_converter("pretty_midi").read(midi, spec)
+
+    def to_symusic(self, humanize: float = 1.0) -> ScoreTick:
+        """The piece as a `symusic.Score` in ticks: what a MIDI file of it says. Silent tracks are lost."""
+        return _find_converter("symusic").export(self, humanize)
+
+    @classmethod
+    def from_symusic(cls, score: Any, spec: RollSpec) -> Piece:
+        """The notes of a `symusic.Score`, in any unit of time, on the grid of `spec`, tracks by name and program.
+
+        Raises `MidiError` when nothing in it fits.
+        """
+        return _find_converter("symusic").read(score, spec)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         return np.array(self.roll, dtype, copy=copy)
 
@@ -92,27 +141,20 @@ class Piece:
         key = f", {self.key}" if self.key else ""
         return f"Piece({self.n_bars} bars of {tracks}; {self.tempo_qpm:g} qpm{key}; seed {self.seed})"
 
-    def write(
-        self,
-        path: str | os.PathLike,
-        *,
-        humanize: float = 1.0,
-        stems: bool = False,
-        chords: bool = False,
-        force: bool = True,
-    ) -> list[Path]:
-        """Write MIDI, or a picture, sound or score: what the suffix of `path` asks for.
 
-        The same as `musegan.render.write`, which describes the options.
-        """
-        return _outputs().write(self, path, humanize=humanize, stems=stems, chords=chords, force=force)
+@dataclass(frozen=True)
+class Converter:
+    """How pieces become objects of another library, and these become pieces."""
 
-    def _repr_html_(self) -> str:
-        return _outputs().piece_to_html(self)
+    export: Callable[[Piece, float], Any]  # of a piece and how humanised it is played
+    read: Callable[[Any, RollSpec], Piece]
 
 
-def _outputs() -> ModuleType:
-    """The room of what writes and shows pieces. It stands above this one, so it is loaded when it is asked for."""
-    from musegan import render
+CONVERTERS: dict[str, Converter] = {}
+"""By the name of the library."""
 
-    return render
+
+def _find_converter(library: str) -> Converter:
+    if library not in CONVERTERS:
+        raise ConfigError(f"pieces are converted to {library} by musegan.midi; import it first")
+    return CONVERTERS[library]

@@ -7,7 +7,6 @@ dataset and model file. The number of bars is never part of it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from musegan.errors import ConfigError
+from musegan.schema import make_fields, read_toml
 
 SLOWEST_QPM, FASTEST_QPM = 4.0, 1000.0  # quarter notes a minute; MIDI stores microseconds in 24 bits
 
@@ -96,6 +96,11 @@ class RollSpec:
         """One flag per track."""
         return tuple(track.is_drum for track in self.tracks)
 
+    @cached_property
+    def lower_part_names(self) -> tuple[frozenset[str], ...]:
+        """The names of parts that each track takes, in lower case."""
+        return tuple(frozenset(filter(None, map(str.lower, track.part_names))) for track in self.tracks)
+
     def shape(self, n_bars: int) -> tuple[int, int, int, int]:
         """``(track, bar, step, pitch)`` of a roll of `n_bars`."""
         return self.n_tracks, n_bars, self.steps_per_bar, self.n_pitches
@@ -130,29 +135,11 @@ class RollSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RollSpec:
-        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file."""
-        fields = dict(values)
-        try:
-            tracks: list[dict[str, Any]] = [
-                {key: tuple(item) if isinstance(item, list) else item for key, item in track.items()}
-                for track in fields.pop("tracks")
-            ]
-            return cls(tracks=tuple(TrackSpec(**track) for track in tracks), **fields)
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"an ensemble description is not valid: {error}") from error
+        """The inverse of `to_dict`; also reads the tables of an ensemble TOML file. Raises `ConfigError`."""
+        return make_fields(cls, values, "ensemble")
 
 
 BAND = RollSpec(
-    tracks=(
-        TrackSpec(name="drums", program=0, is_drum=True),
-        TrackSpec(name="piano", program=0, programs=tuple(range(0, 8))),
-        TrackSpec(name="guitar", program=25, programs=tuple(range(24, 32))),
-        TrackSpec(name="bass", program=33, programs=tuple(range(32, 40))),
-        TrackSpec(name="strings", program=48, programs=(*range(8, 24), *range(40, 96), *range(104, 112))),
-    )
-)
-
-BAND_WITH_LEAD = RollSpec(
     tracks=(
         TrackSpec(name="drums", program=0, is_drum=True, lowest_pitch=27, highest_pitch=87),
         TrackSpec(name="bass", program=33, programs=tuple(range(32, 40)), lowest_pitch=24, highest_pitch=67),
@@ -169,6 +156,7 @@ BAND_WITH_LEAD = RollSpec(
             name="lead",
             program=73,
             programs=(*range(56, 88), 104, 105, 106, 107, 110, 111),
+            part_names=("melody", "vocals", "vocal", "lead", "lead vocal", "lead vocals", "voice", "solo"),
             is_melody=True,
             lowest_pitch=43,
             highest_pitch=103,
@@ -188,7 +176,7 @@ CHORALE = RollSpec(
     beats_per_chord=1,
 )
 
-ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "band-with-lead": BAND_WITH_LEAD, "chorale": CHORALE}
+ENSEMBLES: dict[str, RollSpec] = {"band": BAND, "chorale": CHORALE}
 
 
 def load_ensemble(name_or_path: str) -> RollSpec:
@@ -205,6 +193,6 @@ def load_ensemble(name_or_path: str) -> RollSpec:
             f"there is no ensemble {name_or_path!r}; use {', '.join(ENSEMBLES)} or the path of a TOML file"
         )
     try:
-        return RollSpec.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a valid TOML file: {error}") from error
+        return RollSpec.from_dict(read_toml(path.read_text(encoding="utf-8"), "the text"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no ensemble: {error}") from error

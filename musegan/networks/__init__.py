@@ -1,10 +1,6 @@
-"""The codec, the generator that composes its latents, and the discriminator."""
+"""The networks: the encoder of cells, the composer, the decoder of notes. The lowest room that imports torch."""
 
-from musegan.networks.codec import Codec
-from musegan.networks.discriminator import Discriminator
-from musegan.networks.generator import Generator
-from musegan.networks.latents import Latents, sample_latents
-from musegan.networks.patches import PatchGrid
-from musegan.networks.posterior import Posterior
+from musegan.networks.cells import CellBatch
+from musegan.networks.composer import Composer
 
-__all__ = ["Codec", "Discriminator", "Generator", "Latents", "PatchGrid", "Posterior", "sample_latents"]
+__all__ = ["CellBatch", "Composer"]

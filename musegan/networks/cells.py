@@ -1,7 +1,8 @@
-"""Cells as tensors, and what networks make of the notes in them."""
+"""Cells as tensors, and their encoder: vectors of notes and vectors of cells."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,12 @@ from musegan.music.cells import (
     length_classes,
     pitch_bounds,
 )
-from musegan.music.controls import PLAYS, Controls
+from musegan.music.chords import unpack_tones
+from musegan.music.control_kinds import PLAYS
+from musegan.music.controls import Controls
 from musegan.music.spec import RollSpec
+
+N_TOLD = 5  # things that are asked of every pitch, see `CellBatch.told_pitches`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +45,31 @@ class CellBatch:
     lowest_pitch: Tensor  # (batch, track, beat), int64: of each cell; above the highest where there are no notes
     highest_pitch: Tensor  # (batch, track, beat), int64
     root: Tensor  # (batch, beat), int64: pitch class of the root of the chord
+    tones: Tensor  # (batch, beat, pitch), float32: 1 for tones of the chord
+    key: Tensor  # (batch, pitch), float32: share of the pitch class in the song, times 12; 0 where it is free
+    kit: Tensor  # (batch, track, pitch), float32: 1 for instruments of the drum kit
+    height: Tensor  # (batch, track, pitch), float32: octaves above the register; 0 where it is free
     is_playing: Tensor  # (batch, track, beat), bool: in bars in which the track plays
     features: dict[str, Tensor]  # of the controls, see `Controls.encode`
     plan: Tensor  # (batch, track, bar, kind), int64: see `measure_repetition`
 
     @classmethod
     def from_notes(
-        cls, notes: CellNotes, controls: Controls, spec: RollSpec, device: torch.device | str = "cpu"
+        cls,
+        notes: CellNotes,
+        controls: Controls,
+        spec: RollSpec,
+        device: torch.device | str = "cpu",
+        encoded: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> CellBatch:
-        """Notes and what they are asked to be, as tensors on `device`."""
+        """Notes and what they are asked to be, as tensors on `device`. `encoded` are the controls as
+        `Controls.encode` gives them, where they are known already."""
 
         def tensor(values: NDArray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
+        tones, bass = controls["chords"][..., 0], controls["chords"][..., 1]
+        pitches = np.arange(spec.n_pitches) + spec.lowest_pitch
         held = find_held_notes(notes, spec.steps_per_beat)
         cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
         lowest, highest = pitch_bounds(notes)
@@ -70,16 +87,29 @@ class CellBatch:
             first_pitch=tensor(first_pitch),
             lowest_pitch=tensor(lowest),
             highest_pitch=tensor(highest),
-            root=tensor(chord_roots(controls["chords"][..., 0])),
+            root=tensor(chord_roots(tones, bass)),
+            tones=tensor(unpack_tones(np.maximum(tones, 0))[..., pitches % 12].astype(np.float32)),
+            key=tensor(12 * controls["key"][:, pitches % 12]),
+            kit=tensor(controls["kit"].astype(np.float32)),
+            height=tensor(np.nan_to_num((pitches - controls["register"][..., None]) / 12).astype(np.float32)),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
-            features={name: tensor(values) for name, values in controls.encode().items()},
+            features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
 
+    def told_pitches(self, cells: Tensor) -> Tensor:
+        """What is asked of the pitches of some cells, given as flat indices: (cell, `N_TOLD`, pitch), float32.
+        Tones of the chord, shares in the key, the drum kit, octaves above the register and their square."""
+        line, beat = torch.div(cells, self.shape[2], rounding_mode="floor"), cells % self.shape[2]
+        piece = torch.div(line, self.shape[1], rounding_mode="floor")
+        height = self.height.flatten(0, 1)[line]
+        told = self.tones[piece, beat], self.key[piece], self.kit.flatten(0, 1)[line], height, height**2
+        return torch.stack(told, dim=1)
+
 
 class NoteEmbedding(nn.Module):
-    """A vector for every note: products of what its pitch, its pitch over the root of the chord and its length
-    say with what its step says, each by track."""
+    """A vector for every note: a vector of its step, plus the vectors of its pitch, of its pitch above the root of
+    the chord and of its length, each multiplied by another vector of its step. All vectors are by track."""
 
     def __init__(self, spec: RollSpec, size: int) -> None:
         super().__init__()
@@ -104,7 +134,7 @@ class NoteEmbedding(nn.Module):
 
 
 class CellEncoder(nn.Module):
-    """What a cell says: the sum over its notes, and over those that are held into it, through a small network."""
+    """A vector for every cell: sums over its notes and the notes held into it, through a small network."""
 
     def __init__(self, spec: RollSpec, size: int, width: int) -> None:
         super().__init__()
@@ -129,8 +159,8 @@ class CellEncoder(nn.Module):
         )
 
     def forward(self, batch: CellBatch, vectors: Tensor, is_known: Tensor) -> Tensor:
-        """A vector for every cell: (batch, track, beat, width). Cells that are not known say only what is held
-        into them from known ones.
+        """A vector for every cell: (batch, track, beat, width). The vector of a cell that is not known depends
+        only on the notes that known cells hold into it.
 
         `vectors` are the notes', as `embed_notes` gives them; ``is_known : (batch, track, beat), bool``.
         """
@@ -152,7 +182,7 @@ class CellEncoder(nn.Module):
         vectors = self.held_pitch(track * self.spec.n_pitches + pitch)
         vectors = vectors + self.held_relative(track * (self.spec.n_pitches + 12) + pitch - root + 12)
         vectors = vectors * self.held_end(batch.held_end[kept])
-        return vectors.new_zeros(len(known), vectors.shape[1]).index_add_(0, cell, vectors)
+        return vectors.new_zeros(known.shape[0], vectors.shape[1]).index_add_(0, cell, vectors)
 
 
 def track_of(cell: Tensor, shape: tuple[int, int, int]) -> Tensor:

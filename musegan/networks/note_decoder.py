@@ -1,4 +1,4 @@
-"""The notes of a cell, one by one: step or end, then pitch, then length. Its likelihood is exact."""
+"""The notes of a cell, decoded one by one: step or end, then pitch, then length. The likelihood is exact."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from torch.nn import functional as F
 
 from musegan.music.cells import length_classes
 from musegan.music.spec import RollSpec
-from musegan.networks.cells import CellBatch, root_of, track_of
+from musegan.networks.cells import N_TOLD, CellBatch, root_of, track_of
+from musegan.networks.layers import RowLinear, zero_linear
 
 
 class ResidualMlp(nn.Module):
+    """Two linear layers around which the input is added; the identity at the start of training."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
-        out = nn.Linear(2 * width, width)
-        nn.init.zeros_(out.weight)
-        nn.init.zeros_(out.bias)
-        self.layers = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), out)
+        up, down = RowLinear(width, 2 * width), zero_linear(2 * width, width)
+        self.layers = nn.Sequential(nn.LayerNorm(width), up, nn.GELU(), down)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -40,21 +41,22 @@ class NoteDecoder(nn.Module):
         self.spec = spec
         n_tracks, n_steps, n_pitches = spec.n_tracks, spec.steps_per_beat, spec.n_pitches
         n_lengths = len(length_classes(n_steps))
-        self.from_sum = nn.Linear(note_size, width)
-        self.from_last = nn.Linear(note_size, width, bias=False)
+        self.from_sum = RowLinear(note_size, width)
+        self.from_last = RowLinear(note_size, width, bias=False)
         self.state = nn.Sequential(ResidualMlp(width), ResidualMlp(width))
         self.step_norm = nn.LayerNorm(width)
-        self.step_logits = nn.Linear(width, n_steps + 1)
+        self.step_logits = RowLinear(width, n_steps + 1)
         self.step_bias = nn.Parameter(torch.zeros(n_tracks, n_steps + 1))
         self.step_vector = nn.Embedding(n_tracks * n_steps, width)
         self.pitch_state = ResidualMlp(width)
         self.pitch_norm = nn.LayerNorm(width)
-        self.pitch_logits = nn.Linear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
+        self.pitch_logits = RowLinear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
+        self.told_gains = zero_linear(width, N_TOLD)  # of what `CellBatch.told_pitches` gives
         self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
         self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
         self.length_state = ResidualMlp(width)
         self.length_norm = nn.LayerNorm(width)
-        self.length_logits = nn.Linear(width, n_lengths)
+        self.length_logits = RowLinear(width, n_lengths)
         self.length_bias = nn.Parameter(torch.zeros(n_tracks, n_lengths))
         for table in (self.step_vector, self.pitch_vector):
             nn.init.normal_(table.weight, std=0.3)
@@ -69,8 +71,11 @@ class NoteDecoder(nn.Module):
         self.register_buffer("top_pitch", top, persistent=False)
 
     def read_state(self, cells: Tensor, sums: Tensor, last: Tensor) -> Tensor:
-        """What is known before a note: ``cells : (decision, width)``, the sum of the vectors of the notes before
-        it and the vector of the last one, ``(decision, note_size)``, 0 where there is none."""
+        """The state before a note: (decision, width).
+
+        It is made from ``cells : (decision, width)``, the sum of the vectors of the notes before it and the vector
+        of the last one, each ``(decision, note_size)``, 0 where there is none.
+        """
         return self.state(cells + self.from_sum(sums) + self.from_last(last))
 
     def score_steps(self, state: Tensor, track: Tensor, last_step: Tensor, last_pitch: Tensor) -> Tensor:
@@ -85,15 +90,26 @@ class NoteDecoder(nn.Module):
         return F.log_softmax(logits.masked_fill(step < earliest[:, None], float("-inf")), dim=-1)
 
     def read_pitch_state(self, state: Tensor, track: Tensor, step: Tensor) -> Tensor:
+        """The state before the pitch of a note whose step is drawn: (note, width)."""
         return self.pitch_state(state + self.step_vector(track * self.spec.steps_per_beat + step))
 
     def score_pitches(
-        self, state: Tensor, track: Tensor, root: Tensor, step: Tensor, last_step: Tensor, last_pitch: Tensor
+        self,
+        state: Tensor,
+        track: Tensor,
+        root: Tensor,
+        told: Tensor,
+        step: Tensor,
+        last_step: Tensor,
+        last_pitch: Tensor,
     ) -> Tensor:
-        """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`."""
-        both = self.pitch_logits(self.pitch_norm(state))
+        """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`, `told` is
+        from `CellBatch.told_pitches`."""
+        state = self.pitch_norm(state)
+        both = self.pitch_logits(state)
         n_pitches = self.spec.n_pitches
         logits = both[:, :n_pitches] + both.gather(1, self.over_root[root]) + self.pitch_bias[track]
+        logits = logits + (self.told_gains(state)[..., None] * told).sum(1)
         pitch = torch.arange(n_pitches, device=logits.device)
         lowest = torch.where(step == last_step, last_pitch + 1, 0)
         is_open = self.in_range[track] & (pitch >= lowest[:, None])
@@ -114,21 +130,21 @@ class NoteDecoder(nn.Module):
         vectors : (note, note_size)
             Of all notes of the batch.
         cells : (target, width)
-            What the composer says of each of the cells.
+            The composer's vector of each cell.
         target : (target,), int64
             The cells, rising flat indices.
         """
-        n_targets, n_cells = len(target), batch.first_pitch.numel()
+        n_targets, n_cells = target.shape[0], batch.first_pitch.numel()
         place = torch.full((n_cells,), -1, dtype=torch.long, device=target.device)
         place[target] = torch.arange(n_targets, device=target.device)
         mine = (place[batch.cell] >= 0).nonzero()[:, 0]
         row = place[batch.cell[mine]]  # of each note its target
         counts = torch.bincount(row, minlength=n_targets)
         # The decisions of a cell: one for each of its notes, then the end.
-        decision = torch.arange(len(mine), device=target.device) + row
+        decision = torch.arange(mine.shape[0], device=target.device) + row
         begin = torch.cumsum(counts, 0) - counts + torch.arange(n_targets, device=target.device)
         owner = torch.repeat_interleave(torch.arange(n_targets, device=target.device), counts + 1)
-        n_decisions = len(owner)
+        n_decisions = owner.shape[0]
         step, pitch, length = batch.step[mine], batch.pitch[mine], batch.length[mine]
         last = vectors.new_zeros(n_decisions, vectors.shape[1]).index_copy(0, decision + 1, vectors[mine])
         sums = last.float().cumsum(0)
@@ -141,11 +157,10 @@ class NoteDecoder(nn.Module):
         chosen = chosen.index_copy(0, decision, step)
         found = self.score_steps(state, track, last_step, last_pitch).gather(1, chosen[:, None])[:, 0]
         total = found.new_zeros(n_targets).index_add(0, owner, found)
-        if len(mine):
-            track, root = track[decision], root_of(batch.cell[mine], batch)
-            state = self.read_pitch_state(state[decision], track, step)
-            scores = self.score_pitches(state, track, root, step, last_step[decision], last_pitch[decision])
-            found = scores.gather(1, pitch[:, None])[:, 0]
-            lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
-            total = total.index_add(0, row, found + lengths * ~self.is_drum[track])
-        return total
+        track, root = track[decision], root_of(batch.cell[mine], batch)
+        state = self.read_pitch_state(state[decision], track, step)
+        told = batch.told_pitches(batch.cell[mine])
+        scores = self.score_pitches(state, track, root, told, step, last_step[decision], last_pitch[decision])
+        found = scores.gather(1, pitch[:, None])[:, 0]
+        lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
+        return total.index_add(0, row, found + lengths * ~self.is_drum[track])

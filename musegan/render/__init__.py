@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def write(
     >>> import musegan
     >>> piece = musegan.read("mine.mid").piece.cut(0, 4)
     >>> [str(path) for path in musegan.write(piece, "four bars.mid", stems=True)][:3]
-    ['four bars.mid', 'four bars-drums.mid', 'four bars-piano.mid']
+    ['four bars.mid', 'four bars-drums.mid', 'four bars-bass.mid']
     >>> [str(path) for path in musegan.write(piece, "four bars.svg")]
     ['four bars.svg']
     """
@@ -93,7 +94,15 @@ def write(
 
 
 def piece_to_html(piece: Piece) -> str:
-    """The piece as a notebook shows it: its picture, and a player."""
+    """The piece as HTML with nothing outside it: its picture, and a player."""
     from musegan.render.notebook import piece_to_html
 
     return piece_to_html(piece)
+
+
+def show_in_notebooks() -> None:
+    """Have IPython, if it runs, show pieces as `piece_to_html` does. Importing musegan in a notebook is enough."""
+    shell = import_module("IPython").get_ipython()
+    if shell is not None:
+        html = shell.display_formatter.formatters["text/html"]
+        html.for_type_by_name("musegan.music.piece", "Piece", piece_to_html)

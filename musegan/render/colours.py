@@ -15,8 +15,8 @@ FAMILIES = (
     "#1f9d7a",  # string ensembles and choirs
     "#c46a1b",  # brass
     "#a3742c",  # reeds
-    "#5fa8a0",  # pipes
-    "#d6409f",  # synthesizer leads
+    "#d6409f",  # pipes
+    "#5fa8a0",  # synthesizer leads
     "#7a8ff0",  # synthesizer pads
     "#8d6bb5",  # synthesizer effects
     "#8a6d3b",  # instruments of the world

@@ -17,16 +17,6 @@ BEAT = 12  # ticks of notation in a quarter note
 _SIXTEENTH, _TRIPLET = 3, 4  # ticks
 _WHOLE_BEATS = (8, 6, 4, 3, 2, 1)  # quarter notes in one note value
 
-KIT = {
-    35: ("E4", "normal"), 36: ("F4", "normal"), 37: ("C5", "x"), 38: ("C5", "normal"), 39: ("B4", "x"),
-    40: ("C5", "normal"), 41: ("G4", "normal"), 42: ("G5", "x"), 43: ("A4", "normal"), 44: ("D4", "x"),
-    45: ("B4", "normal"), 46: ("G5", "circle-x"), 47: ("D5", "normal"), 48: ("E5", "normal"), 49: ("A5", "x"),
-    50: ("F5", "normal"), 51: ("F5", "x"), 52: ("C6", "x"), 53: ("F5", "diamond"), 54: ("E5", "x"),
-    55: ("D6", "x"), 56: ("E5", "triangle"), 57: ("B5", "x"), 59: ("D5", "x"),
-}  # fmt: skip
-"""Drum pitch to its place on a five-line staff (read in treble clef) and its note head."""
-OTHER_DRUM = ("E5", "diamond")
-
 
 @dataclass(frozen=True)
 class Chord:
@@ -37,7 +27,7 @@ class Chord:
     pitches: tuple[int, ...]  # MIDI numbers, rising
 
 
-def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> tuple[list[Chord], list[Chord]]:
+def split_voices(start: NDArray, end: NDArray, pitch: NDArray, lines: NDArray) -> tuple[list[Chord], list[Chord]]:
     """The notes of a part as two voices of chords: those that move, and those held while others move.
 
     Parameters
@@ -46,8 +36,8 @@ def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> 
         Ticks, `BEAT` to a quarter note, from the start of the piece; starts lie before its end.
     pitch : (note,)
         MIDI numbers.
-    n_beats : int
-        Quarter notes in the piece.
+    lines : (bar + 1,)
+        Ticks of the bar lines and of the end.
 
     Returns
     -------
@@ -55,8 +45,8 @@ def split_voices(start: NDArray, end: NDArray, pitch: NDArray, n_beats: int) -> 
     triplet eighth. Notes that outlast the next onset by less than a quarter note are cut there, and a held
     chord is cut where the next one begins.
     """
-    last = n_beats * BEAT
-    start, end, pitch = _end_before_restrike(*_snap_times(start, end, n_beats), pitch)
+    last = int(lines[-1])
+    start, end, pitch = _end_before_restrike(*_snap_times(start, end, lines), pitch)
     onsets = np.unique(start).tolist()
     following = dict(zip(onsets, [*onsets[1:], last], strict=False))
     groups = {onset: (end[start == onset], pitch[start == onset]) for onset in onsets}
@@ -87,13 +77,16 @@ def _end_before_restrike(start: NDArray, end: NDArray, pitch: NDArray) -> tuple[
     return start, end, pitch
 
 
-def make_drum_chords(start: NDArray, pitch: NDArray, n_beats: int) -> list[Chord]:
-    """Drum hits as chords that last until the next hit or beat, the sooner; arguments as in `split_voices`."""
-    chords, _ = split_voices(start, start, pitch, n_beats)
-    following = [*(chord.start for chord in chords[1:]), n_beats * BEAT]
+def make_drum_chords(start: NDArray, pitch: NDArray, lines: NDArray) -> list[Chord]:
+    """Drum hits as chords that last until the next hit, beat or bar, the soonest; arguments as in
+    `split_voices`."""
+    chords, _ = split_voices(start, start, pitch, lines)
+    beats = _find_beats(lines)
+    following = [*(chord.start for chord in chords[1:]), int(lines[-1])]
+    ends = beats[np.searchsorted(beats, [chord.start for chord in chords], side="right")].tolist()
     return [
-        Chord(chord.start, min(after, (chord.start // BEAT + 1) * BEAT), chord.pitches)
-        for chord, after in zip(chords, following, strict=False)
+        Chord(chord.start, min(after, end), chord.pitches)
+        for chord, after, end in zip(chords, following, ends, strict=False)
     ]
 
 
@@ -113,16 +106,33 @@ def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
         start += value
 
 
-def _snap_times(start: NDArray, end: NDArray, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Times in ticks moved to sixteenths or, in beats whose onsets are nearer to them, triplet eighths."""
+def _find_beats(lines: NDArray) -> NDArray[np.int64]:
+    """Where the quarter notes of each bar begin, and the end of the last bar; the last of a bar may be short."""
+    beats = [np.arange(begin, end, BEAT) for begin, end in pairwise(lines.tolist())]
+    return np.append(np.concatenate(beats), lines[-1]).astype(np.int64)
+
+
+def _snap_times(start: NDArray, end: NDArray, lines: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Times in ticks moved to sixteenths or, in whole beats whose onsets are nearer to them, triplet eighths."""
+    beats = _find_beats(lines)
+
+    def find(times: NDArray) -> NDArray[np.int64]:
+        return np.searchsorted(beats, times, side="right") - 1
 
     def miss(unit: int) -> NDArray:
-        return np.abs(start - np.rint(start / unit) * unit)
+        rest = start - beats[find(start)]
+        return np.abs(rest - np.rint(rest / unit) * unit)
 
-    beat = (start // BEAT).astype(np.int64)
-    gain = np.bincount(beat, weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=n_beats + 1)
-    units = np.where(gain > 1e-6, _TRIPLET, _SIXTEENTH)
-    unit, end_unit = units[beat], units[(end // BEAT).astype(np.int64)]
-    snapped = np.minimum(np.rint(start / unit).astype(np.int64) * unit, n_beats * BEAT - unit)
-    ends = np.rint(end / end_unit).astype(np.int64) * end_unit
-    return snapped, np.maximum(ends, snapped + units[snapped // BEAT])
+    gain = np.bincount(find(start), weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=len(beats))
+    is_whole = np.diff(beats, append=beats[-1] + BEAT) == BEAT
+    units = np.where((gain > 1e-6) & is_whole, _TRIPLET, _SIXTEENTH)
+    ends_of_beats = np.append(beats[1:], beats[-1] + BEAT)
+
+    def snap(times: NDArray) -> NDArray[np.int64]:
+        beat = find(times)
+        moved = beats[beat] + np.rint((times - beats[beat]) / units[beat]).astype(np.int64) * units[beat]
+        return np.minimum(moved, ends_of_beats[beat])
+
+    snapped = np.minimum(snap(start), beats[-1] - units[find(start)])
+    shortest = np.minimum(snapped + units[find(snapped)], ends_of_beats[find(snapped)])
+    return snapped, np.maximum(snap(end), shortest)

@@ -24,8 +24,7 @@ def heat_opacities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return _STRONGEST * np.clip(share, 0, 1)
 
 
-def shade_bars(axes: Axes, strengths: NDArray[np.float64], steps_per_bar: int) -> None:
-    """Colour the bars of a lane, ``strengths : (bar,)`` from the first that it shows."""
+def shade_bars(axes: Axes, strengths: NDArray[np.float64], lines: NDArray[np.int64]) -> None:
+    """Colour the bars of a lane, ``strengths : (bar,)``, between their ``lines : (bar + 1,)``, in steps."""
     for bar in np.flatnonzero(strengths).tolist():
-        begin, end = bar * steps_per_bar, (bar + 1) * steps_per_bar
-        axes.axvspan(begin, end, color=_COLOUR, alpha=float(strengths[bar]), lw=0, zorder=0.5)
+        axes.axvspan(lines[bar], lines[bar + 1], color=_COLOUR, alpha=float(strengths[bar]), lw=0, zorder=0.5)

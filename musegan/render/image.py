@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
+from musegan.midi.bars import name_meters
 from musegan.music.key import note_name
-from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of, mix_with_white
 from musegan.render.heat import heat_opacities, shade_bars
+from musegan.render.layout import Layout, lay_out_piece
 from musegan.render.names import drum_name
 from musegan.text import escape_xml
 
@@ -57,8 +58,8 @@ class _Lane:
         return len(self.pitches) * (_DRUM_ROW_INCHES if self.is_drum else _ROW_INCHES)
 
 
-def draw_piece(piece: Piece, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
-    """Draw a piece as a ``.png``, ``.svg`` or ``.pdf`` file and return its path.
+def draw_piece(piece: Piece | Layout, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
+    """Draw a piece, or a file as it is laid out, as a ``.png``, ``.svg`` or ``.pdf`` file and return its path.
 
     ``heat : (track, bar)`` makes the cells red whose value is above the median, the largest most.
     """
@@ -85,44 +86,41 @@ def _save_figure(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
         figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
 
 
-def _count_pieces(notes: NDArray, n_steps: int) -> int:
-    """How many pieces notes are drawn in on systems of `n_steps`."""
-    last = notes["start"] + np.maximum(notes["duration"], 1) - 1
-    return int((last // n_steps - notes["start"] // n_steps + 1).sum())
-
-
-def _make_figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figure:
+def _make_figure(piece: Piece | Layout, heat: NDArray[np.float64] | None = None) -> Figure:
     from matplotlib.figure import Figure
 
-    notes = roll_to_notes(piece.roll, piece.spec)
-    lanes = _make_lanes(piece, notes)
-    heat = np.zeros(piece.roll.shape[:2]) if heat is None else heat_opacities(heat)
-    bars_per_system = piece.n_bars if piece.n_bars <= 16 else 16 if piece.n_bars <= 64 else 32
-    firsts = range(0, piece.n_bars, bars_per_system)
-    n_labels = len(firsts) * sum(len(_find_labelled_rows(lane)) for lane in lanes)
+    layout = piece if isinstance(piece, Layout) else lay_out_piece(piece)
+    notes, lines = layout.notes, layout.lines
+    lanes = _make_lanes(layout)
+    heat = np.zeros((len(layout.tracks), layout.n_bars)) if heat is None else heat_opacities(heat)
+    size = layout.n_bars if layout.n_bars <= 16 else 16 if layout.n_bars <= 64 else 32
+    systems = [(first, min(first + size, layout.n_bars)) for first in range(0, layout.n_bars, size)]
+    width = max(int(lines[end] - lines[first]) for first, end in systems)
+    n_labels = len(systems) * sum(len(_find_labelled_rows(lane)) for lane in lanes)
     if (
-        len(firsts) * len(lanes) > _MOST_LANES
+        len(systems) * len(lanes) > _MOST_LANES
         or n_labels > _MOST_LABELS
-        or _count_pieces(notes, bars_per_system * piece.spec.steps_per_bar) > _MOST_NOTES
+        or layout.count_pieces(size) > _MOST_NOTES
     ):
         raise MuseganError(
-            f"a picture of {piece.n_bars} bars of {len(lanes)} tracks with {len(notes)} notes would be too large; "
-            "draw some of the bars",
+            f"a picture of {layout.n_bars} bars of {len(lanes)} tracks with {len(notes)} notes would be too "
+            "large; draw some of the bars",
             field="bars",
         )
     system = _RULER + sum(lane.inches + _LANE_GAP for lane in lanes)
-    height = _TOP + _BOTTOM + len(firsts) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
+    height = _TOP + _BOTTOM + len(systems) * (system + _SYSTEM_GAP) - _SYSTEM_GAP
     figure = Figure(figsize=(_WIDTH, height), facecolor=_PAPER)
-    _draw_title(figure, piece, height)
+    _draw_title(figure, layout, height)
     top = height - _TOP
-    for first in firsts:
+    for first, end in systems:
         bottom = top - _RULER
         for lane in lanes:
             bottom -= lane.inches
             box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, lane.inches / height)
             axes = figure.add_axes(box)
-            _draw_lane(axes, piece, notes[notes["track"] == lane.track], lane, first, bars_per_system)
-            shade_bars(axes, heat[lane.track, first : first + bars_per_system], piece.spec.steps_per_bar)
+            axes.set_xlim(0, width)
+            _draw_lane(axes, layout, notes[notes["track"] == lane.track], lane, first, end)
+            shade_bars(axes, heat[lane.track, first:end], lines[first : end + 1] - lines[first])
             middle = (bottom + lane.inches / 2) / height
             name = escape_xml(lane.name)
             name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
@@ -137,16 +135,16 @@ def _make_figure(piece: Piece, heat: NDArray[np.float64] | None = None) -> Figur
                 parse_math=False,
             )
             if lane is lanes[0]:
-                _draw_ruler(axes, piece, first, bars_per_system)
+                _draw_ruler(axes, layout, first, end)
             bottom -= _LANE_GAP
         top = bottom - _SYSTEM_GAP
     return figure
 
 
-def _make_lanes(piece: Piece, notes: NDArray) -> list[_Lane]:
+def _make_lanes(layout: Layout) -> list[_Lane]:
     lanes = []
-    for index, track in enumerate(piece.spec.tracks):
-        pitch = np.sort(notes["pitch"][notes["track"] == index]).astype(int)
+    for index, track in enumerate(layout.tracks):
+        pitch = np.sort(layout.notes["pitch"][layout.notes["track"] == index]).astype(int)
         if track.is_drum:
             pitches = tuple(np.unique(pitch).tolist()) or (36, 38, 42)
         else:
@@ -174,45 +172,44 @@ def _find_usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _draw_title(figure: Figure, piece: Piece, height: float) -> None:
-    first, last = piece.bars_before + 1, piece.bars_before + piece.n_bars
-    bars = f"bars {first}-{last}" if piece.bars_before else f"{piece.n_bars} bar{'s' * (piece.n_bars != 1)}"
-    facts = [bars, f"{piece.tempo_qpm:g} qpm"]
-    facts += [str(piece.key)] if piece.key else []
+def _draw_title(figure: Figure, layout: Layout, height: float) -> None:
+    first, last = layout.bars_before + 1, layout.bars_before + layout.n_bars
+    bars = f"bars {first}-{last}" if layout.bars_before else f"{layout.n_bars} bar{'s' * (layout.n_bars != 1)}"
+    facts = [bars, f"{layout.tempo_qpm:g} qpm"]
+    facts += [str(layout.key)] if layout.key else []
     y = 1 - 0.24 / height
     figure.text(_LEFT / _WIDTH, y, "  ·  ".join(facts), color=_FAINT, fontsize=9, va="center")
-    if piece.given is not None and piece.given.any() and not piece.given.all():
+    if layout.given is not None and layout.given.any() and not layout.given.all():
         x = 1 - _RIGHT / _WIDTH
         figure.text(x, y, "■ composed", color=_INK, fontsize=9, va="center", ha="right")
         figure.text(x - 0.075, y, "■ given", color="#b3bac2", fontsize=9, va="center", ha="right")
 
 
-def _draw_lane(axes: Axes, piece: Piece, notes: NDArray, lane: _Lane, first: int, n_bars: int) -> None:
+def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: _Lane, first: int, end: int) -> None:
+    """The notes of a track in the bars ``first ... end - 1``."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    spec = piece.spec
-    n_steps, n_rows = n_bars * spec.steps_per_bar, len(lane.pitches)
-    drawn_bars = min(n_bars, piece.n_bars - first)
-    axes.set_xlim(0, n_steps)
+    begin, n_rows = layout.lines[first], len(lane.pitches)
+    n_steps = layout.lines[end] - begin
     axes.set_ylim(-0.5, n_rows - 0.5)
     axes.set_axis_off()  # ticks are slow to make; the few labels are drawn as texts
-    _draw_rows(axes, lane, drawn_bars * spec.steps_per_bar)
-    _draw_grid_lines(axes, spec.steps_per_beat, spec.beats_per_bar, drawn_bars, n_rows)
-    start = notes["start"] - first * spec.steps_per_bar
-    end = start + (max(1, spec.steps_per_beat // 4) if lane.is_drum else notes["duration"])
-    shown = (end > 0) & (start < drawn_bars * spec.steps_per_bar)
-    start, end, pitch = start[shown], end[shown], notes["pitch"][shown]
+    _draw_rows(axes, lane, n_steps)
+    _draw_grid_lines(axes, layout, first, end, n_rows)
+    start = notes["start"] - begin
+    stop = start + (max(1, layout.steps_per_beat // 4) if lane.is_drum else notes["duration"])
+    shown = (stop > 0) & (start < n_steps)
+    start, stop, pitch = start[shown], stop[shown], notes["pitch"][shown]
     is_stray = ~np.isin(pitch, lane.pitches)
     _mark_stray(axes, lane, start[is_stray], pitch[is_stray])
-    notes, start, end, pitch = (of[~is_stray] for of in (notes[shown], start, end, pitch))
+    notes, start, stop, pitch = (of[~is_stray] for of in (notes[shown], start, stop, pitch))
     row = np.searchsorted(np.array(lane.pitches), pitch)
     given = np.zeros(len(start), bool)
-    if piece.given is not None:
-        given = piece.given[lane.track, notes["start"] // spec.steps_per_bar]
-    left, right = np.maximum(start, 0), np.minimum(end, drawn_bars * spec.steps_per_bar)
+    if layout.given is not None:
+        given = layout.given[lane.track, layout.bar_of(notes["start"])]
+    left, right = np.maximum(start, 0), np.minimum(stop, n_steps)
     # A corner as wide as it is high on paper, given the scales of the two axes.
-    radius = 0.35 * lane.inches / n_rows / ((_WIDTH - _LEFT - _RIGHT) / n_steps)
+    radius = 0.35 * lane.inches / n_rows / ((_WIDTH - _LEFT - _RIGHT) / axes.get_xlim()[1])
     for pale in np.unique(given):
         mine = given == pale
         # All notes are one path: in an SVG file one element instead of thousands.
@@ -265,31 +262,40 @@ def _find_labelled_rows(lane: _Lane) -> list[int]:
     return [row for row, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
 
 
-def _draw_grid_lines(axes: Axes, steps_per_beat: int, beats_per_bar: int, n_bars: int, n_rows: int) -> None:
+def _draw_grid_lines(axes: Axes, layout: Layout, first: int, end: int, n_rows: int) -> None:
+    """Bar lines, and between them lines at the beats that the meters count in, down to eighths."""
     from matplotlib.collections import LineCollection
 
-    beats = np.arange(n_bars * beats_per_bar + 1)
+    bars = layout.lines[first : end + 1] - layout.lines[first]
+    units = 4 * layout.steps_per_beat / np.minimum(layout.meters[first:end, 1], 8)
+    beats = np.unique(
+        np.concatenate([np.arange(a, b, unit) for a, b, unit in zip(bars[:-1], bars[1:], units, strict=True)])
+    )
+    beats = np.append(beats, bars[-1])
     lines = np.empty((len(beats), 2, 2))
-    lines[..., 0], lines[..., 1] = beats[:, None] * steps_per_beat, (-0.5, n_rows - 0.5)
-    alpha = np.where(beats % beats_per_bar == 0, 0.35, 0.10)
+    lines[..., 0], lines[..., 1] = beats[:, None], (-0.5, n_rows - 0.5)
+    alpha = np.where(np.isin(beats, bars), 0.35, 0.10)
     axes.add_collection(
         LineCollection(list(lines), colors=_INK, alpha=alpha, linewidths=0.7, zorder=1, clip_on=False),
         autolim=False,
     )
 
 
-def _draw_ruler(axes: Axes, piece: Piece, first: int, n_bars: int) -> None:
+def _draw_ruler(axes: Axes, layout: Layout, first: int, end: int) -> None:
+    """Numbers of bars, new meters, and above them the sections."""
     from matplotlib.transforms import blended_transform_factory, offset_copy
 
     figure = axes.get_figure(root=True)
     above = blended_transform_factory(axes.transData, axes.transAxes)
     place = offset_copy(above, figure, y=0.045, units="inches")
-    sections = dict(piece.sections)
-    for bar in range(first, min(first + n_bars, piece.n_bars)):
-        x = (bar - first) * piece.spec.steps_per_bar
-        axes.text(
-            x, 1, f" {piece.bars_before + bar + 1}", transform=place, fontsize=7.5, color=_FAINT, va="bottom"
-        )
+    sections, meters = dict(layout.sections), dict(name_meters(layout.meters))
+    for bar in range(first, end):
+        x = layout.lines[bar] - layout.lines[first]
+        number = f" {layout.bars_before + bar + 1}"
+        axes.text(x, 1, number, transform=place, fontsize=7.5, color=_FAINT, va="bottom")
+        if bar in meters:
+            beside = offset_copy(place, figure, x=0.07 * (len(number) + 1), units="inches")
+            axes.text(x, 1, meters[bar], transform=beside, fontsize=7.5, color=_INK, weight="bold", va="bottom")
         if bar in sections:
             raised = offset_copy(place, figure, y=0.14, units="inches")
             axes.text(

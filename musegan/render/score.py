@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -15,24 +15,21 @@ from numpy.typing import NDArray
 
 from musegan.errors import MuseganError
 from musegan.files import atomic_write
-from musegan.music.chords import NO_CHORD, estimate_chords
-from musegan.music.key import Key, estimate_key
-from musegan.music.pianoroll import HELD, ONSET, roll_to_notes, sounding_shares
+from musegan.midi.bars import name_meters
+from musegan.music.chords import NO_CHORD
+from musegan.music.key import parse_note
 from musegan.music.piece import Piece
-from musegan.music.spec import RollSpec, TrackSpec
-from musegan.render.engraving import BEAT, KIT, OTHER_DRUM, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.layout import Layout, lay_out_piece
 from musegan.render.names import drum_name
+from musegan.render.pen import Pen
 from musegan.text import escape_xml
 
 if TYPE_CHECKING:
-    from music21.instrument import Instrument
-    from music21.note import GeneralNote, Rest, Unpitched
-    from music21.pitch import Pitch
+    from music21.note import GeneralNote, Rest
     from music21.stream import Part, Score
 
-_GUITARS, _BASSES = range(24, 32), (*range(32, 40), 43)  # General MIDI programs; 43 is the double bass
 _MOST_BARS, _MOST_NOTES = 4096, 12_000  # in all parts together; music21 takes a minute for so many bars
-_LOWEST_TREBLE = 57  # median MIDI pitch from which a part is in treble clef
 _CHORD_KINDS = {
     "": "major",
     "m": "minor",
@@ -53,35 +50,43 @@ _CONTAINER = (
 )
 
 
-def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path:
-    """Write a piece as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``, and return the path.
+def write_score(
+    piece: Piece | Layout,
+    path: str | Path,
+    *,
+    chords: bool | Sequence[tuple[int, float, str]] = False,
+    is_for_player: bool = False,
+) -> Path:
+    """Write a piece, or a file as it is laid out, as ``.musicxml`` or ``.xml``, or compressed as ``.mxl``.
 
-    Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched part. Without a
-    key, the one that fits the notes best is written. Raises `MuseganError` when the piece has no bars, or too
-    many bars or notes.
+    Returns the path. Tracks without notes are left out. With `chords`, chord symbols stand over the first pitched
+    part: those that are heard, or those that are given as by `Layout.find_chords`. What `is_for_player` is at the
+    pitch that the instrument reads. Without a key, the one that fits the notes best is written. Raises
+    `MuseganError` when the piece has no bars, or too many bars or notes.
     """
     from music21.musicxml.m21ToXml import ScoreExporter
 
     path = Path(path)
     if not piece.n_bars:
         raise MuseganError("the piece has no bars; there is nothing to write as a score")
-    n_parts = int(piece.roll.any((1, 2, 3)).sum())
+    layout = piece if isinstance(piece, Layout) else lay_out_piece(piece)
+    n_parts = len(np.unique(layout.notes["track"]))
     if piece.n_bars * n_parts > _MOST_BARS:
         raise MuseganError(
             f"a score of {piece.n_bars} bars of {n_parts} parts would be too long; up to {_MOST_BARS} bars in all "
             "parts together are written, so choose some of the bars",
             field="bars",
         )
-    n_notes = int((piece.roll == ONSET).sum() + (piece.roll[:, :, 0] == HELD).sum())  # tied over bar lines: again
+    n_notes = layout.count_pieces()  # tied over bar lines: again
     if n_notes > _MOST_NOTES:
         raise MuseganError(
             f"a score of {n_notes} notes would be too large; up to {_MOST_NOTES} are written, so choose some of "
             "the bars",
             field="bars",
         )
-    score, hits = _build_score(piece, path.stem)
+    score, hits, pens = _build_score(layout, path.stem, is_for_player)
     if chords:
-        _add_chords(score, piece)
+        _add_chords(score, layout.find_chords() if chords is True else chords, pens)
     exporter = ScoreExporter(score)
     _name_drums(exporter.parse(), hits)
     with atomic_write(path) as temporary:
@@ -94,78 +99,82 @@ def write_score(piece: Piece, path: str | Path, *, chords: bool = False) -> Path
     return path
 
 
-def _build_score(piece: Piece, title: str) -> tuple[Score, list[int]]:
-    """The score, and the MIDI pitch of every drum hit in the order in which they are written."""
+def _build_score(layout: Layout, title: str, is_for_player: bool) -> tuple[Score, list[int], list[Pen]]:
+    """The score, the MIDI pitch of every drum hit in the order in which they are written, and how parts are."""
     import music21 as m21
 
-    spec = piece.spec
-    key = piece.key or estimate_key(sounding_shares(piece.roll, spec))
+    key = layout.find_key()
     score = m21.stream.Score()
     score.metadata = m21.metadata.Metadata(title=escape_xml(title), composer="musegan")
-    notes = roll_to_notes(piece.roll, spec)
+    notes = layout.notes
     hits: list[int] = []
-    for track in np.unique(notes["track"]).tolist() or range(spec.n_tracks):
+    pens: list[Pen] = []
+    for track in np.unique(notes["track"]).tolist() or range(len(layout.tracks)):
         mine = notes[notes["track"] == track]
-        above, below = _split_track_voices(mine, spec, piece.n_bars)
-        score.insert(0, _build_part(piece, track, _Pen.of(spec.tracks[track], mine["pitch"], key), above, below))
-        if spec.is_drum[track]:
+        above, below = _split_track_voices(layout, mine, layout.tracks[track].is_drum)
+        pens.append(Pen.of(layout.tracks[track], mine["pitch"], key, is_for_player))
+        score.insert(0, _build_part(layout, track, pens[-1], above, below))
+        if layout.tracks[track].is_drum:
             hits += [pitch for chord in above for pitch in chord.pitches]
     bars = score.parts[0].getElementsByClass("Measure")
-    bars[0].insert(0, m21.tempo.MetronomeMark(number=piece.tempo_qpm, referent=1.0))
-    for bar, label in piece.sections:
+    bars[0].insert(0, m21.tempo.MetronomeMark(number=layout.tempo_qpm, referent=1.0))
+    for bar, label in layout.sections:
         bars[bar].insert(0, m21.expressions.RehearsalMark(escape_xml(label)))
-    return score, hits
+    return score, hits, pens
 
 
-def _add_chords(score: Score, piece: Piece) -> None:
-    """Chord symbols over the first part with pitches."""
+def _add_chords(score: Score, symbols: Sequence[tuple[int, float, str]], pens: Sequence[Pen]) -> None:
+    """Chord symbols, as `Layout.find_chords` gives them, over the first part with pitches."""
     import music21 as m21
 
-    parts = list(score.parts)
-    part = next((part for part in parts if not part[m21.instrument.UnpitchedPercussion]), parts[0])
-    bars = part.getElementsByClass("Measure")
-    for beat, symbol in estimate_chords(piece.roll, piece.spec, piece.key):
-        bar, place = divmod(beat, piece.spec.beats_per_bar)
+    index = next((index for index, pen in enumerate(pens) if not pen.is_drum), 0)
+    bars = score.parts[index].getElementsByClass("Measure")
+    for bar, place, symbol in symbols:
         if symbol == NO_CHORD:
             bars[bar].insert(place, m21.harmony.NoChord(NO_CHORD))
             continue
         chord, _, bass = symbol.partition("/")
-        root = chord[:2] if chord[1:2] in ("#", "b") else chord[0]
-        written = m21.harmony.ChordSymbol(
-            root=root.replace("b", "-"), bass=bass.replace("b", "-") or None, kind=_CHORD_KINDS[chord[len(root) :]]
-        )
+        kind = parse_note(chord)[1]
+        root, lowest = (pens[index].name_chord(note) if note else None for note in (chord, bass))
+        written = m21.harmony.ChordSymbol(root=root, bass=lowest, kind=_CHORD_KINDS[kind])
         written.writeAsChord = False
         bars[bar].insert(place, written)
 
 
-def _split_track_voices(notes: NDArray, spec: RollSpec, n_bars: int) -> tuple[list[Chord], list[Chord]]:
+def _split_track_voices(layout: Layout, notes: NDArray, is_drum: bool) -> tuple[list[Chord], list[Chord]]:
     """The upper and the lower voice of one track."""
-    start = notes["start"] * BEAT / spec.steps_per_beat
-    end = start + notes["duration"] * BEAT / spec.steps_per_beat
-    n_beats = n_bars * spec.beats_per_bar
-    if len(notes) and spec.is_drum[notes["track"][0]]:
-        return make_drum_chords(start, notes["pitch"], n_beats), []
-    return split_voices(start, end, notes["pitch"], n_beats)
+    start = notes["start"] * BEAT / layout.steps_per_beat
+    end = start + notes["duration"] * BEAT / layout.steps_per_beat
+    lines = _find_lines(layout)
+    if is_drum:
+        return make_drum_chords(start, notes["pitch"], lines), []
+    return split_voices(start, end, notes["pitch"], lines)
 
 
-def _build_part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: list[Chord]) -> Part:
+def _find_lines(layout: Layout) -> NDArray[np.int64]:
+    """The bar lines in ticks of notation."""
+    return np.rint(layout.lines * BEAT / layout.steps_per_beat).astype(np.int64)
+
+
+def _build_part(layout: Layout, track: int, pen: Pen, above: list[Chord], below: list[Chord]) -> Part:
     """One track in complete bars."""
     import music21 as m21
 
     part = m21.stream.Part()
-    part.partName = part.partAbbreviation = escape_xml(piece.spec.tracks[track].name)
+    part.partName = part.partAbbreviation = escape_xml(layout.tracks[track].name)
     part.atSoundingPitch = False
-    part.insert(0, _make_instrument(piece.spec.tracks[track], track))
-    length = piece.spec.beats_per_bar * BEAT
-    for bar in range(piece.n_bars):
-        measure = m21.stream.Measure(number=piece.bars_before + bar + 1)
+    part.insert(0, pen.make_instrument(layout.tracks[track], track))
+    meters = dict(name_meters(layout.meters))
+    for bar, (begin, end) in enumerate(pairwise(_find_lines(layout).tolist())):
+        measure = m21.stream.Measure(number=layout.bars_before + bar + 1)
         if bar == 0:
-            signature = m21.meter.TimeSignature(f"{piece.spec.beats_per_bar}/4")
-            for element in (pen.clef, pen.signature, signature):
+            for element in (pen.clef, pen.signature):
                 if element is not None:
                     measure.insert(0, element)
-        upper = _build_bar(above, bar * length, length, pen)
-        lower = _build_bar(below, bar * length, length, pen, is_lower=True)
+        if bar in meters:
+            measure.insert(0, m21.meter.TimeSignature(meters[bar]))
+        upper = _build_bar(above, begin, end - begin, pen)
+        lower = _build_bar(below, begin, end - begin, pen, is_lower=True)
         if any(not element.isRest for _, element in lower):
             for number, elements in enumerate((upper, lower), start=1):
                 voice = m21.stream.Voice(id=str(number))
@@ -180,78 +189,8 @@ def _build_part(piece: Piece, track: int, pen: _Pen, above: list[Chord], below: 
     return part
 
 
-def _make_instrument(track: TrackSpec, number: int) -> Instrument:
-    import music21 as m21
-
-    instrument: Instrument
-    if track.is_drum:
-        instrument = m21.instrument.UnpitchedPercussion()
-    else:
-        instrument = m21.instrument.instrumentFromMidiProgram(track.program)
-        octave = m21.interval.Interval("P-8")
-        instrument.transposition = octave if track.program in _BASSES else None
-        instrument.midiChannel = number % 9  # not the channel of the drums
-    instrument.partName = escape_xml(track.name)
-    instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
-    return instrument
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pen:
-    """How the chords of one track are written."""
-
-    clef: Any
-    signature: Any  # None for drums
-    is_drum: bool
-    names: Sequence[str]  # of the pitch classes, as music21 writes them
-    up: int  # semitones from sounding to written pitch
-
-    @classmethod
-    def of(cls, track: TrackSpec, pitches: NDArray, key: Key) -> _Pen:
-        """`pitches` are the MIDI numbers of all notes of the track; they choose its clef."""
-        from music21 import clef
-        from music21.key import KeySignature
-
-        is_low = track.program in _BASSES or (len(pitches) > 0 and np.median(pitches) < _LOWEST_TREBLE)
-        is_octave_lower = track.program in _GUITARS or track.name.lower() == "tenor"
-        sign = clef.Treble8vbClef if is_octave_lower else clef.BassClef if is_low else clef.TrebleClef
-        signature = KeySignature(key.sharps).asKey("minor" if key.is_minor else "major")
-        return cls(
-            clef=clef.PercussionClef() if track.is_drum else sign(),
-            signature=None if track.is_drum else signature,
-            is_drum=track.is_drum,
-            names=[name.replace("b", "-") for name in key.note_names()],
-            up=12 if track.program in _BASSES else 0,
-        )
-
-    def write(self, chord: Chord) -> GeneralNote:
-        """A note or chord without its duration."""
-        import music21 as m21
-
-        if self.is_drum:
-            notes = [self._hit(pitch) for pitch in chord.pitches]
-            return notes[0] if len(notes) == 1 else m21.percussion.PercussionChord(notes)
-        pitches = [self._pitch(pitch + self.up) for pitch in chord.pitches]
-        return m21.note.Note(pitches[0]) if len(pitches) == 1 else m21.chord.Chord(pitches)
-
-    def _pitch(self, number: int) -> Pitch:
-        from music21.pitch import Pitch
-
-        name = self.names[number % 12]
-        octave = (number - name.count("#") + name.count("-")) // 12 - 1
-        return Pitch(name, octave=min(max(octave, 0), 9))  # MusicXML has no others
-
-    def _hit(self, number: int) -> Unpitched:
-        from music21.note import Unpitched
-
-        place, head = KIT.get(number, OTHER_DRUM)
-        hit = Unpitched(place)
-        hit.notehead = head
-        return hit
-
-
 def _build_bar(
-    chords: Sequence[Chord], first: int, length: int, pen: _Pen, is_lower: bool = False
+    chords: Sequence[Chord], first: int, length: int, pen: Pen, is_lower: bool = False
 ) -> list[tuple[Fraction, GeneralNote]]:
     """One voice of the bar that begins at tick `first`: offsets in quarter notes, notes and rests.
 

@@ -19,6 +19,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from musegan.errors import MuseganError
+from musegan.render.mastering import make_room, write_wave
+from musegan.schema import read_json
 from musegan.studio.compose_file import compose_file
 from musegan.studio.import_export import MEDIA_TYPES
 from musegan.studio.jam_thread import list_ports
@@ -27,6 +29,7 @@ from musegan.studio.view import make_thumbnail
 
 Answer = Callable[[Request], Awaitable[Response]]
 
+_NO_BINARY = 1003  # what a socket is closed with that sends what is no text
 PAGE = Path(__file__).with_name("page")
 
 
@@ -53,12 +56,15 @@ class Server:
                 Route("/api/explain", self._make_route(lambda request: self.session.explainer.view())),
                 Route("/api/jam", self._make_route(lambda request: self.session.jam.view())),
                 Route("/api/jam.mid", self._handle_errors(self._jam_file)),
+                Route("/api/ideas", self._make_route(lambda request: self.session.ideas())),
                 Route("/api/ports", self._make_route(lambda request: list_ports())),
                 Route("/api/stems", self._make_route(self._get_stems)),
                 WebSocketRoute("/api/socket", self._serve_socket),
                 Route("/api/messages", self._handle_errors(self._post_message), methods=["POST"]),
                 Route("/api/open", self._handle_errors(self._post_open), methods=["POST"]),
                 Route("/api/compose", self._handle_errors(self._post_compose), methods=["POST"]),
+                Route("/api/room.wav", self._handle_errors(self._get_room)),
+                Route("/api/note.json", self._make_route(self._get_note)),
                 Route("/api/sound/{key}.wav", self._handle_errors(self._get_sound)),
                 Route("/api/variations/{index:int}.json", self._handle_errors(self._variation_sound)),
                 Route("/api/export/{name}", self._handle_errors(self._get_export)),
@@ -109,6 +115,17 @@ class Server:
         revision, state = self.session.revision, self.session.project.state
         return {**self.session.stems.listing(state, self.session.song(state)), "revision": revision}
 
+    async def _get_room(self, request: Request) -> Response:
+        """The answer of the room that the music is heard in."""
+        return Response(write_wave(make_room()), media_type=MEDIA_TYPES["wav"])
+
+    def _get_note(self, request: Request) -> dict[str, Any]:
+        """The key of the sound of one note: ``track`` and ``pitch``."""
+        track, pitch = (request.query_params.get(name, "") for name in ("track", "pitch"))
+        if not (track.isdecimal() and pitch.isdecimal()):
+            raise MuseganError("a note has a track and a pitch")
+        return self.session.stems.note(self.session.project.state, int(track[:4]), int(pitch[:4]))
+
     async def _get_sound(self, request: Request) -> Response:
         path = await run_in_threadpool(self.session.stems.path, request.path_params["key"])
         return FileResponse(
@@ -117,10 +134,8 @@ class Server:
 
     async def _variation_sound(self, request: Request) -> Response:
         index = request.path_params["index"]
-        if not 0 <= index < len(self.session.variations):
-            raise MuseganError("this variation is not there any more")
-        state = self.session.variations[index]
-        key = await run_in_threadpool(self.session.stems.whole, state, self.session.song(state))
+        state = self.session.strip.get(index)
+        key = await run_in_threadpool(self.session.stems.preview, state, self.session.song(state))
         return JSONResponse({**make_thumbnail(state), "sound": key})
 
     async def _jam_file(self, request: Request) -> Response:
@@ -132,12 +147,9 @@ class Server:
     async def _get_export(self, request: Request) -> Response:
         name = request.path_params["name"]
         kind = name.rpartition(".")[2].lower()
-        chords = request.query_params.get("chords") == "1"
-        data = await run_in_threadpool(self._make_export, kind, chords)
+        chords, audio = (request.query_params.get(name) == "1" for name in ("chords", "audio"))
+        data = await run_in_threadpool(lambda: self.session.export(kind, chords=chords, audio=audio))
         return Response(data, media_type=MEDIA_TYPES[kind], headers={"content-disposition": "attachment"})
-
-    def _make_export(self, kind: str, chords: bool) -> bytes:
-        return self.session.export(kind, chords=chords)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
         """Events out, messages in, until the page goes away."""
@@ -152,7 +164,7 @@ class Server:
         for event in (
             self.session.hello(),
             view,
-            self.session.strip(),
+            self.session.strip.view(),
             self.session.jam.view(),
             self.session.explainer.view(),
         ):
@@ -160,7 +172,13 @@ class Server:
         sending = asyncio.create_task(_send_all(socket, events))
         try:
             while True:
-                self._receive_message(await socket.receive_text(), events, loop)
+                frame = await socket.receive()
+                if frame["type"] == "websocket.disconnect":
+                    break
+                if frame.get("text") is None:
+                    await socket.close(_NO_BINARY, "messages are texts")
+                    break
+                self._receive_message(frame["text"], events, loop)
         except WebSocketDisconnect:
             pass
         finally:
@@ -206,10 +224,11 @@ def _make_error_event(error: BaseException, message: Any) -> dict[str, Any]:
 
 
 def _read_json(text: str | bytes) -> dict[str, Any]:
+    message = read_json(text, "the message")
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MuseganError(f"this is not JSON: {error}") from error
+        json.dumps(message, allow_nan=False)
+    except ValueError as error:
+        raise MuseganError("the message has a number that is none") from error
     if not isinstance(message, dict):
         raise MuseganError("a message is an object with a type")
     return message
@@ -221,11 +240,12 @@ def warm_up(session: Session) -> None:
 
     from musegan.music.pianoroll import ONSET
     from musegan.music.piece import Piece
+    from musegan.render import write
 
-    piece = session.model.generate(session.model.config.model.phrase_bars, seed=0)
+    piece = session.model.generate(session.model.phrase_bars, seed=0)
     roll = np.zeros(piece.spec.shape(1), np.uint8)
     roll[0, 0, 0, 12 % piece.spec.n_pitches] = ONSET
     with tempfile.TemporaryDirectory() as folder:
-        (path,) = Piece(roll=roll, spec=piece.spec, tempo_qpm=1000).write(Path(folder) / "a.mid")
+        (path,) = write(Piece(roll=roll, spec=piece.spec, tempo_qpm=1000), Path(folder) / "a.mid")
         for process in session.stems.processes:
             process.render(path.read_bytes())

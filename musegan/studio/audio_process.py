@@ -21,7 +21,7 @@ class AudioProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def render(self, midi: bytes) -> bytes:
-        """A ``.wav`` file as long as the music and its tail. Raises `MidiError`."""
+        """A ``.wav`` file as long as the music and what rings on. Raises `MidiError`."""
         with self._lock:
             process = self._start_process()
             assert process.stdin is not None
@@ -44,6 +44,8 @@ class AudioProcess:
             assert self._process.stdin is not None
             self._process.stdin.close()
             self._process.wait(timeout=10)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
             self._process = None
 
     def _start_process(self) -> subprocess.Popen[bytes]:
@@ -70,7 +72,7 @@ def main() -> None:
     font = Path(sys.argv[1])
     while (midi := _read_message(sys.stdin.buffer)) is not None:
         try:
-            answer = render_wave(midi, font, trim=False)
+            answer = render_wave(midi, font, trim=True)
         except Exception as error:  # told to the one who asked; the process goes on
             answer = str(error).encode()
         _write_message(sys.stdout.buffer, answer)

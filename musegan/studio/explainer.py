@@ -1,27 +1,29 @@
-"""What sounds foreign in the piece that is shown, found bit by bit, so that nothing else waits for it."""
+"""What is surprising in the piece that is shown, found bit by bit, so that nothing else waits for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from musegan.composing.attribution import Explanation, explain_in_steps
 from musegan.composing.model import Model
+from musegan.composing.reasons import find_copied_bars, name_surprises
 from musegan.music.piece import Piece
 from musegan.render.heat import heat_opacities
 from musegan.studio.worker import Worker
 
 
 class Explainer:
-    """Hears one piece at a time, as ``musegan explain`` does, and keeps what it found until that piece changes.
+    """Judges one piece at a time, as ``musegan explain`` does, and keeps what it found until that piece changes.
 
     Parameters
     ----------
     model : Model
     worker : Worker
-        Where it listens; what waits there comes first, and then ``explain`` again.
+        Where it works; what waits there comes first, and then ``explain`` again.
     tell : callable
         Tells all pages of an event.
     """
@@ -33,8 +35,8 @@ class Explainer:
         self._found: Explanation | None = None
         self._is_done = False
 
-    def listen(self, piece: Piece, *, goes_on: bool = False) -> None:
-        """Hear a piece, or go on with it if it is still the same. Raises `MuseganError` for a silent one."""
+    def judge(self, piece: Piece, *, goes_on: bool = False) -> None:
+        """Judge a piece, or go on with it if it is still the same. Raises `MuseganError` for a silent one."""
         if self._piece is None and not goes_on:
             self._steps = explain_in_steps(self._model, piece)
             self._found, self._piece = next(self._steps), piece
@@ -56,13 +58,19 @@ class Explainer:
             self._tell(self.view())
 
     def view(self) -> dict[str, Any]:
-        """An event: how much rather the model would have another cell, by track and bar, and how red that is.
+        """An event: how surprising each cell is, by track and bar, in nats, and how red that is; what the most
+        surprising are, in words, when all is judged; and the earlier bar that each cell repeats.
 
-        Null where nothing is known: of a cell that is silent or not heard yet, or of the whole piece.
+        Null where nothing is known: of a cell that is silent or not judged yet, or of the whole piece.
         """
-        event: dict[str, Any] = {"type": "explain", "is_done": self._is_done, "change": None, "heat": None}
+        event: dict[str, Any] = {"type": "explain", "is_done": self._is_done, "surprise": None, "heat": None}
+        event |= {"named": [], "copies": None}
         if self._found is None:
             return event
-        change = self._found.change
-        rows = [[round(float(value), 4) if np.isfinite(value) else None for value in row] for row in change]
-        return {**event, "change": rows, "heat": heat_opacities(change).round(3).tolist()}
+        surprise = self._found.surprise
+        rows = [[round(float(value), 4) if np.isfinite(value) else None for value in row] for row in surprise]
+        event |= {"surprise": rows, "heat": heat_opacities(surprise).round(3).tolist()}
+        event["copies"] = find_copied_bars(self._found.piece).tolist()
+        if self._is_done:
+            event["named"] = [asdict(item) for item in name_surprises(self._found)]
+        return event

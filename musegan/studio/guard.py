@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import os
@@ -16,6 +17,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BYTES = 16 << 20  # of an upload; the reader of music files refuses more too
+SECONDS_OF_SILENCE = 10.0  # in the middle of a request, before it is dropped
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -74,7 +76,7 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         problem = self._find_problem(scope, headers)
         if problem is None:
-            await self.app(scope, _limit_body(receive), _add_headers(send))
+            await self.app(scope, _limit_body(receive) if scope["type"] == "http" else receive, _add_headers(send))
         elif scope["type"] == "websocket":
             await receive()
             await send(
@@ -91,7 +93,10 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return 403, "This server does not answer to pages from elsewhere."
-        if int(headers.get("content-length") or 0) > MOST_BYTES:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal():
+            return 400, "The length of the upload is no number."
+        if len(length) > 18 or int(length) > MOST_BYTES:
             return 413, f"The upload is larger than {MOST_BYTES >> 20} MiB; is it music?"
         path = scope["path"]
         if path.startswith("/api/") and not self._knows_token(scope, headers):
@@ -120,13 +125,18 @@ class Guard:
 
 
 def _limit_body(receive: Receive) -> Receive:
-    """Ends a body that is longer than it may be, whatever its header said."""
-    seen = 0
+    """Ends a body that is longer than it may be, whatever its header said, or of which nothing more comes."""
+    seen, is_whole = 0, False
 
     async def limited() -> MutableMapping[str, Any]:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body") or b"") if message["type"] == "http.request" else 0
+        nonlocal seen, is_whole
+        try:
+            message = await asyncio.wait_for(receive(), None if is_whole else SECONDS_OF_SILENCE)
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        if message["type"] == "http.request":
+            seen += len(message.get("body") or b"")
+            is_whole = not message.get("more_body", False)
         return message if seen <= MOST_BYTES else {"type": "http.disconnect"}
 
     return limited

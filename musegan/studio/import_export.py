@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from musegan.composing.model import Model
-from musegan.errors import ConfigError, MidiError
+from musegan.errors import MidiError
+from musegan.midi.channels import DRUM_CHANNEL
+from musegan.midi.repair import read_header
 from musegan.midi.song import Song
 from musegan.midi.stems import split_stems
+from musegan.midi.tracks import PROGRAM, Event, find_names, read_tracks, tracks_to_bytes
 from musegan.music.piece import Piece
+from musegan.music.programs import name_part
 from musegan.render import write
 from musegan.studio.state import MAX_BARS, Source, State
 
@@ -41,11 +45,12 @@ def open_song(model: Model, song: Song, source: Source, state: State) -> State:
     settings = replace(
         state.settings,
         n_bars=piece.n_bars,
-        tempo=None,
-        key="",
-        progression="",
+        tempo_qpm=None,
+        key=None,
+        progression=None,
         form="",
         rests={},
+        plays={},
         out=(),
         loop=False,
     )
@@ -67,7 +72,7 @@ def describe_parts(song: Song) -> list[dict[str, Any]]:
     return [
         {
             "number": number,
-            "name": part.name or f"part {number}",
+            "name": name_part(part.name, part.program, part.is_drum, number),
             "program": int(part.program),
             "is_drum": bool(part.is_drum),
             "n_notes": len(part.start),
@@ -77,33 +82,63 @@ def describe_parts(song: Song) -> list[dict[str, Any]]:
     ]
 
 
+def map_lanes(state: State, song: Song | None) -> dict[Any, int | None]:
+    """Track of the ensemble by name, program and kind of a part of the exported file, and by the names of new
+    tracks."""
+    spec, programs = state.piece.spec, list_programs(state)
+    lanes: dict[Any, int | None] = {name: index for index, name in enumerate(spec.track_names)}
+    if song is not None:
+        for part, track in zip(song.grid.score.parts, song.grid.mapping, strict=True):
+            lanes[part.name, part.program, part.is_drum] = track
+            if track in programs:
+                lanes[part.name, programs[track], part.is_drum] = track
+    return lanes
+
+
+def list_programs(state: State) -> dict[int, int]:
+    """The instruments that the user has chosen: General MIDI program by track."""
+    names = state.piece.spec.track_names
+    chosen = {index: state.mixer.get(name, {}).get("program") for index, name in enumerate(names)}
+    return {index: int(program) for index, program in chosen.items() if program is not None}
+
+
+def _change_programs(midi: bytes, programs: Mapping[int, int], lanes: Mapping[Any, int | None]) -> bytes:
+    """A file whose tracks of some lanes, but drums, are played by other instruments."""
+    tracks = read_tracks(midi, "the MIDI data")
+    for track, name in zip(tracks, find_names(tracks), strict=True):
+        channels = [event.channel for event in track if event.status < 0xF0]
+        if not channels or channels[0] == DRUM_CHANNEL:
+            continue
+        own = next((event.body[0] for event in track if event.kind == PROGRAM), 0)
+        lane = lanes.get((name, own, False), lanes.get(name))
+        if lane is not None and lane in programs:
+            kept = [event for event in track if event.kind != PROGRAM]
+            track[:] = [Event(0, PROGRAM << 4 | channels[0], bytes([programs[lane]])), *kept]
+    return tracks_to_bytes(tracks, read_header(midi)[2])
+
+
 def export_midi(state: State, song: Song | None, *, chords: bool = False) -> bytes:
-    """The MIDI file of a state, byte for byte what the command line writes."""
+    """The MIDI file of a state, byte for byte what the command line writes, with the instruments chosen here."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
         humanize = state.settings.humanize
         if song is None:
-            state.piece.write(path, humanize=humanize, chords=chords)
+            write(state.piece, path, humanize=humanize, chords=chords)
         else:
             piece = replace(state.piece, given=state.from_file)
             song.write(piece, path, humanize=humanize, chords=chords)
-        return path.read_bytes()
+        midi = path.read_bytes()
+    programs = list_programs(state)
+    return _change_programs(midi, programs, map_lanes(state, song)) if programs else midi
 
 
 def export_state(state: State, song: Song | None, kind: str, *, chords: bool = False) -> bytes:
-    """A state as a file of a kind in `MEDIA_TYPES`; ``zip`` is the MIDI file and one file a track.
+    """A state as a file of a kind in `MEDIA_TYPES`, but sound; ``zip`` is the MIDI file and one file a track.
 
-    Raises `ConfigError` for another kind, and what writing that kind raises.
+    Raises what writing that kind raises.
     """
-    if kind not in MEDIA_TYPES:
-        raise ConfigError(f"{kind!r} cannot be exported; there are {', '.join(MEDIA_TYPES)}")
     if kind == "mid":
         return export_midi(state, song, chords=chords)
-    if kind == "wav":
-        from musegan.render.soundfont import shipped_font
-        from musegan.render.synthesizer import render_wave
-
-        return render_wave(export_midi(state, song), shipped_font())
     if kind == "zip":
         return _zip_stems(export_midi(state, song, chords=chords))
     piece: Piece = replace(state.piece, given=state.own)

@@ -54,10 +54,10 @@ class JamController:
         if self.is_playing:
             raise ConfigError("the band is playing along already")
         setting = Setting(
-            keep=str(message["keep"]),
-            input_port=str(message["in"]) if message.get("in") else None,
-            output_port=str(message["out"]) if message.get("out") else None,
-            follow_clock=bool(message.get("follow_clock")),
+            keep=message["keep"],
+            input_port=message.get("in") or None,
+            output_port=message.get("out") or None,
+            follow_clock=message.get("follow_clock", False),
         )
         gesture = secrets.token_hex(4)  # all bars are one step of undo
 

@@ -84,8 +84,9 @@ class PageBand(Band):
         place, settings = bar % state.n_bars, state.settings
         resting = [name for name in names if name in settings.out or place in settings.rests.get(name, ())]
         request = settings.request(names, state.n_bars)
-        density = {**(request.density or {}), **dict.fromkeys(resting, 0.0)}
-        self.request = replace(request, density=density, rests=None)  # bars of the page are not those of the band
+        density = {**request.density, **dict.fromkeys(resting, 0.0)}
+        # The bars of the page are not those of the band.
+        self.request = replace(request, density=density, rests={}, plays={}, tempo_qpm=state.piece.tempo_qpm)
         return self.request, {row: state.piece.roll[row, place] for row in self.rows if state.kept[row, place]}
 
 

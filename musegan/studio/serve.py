@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import socket
@@ -12,12 +13,14 @@ import urllib.parse
 import urllib.request
 import webbrowser
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
-from musegan.errors import MissingToolError, MuseganError
+from musegan.errors import ConfigError, MissingToolError, MuseganError
 from musegan.render.soundfont import VARIABLE, shipped_font
+from musegan.schema import make_fields, read_json
 from musegan.studio.guard import Guard, load_token, write_secret
 
 FIRST_PORT = 8765
@@ -77,6 +80,7 @@ def serve(
         import uvicorn
 
         from musegan.studio.app import Server, warm_up
+        from musegan.studio.http_protocol import ImpatientProtocol
     except ImportError as error:
         raise MissingToolError(
             f"the studio needs packages ({error.name}): pip install 'musegan-band[studio]'"
@@ -94,13 +98,17 @@ def serve(
     try:
         if file is not None:
             session.send({"type": "open", "data": file.read_bytes(), "name": file.name}).result()
+        elif session.is_new:
+            session.send({"type": "compose"})  # the first page has music on it
         guard = Guard(Server(session).app(), token=token, port=port, host=host)
         write_secret(folder / "address.json", json.dumps({"address": address}))
         say(f"studio at {address}")
         threading.Thread(target=warm_up, args=(session,), daemon=True).start()
         if open_browser:
             threading.Timer(0.3, webbrowser.open, (address,)).start()
-        asyncio.run(uvicorn.Server(uvicorn.Config(guard, **_UVICORN)).serve(sockets=[listening]))
+        asyncio.run(
+            uvicorn.Server(uvicorn.Config(guard, http=ImpatientProtocol, **_UVICORN)).serve(sockets=[listening])
+        )
     except KeyboardInterrupt:
         pass
     finally:
@@ -128,13 +136,19 @@ def _open_socket(host: str, port: int | None) -> socket.socket:
     raise MuseganError(f"there is no free port at {host}")
 
 
+@dataclass(frozen=True)
+class _Address:
+    address: str
+
+
 def find_running_server(folder: Path) -> str | None:
     """The address of a server that already works on the project in `folder`, None when there is none."""
     try:
-        address = json.loads((folder / "address.json").read_text(encoding="utf-8"))["address"]
+        text = (folder / "address.json").read_text(encoding="utf-8")
+        address = make_fields(_Address, read_json(text, "address.json"), "address.json").address
         with urllib.request.urlopen(make_api_url(address, "hello"), timeout=2):
-            return str(address)
-    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
+            return address
+    except (OSError, ValueError, ConfigError, http.client.HTTPException):
         return None
 
 

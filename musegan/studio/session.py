@@ -12,28 +12,36 @@ from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
+from musegan.composing.options import list_options
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
 from musegan.music.piece import Piece
 from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer
-from musegan.studio.import_export import export_state, open_song
+from musegan.studio.harmony import change_chord, name_sections, repeat_section
+from musegan.studio.ideas import list_ideas, list_songs
+from musegan.studio.import_export import open_song
 from musegan.studio.jam_controller import JamController
-from musegan.studio.jam_thread import PlayedBar, apply_played_bar
+from musegan.studio.jam_thread import apply_played_bar
+from musegan.studio.messages import check_message
+from musegan.studio.mixdown import export
 from musegan.studio.project import Project
 from musegan.studio.state import Source, State, StudioSettings
 from musegan.studio.stems import Stems
+from musegan.studio.strip import Strip
 from musegan.studio.upload_store import UploadStore
-from musegan.studio.view import describe_studio, make_piece_view, make_state_view, make_thumbnail
+from musegan.studio.view import describe_studio, make_piece_view, make_state_view
 from musegan.studio.worker import Worker, merge_messages
 
-N_VARIATIONS = 8
-_NEW_NOTES = {"seed", "n_bars", "form", "loop", "temperature", "best_of", "key", "snap", "progression", "style"}
-_NEW_NOTES |= {"density", "knobs", "out", "rests"}
+_NEW_NOTES = {option.field for option in list_options(StudioSettings)} - {"tempo_qpm", "humanize"}
 """Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
+_NOT_IN_A_JAM |= {"redo_cells", "repeat_section", "idea"}
+
+_LONGEST_TITLE = 80  # characters
+_MOST_SEEDS = 4  # that are tried for other notes
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -53,11 +61,12 @@ class Session:
     def __init__(self, model: Model, folder: Path, font: Path) -> None:
         self.model, self.folder = model, folder
         self.project = Project.load(folder, model)
+        self.is_new = not self.project.path.is_file()  # nobody has worked here yet
         self.uploads = UploadStore(folder / "files")
         self.stems = Stems(folder / "sound", [AudioProcess(font), AudioProcess(font)])
-        self.variations: list[State] = []
         self.listeners: set[Listener] = set()
         self.revision = 0
+        self._composed: State | None = None  # the last that was composed as it asks
         self._sketched: dict[str, Any] | None = None  # the message whose answer was a sketch, so far
         self._songs: dict[Source, Song] = {}
         self._view: dict[str, Any] | None = None
@@ -67,14 +76,16 @@ class Session:
         self.jam = JamController(
             model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._notify
         )
+        self.strip = Strip(model, self._notify)
         self.explainer = Explainer(model, self._worker, self._notify)
 
     def send(self, message: dict[str, Any]) -> Future[Any]:
-        """Do what a message says, after those before it. The future has the new view, or the error."""
-        kind = message.get("type") if isinstance(message, dict) else None
-        if not isinstance(kind, str) or not hasattr(self, f"_do_{kind}"):
-            raise ConfigError(f"there is no message of type {kind!r}")
-        if self.jam.is_playing and kind in _NOT_IN_A_JAM:
+        """Do what a message says, after those before it. The future has the new view, or the error.
+
+        Raises `ConfigError` for what is no message, or has a wrong value.
+        """
+        check_message(message)
+        if self.jam.is_playing and message["type"] in _NOT_IN_A_JAM:
             raise ConfigError("the band is playing along; stop it first")
         return self._worker.submit(message)
 
@@ -101,10 +112,6 @@ class Session:
             self._shown = piece, humanize, make_piece_view(piece, humanize)
         return self._shown[2]
 
-    def strip(self) -> dict[str, Any]:
-        """The variations that there are."""
-        return {"type": "variations", "items": [make_thumbnail(state) for state in self.variations]}
-
     def song(self, state: State | None = None) -> Song | None:
         """The file that a state is made from."""
         source = (state or self.project.state).source
@@ -114,10 +121,10 @@ class Session:
             self._songs = {source: self.uploads.read(source, self.model.spec)}
         return self._songs[source]
 
-    def export(self, kind: str, *, chords: bool = False) -> bytes:
-        """The state that is shown as a file."""
+    def export(self, kind: str, *, chords: bool = False, audio: bool = False) -> bytes:
+        """The state that is shown as a file; as `musegan.studio.mixdown.export`."""
         state = self.project.state
-        return export_state(state, self.song(state), kind, chords=chords)
+        return export(self.stems, state, self.song(state), kind, chords=chords, audio=audio)
 
     def close(self) -> None:
         """Finish what is asked for and end."""
@@ -129,10 +136,7 @@ class Session:
 
     def _handle_message(self, message: dict[str, Any]) -> dict[str, Any]:
         begin, before = time.perf_counter(), self.revision
-        try:
-            getattr(self, f"_do_{message['type']}")(message)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"a message of type {message['type']} lacks or misuses a value: {error}") from error
+        getattr(self, f"_do_{message['type']}")(message)
         view = {**self.view(), "answers": message.get("id"), "milliseconds": 1000 * (time.perf_counter() - begin)}
         self._notify(view)
         if self.revision != before:
@@ -149,6 +153,7 @@ class Session:
             self._view = None
         self._sketched = None
         self.explainer.forget_others(self.project.state.piece)
+        self.strip.forget_others(self.project.state)
 
     def _push_state(self, state: State, message: dict[str, Any]) -> None:
         self.project.push(state, message.get("gesture"))
@@ -156,20 +161,51 @@ class Session:
         self._sketched = message if message.get("sketch") else None
 
     def _do_compose(self, message: dict[str, Any]) -> None:
-        self._push_state(self._compose_state(self._apply_changes(message)), message)
+        """Compose; where that would give what is there already, the next seed."""
+        state, changes = self._apply_changes(message), message.get("changes") or {}
+        if "n_bars" in changes:
+            _check_cut(state)
+        if "seed" in changes or self.jam.is_playing:
+            self._push_state(self._compose_state(state), message)
+            return
+        composed = None if self._is_as_asked(state) else self._compose_state(state)
+        if composed is None or operations.has_same_notes(composed, state):
+            composed = self._compose_next(state)
+        self._composed = composed
+        self._push_state(composed, message)
+
+    def _is_as_asked(self, state: State) -> bool:
+        """Whether a state is known to be what composing it again would give."""
+        last = self._composed
+        same = last is not None and (last.piece is state.piece) and bool((last.kept == state.kept).all())
+        return same and last is not None and last.settings == state.settings
+
+    def _compose_next(self, state: State) -> State:
+        """Composed with the first of the next seeds that gives other notes. Raises `ConfigError` if none does."""
+        before, settings = state, state.settings
+        for _ in range(_MOST_SEEDS):
+            settings = replace(settings, seed=operations.next_seed(settings.seed))
+            state = self._compose_state(replace(state, settings=settings))
+            if self.jam.is_playing or not operations.has_same_notes(state, before):
+                return state
+        raise ConfigError("other seeds give the same notes here; raise the temperature or free more bars")
 
     def _do_wishes(self, message: dict[str, Any]) -> None:
         """Change what is asked for and, where that changes the notes, compose."""
         state = self._apply_changes(message)
         changes = set(message["changes"])
+        if "n_bars" in changes and not message.get("may_cut"):
+            _check_cut(state)
         # With everything kept or nothing composed yet there is nothing that a knob could change.
         is_idle = bool(state.kept.all()) or not state.piece.roll.any()
         if changes & _NEW_NOTES and not is_idle:
-            state = self._compose_state(state, sketch=bool(message.get("sketch")))
+            is_sketch = message.get("sketch", False)
+            state = self._compose_state(state, sketch=is_sketch)
+            self._composed = None if is_sketch else state
         elif "n_bars" in changes:
             state = operations.resize_piece(state, state.settings.n_bars)
-        tempo = state.settings.tempo or self._own_tempo(state)
-        if "tempo" in changes and tempo != state.piece.tempo_qpm:
+        tempo = state.settings.tempo_qpm or self._own_tempo(state)
+        if "tempo_qpm" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
         self._push_state(replace(state, label=", ".join(sorted(changes)).replace("_", " ")), message)
 
@@ -186,16 +222,16 @@ class Session:
 
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
-        return song.piece.tempo_qpm if song else 120.0
+        return song.piece.tempo_qpm if song else state.piece.tempo_qpm
 
     def _apply_changes(self, message: dict[str, Any]) -> State:
         state = self.project.state
-        return replace(state, settings=state.settings.with_changes(message.get("changes") or {}))
+        return replace(state, settings=state.settings.with_plain(message.get("changes") or {}))
 
     def _do_another(self, message: dict[str, Any]) -> None:
-        state = self._apply_changes(message)
-        settings = replace(state.settings, seed=(state.settings.seed + 1) % 2**31)
-        self._push_state(replace(self._compose_state(replace(state, settings=settings)), label="another"), message)
+        composed = replace(self._compose_next(self._apply_changes(message)), label="another")
+        self._composed = composed
+        self._push_state(composed, message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
         state = self._apply_changes(message)
@@ -208,53 +244,71 @@ class Session:
             operations.mark_cells(self.project.state, message["cells"], message["kind"], names), message
         )
 
+    def _do_redo_cells(self, message: dict[str, Any]) -> None:
+        self._push_state(operations.redo_cells(self.model, self.project.state, message["cells"]), message)
+
+    def _do_chord(self, message: dict[str, Any]) -> None:
+        """Ask for other chords in a bar; what is free follows at once."""
+        state = change_chord(self.project.state, message["bar"], message["symbols"])
+        if not state.kept.all():
+            state = replace(self._compose_state(state), label=state.label)
+        self._push_state(state, message)
+
+    def _do_sections(self, message: dict[str, Any]) -> None:
+        self._push_state(name_sections(self.project.state, message["sections"]), message)
+
+    def _do_repeat_section(self, message: dict[str, Any]) -> None:
+        varied = message.get("varied", False)
+        state = repeat_section(self.model, self.project.state, message["bar"], is_varied=varied)
+        self._push_state(state, message)
+
     def _do_edit(self, message: dict[str, Any]) -> None:
         remove, add = message.get("remove") or [], message.get("add") or []
         self._push_state(operations.edit_notes(self.model, self.project.state, remove, add), message)
 
     def _do_continue(self, message: dict[str, Any]) -> None:
-        n_bars = _read_whole_number(message, "bars", 1, 64)
-        self._push_state(operations.continue_(self.model, self._apply_changes(message), n_bars), message)
+        state = operations.continue_(self.model, self._apply_changes(message), message["bars"])
+        self._push_state(state, message)
 
     def _do_vary(self, message: dict[str, Any]) -> None:
-        amount = message.get("amount", 0.3)
-        if type(amount) not in (int, float) or not 0 < amount <= 1:
-            raise ConfigError(f"amount is {amount!r}; it is a share, over 0 and up to 1")
-        self._push_state(operations.vary(self.model, self._apply_changes(message), amount), message)
+        state = operations.vary(self.model, self._apply_changes(message), message.get("amount", 0.3))
+        self._push_state(state, message)
 
     def _do_variations(self, message: dict[str, Any]) -> None:
         """Fill the strip; stops when something else is asked for."""
-        self.variations = []
-        self._notify(self.strip())
-        for ready in operations.compose_variations(self.model, self.project.state, N_VARIATIONS):
-            self.variations += ready
-            self._notify(self.strip())
-            if self._worker.is_awaited:
-                break
+        self.strip.fill(self.project.state, lambda: self._worker.is_awaited)
 
     def _do_interpolate(self, message: dict[str, Any]) -> None:
-        a, b = (
-            self._get_variation(_read_whole_number(message, name, -1, N_VARIATIONS - 1)) for name in ("from", "to")
-        )
-        self.variations = operations.interpolate(self.model, a, b, N_VARIATIONS)
-        self._notify(self.strip())
+        a, b = self._get_variation(message["from"]), self._get_variation(message["to"])
+        self.strip.fill_between(a, b)
 
     def _do_explain(self, message: dict[str, Any]) -> None:
-        """What sounds foreign, told in ``explain`` events; whatever else is asked for comes first."""
+        """What is surprising, told in ``explain`` events; whatever else is asked for comes first."""
         if not self.jam.is_playing:
-            self.explainer.listen(self.project.state.piece, goes_on=bool(message.get("goes_on")))
+            self.explainer.judge(self.project.state.piece, goes_on=message.get("goes_on", False))
 
     def _do_take(self, message: dict[str, Any]) -> None:
-        index = _read_whole_number(message, "index", 0, N_VARIATIONS - 1)
-        variation = operations.take_variation(self.model, self._get_variation(index))
-        mixer = self.project.state.mixer
-        self._push_state(replace(variation, mixer=mixer, label=f"variation {index + 1}"), message)
+        index, tracks = message["index"], message.get("tracks")
+        taken = operations.take_variation(self.model, self.project.state, self.strip.get(index), tracks)
+        what = f"{', '.join(tracks)} of variation" if tracks else "variation"
+        self._push_state(replace(taken, label=f"{what} {index + 1}"), message)
 
     def _get_variation(self, index: int) -> State:
         """A variation of the strip; -1 is the state that is shown."""
-        if index >= len(self.variations):
-            raise ConfigError("this variation is not there any more")
-        return self.variations[index] if index >= 0 else self.project.state
+        return self.strip.get(index) if index >= 0 else self.project.state
+
+    def _do_idea(self, message: dict[str, Any]) -> None:
+        """Show any state of the history, of this song or of another."""
+        self.project.show(message["index"])
+        self._invalidate_view()
+
+    def _do_rename(self, message: dict[str, Any]) -> None:
+        title = message["title"].strip()[:_LONGEST_TITLE]
+        self._push_state(replace(self.project.state, title=title, label="name"), message)
+
+    def ideas(self) -> dict[str, Any]:
+        """The songs of the project and the ideas of the one that is shown."""
+        return {"songs": list_songs(self.project), "ideas": list_ideas(self.project)}
 
     def _do_undo(self, message: dict[str, Any]) -> None:
         self.project.undo()
@@ -266,12 +320,12 @@ class Session:
 
     def _do_mixer(self, message: dict[str, Any]) -> None:
         """Mute, solo and volume of a track or of another part of the file, by name."""
-        values: dict[str, Any] = {key: message[key] for key in ("mute", "solo", "volume") if key in message}
-        if not all(0 <= float(value) <= 2 for value in values.values()):
-            raise ConfigError("a volume is 0 to 2; mute and solo are true or false")
-        name, state = str(message["track"])[:200], self.project.state
+        kinds = ("mute", "solo", "volume", "program")
+        values: dict[str, Any] = {key: message[key] for key in kinds if key in message}
+        name, state = message["track"][:200], self.project.state
         mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
-        self._push_state(replace(state, mixer=mixer, label=f"{', '.join(sorted(values))} of {name}"), message)
+        words = ", ".join("instrument" if key == "program" else key for key in sorted(values))
+        self._push_state(replace(state, mixer=mixer, label=f"{words} of {name}"), message)
 
     def _do_jam(self, message: dict[str, Any]) -> None:
         """Let the band play along to what comes in on a MIDI port."""
@@ -285,48 +339,45 @@ class Session:
 
     def _do_jam_bar(self, message: dict[str, Any]) -> None:
         """A bar that the band plays next: only from this program."""
-        bar = message["bar"]
-        if not isinstance(bar, PlayedBar):
-            raise ConfigError("bars come from the band")
-        self._push_state(apply_played_bar(self.project.state, bar), message)
+        self._push_state(apply_played_bar(self.project.state, message["bar"]), message)
         if self.jam.is_playing:
             self._notify(self.jam.view())
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the settings as they are at first."""
-        n_bars = _read_whole_number(message, "bars", 1, 512) if "bars" in message else 8
-        empty = State.empty(self.model, n_bars)
-        self._push_state(
-            replace(empty, settings=StudioSettings(n_bars=n_bars, seed=self.project.state.settings.seed)), message
-        )
+        empty = State.empty(self.model, message.get("bars", 8))
+        settings = replace(empty.settings, seed=self.project.state.settings.seed)
+        self._push_state(replace(empty, settings=settings, song=_new_song()), message)
 
     def _do_open(self, message: dict[str, Any]) -> None:
         """A file, as bytes in ``data``: only from this program, a message of the page has none."""
-        data = message["data"]
-        if not isinstance(data, bytes):
-            raise ConfigError("open a file with POST /api/open")
-        source = self.uploads.put(data, str(message.get("name") or "song.mid"))
-        self._open_source(source, message)
+        self._open_source(self.uploads.put(message["data"], message.get("name") or "song.mid"), message)
 
     def _do_map(self, message: dict[str, Any]) -> None:
         """Take a part of the file for another track. The file is read anew."""
         state = self.project.state
         if state.source is None:
             raise ConfigError("there is no file whose parts could be mapped")
-        mapping = {
-            **dict(state.source.mapping),
-            str(_read_whole_number(message, "part", 1, 4096)): str(message["track"]),
-        }
+        mapping = {**dict(state.source.mapping), str(message["part"]): message["track"]}
         self._open_source(replace(state.source, mapping=tuple(mapping.items())), message)
 
     def _open_source(self, source: Source, message: dict[str, Any]) -> None:
         song = self.uploads.read(source, self.model.spec)
         self._songs = {source: song}
-        self._push_state(open_song(self.model, song, source, self.project.state), message)
+        before = self.project.state
+        is_same = before.source is not None and before.source.copy == source.copy
+        opened = open_song(self.model, song, source, before)
+        self._push_state(replace(opened, song=before.song if is_same else _new_song()), message)
 
 
-def _read_whole_number(message: dict[str, Any], name: str, low: int, high: int) -> int:
-    value = message[name]
-    if type(value) is not int or not low <= value <= high:
-        raise ConfigError(f"{name} is {value!r}; it is a whole number from {low} to {high}")
-    return value
+def _new_song() -> str:
+    """What tells a new song from others."""
+    return secrets.token_hex(4)
+
+
+def _check_cut(state: State) -> None:
+    """Raise `ConfigError` where fewer bars would drop notes that are the user's."""
+    bars = operations.find_lost_bars(state, state.settings.n_bars)
+    if bars:
+        what = f"bar {bars[0] + 1}" if len(bars) == 1 else f"bars {bars[0] + 1} to {bars[-1] + 1}"
+        raise ConfigError(f"{what} have notes of your own; say that they may be cut, or keep the length")

@@ -2,120 +2,48 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.model import Model
-from musegan.composing.parse import MAX_STEPS
+from musegan.composing.model import MAX_BARS, Model
+from musegan.composing.options import About, list_options
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.piece import Piece
+from musegan.music.spec import RollSpec
+from musegan.schema import make_fields
 
 Grid = NDArray[np.bool_]
 """(track, bar)"""
 
-MAX_BARS = 512
-_LIMITS = {
-    "seed": (0, 2**31 - 1),
-    "temperature": (0, 3),
-    "best_of": (1, 64),
-    "tempo": (4, 1000),
-    "humanize": (0, 1),
-    "n_bars": (1, MAX_BARS),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class StudioSettings:
-    """What the page asks for, besides which cells. Everything is a plain value of JSON."""
+class StudioSettings(GenerationRequest):
+    """What the page asks for, besides which cells: a request, and what the tasks of the page need."""
 
-    seed: int = 1
-    n_bars: int = 8  # bars of a piece that is composed from nothing
-    form: str = ""  # one letter a section, for a piece from nothing
-    loop: bool = False  # its last bars lead back to the first
-    temperature: float = 1.0
-    best_of: int = 1
-    key: str = ""  # empty: free
-    snap: bool = False
-    tempo: float | None = None  # quarter notes a minute; None: that of the file, or 120
-    progression: str = ""  # a chord a bar, like "C Am F G"; empty: free
-    style: str = ""
-    density: Mapping[str, float] = field(default_factory=dict)  # times the usual number of notes, by track
-    knobs: Mapping[str, float] = field(default_factory=dict)  # steps by knob of the model
-    out: tuple[str, ...] = ()  # tracks that are not in the band
-    rests: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # bars (0-based) of silence, by track
-    humanize: float = 1.0
+    n_bars: Annotated[int, About("Bars of the piece.", 1, MAX_BARS)] = 8
+    form: Annotated[str, About("Sections by letter, like AABA, of a piece from nothing.")] = ""
+    loop: Annotated[bool, About("The end of a piece from nothing leads back to the beginning.")] = False
+    out: Annotated[Sequence[str], About("Tracks that are not in the band.")] = ()
+    humanize: Annotated[float, About("Feel of velocity and timing.", 0, 1)] = 1.0
 
-    def with_changes(self, values: Mapping[str, Any]) -> StudioSettings:
-        """A copy with some values changed. Raises `ConfigError` for an unknown name or a wrong value."""
-        known = {item.name: item.default for item in fields(self)}
-        changes = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(f"there is no wish {name!r}; there are {', '.join(known)}")
-            changes[name] = _check_value(name, value, known[name])
-        return replace(self, **changes)
-
-    def request(self, track_names: tuple[str, ...], n_bars: int) -> GenerationRequest:
-        """The same for the composing functions, for a piece of `n_bars`."""
-        rests = {name: [bar for bar in bars if bar < n_bars] for name, bars in self.rests.items()}
-        return GenerationRequest(
-            seed=self.seed,
-            temperature=self.temperature,
-            best_of=self.best_of,
-            key=Key.parse(self.key) if self.key else None,
-            snap=self.snap,
-            density={name: factor for name, factor in self.density.items() if factor != 1 and name in track_names},
-            knobs={name: step for name, step in self.knobs.items() if step},
-            rests={name: bars for name, bars in rests.items() if bars},
-            style=self.style or None,
-            tempo_qpm=self.tempo,
-            progression=self.progression or None,
-        )
-
-
-def _check_value(name: str, value: Any, default: Any) -> Any:
-    if name == "density" and _is_table(value) and all(_is_number(v) and 0 <= v <= 8 for v in value.values()):
-        return {str(key): float(factor) for key, factor in value.items()}
-    if name == "knobs" and _is_table(value) and all(_is_number(v) and abs(v) <= MAX_STEPS for v in value.values()):
-        return {str(key): float(step) for key, step in value.items()}
-    if name == "rests" and _is_table(value) and all(_is_bars(bars) for bars in value.values()):
-        return {str(key): tuple(bars) for key, bars in value.items()}
-    if name == "out" and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if name == "tempo" and value is None:
-        return None
-    if name in _LIMITS and _is_number(value):
-        low, high = _LIMITS[name]
-        if not low <= value <= high:
-            raise ConfigError(f"{name} is {value:g}; {low:g} to {high:g} are possible")
-        return int(value) if isinstance(default, int) else float(value)
-    if name in ("key", "form", "progression", "style") and isinstance(value, str) and len(value) <= 4096:
-        if name == "key" and value:
-            Key.parse(value)
-        return value.strip()
-    if isinstance(default, bool) and isinstance(value, bool):
-        return value
-    raise ConfigError(f"{name} cannot be {value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) <= 64
-
-
-def _is_bars(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(type(bar) is int and 0 <= bar < MAX_BARS for bar in value)
+    def request(self, track_names: Sequence[str], n_bars: int) -> GenerationRequest:
+        """The request for a piece of `n_bars`, without what says nothing of it."""
+        values = {option.field: getattr(self, option.field) for option in list_options(GenerationRequest)}
+        for name in ("rests", "plays"):
+            inside = {track: [bar for bar in bars if bar < n_bars] for track, bars in values[name].items()}
+            values[name] = {track: bars for track, bars in inside.items() if bars}
+        values["density"] = {
+            track: factor for track, factor in self.density.items() if factor != 1 and track in track_names
+        }
+        values["knobs"] = {name: steps for name, steps in self.knobs.items() if steps}
+        return GenerationRequest(**values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +57,8 @@ class State:
     settings: StudioSettings = field(default_factory=StudioSettings)
     source: Source | None = None  # the file that was read
     mixer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track
+    song: str = ""  # tells songs of a project apart
+    title: str = ""  # what the user calls the song
     label: str = "an empty page"  # what made this state, for undo
 
     @property
@@ -158,46 +88,41 @@ class State:
             "kept": self.kept.astype(int).tolist(),
             "own": self.own.astype(int).tolist(),
             "from_file": self.from_file.astype(int).tolist(),
-            "asked": asdict(self.settings),
+            "asked": self.settings.to_plain(),
             "source": asdict(self.source) if self.source else None,
             "mixer": self.mixer,
+            "song": self.song,
+            "title": self.title,
             "label": self.label,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], model: Model) -> State:
-        """The inverse of `to_dict`. Raises `ConfigError`, `KeyError` or `ValueError` for other values."""
-        columns = values["notes"]
-        notes = np.zeros(len(columns[0]), NOTE)
-        for name, column in zip(("track", "start", "duration", "pitch"), columns, strict=True):
-            notes[name] = column
-        notes["velocity"] = 90
+        """The inverse of `to_dict`. Raises `ConfigError` for other values."""
+        saved = make_fields(_Saved, values, "state")
+        spec = model.spec
         piece = Piece(
-            roll=notes_to_roll(notes, model.spec, values["n_bars"]),
-            spec=model.spec,
-            tempo_qpm=values["tempo"],
-            key=Key.parse(values["key"]) if values["key"] else None,
-            sections=tuple((int(bar), str(label)) for bar, label in values["sections"]),
+            roll=notes_to_roll(saved.read_notes(spec), spec, saved.n_bars),
+            spec=spec,
+            tempo_qpm=saved.tempo,
+            key=Key.parse(saved.key) if saved.key else None,
+            sections=saved.sections,
             feel=model.feel,
-            seed=values["seed"],
+            seed=saved.seed,
         )
-        grids = {name: np.array(values[name], bool) for name in ("kept", "own", "from_file")}
-        if any(grid.shape != piece.roll.shape[:2] for grid in grids.values()):
-            raise ConfigError("the project is made for another ensemble")
+        shape = piece.roll.shape[:2]
         return cls(
             piece=piece,
-            **grids,
-            settings=_drop_unknown_knobs(model, StudioSettings().with_changes(values["asked"])),
-            source=Source.from_dict(values["source"]) if values["source"] else None,
-            mixer=values.get("mixer", {}),
-            label=values["label"],
+            kept=_read_grid(saved.kept, shape, "kept"),
+            own=_read_grid(saved.own, shape, "own"),
+            from_file=_read_grid(saved.from_file, shape, "from_file"),
+            settings=StudioSettings().with_plain(saved.asked),
+            source=saved.source,
+            mixer=saved.mixer,
+            song=saved.song,
+            title=saved.title,
+            label=saved.label,
         )
-
-
-def _drop_unknown_knobs(model: Model, settings: StudioSettings) -> StudioSettings:
-    """Without knobs that the model has not: the project may have been another model's."""
-    known = model.facts.get("knobs", {})
-    return replace(settings, knobs={name: step for name, step in settings.knobs.items() if name in known})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +133,53 @@ class Source:
     name: str  # what the user calls it
     mapping: tuple[tuple[str, str], ...] = ()  # part number and track, where the user corrected it
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Source:
-        mapping = tuple((str(part), str(track)) for part, track in values["mapping"])
-        return cls(copy=str(values["copy"]), name=str(values["name"]), mapping=mapping)
+
+@dataclass(frozen=True, kw_only=True)
+class _Saved:
+    """The plain values of a state."""
+
+    n_bars: int
+    notes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    tempo: float
+    key: str | None
+    sections: tuple[tuple[int, str], ...]
+    seed: int
+    kept: tuple[tuple[int, ...], ...]
+    own: tuple[tuple[int, ...], ...]
+    from_file: tuple[tuple[int, ...], ...]
+    asked: dict[str, Any]
+    source: Source | None
+    mixer: Mapping[str, Mapping[str, bool | float]] = field(default_factory=dict)
+    song: str = ""
+    title: str = ""
+    label: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_bars <= MAX_BARS:
+            raise ConfigError(f"state.n_bars is {self.n_bars}; 1 to {MAX_BARS} are possible")
+
+    def read_notes(self, spec: RollSpec) -> NDArray:
+        """The notes as `NOTE` rows. Raises `ConfigError` where one is outside the piece."""
+        if len({len(column) for column in self.notes}) != 1:
+            raise ConfigError("state.notes has columns of different lengths")
+        n_steps = self.n_bars * spec.steps_per_bar
+        lowest, highest = spec.lowest_pitch, spec.lowest_pitch + spec.n_pitches - 1
+        limits = {
+            "track": (0, spec.n_tracks - 1),
+            "start": (0, n_steps - 1),
+            "duration": (1, n_steps),
+            "pitch": (lowest, highest),
+        }
+        notes = np.zeros(len(self.notes[0]), NOTE)
+        for (name, (low, high)), column in zip(limits.items(), self.notes, strict=True):
+            if column and not low <= min(column) <= max(column) <= high:
+                raise ConfigError(f"state.notes has a {name} outside {low} to {high}")
+            notes[name] = column
+        notes["velocity"] = 90
+        return notes
+
+
+def _read_grid(rows: Sequence[Sequence[int]], shape: tuple[int, ...], name: str) -> Grid:
+    if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
+        raise ConfigError(f"state.{name} is made for another ensemble or length")
+    return np.array(rows, bool).reshape(shape)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
 from typing import Any
 
 import numpy as np
 
 import musegan
+from musegan.composing.knobs import KNOBS
 from musegan.composing.model import Model
+from musegan.composing.options import Option, list_options
 from musegan.midi.performance import perform_piece
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
 from musegan.render.colours import colour_of
-from musegan.render.names import DRUM_NAMES
+from musegan.render.names import DRUM_NAMES, INSTRUMENT_FAMILIES, INSTRUMENTS
+from musegan.studio.guard import MOST_BYTES
+from musegan.studio.harmony import SECTION_NAMES, suggest_chords
 from musegan.studio.import_export import describe_parts
 from musegan.studio.project import Project
-from musegan.studio.state import State
+from musegan.studio.state import State, StudioSettings
 
 
 def describe_studio(model: Model) -> dict[str, Any]:
@@ -36,17 +40,24 @@ def describe_studio(model: Model) -> dict[str, Any]:
             }
             for track in spec.tracks
         ],
+        "most_bytes": MOST_BYTES,
         "steps_per_beat": spec.steps_per_beat,
         "beats_per_bar": spec.beats_per_bar,
         "lowest_pitch": spec.lowest_pitch,
         "n_pitches": spec.n_pitches,
+        "section_names": SECTION_NAMES,
         "drum_names": DRUM_NAMES,
+        "instruments": INSTRUMENTS,
+        "families": INSTRUMENT_FAMILIES,
         "styles": list(model.offered_styles),
-        "knobs": [
-            {"name": name, "moves": knob["moves"], "effect": knob["effect"]}
-            for name, knob in model.facts.get("knobs", {}).items()
-        ],
+        "knobs": [{"name": name, "effect": knob.effect} for name, knob in KNOBS.items()],
+        "options": {option.field: _describe_option(option) for option in list_options(StudioSettings)},
     }
+
+
+def _describe_option(option: Option) -> dict[str, Any]:
+    low, high = (limit if math.isfinite(limit) else None for limit in (option.low, option.high))
+    return {"help": option.help, "low": low, "high": high}
 
 
 def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
@@ -56,6 +67,7 @@ def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
         "tempo": piece.tempo_qpm,
         "key": str(piece.key) if piece.key else None,
         "sections": piece.sections,
+        "suggestions": suggest_chords(piece.key),
         "notes": list_notes(piece, humanize),
         "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
     }
@@ -69,9 +81,11 @@ def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) 
         "piece": piece,
         "kept": state.kept.astype(int).tolist(),
         "own": state.own.astype(int).tolist(),
-        "asked": asdict(state.settings),
+        "asked": state.settings.to_plain(),
+        "song": state.song,
+        "title": state.title,
         "label": state.label,
-        "undo": state.label if position else None,
+        "undo": state.label if project.parents[position] >= 0 else None,
         "redo": project.next_label(),
         "mixer": state.mixer,
         "file": {"name": state.source.name, "parts": describe_parts(song)} if state.source and song else None,

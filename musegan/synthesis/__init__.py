@@ -1,1 +1,1 @@
-"""Many composed pieces and what is in each, as data for other models."""
+"""Many composed pieces with labels, as data for other models."""

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from musegan.composing.model import Model, load_model
-from musegan.composing.model_file import describe_model
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
+from musegan.models.model_file import describe_model
 from musegan.music.key import estimate_key
 from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
 from musegan.music.piece import Piece
@@ -37,7 +37,8 @@ class Settings:
     n_bars: int = 8
     seed: int = 0  # file i has the seed `seed + i`
     valid_fraction: float = 0.1  # share of the files with split "valid"; variations have that of their song
-    temperature: float = 1.0
+    temperature: float = GenerationRequest.temperature
+    passes: int = GenerationRequest.passes
     style: str | None = None
     variations_of: str | None = None  # path of a dataset
     amount: float = 0.3  # share of the sounding cells of a song that are composed anew
@@ -66,26 +67,28 @@ def make_batch(settings: Settings, number: int) -> list[tuple[Piece, Row]]:
 
 
 def _compose_pieces(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
-    request, splits = [], []
+    requests, splits = [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])  # of what the model is not asked for
         tempo = float(rng.integers(TEMPOS[0], TEMPOS[1] + 1))
         splits.append("valid" if rng.random() < settings.valid_fraction else "train")
-        request.append(
-            GenerationRequest(seed=seed, temperature=settings.temperature, style=settings.style, tempo_qpm=tempo)
-        )
-    pieces = model.generate_many(request, settings.n_bars)
+        requests.append(replace(_make_request(settings, seed), style=settings.style, tempo_qpm=tempo))
+    pieces = model.generate_many(requests, settings.n_bars)
     return [
         (piece, {"split": split, **describe_piece(piece, piece.seed), "style": settings.style or ""})
         for piece, split in zip(pieces, splits, strict=True)
     ]
 
 
+def _make_request(settings: Settings, seed: int) -> GenerationRequest:
+    return GenerationRequest(seed=seed, temperature=settings.temperature, passes=settings.passes)
+
+
 def _vary_songs(model: Model, settings: Settings, seeds: Sequence[int]) -> list[tuple[Piece, Row]]:
     """Variations of as many stretches of songs, drawn anew for each seed."""
     dataset = _load_dataset(str(settings.variations_of))
     firsts = np.concatenate(_find_windows(dataset, settings.n_bars))
-    pieces, masks, request, rows = [], [], [], []
+    pieces, masks, requests, rows = [], [], [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])
         first = int(rng.choice(firsts))
@@ -99,7 +102,7 @@ def _vary_songs(model: Model, settings: Settings, seeds: Sequence[int]) -> list[
         plays = {name: np.flatnonzero(cells).tolist() for name, cells in zip(names, new, strict=True)}
         pieces.append(Piece(roll=roll, spec=dataset.spec, tempo_qpm=tempo, key=key))
         masks.append(~new)
-        request.append(GenerationRequest(seed=seed, temperature=settings.temperature, key=key, plays=plays))
+        requests.append(replace(_make_request(settings, seed), key=key, plays=plays))
         rows.append(
             {
                 "split": SPLITS[dataset.songs["split"][song]],
@@ -109,7 +112,7 @@ def _vary_songs(model: Model, settings: Settings, seeds: Sequence[int]) -> list[
                 "composed": format_grid(names, new),
             }
         )
-    varied = [_restrike_cut_notes(piece) for piece in model.fill_many(pieces, masks, request)]
+    varied = [_restrike_cut_notes(piece) for piece in model.fill_many(pieces, masks, requests)]
     return [(piece, describe_piece(piece, piece.seed) | row) for piece, row in zip(varied, rows, strict=True)]
 
 

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from musegan.corpus.parallel import Lost, map_in_order
-from musegan.errors import MuseganError
+from musegan.errors import ConfigError, MuseganError
 from musegan.files import atomic_write
+from musegan.render import write
+from musegan.schema import make_fields, read_json
 from musegan.synthesis.drafts import BATCH, Settings, check_settings, make_batch
 from musegan.synthesis.manifest import COLUMNS, ORIGIN_COLUMNS, Row, append_rows, read_rows, write_rows
 
@@ -76,7 +78,7 @@ def _write_batch(task: _Task) -> list[Row]:
     for place, (piece, row) in enumerate(make_batch(task.settings, task.number)):
         name = _make_name(task.number * BATCH + place)
         if name in task.names:
-            piece.write(task.folder / name)
+            write(piece, task.folder / name)
             rows.append({"file": name, **row})
     return rows
 
@@ -92,10 +94,13 @@ def _check_settings(folder: Path, settings: Settings) -> None:
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(mine, indent=2), encoding="utf-8")
         return
-    theirs = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        theirs = asdict(make_fields(Settings, read_json(path.read_text(encoding="utf-8"), "the text"), "settings"))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise MuseganError(f"{path} cannot be read: {error}; choose another folder") from error
     for name, value in mine.items():
-        if theirs.get(name) != value:
+        if theirs[name] != value:
             raise MuseganError(
-                f"{folder} was begun with {name} {theirs.get(name)!r} and would go on with {value!r}; "
+                f"{folder} was begun with {name} {theirs[name]!r} and would go on with {value!r}; "
                 "choose another folder"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musegan.errors import MuseganError
 from musegan.files import atomic_write
 from musegan.music.chords import estimate_chords
 from musegan.music.pianoroll import ONSET
@@ -53,13 +55,31 @@ def format_grid(names: Iterable[str], cells: NDArray[np.bool_]) -> str:
 
 
 def read_rows(folder: Path) -> dict[str, Row]:
-    """Whole rows of the manifest whose files are there, by file."""
+    """Whole rows of the manifest whose files are there, by file. Raises `MuseganError` for what is no manifest."""
     path = folder / MANIFEST
     if not path.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = csv.DictReader(line for line in lines if line.endswith("\n"))
-    return {row["file"]: row for row in whole if (folder / row["file"]).is_file()}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = csv.DictReader(line for line in lines if line.endswith("\n"))
+        rows = {row["file"]: row for row in whole if _is_row(row, f"{path} line {whole.line_num}")}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MuseganError(f"{path} cannot be read: {error}") from error
+    return {name: row for name, row in rows.items() if (folder / name).is_file()}
+
+
+def _is_row(row: Mapping[str, str | None], place: str) -> bool:
+    """True, or `MuseganError` where a row lacks a field or names no file of its folder."""
+    missing = next((name for name in COLUMNS if row.get(name) is None), None)
+    if missing or None in row:
+        raise MuseganError(f"{place}: {missing or 'what a field is'} is missing; is it of musegan?")
+    if not re.fullmatch(r"[\w-]+\.mid", str(row["file"])):
+        raise MuseganError(f"{place}: file is {row['file']!r}; it must be the name of a MIDI file of the folder")
+    if not all(re.fullmatch(r"[^=]+=[01]+", cells) for cells in str(row["plays"]).split()):
+        raise MuseganError(f"{place}: plays is {row['plays']!r}; it must be like drums=0110 bass=1111")
+    if not re.fullmatch(r"\d{1,4}(\.\d+)?", str(row["tempo_qpm"])):
+        raise MuseganError(f"{place}: tempo_qpm is {row['tempo_qpm']!r}; it must be a number")
+    return True
 
 
 def write_rows(folder: Path, rows: Mapping[str, Row], columns: tuple[str, ...]) -> None:
@@ -89,9 +109,9 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         "path": str(folder),
         "files": len(rows),
         "splits": dict(Counter(row["split"] for row in rows)),
-        "bars": sum(len(next(iter(own.values()))) for own in plays),
+        "bars": sum(max(map(len, own.values()), default=0) for own in plays),
         "tracks": {
-            name: _measure_mean_share([own[name] for own in plays]) for name in (plays[0] if plays else ())
+            name: _measure_mean_share([own.get(name, "") for own in plays]) for name in (plays[0] if plays else ())
         },
         "keys": dict(Counter(row["key"] for row in rows).most_common()),
         "styles": dict(Counter(row["style"] for row in rows if row["style"]).most_common()),

@@ -1,1 +1,1 @@
-"""The training loop and what it needs."""
+"""Training: the trainer, masks, the loop, run folders, several processes."""

@@ -1,8 +1,8 @@
-"""One process or many: `accelerate launch -m musegan train ...` splits every batch over all of them.
+"""One process or many: `accelerate launch --multi_gpu -m musegan train ...` splits every batch over all of them.
 
-The only module that knows the engine (Hugging Face Accelerate). Every process draws the same random numbers for
-the whole batch and works on its share, and gradients are averaged, so the result does not depend on how many
-there are.
+The only module that knows the engine (Hugging Face Accelerate). Every process draws the same windows, masks and
+controls for the whole batch and works on its share, and gradients are averaged: without dropout the result does
+not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ import torch
 from torch import Tensor
 
 from musegan.errors import ConfigError, MissingToolError
+
+
+def is_main_process() -> bool:
+    """Whether this process, of those that were started together, is the one that tells of the progress."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class Distributed:

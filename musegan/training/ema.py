@@ -1,4 +1,4 @@
-"""Averaged weights: the generator that people get is the average of the one that was trained."""
+"""The running average of the weights, which is the model that is saved."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 
 
-def half_life(phrases_seen: int, limit: int, ramp: float) -> float:
-    """Phrases after which a weight counts half: `ramp` times the phrases seen, to forget the start soon.
+def half_life(windows_seen: int, limit: int, ramp: float) -> float:
+    """Windows after which a weight counts half: `ramp` times the windows seen, which soon forgets the start.
 
-    At most `limit`, and always `limit` with a ramp of 0: the start is worth keeping when it is a trained model.
+    It is at most `limit`. With a ramp of 0 it is always `limit`, for training that starts from a trained model.
     """
-    return min(ramp * phrases_seen, limit) if ramp else limit
+    return min(ramp * windows_seen, limit) if ramp else limit
 
 
 @torch.no_grad()
-def update(average: nn.Module, current: nn.Module, n_phrases: int, half_life: float) -> None:
-    """Move the weights of `average` toward `current` by what `n_phrases` more phrases count for."""
-    decay = 0.5 ** (n_phrases / half_life) if half_life > 0 else 0.0
+def update(average: nn.Module, current: nn.Module, n_windows: int, half_life: float) -> None:
+    """Move the weights of `average` toward `current` by what `n_windows` more windows count for."""
+    decay = 0.5 ** (n_windows / half_life) if half_life > 0 else 0.0
     averages: list[Tensor] = list(average.parameters())
     currents: list[Tensor] = list(current.parameters())
     assert len(averages) == len(currents)

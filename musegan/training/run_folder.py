@@ -1,4 +1,4 @@
-"""The folder of a run: held by one process at a time, and begun afresh where nothing was saved yet."""
+"""The folder of a run: locked by one process at a time, and started afresh if nothing was saved yet."""
 
 from __future__ import annotations
 

@@ -1,334 +1,264 @@
-"""The second stage: the networks that compose. Batches, steps, schedules, the averaged weights.
-
-At first the generator only learns to reconstruct phrases; it goes on to when adversarial training starts.
-
-All randomness of an iteration follows from the seed and the number of phrases seen.
-"""
+"""Training the composer: masked likelihood of cells, of windows of songs at every bar line and in every key."""
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from musegan.composing.compose import compose_window
-from musegan.composing.habits import Habits
-from musegan.composing.trained import TrainedModel
 from musegan.config import Config
-from musegan.corpus.dataset import Dataset
-from musegan.errors import ConfigError
-from musegan.networks import Codec, Discriminator, Generator, Latents, Posterior
-from musegan.networks.controls import Conditions, ConditionTensors, Controls
+from musegan.corpus.note_list import NoteList
+from musegan.errors import DatasetError, ModelError
+from musegan.models.model_file import load_weights, read_description, save_tensors
+from musegan.models.runtime import is_faster_in_bfloat16
+from musegan.models.trained_model import TrainedModel
+from musegan.music.cells import CellNotes
+from musegan.music.controls import Controls
+from musegan.networks import CellBatch, Composer
+from musegan.networks.cells import track_of
+from musegan.random_streams import Stream, make_rng
 from musegan.training import ema
-from musegan.training.augmentation import Augmentation
-from musegan.training.batch_sampler import BatchSampler, SampledBatch, SelfContext
-from musegan.training.control_loss import control_loss
-from musegan.training.cuda_graph import CudaGraph, copy_tensors
+from musegan.training.cell_masks import draw_known_cells, free_some_controls, leave_out_tracks
 from musegan.training.distributed import Distributed
-from musegan.training.losses import discriminator_loss, generator_loss, reconstruction_loss
-from musegan.training.mending import habits_of_codec, mended
-from musegan.training.phrases import habitual
-from musegan.training.prefetcher import Prefetcher
-from musegan.training.stage import Gradients, Stage, Terms, make_adam
+from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
-WARM_UP_END = 0.1  # of the learning rate of the warm-up, at its end
-WARM_UP_LIMIT = 1e4  # norm of its gradients, in nats a phrase
-N_AHEAD = 6  # iterations whose draws are made while a GPU works on others
+FORMAT = "musegan composer checkpoint 1"
+_LARGEST_GRADIENT = 1.0  # norm
+_PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
-    """One batch on the device, ready for either network."""
+class _Task:
+    """What is asked of the composer: the cells of a batch that it is not given."""
 
-    real: Tensor  # (track, batch, time, register, patch): completed by the song
-    song: Tensor  # (track, batch, time, code): what the codec makes of it, standardised
-    given: Tensor  # like real: what the generator is given, of the song or of its own making
-    conditions: Conditions  # as they were drawn, for `train.mend`, whose work is never replayed
-    conditioning: ConditionTensors  # the same
-    latents: Latents
-    noise: Latents  # for the posterior
-    change: Augmentation | None  # what the discriminator sees phrases through
-
-
-class Trainer(Stage):
-    """Both networks, their optimisers and the average, and how one iteration changes them.
-
-    The discriminator hears real phrases as the codec gives them back: what the codec loses is no fault of what is
-    composed (Zhang and LeCun, 2018, arXiv:1811.04201).
-
-    `config` is that of the model to be made: with the styles of the dataset and the sizes of the codec. With
-    `parent` the networks start as those of a trained model.
-    """
-
-    name = "gan"
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        config: Config,
-        processes: Distributed,
-        codec: Codec,
-        parent: TrainedModel | None = None,
-    ) -> None:
-        settings = config.train
-        super().__init__(processes, settings.n_phrases, settings.batch_size)
-        self.dataset, self.config = dataset, config
-        torch.manual_seed(settings.seed)
-        self.codec = codec.eval().requires_grad_(False)
-        self.generator = Generator(codec, config.model)
-        self.discriminator = Discriminator(codec, config.model)
-        self.average = Generator(codec, config.model).eval().requires_grad_(False)
-        if parent is not None:
-            self.generator.load_state_dict(parent.generator.state_dict())
-            self.discriminator.load_state_dict(parent.discriminator.state_dict())
-        self.average.load_state_dict(self.generator.state_dict())
-        self.posterior = Posterior(codec, config.model)
-        self.networks = {
-            "posterior": self.posterior,
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "average": self.average,
-        }
-        for network in (codec, *self.networks.values()):
-            network.to(self.device)
-        self._let_discriminator_learn()
-        self.optimizers = {
-            name: make_adam(network.parameters(), 0.0, settings.beta2)
-            for name, network in (
-                ("posterior", self.posterior),
-                ("generator", self.generator),
-                ("discriminator", self.discriminator),
-            )
-        }
-        uses_half = settings.precision == "bfloat16" or (
-            settings.precision == "auto" and _has_bfloat16(self.device)
-        )
-        self.dtype = torch.bfloat16 if uses_half else torch.float32
-        is_gpu = self.device.type == "cuda"
-        draws = BatchSampler(dataset, config, self.share)
-        self.draws = Prefetcher(draws, settings.batch_size, N_AHEAD if is_gpu else 0)
-        self.habits = parent.habits if parent is not None else Habits.none(dataset.spec)  # of the last samples
-        self.coded_habits: Habits | None = None
-        if settings.mend:
-            if processes.count > 1:
-                raise ConfigError("train.mend is for a single process", field="mend")
-            self.coded_habits = habits_of_codec(codec, habitual(dataset, config), dataset.spec)
-        self.batch: Batch | None = None
-        self.gamma = torch.zeros((), device=self.device)
-        is_replayed = is_gpu and processes.count == 1 and not settings.mend
-        self.warm_up = CudaGraph(self._warm_up, is_replayed)
-        self.oppose = CudaGraph(self._oppose, is_replayed)
-        self.please = CudaGraph(self._please, is_replayed)
-        if parent is None:
-            rolls = draws.phrases.for_scale(np.random.default_rng([settings.seed, 1]))
-            self.discriminator.statistics.fit(self._fold(part) for part in rolls)
-
-    # -- one iteration ------------------------------------------------------------------------------------
-
-    def iterate(self) -> dict[str, Tensor]:
-        """One step of the generator in the warm-up; then one of the discriminator and one of the generator."""
-        settings = self.config.train
-        self._schedule()
-        self._take(self._on_device(self.draws(self.phrases_seen)))
-        if self._is_warming_up:
-            gradients, terms = self.warm_up()
-            self._apply(gradients, WARM_UP_LIMIT)
-        else:
-            if not self.optimizers["discriminator"].state:
-                self._forget_scales()
-            gradients, terms = self.oppose()
-            self._apply(gradients)
-            gradients, more = self.please()
-            self._apply(gradients)
-            terms = {**terms, **more}
-        self.phrases_seen += settings.batch_size
-        half_life = ema.half_life(self.phrases_seen, settings.ema_half_life, settings.ema_ramp)
-        ema.update(self.average, self.generator, settings.batch_size, half_life)
-        return {name: term.clone() for name, term in terms.items()}  # the next iteration may overwrite them
+    batch: CellBatch
+    is_known: Tensor  # (batch, track, beat), bool, as the masks below
+    is_draft: Tensor  # of the given cells, those that may be the composer's own
+    is_wrong: Tensor  # of the drafts, those that are not as in the song
 
     @property
-    def _is_warming_up(self) -> bool:
-        return self.phrases_seen < self.config.train.warm_up * self.n_phrases
+    def targets(self) -> Tensor:
+        """(target,), int64: the cells that are asked for, as flat indices."""
+        return (~self.is_known & self.batch.is_playing).reshape(-1).nonzero()[:, 0]
 
-    def _forget_scales(self) -> None:
-        """Adam's, of the gradients of the warm-up: thousands of times those to come, they would stop learning."""
-        for optimizer in self.optimizers.values():
-            optimizer.state.clear()
 
-    def _warm_up(self) -> tuple[Gradients, Terms]:
-        """Of the generator and the posterior, for reconstructing alone."""
-        loss, terms = self._reconstruct()
-        return self._gradients(loss, ("generator", "posterior")), terms
+class Trainer:
+    """The composer in training. All randomness of an iteration follows from the seed and the windows seen.
 
-    def _oppose(self) -> tuple[Gradients, Terms]:
-        """Of the discriminator. The pair that it is told to tell apart, and its logits, are kept for `_please`."""
-        batch = self.batch
-        assert batch is not None
-        with self._autocast():
-            logits = self.generator.logits(batch.latents, batch.given, batch.conditioning)
-            fake = self.generator.complete(logits, batch.given, batch.conditioning)
-            with torch.no_grad():
-                real = self.generator.complete(self.codec.logits(batch.song), batch.real, batch.conditioning)
-            if self.coded_habits is not None:
-                real = mended(real, batch.conditions, self.coded_habits, self.generator.grid)
-                fake = mended(fake, batch.conditions, self.habits, self.generator.grid)
-            share = self.config.train.penalty_share
-            loss, terms = discriminator_loss(self._judge, real, fake, batch.conditioning, self.gamma, share)
-        self.pair, self.logits = (real, fake), logits
-        return self._gradients(loss, ("discriminator",)), terms
+    With a `parent` it starts from the weights of that model. Raises `DatasetError` when there is nothing to train
+    on, `ConfigError` when the processes cannot share a batch.
+    """
 
-    def _please(self) -> tuple[Gradients, Terms]:
-        """Of the generator against the discriminator, for its controls, and of reconstructing at its share."""
-        batch, (real, fake), settings = self.batch, self.pair, self.config.train
-        assert batch is not None
-        self.discriminator.requires_grad_(False)
-        with self._autocast():
-            loss, terms = generator_loss(self._judge, real, fake, batch.conditioning)
-        asked, more = control_loss(
-            fake, self.logits, self.generator.grid, batch.conditioning, self.processes.total
-        )
-        loss, terms = loss + settings.controls * asked, terms | more
-        gradients = self._gradients(loss, ("generator",))
-        self._let_discriminator_learn()
-        if settings.reconstruction:
-            loss, more = self._reconstruct()
-            exact = self._gradients(loss, ("generator", "posterior"))
-            share = settings.reconstruction * _norm(gradients["generator"]) / _norm(exact["generator"])
-            torch._foreach_add_(gradients["generator"], torch._foreach_mul(exact["generator"], share))
-            gradients["posterior"] = exact["posterior"]
-            terms |= more
-        with torch.no_grad():
-            density = fake.chunk(2, dim=-1)[1].mean((1, 2, 3, 4))
-        names = self.dataset.spec.track_names
-        return gradients, {**terms, **{f"onsets_{name}": density[i] for i, name in enumerate(names)}}
-
-    def _reconstruct(self) -> tuple[Tensor, Terms]:
-        batch = self.batch
-        assert batch is not None
-        with self._autocast():
-            return reconstruction_loss(
-                self.generator,
-                self.posterior,
-                batch.real,
-                batch.song,
-                batch.given,
-                batch.conditioning,
-                batch.noise,
-                self.config.train.kl_weight,
+    def __init__(
+        self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
+    ) -> None:
+        self.notes, self.config, self.processes = notes, config, processes
+        self.device, self.windows_seen = processes.device, 0
+        settings, self.n_bars = config.train, config.model.window_bars
+        processes.share(settings.batch_size)  # or it says what is wrong
+        self.starts = {part: self._find_windows("train", self.n_bars // part) for part in _PARTS}
+        if not all(map(len, self.starts.values())):
+            raise DatasetError(
+                f"no song has {self.n_bars} bars in a row in which {settings.min_tracks} tracks play; add songs, "
+                "or lower train.min_tracks or model.window_bars",
+                field="train.min_tracks",
             )
+        torch.manual_seed(settings.seed)
+        self.composer = Composer(notes.spec, config.model)
+        if parent is not None:
+            self.composer.load_state_dict(parent.composer.state_dict())
+        self.composer.to(self.device)
+        self.average = copy.deepcopy(self.composer).requires_grad_(False).eval()
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.composer.parameters() if p.ndim > 1]},
+            {"params": [p for p in self.composer.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        betas = 0.9, settings.beta2
+        self.optimizer = torch.optim.AdamW(groups, betas=betas, weight_decay=settings.weight_decay)
+        self.is_bfloat16 = settings.precision == "bfloat16" or (
+            settings.precision == "auto" and is_faster_in_bfloat16(config.model, self.device)
+        )
 
-    def _judge(self, patches: Tensor, conditioning: ConditionTensors, part: slice | Tensor) -> Tensor:
-        """The discriminator, through this batch's augmentation if there is one."""
-        assert self.batch is not None
-        change = self.batch.change
-        seen = patches if change is None else change.pieces(part)(patches)
-        scores: Tensor = self.discriminator(seen, conditioning.pieces(part))
-        return scores
+    @property
+    def is_finished(self) -> bool:
+        """Whether all windows of the schedule were seen."""
+        return self.windows_seen >= self.config.train.n_windows
 
-    def _let_discriminator_learn(self) -> None:
-        """All of it, or all but what fine-tuning keeps as it is."""
-        self.discriminator.requires_grad_(True)
-        if self.config.train.freeze_discriminator:
-            for module in self.discriminator.frozen_when_finetuning():
-                module.requires_grad_(False)
+    def iterate(self) -> dict[str, Tensor]:
+        """One step of the optimiser; what to watch of it: () each."""
+        settings = self.config.train
+        rng = make_rng(settings.seed, Stream.WINDOWS, self.windows_seen)
+        torch.manual_seed(int(rng.integers(2**31)))  # of dropout
+        part = int(rng.choice(list(_PARTS), p=list(_PARTS.values())))
+        size = settings.batch_size * part
+        starts = self.starts[part][rng.integers(0, len(self.starts[part]), size)]
+        shifts = rng.integers(-6, 6, size)
+        shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
+        task = self._prepare(
+            rng, starts, max(self.n_bars // part, 1), shifts, self.processes.share(size), settings.own_drafts
+        )
+        scores, doubts = self._score(self.composer.train(), task)
+        counts = torch.tensor([len(scores), len(doubts)], dtype=torch.float32, device=self.device)
+        n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
+        is_wrong = task.is_wrong[task.is_draft].float()
+        doubt = F.binary_cross_entropy_with_logits(doubts, is_wrong, reduction="sum") / n_drafts
+        losses = self.loss(task.batch, task.targets, scores).sum() / n_cells
+        loss = (doubt + losses) * self.processes.count
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.processes.average_(self._collect_gradients())
+        norm = nn.utils.clip_grad_norm_(self.composer.parameters(), _LARGEST_GRADIENT)
+        rate = self.learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.windows_seen += settings.batch_size
+        half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
+        ema.update(self.average, self.composer, settings.batch_size, half_life)
+        return {
+            "nats": (loss - doubt).detach(),
+            "doubt": doubt.detach(),
+            "gradient": norm.detach(),
+            "rate": torch.tensor(rate),
+        }
+
+    def loss(self, batch: CellBatch, target: Tensor, scores: Tensor) -> Tensor:
+        """What is minimised in the mean, of each unknown cell: (target,). A subclass may have another one.
+
+        ``target : (target,), int64`` are flat indices of the cells, ``scores : (target,), float32`` their log
+        likelihoods.
+        """
+        return -scores
+
+    def _collect_gradients(self) -> list[Tensor]:
+        """The gradients of all weights, 0 where the windows of this process say nothing of them."""
+        gradients = []
+        for parameter in self.composer.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+        return gradients
+
+    def learning_rate(self) -> float:
+        """A short warm-up, a plateau, and a cosine to its end."""
+        settings, seen = self.config.train, self.windows_seen
+        begin = settings.decay_from * settings.n_windows
+        warm_up = min((seen + settings.batch_size) / max(settings.warm_up, 1), 1)
+        share = min(max((seen - begin) / max(settings.n_windows - begin, 1), 0), 1)
+        falling = settings.final_share + (1 - settings.final_share) * (1 + math.cos(math.pi * share)) / 2
+        return settings.learning_rate * warm_up * falling
+
+    @torch.no_grad()
+    def measure(self, split: str = "valid") -> dict[str, float]:
+        """Nats a cell of held-out windows by the averaged composer, the same windows and masks every time: of all
+        (``score``), of each track, and when nothing is given. Of training windows when no song is held out."""
+        settings, spec = self.config.train, self.notes.spec
+        rng = make_rng(settings.seed, Stream.HELD_OUT)
+        starts = self._find_windows(split, self.n_bars)
+        starts = starts if len(starts) else self.starts[1]
+        nats, counts = np.zeros(spec.n_tracks), np.zeros(spec.n_tracks)
+        alone, n_alone = 0.0, 0
+        for _ in range(0, settings.n_held_out, settings.batch_size):
+            chosen = starts[rng.integers(0, len(starts), settings.batch_size)]
+            task = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None))
+            scores, _ = self._score(self.average, task)
+            track = track_of(task.targets, task.batch.shape).cpu().numpy()
+            nats -= np.bincount(track, scores.double().cpu().numpy(), spec.n_tracks)
+            counts += np.bincount(track, minlength=spec.n_tracks)
+            scores, _ = self._score(self.average, replace(task, is_known=torch.zeros_like(task.is_known)))
+            alone, n_alone = alone - float(scores.sum()), n_alone + len(scores)
+        means = (nats / np.maximum(counts, 1)).tolist()
+        return {
+            "score": float(nats.sum() / max(counts.sum(), 1)),
+            **{f"nats {name}": mean for name, mean in zip(spec.track_names, means, strict=True)},
+            "nats when nothing is given": alone / max(n_alone, 1),
+        }
+
+    def as_model(self, prior: Controls, facts: dict[str, Any]) -> TrainedModel:
+        """The averaged composer as a model."""
+        composer = copy.deepcopy(self.average).to("cpu")
+        return TrainedModel(
+            spec=self.notes.spec,
+            config=self.config,
+            composer=composer,
+            feel=self.notes.feel,
+            prior=prior,
+            facts={**facts, "windows_seen": self.windows_seen},
+        )
+
+    def _find_windows(self, split: str, n_bars: int) -> NDArray[np.int64]:
+        return self.notes.windows(max(n_bars, 1), split, self.config.train.min_tracks)
+
+    def _prepare(
+        self,
+        rng: np.random.Generator,
+        starts: NDArray[np.int64],
+        n_bars: int,
+        shifts: NDArray[np.int64],
+        share: slice,
+        own_drafts: float = 0,
+    ) -> _Task:
+        """What is asked of the composer: some cells of windows. Of the whole batch, of which `share` is made."""
+        spec = self.notes.spec
+        music = leave_out_tracks(self.notes.read(starts, n_bars, shifts), rng)
+        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share)
+        masks = draw_known_cells(rng, len(starts), spec.n_tracks, n_bars, spec.beats_per_bar)
+        known, composed = (mask[share] for mask in masks)
+        notes: CellNotes = music.notes.pieces(share)
+        numbers = range(len(starts))[share]
+        rngs = [make_rng(self.config.train.seed, Stream.DRAFTS, self.windows_seen, number) for number in numbers]
+        is_draft, is_redrawn = choose_drafts(rngs, composed & find_playing(controls, spec), own_drafts)
+        with self._autocast():
+            mixed = redraw_cells(self.average, notes, known, is_redrawn, controls, rngs)
+        is_wrong = find_changed_cells(notes, mixed, spec.steps_per_beat)
+        return _Task(
+            batch=CellBatch.from_notes(mixed, controls, spec, self.device),
+            is_known=torch.from_numpy(known).to(self.device),
+            is_draft=torch.from_numpy(is_draft).to(self.device),
+            is_wrong=torch.from_numpy(is_wrong).to(self.device),
+        )
+
+    def _score(self, composer: Composer, task: _Task) -> tuple[Tensor, Tensor]:
+        """Log probabilities of the cells that are asked for, and doubts in the drafts."""
+        with self._autocast():
+            vectors = composer.read(task.batch, task.is_known, task.is_draft)
+            _, scores = composer.log_likelihood(task.batch, task.is_known, vectors)
+            return scores, composer.doubt_cells(vectors, task.is_draft.reshape(-1).nonzero()[:, 0])
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bfloat16)
 
-    def _take(self, batch: Batch) -> None:
-        """Make this the batch that everything works on, in place where work is replayed."""
-        if not self.please.is_recorded:
-            self.batch = batch
-        elif self.batch is None:  # what is given may be the real phrases themselves
-            self.batch = replace(batch, given=batch.given.clone())
-        else:
-            copy_tensors(self.batch, batch)
+    def save(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write a checkpoint with some facts of the loop, all or nothing."""
+        tensors = {f"composer.{name}": value for name, value in self.composer.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
+        save_tensors(tensors, path, {"format": FORMAT, "windows_seen": self.windows_seen, **facts})
 
-    def _on_device(self, draw: SampledBatch) -> Batch:
-        real = self._fold(draw.rolls)
-        with torch.no_grad(), self._autocast():
-            song = self.codec.standardised(real)
-        return Batch(
-            real=real,
-            song=song,
-            given=real if draw.own is None else self._fold(self._with_own_context(draw, draw.own)),
-            conditions=draw.conditions,
-            conditioning=draw.conditions.to_tensors(len(self.config.model.styles), self.device, self.dtype),
-            latents=draw.latents.to(self.device),
-            noise=draw.noise.to(self.device),
-            change=None if draw.change is None else draw.change.to(self.device, self.dtype),
-        )
-
-    def _fold(self, rolls: NDArray[np.uint8]) -> Tensor:
-        return self.generator.grid.fold(torch.from_numpy(rolls).to(self.device), self.dtype)
-
-    def _with_own_context(self, draw: SampledBatch, own: SelfContext) -> NDArray[np.uint8]:
-        """What is given: the song's own bars, or for some continuations bars that the average composed.
-
-        Long pieces are continued from composed bars, so the networks meet them in training too (as in Self
-        Forcing, Huang et al., 2025), also after windows of which each continues the one before.
-        """
-        masks = draw.conditions.mask[own.index]
-        n_given, n_bars = masks[:, 0].sum(-1), masks.shape[2]
-        source = (np.arange(n_bars) + n_bars - n_given[:, None]) % n_bars  # the last bars move to the front
-        before = draw.conditions.controls.pieces(own.index).bars(source.argsort(-1))
-        model = self.as_model()
-        bars, mask = np.zeros_like(draw.rolls[own.index]), np.zeros_like(masks)
-        for _ in range(own.n_windows):
-            composed = compose_window(model, own.latents, bars, Conditions(mask=mask, controls=before))
-            bars = composed[np.arange(len(bars))[:, None], :, source].swapaxes(1, 2)
-            mask = masks
-        given = draw.rolls.copy()
-        given[own.index] = bars
-        return given
-
-    def _schedule(self) -> None:
-        settings = self.config.train
-        self.gamma.fill_(self._cosine(settings.gamma, settings.final_gamma))
-        rate = self._cosine(settings.learning_rate, settings.final_learning_rate)
-        betas = (0.0, self._cosine(settings.beta2, settings.final_beta2))
-        if self._is_warming_up:  # reconstructing is a common loss, so with momentum
-            share = self.phrases_seen / (settings.warm_up * self.n_phrases)
-            fall = (1 + math.cos(math.pi * share)) / 2
-            rate, betas = settings.warm_up_rate * (WARM_UP_END + (1 - WARM_UP_END) * fall), (0.9, 0.99)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"], group["betas"] = rate, betas
-
-    def state(self) -> dict[str, Tensor]:
-        habits = {f"habits.{name}": torch.from_numpy(values) for name, values in self.habits.parts.items()}
-        return super().state() | habits
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        super().restore(tensors)
-        self.habits = Habits.load({name: tensors[f"habits.{name}"].numpy() for name in self.habits.parts})
-
-    def as_model(self, prior: Controls | None = None, habits: Habits | None = None) -> TrainedModel:
-        """The averaged generator as a model; without habits it composes what the networks give."""
-        dataset = self.dataset
-        return TrainedModel(
-            spec=dataset.spec,
-            config=self.config,
-            codec=self.codec,
-            generator=self.average,
-            discriminator=self.discriminator,
-            feel=dataset.feel,
-            habits=habits or Habits.none(dataset.spec),
-            prior=prior or Controls.free(1, dataset.spec, self.config.model.phrase_bars),
-            facts={"phrases_seen": self.phrases_seen, "songs": dataset.n_songs, "bars": dataset.n_bars},
-        )
-
-
-def _norm(tensors: list[Tensor]) -> Tensor:
-    return nn.utils.get_total_norm(tensors).clamp(min=1e-12)
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices faster than float32 ones, with instructions of its own."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    def load(self, path: Path) -> dict[str, Any]:
+        """Go on from a checkpoint; returns its facts. Raises `ModelError`."""
+        facts = read_description(path, FORMAT)
+        tensors = load_file(path)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("adam."):
+                _, index, slot = name.split(".")
+                slots.setdefault(int(index), {})[slot] = value
+        try:
+            load_weights(self.composer, tensors, "composer")
+            load_weights(self.average, tensors, "average")
+            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{path} was made with other settings: {error}") from error
+        self.windows_seen = facts["windows_seen"]
+        return facts

@@ -1,7 +1,7 @@
 """A standing attack on the command line: damaged files, bombs, archives, flipped bits, kills, hostile names.
 
     python tests/attack/standing.py [--prepared 2000] [--each 20] [--seed 0] [--corpus FOLDER]
-        [--only WORD] [--minutes M]
+        [--notation 500] [--structures 50] [--archives 200] [--only WORD] [--minutes M]
 
 Every command line runs in a process of its own with limits of the operating system, and must end well or with one
 clear sentence: no traceback, no signal, no more than 5 seconds of the processor (more where a whole file is
@@ -20,108 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree import ElementTree
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import bombs
-import mido
-import symusic
-from cage import Cage, Outcome
+from attack import ON_A_FILE, Attack, TimeIsUp, table
+from cage import Cage
 from midireader import File, read_file
 from mutations import base_files, mutate
-
-SECONDS, MEGABYTES = 5.0, 500.0
-COMPOSING_SECONDS = {"accompany": 40.0, "vary": 40.0}
-"""Of verbs that compose as many bars as the file has: 512 at most."""
-ON_A_FILE = {
-    "info": ["info", "{in}", "--json"],
-    "continue": ["continue", "{in}", "-o", "{out}.mid", "--bars", "2", "--seed", "1", "--stems"],
-    "accompany": ["accompany", "{in}", "-o", "{out}.mid", "--keep", "piano", "--seed", "1"],
-    "infill": ["infill", "{in}", "-o", "{out}.mid", "--at", "1-2", "--seed", "1"],
-    "vary": ["vary", "{in}", "-o", "{out}.mid", "--seed", "1"],
-    "interpolate": ["interpolate", "{in}", "{in}", "-o", "{out}.mid", "--count", "2", "--seed", "1"],
-    "render png": ["render", "{in}", "-o", "{out}.png"],
-    "render svg": ["render", "{in}", "-o", "{out}.svg"],
-    "render musicxml": ["render", "{in}", "-o", "{out}.musicxml"],
-}
-"""Command lines that read a music file."""
-
-
-@dataclass
-class Row:
-    """What came of the attacks of one kind."""
-
-    attacks: int = 0
-    done: int = 0
-    refused: int = 0
-    seconds: float = 0.0  # the worst
-    megabytes: float = 0.0  # the worst
-    problems: list[str] = field(default_factory=list)
-
-
-class TimeIsUp(Exception):
-    pass
-
-
-class Attack:
-    """Runs attacks in a cage, in a folder of its own, until the time is up, and counts."""
-
-    def __init__(self, cage: Cage, folder: Path, minutes: float = float("inf")) -> None:
-        self.cage, self.folder = cage, folder
-        self.end = time.monotonic() + 60 * minutes
-        self.rows: defaultdict[str, Row] = defaultdict(Row)
-
-    def run(self, kind: str, what: str, arguments: list[str], *, seconds: float = SECONDS) -> Outcome:
-        if time.monotonic() > self.end:
-            raise TimeIsUp
-        outcome = self.cage.run(arguments, folder=self.folder)
-        row = self.rows[kind]
-        row.attacks += 1
-        row.done += outcome.status == 0
-        row.refused += outcome.status in (1, 2)
-        row.seconds = max(row.seconds, outcome.seconds)
-        row.megabytes = max(row.megabytes, outcome.megabytes)
-        if outcome.problem:
-            row.problems.append(f"{what}: {outcome.problem}")
-        if outcome.seconds > seconds:
-            row.problems.append(f"{what}: took {outcome.seconds:.1f} s")
-        if outcome.megabytes > MEGABYTES:
-            row.problems.append(f"{what}: took {outcome.megabytes:.0f} MB")
-        return outcome
-
-    def on_file(self, kind: str, what: str, path: Path, verbs: Iterable[str]) -> None:
-        """Run verbs on a music file, and read what they write."""
-        for verb in verbs:
-            out = self.folder / "out"
-            out.mkdir()
-            names = {"in": str(path), "out": str(out / "a")}
-            name = f"{kind}: {verb}"
-            arguments = [item.format(**names) for item in ON_A_FILE[verb]]
-            outcome = self.run(name, what, arguments, seconds=COMPOSING_SECONDS.get(verb, SECONDS))
-            for file in sorted(out.iterdir()):
-                if outcome.status == 0 and (problem := refused(file)):
-                    self.rows[name].problems.append(f"{what}: {file.name} {problem}")
-            shutil.rmtree(out)
-
-
-def refused(path: Path) -> str | None:
-    """Why other programs refuse a file that was written; None when they do not."""
-    try:
-        if path.suffix == ".mid":
-            read_file(path.read_bytes())
-            mido.MidiFile(path)
-            symusic.Score(path)
-        elif path.suffix in (".svg", ".musicxml"):
-            ElementTree.parse(path)
-    except Exception as error:  # whatever it is, the file is refused
-        return f"is refused: {type(error).__name__} {error}"
-    return None
+from outside import notated, structured, tarred
 
 
 def mutations(seed: int, corpus: Path | None) -> Iterator[bytes]:
@@ -244,35 +154,31 @@ def killed(attack: Attack, n: int, seed: int) -> None:
             row.problems.append(f"left behind: {left}")
 
 
-def table(rows: dict[str, Row]) -> str:
-    """The outcome, a kind of attack a line, and below it what went wrong."""
-    lines = [
-        f"{'attack':32} {'attacks':>8} {'done':>7} {'refused':>8} {'wrong':>6} {'worst s':>8} {'worst MB':>9}"
-    ]
-    for kind, row in rows.items():
-        lines.append(
-            f"{kind:32} {row.attacks:8} {row.done:7} {row.refused:8} {len(row.problems):6} {row.seconds:8.1f} "
-            f"{row.megabytes:9.0f}"
-        )
-    problems = [f"{kind}: {problem}" for kind, row in rows.items() for problem in row.problems]
-    return "\n".join([*lines, *problems[:60]])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prepared", type=int, default=2000, help="mutated files through prepare")
+    parser.add_argument("--notation", type=int, default=500, help="odd notation files to read")
+    parser.add_argument("--structures", type=int, default=50, help="changed files of every kind that is read")
+    parser.add_argument("--archives", type=int, default=200, help="archives whose heads are not true")
     parser.add_argument("--each", type=int, default=20, help="mutated files through the other commands")
     parser.add_argument("--kills", type=int, default=4, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corpus", type=Path, help="folder of MIDI files to mutate, besides made ones")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so many")
-    parser.add_argument("--only", default="", help="mutated, bombed, archived, flipped or killed")
+    parser.add_argument(
+        "--only", default="", help="mutated, notated, structured, tarred, bombed, archived, flipped or killed"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Cage(seconds=45) as cage:
         attack = Attack(cage, Path(folder), options.minutes)
         source = mutations(options.seed, options.corpus)
         attacks: dict[str, Callable[[], None]] = {
             "mutated": lambda: mutated(attack, source, options.prepared, options.each),
+            "notated": lambda: notated(
+                attack, options.notation, options.notation // 5, options.each, options.seed
+            ),
+            "structured": lambda: structured(attack, options.structures, options.seed),
+            "tarred": lambda: tarred(attack, options.archives, options.seed),
             "bombed": lambda: bombed(attack),
             "archived": lambda: archived(attack),
             "flipped": lambda: flipped(attack, options.each, options.seed),

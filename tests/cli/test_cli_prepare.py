@@ -48,6 +48,20 @@ def test_nothing_is_replaced_without_force(prepared, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_track_that_never_sounds_is_told_by_prepare_and_train(tmp_path):
+    (tmp_path / "song.mid").write_bytes(band(n_bars=24))
+    (tmp_path / "own.toml").write_text(
+        "steps_per_beat = 4\n[[tracks]]\nname = 'keys'\nprogram = 0\nprograms = [0]\n"
+        "[[tracks]]\nname = 'harp'\nprogram = 46\n[[tracks]]\nname = 'flute'\nprogram = 73\nprograms = [73]\n"
+    )
+    result = run("prepare", tmp_path / "song.mid", "-o", tmp_path / "a.npz", "--ensemble", tmp_path / "own.toml")
+    assert "warning: no song has harp, flute: a model of these songs cannot play that" in result.stderr
+    result = run("train", tmp_path / "a.npz", "--run", tmp_path / "run", "--device", "cpu", "--preset", "tiny")
+    assert "warning: no song has harp, flute" in result.stderr  # whether the one song is enough or not
+    result = run("prepare", SAMPLE, "-o", tmp_path / "b.npz")
+    assert "warning" not in result.stderr
+
+
 def test_json_and_force(tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "song.mid").write_bytes(band())
@@ -79,7 +93,7 @@ def test_info_of_a_dataset(prepared):
     path, _ = prepared
     facts = json.loads(run("info", path, "--json").stdout)
     assert (facts["kind"], facts["songs"], facts["stretches"]) == ("dataset", 24, 24)
-    assert facts["splits"]["train"]["songs"] + facts["splits"]["valid"]["songs"] == 24
+    assert sum(split["songs"] for split in facts["splits"].values()) == 24
     assert facts["styles"] == dict.fromkeys(("rock", "pop", "funk", "ballad", "latin", "disco"), 4)
     assert facts["tracks"]["bass"] == 1.0
     assert facts["spec"]["steps_per_beat"] == 12
@@ -106,7 +120,7 @@ def test_info_of_a_midi_file(tmp_path):
     assert "usable bars: 0" in text
     head, row = (line.split() for line in text.splitlines()[-2:])
     assert head == ["part", "name", "program", "channel", "notes", "range", "track"]
-    assert row == ["1", "Tune", "73", "1", "1", "C4", "to", "C4", "strings"]
+    assert row == ["1", "Tune", "73", "1", "1", "C4", "to", "C4", "lead"]
 
 
 def test_info_of_other_files(tmp_path, model_path):

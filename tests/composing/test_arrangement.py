@@ -5,9 +5,18 @@ import pytest
 
 from musegan.composing.arrangement import arrange_tracks
 from musegan.errors import ConfigError
-from musegan.music.spec import BAND
+from musegan.music.spec import RollSpec, TrackSpec
 
 DRUMS, PIANO, GUITAR, BASS, STRINGS = range(5)
+BAND = RollSpec(
+    tracks=(
+        TrackSpec(name="drums", program=0, is_drum=True),
+        TrackSpec(name="piano", program=0),
+        TrackSpec(name="guitar", program=25),
+        TrackSpec(name="bass", program=33),
+        TrackSpec(name="strings", program=48),
+    )
+)
 
 
 def grid(n_bars, **bars):
@@ -31,6 +40,11 @@ def test_tracks_come_and_go_by_the_phrase():
     assert play[0, GUITAR].tolist() == [-1] * 6
 
 
+def test_a_song_is_followed_bar_by_bar():
+    play = grid(6, piano=[1, 3, 5], bass=[2], drums=[0, 1, 2, 4])
+    assert (arrange_tracks(play, BAND, "song", 4) == play).all()
+
+
 def test_a_build_begins_with_harmony_and_ends_with_everyone():
     play = arrange_tracks(grid(8), BAND, "build", 4)[0]
     assert (play[:, 4:] == 1).all()
@@ -42,5 +56,5 @@ def test_a_build_begins_with_harmony_and_ends_with_everyone():
 
 
 def test_another_arrangement_is_refused():
-    with pytest.raises(ConfigError, match="full, natural, build"):
+    with pytest.raises(ConfigError, match="full, natural, song, build"):
         arrange_tracks(grid(4), BAND, "big", 4)

@@ -1,89 +1,126 @@
-"""The score of a piece cell by cell."""
+"""How surprising each bar is."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from songs import TRIO, pieces
 
-from musegan.composing import attribution
-from musegan.errors import ConfigError, MuseganError
+from musegan.composing.attribution import Explanation, explain, explain_in_steps, measure_nats
+from musegan.config import preset
+from musegan.corpus.note_list import NoteList
+from musegan.corpus.packing import DatasetWriter, Song
+from musegan.errors import ConfigError
+from musegan.midi.performance import FEEL_SUMS
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
+from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
+from musegan.training.distributed import Distributed
+from musegan.training.samples import sample_prior
+from musegan.training.trainer import Trainer
 
-DRUMS, KEYS, BASS = 0, 1, 2
+DRUMS, KEYS, BASS = range(3)
+RIFF = [(0, 3, 18), (4, 2, 21), (7, 1, 25), (8, 5, 23), (14, 2, 16)]
 
 
-def piece_of(model, n_bars, *cells):
+def riff_song(root, n_bars):
+    """A riff of the keys in every bar, drums on the beats, a bass note a bar: ``(track, bar, step, pitch)``."""
+    rows = [(KEYS, bar, step, length, pitch + root) for bar in range(n_bars) for step, length, pitch in RIFF]
+    rows += [(DRUMS, bar, step, 1, 6) for bar in range(n_bars) for step in (0, 4, 8, 12)]
+    rows += [(BASS, bar, 0, 12, 4 + root) for bar in range(n_bars)]
+    return pieces(rows, n_bars=n_bars)[0]
+
+
+@pytest.fixture(scope="module")
+def riffs(tmp_path_factory):
+    """A tiny model that has learnt for some seconds that bars come again."""
+    path = tmp_path_factory.mktemp("riffs") / "riffs.npz"
+    with DatasetWriter(path, TRIO) as writer:
+        for root in range(6):
+            notes = roll_to_notes(riff_song(root, 8), TRIO)
+            sums = np.zeros((3, 16, len(FEEL_SUMS)))
+            writer.add(Song(name=f"riff {root}", source=root, n_bars=8, notes=notes, feel_sums=sums))
+    settings = ["n_windows=800", "batch_size=8", "warm_up=100", "learning_rate=0.004", "precision=float32"]
+    config = preset("tiny").with_settings([f"train.{setting}" for setting in settings])
+    notes = NoteList.open(path)
+    trainer = Trainer(notes, config, Distributed(torch.device("cpu")))
+    while not trainer.is_finished:
+        trainer.iterate()
+    return trainer.as_model(sample_prior(notes, config, 8), {})
+
+
+def piece_of(spec, n_bars, *cells):
     """A piece with one long note in each of `cells`: track and bar."""
-    roll = np.zeros(model.spec.shape(n_bars), np.uint8)
-    for track, bar in cells:
-        roll[track, bar, 0, 12], roll[track, bar, 1:, 12] = 2, track > DRUMS
-    return Piece(roll=roll, spec=model.spec)
+    return Piece(roll=pieces([(track, bar, 0, 16, 12) for track, bar in cells], n_bars=n_bars)[0], spec=spec)
 
 
-@pytest.fixture
-def notes_count(monkeypatch):
-    """A discriminator that likes every note in the drums, and dislikes those of the keys twice as much."""
-    weights = np.array([1.0, -2.0, 0.0])
-
-    def count(model, rolls, conditions):
-        return (rolls == 2).sum((2, 3, 4)) @ weights
-
-    monkeypatch.setattr(attribution, "score", count)
-
-
-@pytest.mark.parametrize("n_bars", [1, 3, 4, 7])
-def test_cells_that_sound_are_scored_and_no_others(model, n_bars):
-    piece = piece_of(model, n_bars, (DRUMS, 0), (KEYS, n_bars - 1))
-    found = model.explain(piece, n_draws=1, seed=2)
-    assert np.isfinite(found.change).tolist() == piece.roll.any((2, 3)).tolist()
-    again = model.explain(piece, n_draws=1, seed=2)
-    assert np.array_equal(found.change, again.change, equal_nan=True)
+@pytest.mark.parametrize("bar", [1, 3])
+def test_a_wrong_note_in_a_bar_that_returns_is_more_surprising_than_the_bar_as_it_was(riffs, bar):
+    roll = riff_song(2, 4)
+    wrong = roll.copy()
+    wrong[KEYS, bar, 7, 27], wrong[KEYS, bar, 7, 30] = 0, 2
+    before, after = (explain(riffs, Piece(roll=music, spec=TRIO)).surprise for music in (roll, wrong))
+    assert after[KEYS, bar] > before[KEYS, bar] + 0.2
+    assert explain(riffs, Piece(roll=wrong, spec=TRIO)).ranking()[0][:2] == ("keys", bar)
+    assert after[DRUMS].max() < after[KEYS, bar]
 
 
-def test_silence_in_place_of_a_cell_changes_the_score_by_what_the_cell_brought(model, notes_count):
-    piece = piece_of(model, 6, (DRUMS, 0), (DRUMS, 5), (KEYS, 2), (BASS, 3))
-    found = model.explain(piece, replacement="silence")
-    assert [found.change[cell] for cell in ((DRUMS, 0), (DRUMS, 5), (KEYS, 2), (BASS, 3))] == [-1, -1, 2, 0]
-    assert found.ranking() == [("keys", 2, 2.0), ("bass", 3, 0.0), ("drums", 0, -1.0), ("drums", 5, -1.0)]
+@pytest.mark.parametrize("n_bars", [1, 3, 4, 7, 9])
+def test_bars_that_sound_are_judged_and_no_others(model, n_bars):
+    piece = piece_of(model.spec, n_bars, (DRUMS, 0), (KEYS, n_bars - 1))
+    found = model.explain(piece)
+    assert np.isfinite(found.surprise).tolist() == piece.roll.any((2, 3)).tolist()
+    assert (found.surprise[np.isfinite(found.surprise)] > 0).all()
+    assert np.array_equal(found.surprise, model.explain(piece).surprise, equal_nan=True)
+
+
+def test_what_is_known_by_then_is_told_between_the_windows(model):
+    """Seven bars are two windows of four, of which the second begins with the fourth bar."""
+    piece = piece_of(model.spec, 7, (DRUMS, 0), (KEYS, 3), (BASS, 6))
+    found = list(explain_in_steps(model, piece))
+    assert [int(np.isfinite(each.surprise).sum()) for each in found] == [0, 2, 3]
+    assert np.array_equal(found[-1].surprise, explain(model, piece).surprise, equal_nan=True)
+
+
+def test_the_nats_of_a_bar_are_those_of_its_beats(model):
+    """Silence costs nats too; per note and beat: a bar of five notes has nine places."""
+    rolls = riff_song(0, 4)[None]
+    nats, n_notes = measure_nats(model, rolls)
+    assert n_notes[0].tolist() == [[4] * 4, [5] * 4, [1] * 4]
+    assert nats.shape == (1, 3, 4)
+    surprise = model.explain(Piece(roll=rolls[0], spec=TRIO)).surprise
+    assert surprise[KEYS] == pytest.approx(nats[0, KEYS] / 9)
+    assert surprise[BASS] == pytest.approx(nats[0, BASS] / 5)
+    controls = Controls.measure(Music.from_rolls(rolls, TRIO))
+    assert (measure_nats(model, rolls, controls)[0] != nats).any()
+
+
+def test_a_bar_is_judged_by_all_others_and_not_by_itself(riffs):
+    """What stands in a bar of the keys changes what the bars around it are taken for."""
+    roll = riff_song(1, 4)
+    other = roll.copy()
+    other[KEYS, 2] = 0
+    other[KEYS, 2, 3, 33] = 2
+    one, two = (measure_nats(riffs, music[None])[0][0] for music in (roll, other))
+    assert (one != two)[KEYS, [0, 1, 3]].all()
+    assert (one != two)[DRUMS].all()
+
+
+def test_bars_are_ranked_by_surprise(model):
+    surprise = np.full((3, 2), np.nan)
+    surprise[KEYS, 1], surprise[BASS, 0], surprise[DRUMS, 0] = 0.5, 2.25, 0.5
+    found = Explanation(piece=piece_of(model.spec, 2, (DRUMS, 0)), surprise=surprise)
+    assert found.ranking() == [("bass", 0, 2.25), ("drums", 0, 0.5), ("keys", 1, 0.5)]
     told = found.to_dict()
-    assert told["replaced_by"] == "silence"
-    assert told["cells"][0] == {"track": "keys", "bar": 3, "change": 2.0}
-
-
-def test_a_cell_is_composed_anew_into_all_others(model, monkeypatch):
-    asked = []
-
-    def spy(model, latents, given, conditions):
-        asked.append((given, conditions))
-        return given
-
-    monkeypatch.setattr(attribution, "compose_window", spy)
-    piece = piece_of(model, 4, (DRUMS, 1), (KEYS, 2))
-    model.explain(piece, n_draws=3)
-    assert len(asked) == 3
-    given, conditions = asked[0]
-    assert np.argwhere(~conditions.mask).tolist() == [[0, DRUMS, 1], [1, KEYS, 2]]
-    assert given.any((3, 4)).nonzero()[1].tolist() == [KEYS, DRUMS]
-    assert conditions.controls.play[0, DRUMS].tolist() == [-1, 1, -1, -1]
-    assert np.isnan(conditions.controls.density[0]).nonzero()[0].tolist() == [DRUMS]
-
-
-def test_what_is_known_by_then_is_told_between_the_passes(model):
-    """Seven bars are three windows, each scored once and once more after each of two drafts."""
-    piece = piece_of(model, 7, (DRUMS, 0), (KEYS, 3), (BASS, 6))
-    found = list(attribution.explain_in_steps(model, piece, n_draws=2, seed=3))
-    assert len(found) == 3 * (1 + 2 * 2) + 1
-    known = [int(np.isfinite(each.change).sum()) for each in found]
-    assert (known[:5], known[5:10], known[-1]) == ([0] * 5, [2] * 5, 3)
-    whole = model.explain(piece, n_draws=2, seed=3)
-    assert np.array_equal(found[-1].change, whole.change, equal_nan=True)
+    assert (told["bars"], told["unit"]) == (2, "nats for each note and beat")
+    assert told["cells"][0] == {"track": "bass", "bar": 1, "surprise": 2.25}
 
 
 def test_what_cannot_be_explained_is_refused(model):
     with pytest.raises(ConfigError, match="no notes"):
-        model.explain(piece_of(model, 2))
-    with pytest.raises(ConfigError, match="new or silence"):
-        model.explain(piece_of(model, 2, (DRUMS, 0)), replacement="noise")
+        model.explain(piece_of(model.spec, 2))
     spec = replace(model.spec, n_pitches=41)
-    with pytest.raises(MuseganError, match="pitches"):
+    with pytest.raises(ConfigError, match="n_pitches"):
         model.explain(Piece(roll=np.ones(spec.shape(2), np.uint8), spec=spec))

@@ -1,16 +1,11 @@
-"""What returns, closes and fills, by hand."""
+"""Sections that return and bars that close, by hand."""
 
 import numpy as np
-from songs import TRIO
+import pytest
+from songs import TRIO, pieces
 
-from musegan.composing.forms import (
-    bars_before_changes,
-    bars_of_form,
-    close_piece,
-    common_cells,
-    draw_changed_cells,
-    measure_seam_likeness,
-)
+from musegan.composing.forms import bars_of_form, check_form, close_piece, draw_changed_cells
+from musegan.errors import ConfigError
 from musegan.music.key import Key
 
 DRUMS, KEYS, BASS = range(3)
@@ -18,13 +13,11 @@ DRUMS, KEYS, BASS = range(3)
 
 def roll_of(n_bars, *rows):
     """`rows` are (track, bar, step, length, MIDI number)."""
-    roll = np.zeros(TRIO.shape(n_bars), np.uint8)
-    for track, bar, step, length, pitch in rows:
-        line = roll[track].reshape(-1, TRIO.n_pitches)
-        begin = bar * TRIO.steps_per_bar + step
-        line[begin : begin + length, pitch - TRIO.lowest_pitch] = 1
-        line[begin, pitch - TRIO.lowest_pitch] = 2
-    return roll
+    return pieces([(*row[:4], row[4] - TRIO.lowest_pitch) for row in rows], n_bars=n_bars)[0]
+
+
+def pitches_of(cells):
+    return (np.flatnonzero(cells) + TRIO.lowest_pitch).tolist()
 
 
 def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
@@ -33,31 +26,26 @@ def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
     assert changed[:, :3].sum() == 0
     assert draw_changed_cells(np.random.default_rng(0), 5, 4, 0.5)[:, 3].all()
     assert not draw_changed_cells(np.random.default_rng(0), 5, 4, 0).any()
-
-
-def test_another_section_has_drums_in_common_and_the_rest_only_where_its_chords_are_the_same():
-    is_drum, same_chords = np.array(TRIO.is_drum), np.array([True, False, True, True, False, True])
-    common = common_cells(np.random.default_rng(0), is_drum, same_chords)
-    assert common[DRUMS].sum() == 4  # 2 of 6 bars are new, the last one first
-    assert not common[:, -1].any()
-    assert not common[KEYS:, ~same_chords].any()
-    assert common[KEYS:].any()
-    assert not common_cells(np.random.default_rng(0), is_drum, np.zeros(6, bool))[KEYS:].any()
+    assert draw_changed_cells(np.random.default_rng(0), 5, 4, 1).all()
 
 
 def test_the_bars_of_a_form_are_those_of_its_letters_in_their_order():
     assert bars_of_form("BBAC", 2).tolist() == [0, 1, 0, 1, 2, 3, 4, 5]
+    assert bars_of_form("A", 3).tolist() == [0, 1, 2]
 
 
-def test_fills_lead_from_section_to_another():
-    assert bars_before_changes("AABA", 4) == [7, 11]
-    assert bars_before_changes("A", 4) == []
+@pytest.mark.parametrize(
+    ("form", "n_bars", "message"),
+    [("A-B", 6, "'-' in the form"), ("ABA", 8, "3 sections, which 8 bars"), ("A B", 6, "' '")],
+)
+def test_forms_that_are_none(form, n_bars, message):
+    with pytest.raises(ConfigError, match=message):
+        check_form(form, n_bars)
 
 
-def test_a_seam_is_as_like_as_the_notes_that_its_bars_share():
-    same = roll_of(3, (KEYS, 0, 0, 4, 60), (KEYS, 0, 4, 4, 62), (KEYS, 2, 0, 4, 60))
-    assert measure_seam_likeness(same) == 0.5
-    assert measure_seam_likeness(roll_of(2)) == 0
+def test_no_form_is_fine():
+    check_form("", 7)
+    check_form("äB", 8)
 
 
 def test_a_closing_bar_is_the_tonic_held():
@@ -67,10 +55,17 @@ def test_a_closing_bar_is_the_tonic_held():
     )
     out = close_piece(roll, TRIO, Key(2, is_minor=True))
     assert (out[:, 0] == roll[:, 0]).all()
-    for row, pitches in ((KEYS, ({50, 57}, {53, 57})), (BASS, ({38}, {50}))):
-        struck = set((np.flatnonzero(out[row, 1, 0] == 2) + TRIO.lowest_pitch).tolist())
-        assert struck in pitches
-        assert (out[row, 1].any(1)).all()
+    assert pitches_of(out[KEYS, 1, 0] == 2) in ([50, 57], [53, 57])
+    assert pitches_of(out[BASS, 1, 0] == 2) in ([38], [50])
+    for row in (KEYS, BASS):
+        assert out[row, 1].any(1).all()
         assert (out[row, 1, 1:] != 2).all()
-    assert (np.flatnonzero(out[DRUMS, 1].any(0)) + TRIO.lowest_pitch).tolist() == [36, 49]
+    assert pitches_of(out[DRUMS, 1].any(0)) == [36, 49]
     assert not out[DRUMS, 1, 1:].any()
+
+
+def test_who_is_silent_before_the_end_stays_silent():
+    roll = roll_of(4, (DRUMS, 0, 0, 1, 42), (KEYS, 1, 0, 4, 52), (BASS, 3, 8, 2, 43))
+    out = close_piece(roll, TRIO, Key(0))
+    assert not out[[DRUMS, KEYS], 3].any()
+    assert pitches_of(out[BASS, 3, 0]) in ([36], [48])

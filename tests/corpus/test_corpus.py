@@ -15,12 +15,12 @@ import pytest
 from midibytes import band, meter, notes, program, smf, track
 from songs import TRIO
 
-from musegan.corpus.dataset import Dataset
+from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.corpus.parallel import Lost, map_in_order
 from musegan.corpus.prepare import choose_split, prepare
 from musegan.corpus.songs import hash_family, hash_onsets, read_song
 from musegan.corpus.sources import Item
-from musegan.errors import DatasetError
+from musegan.errors import ConfigError, DatasetError
 from musegan.midi.quantize import quantize_score
 from musegan.midi.read import read_score
 
@@ -70,7 +70,7 @@ def test_every_file_is_accounted_for(tmp_path):
     assert names == ["c/clipped.mid", "c/deep/copy.mid", *(f"c/song {i}.mid" for i in range(1, 5))]
     assert dataset.songs["source"].tolist() == [0, 1, 2, 3, 4, 5]
     assert (report.bars, report.stretches, report.notes) == (dataset.n_bars, 6, len(dataset.notes))
-    assert report.phrases == sum(len(dataset.windows(4, split, 0)) for split in ("train", "valid"))
+    assert report.phrases == sum(len(dataset.windows(4, split, 0)) for split in SPLITS)
     clipped = dataset.songs["bar_end"][0] / dataset.n_bars  # its program became 127, which is a bass of TRIO
     assert report.tracks == pytest.approx({"drums": 1.0, "keys": 1 - clipped, "bass": clipped}, abs=1e-4)
     log = (tmp_path / "out" / "d.npz.log").read_text().splitlines()
@@ -114,12 +114,16 @@ def test_stretches_of_a_file_share_source_and_split(tmp_path):
 def test_labels_win(tmp_path):
     folder = write_corpus(tmp_path / "c")
     labels = tmp_path / "labels.csv"
-    labels.write_text("file,split,style,licence\nsong 1.mid,valid,folk,CC0\nc/song 2.mid,train,,\n")
-    prepare([folder], tmp_path / "d.npz", TRIO, workers=1, labels=labels, valid_fraction=0.9)
+    lines = ("file,split,style,licence", "song 1.mid,valid,folk,CC0", "c/song 2.mid,train,,", "song 3.mid,test,,")
+    labels.write_text("\n".join(lines))
+    options = {"labels": labels, "valid_fraction": 0.9, "test_fraction": 0.0}
+    report = prepare([folder], tmp_path / "d.npz", TRIO, workers=1, **options)
     dataset = Dataset(tmp_path / "d.npz")
     rows = {dataset.song_name(i): dataset.songs[i] for i in range(dataset.n_songs)}
     assert rows["c/song 1.mid"]["split"] == 1
     assert rows["c/song 2.mid"]["split"] == 0
+    assert rows["c/song 3.mid"]["split"] == 2
+    assert (report.valid_songs, report.test_songs) == (sum(row["split"] == 1 for row in rows.values()), 1)
     assert dataset.header["licences"] == ["CC0"]
     assert [rows[f"c/song {i}.mid"]["style"] for i in (1, 2)] == [0, -1]
 
@@ -143,13 +147,29 @@ def test_copies_are_known_by_their_notes():
 
 def test_the_split_depends_on_the_song_and_the_seed_alone():
     families = [int(value) for value in np.random.default_rng(0).integers(0, 2**63, 3000)]
-    valid = [choose_split(value, 0, 0.2) == "valid" for value in families]
+    valid = [choose_split(value, 0, 0.2, 0.1) == "valid" for value in families]
     assert 500 < sum(valid) < 700
-    assert valid == [choose_split(value, 0, 0.2) == "valid" for value in families]
-    more = [choose_split(value, 0, 0.3) == "valid" for value in families]
+    assert valid == [choose_split(value, 0, 0.2, 0.1) == "valid" for value in families]
+    more = [choose_split(value, 0, 0.3, 0.1) == "valid" for value in families]
     assert all(b for a, b in zip(valid, more, strict=True) if a)  # what was valid stays so
-    assert valid != [choose_split(value, 1, 0.2) == "valid" for value in families]
-    assert {choose_split(value, 0, 0.0) for value in families} == {"train"}
+    assert valid != [choose_split(value, 1, 0.2, 0.1) == "valid" for value in families]
+    assert {choose_split(value, 0, 0.0, 0.0) for value in families} == {"train"}
+    test = [choose_split(value, 0, 0.2, 0.1) == "test" for value in families]
+    assert 240 < sum(test) < 360
+    assert test == [choose_split(value, 0, 0.4, 0.1) == "test" for value in families]
+
+
+def test_songs_are_left_to_train_on(tmp_path):
+    with pytest.raises(ConfigError, match="no songs to train on") as caught:
+        prepare(
+            [write_corpus(tmp_path / "c", 2)],
+            tmp_path / "d.npz",
+            TRIO,
+            workers=1,
+            valid_fraction=0.5,
+            test_fraction=0.5,
+        )
+    assert caught.value.field == "test_fraction"
 
 
 def test_a_song_keeps_its_side_when_files_are_added(tmp_path):

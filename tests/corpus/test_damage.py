@@ -61,6 +61,33 @@ def test_what_does_not_fit_is_told_on_opening(dataset, tmp_path, change):
         Dataset(changed(dataset, tmp_path / "a.npz", **change))
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda header: [header], "header is .*; it must be a table"),
+        (lambda header: {**header, "styles": [3]}, r"header\.styles\[0\] is 3; it must be a text"),
+        (lambda header: {**header, "n_songs": None}, r"header\.n_songs is None; it must be a whole number"),
+        (
+            lambda header: {**header, "spec": {"tracks": [1]}},
+            r"header\.spec\.tracks\[0\] is 1; it must be a table",
+        ),
+        (without("licences"), r"header\.licences is missing"),
+    ],
+)
+def test_a_header_that_does_not_fit_names_its_field(dataset, tmp_path, change, says):
+    with pytest.raises(DatasetError, match=rf"a\.npz.*{says}"):
+        Dataset(changed(dataset, tmp_path / "a.npz", header=change))
+
+
+@pytest.mark.parametrize("field", ["style", "licence"])
+@pytest.mark.parametrize("number", [-2, 99])
+def test_labels_that_there_are_not(dataset, tmp_path, field, number):
+    songs = np.array(dataset.songs)
+    songs[field][-1] = number
+    with pytest.raises(DatasetError, match=f"a song has a {field} that there is not"):
+        Dataset(changed(dataset, tmp_path / "a.npz", songs=songs))
+
+
 def test_flips_of_the_head_are_told_in_one_sentence(dataset, tmp_path):
     data, rng = dataset.path.read_bytes(), np.random.default_rng(0)
     place = data.index(b"header.npy")

@@ -34,7 +34,7 @@ def write(path, songs, spec=ODD):
 
 
 def test_notes_are_cut_at_bars_by_hand():
-    rows, counts = split_at_bars(
+    rows, counts, source = split_at_bars(
         sort_notes(
             np.array(
                 [
@@ -62,10 +62,28 @@ def test_notes_are_cut_at_bars_by_hand():
     assert rows.dtype == BAR_NOTE
     assert rows.tolist() == wanted
     assert counts.tolist() == [2, 1, 2]
+    assert source.tolist() == [0, 4, 4, 4, 5]  # in order of track and start
+
+
+def test_timing_is_kept_for_each_row(tmp_path):
+    notes = [(0, 2, 1, 50), (1, 13, 4, 45), (2, 3, 1, 41)]
+    played = write(tmp_path / "a.npz", [song(notes, 2, late=np.array([0.25, -0.5, 0.1]))])
+    assert played.late(slice(None)).tolist() == pytest.approx([0.25, -0.5, 0.1, -0.5])  # the tie is last
+    assert write(tmp_path / "b.npz", [song(notes, 2)]).late(slice(1, 3)).tolist() == [0, 0]
+
+
+def test_datasets_without_timing_are_read(tmp_path):
+    whole = write(tmp_path / "a.npz", [song([(0, 2, 1, 50)], 1)])
+    with np.load(whole.path) as archive:
+        np.savez(tmp_path / "b.npz", **{name: archive[name] for name in archive.files if name != "late"})
+    old = Dataset(tmp_path / "b.npz")
+    assert old.rolls(np.array([0]), 1).tolist() == whole.rolls(np.array([0]), 1).tolist()
+    with pytest.raises(DatasetError, match="prepare it again"):
+        old.late(slice(None))
 
 
 def test_split_of_nothing():
-    rows, counts = split_at_bars(np.empty(0, NOTE), ODD, 4)
+    rows, counts, _ = split_at_bars(np.empty(0, NOTE), ODD, 4)
     assert (len(rows), counts.tolist()) == (0, [0, 0, 0, 0])
 
 

@@ -151,6 +151,33 @@ def test_a_zip_that_lies_about_sizes_gives_no_more(tmp_path):
     assert item.problem == "damaged archive" or len(item.content) <= 10
 
 
+@pytest.mark.parametrize("name", ["b.mid", "video"])
+@pytest.mark.parametrize("size", [2**62, 2**40, -512])
+def test_sizes_that_no_archive_has_end_it_before_they_are_skipped(tmp_path, name, size):
+    path = tmp_path / "big.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for member, headers in (("a.mid", {}), (name, {"size": str(size)}), ("c.mid", {})):
+            info = tarfile.TarInfo(member)
+            info.size, info.pax_headers = len(SONG), headers
+            archive.addfile(info, io.BytesIO(SONG))
+    found = items(path)
+    assert found[0].content == SONG
+    assert [item.problem for item in found[1:]] in (["archive expands too far"], ["damaged archive"])
+
+
+def test_walking_through_an_archive_has_a_limit_of_time_but_for_that_of_others(tmp_path, monkeypatch):
+    clock = iter(range(0, 10**9, 10))
+    monkeypatch.setattr(sources.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(sources, "WALK_SECONDS", 100)
+    path = make_tar(tmp_path / "slow.tar", {f"{index}.mid": bytes(20_000) for index in range(30)}, "w")
+    walk = read_items(find_files([path]))
+    assert next(walk).problem == ""
+    for _ in range(50):
+        next(clock)  # what the reader of the items takes
+    assert next(walk).problem == ""
+    assert [item.problem for item in walk][-1] == "archive takes too long"
+
+
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2"])
 def test_damaged_archives_are_told(tmp_path, suffix):
     path = tmp_path / f"bad{suffix}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from musegan.corpus.dataset import Dataset
-from musegan.evaluation.tasks import TASKS, choose_other_contexts, make_task_masks, run_task
+from musegan.evaluation.tasks import TASKS, choose_other_contexts, continue_pieces, make_task_masks, run_task
 from musegan.music.spec import BAND
 
 
@@ -90,3 +90,15 @@ def test_the_composer_sees_only_what_is_given(dataset: Dataset, contexts: np.nda
 
     for task in TASKS:
         run_task(task, contexts, dataset.spec, check, n_draws=2)
+
+
+def test_continuations_know_what_is_given(contexts: np.ndarray) -> None:
+    def fill(given: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        assert mask[:, :, :3].all()
+        assert not mask[:, :, 3:].any()
+        assert not given[:, :, 3:].any()
+        return np.where(mask[..., None, None], given, 2)
+
+    done = continue_pieces(contexts, 3, fill)
+    np.testing.assert_array_equal(done[:, :, :3], contexts[:, :, :3])
+    assert (done[:, :, 3] == 2).all()

@@ -17,7 +17,7 @@ import pytest
 
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.live.band import Band
+from musegan.live.band import PASSES, Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP
 from musegan.live.jam import Jam
 from musegan.music.key import Key
@@ -74,6 +74,7 @@ def test_bars_go_on_from_the_bars_before(model, monkeypatch):
     for index, bar in enumerate((3, 4, 5)):
         np.testing.assert_array_equal(roll[[0, 2], index], composed[bar][[0, 2]])
     assert request.key == Key.parse("A")
+    assert request.passes == PASSES
     roll, mask, _ = asked[0]  # bar 1: the band was silent in bar 0 because it listened
     assert mask.tolist() == [[False] * 4, [True, False, False, False], [False] * 4]
 
@@ -156,7 +157,8 @@ def test_nothing_was_recorded_before_the_first_bar(model):
     assert session.recording() is None
 
 
-def test_the_clock_of_others_is_followed_to_its_stop(model):
+def test_the_clock_of_others_is_followed_to_its_stop(model, monkeypatch):
+    monkeypatch.setattr("musegan.live.player._TOO_LATE", 10)  # a machine that runs tests may be busy
     sent = []
     session = Jam(band=band(model), send=lambda m: sent.append((time.perf_counter(), tuple(m))), tempo_qpm=None)
     pulse = 60 / 600 / PULSES

@@ -57,7 +57,7 @@ def test_features_by_hand(trio: RollSpec, phrase: np.ndarray) -> None:
         assert found[name] == pytest.approx(value), name
 
 
-@pytest.mark.parametrize(("spec", "n_features"), [(BAND, 84), (CHORALE, 72)])
+@pytest.mark.parametrize(("spec", "n_features"), [(BAND, 101), (CHORALE, 72)])
 def test_number_of_features(spec: RollSpec, n_features: int) -> None:
     assert feature_matrix(empty(spec), spec).shape == (1, n_features)
 

@@ -121,7 +121,7 @@ def test_phrases_of_the_top_line(trio: RollSpec) -> None:
     check(found, **{"top line phrase last note": (np.log2(2 / 3) + np.log2(12 / 8)) / 2})
 
 
-@pytest.mark.parametrize(("spec", "n_features"), [(BAND, 265), (CHORALE, 203)])
+@pytest.mark.parametrize(("spec", "n_features"), [(BAND, 302), (CHORALE, 203)])
 @pytest.mark.parametrize("n_bars", [1, 4, 16])
 def test_silence_is_zero_everywhere(spec: RollSpec, n_features: int, n_bars: int) -> None:
     found = independent_features(np.zeros((2, *spec.shape(n_bars)), np.uint8), spec)

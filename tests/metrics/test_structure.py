@@ -80,3 +80,35 @@ def test_similarity_error(trio: RollSpec) -> None:
     assert structure.similarity_error(real, composed, max_distance=1) == 1
     assert structure.similarity_error(composed, composed[:, [2, 0, 1]]) == 0
     assert np.isnan(structure.similarity_error(np.zeros_like(real), composed))
+
+
+def melody(spec: RollSpec, form: str) -> np.ndarray:
+    """A piece of a bar for each letter: two notes on the keys, of which bars of another letter have none."""
+    notes = [(KEYS, bar, 3 * at, 2, 32 + 2 * ord(letter) % 37) for bar, letter in enumerate(form) for at in (0, 1)]
+    return draw(spec, len(form), *notes)
+
+
+def test_self_similarity_counts_tracks_alike(trio: RollSpec) -> None:
+    keys = [(KEYS, 0, 0, 2, 60), (KEYS, 0, 4, 2, 62), (KEYS, 1, 0, 2, 60), (KEYS, 1, 5, 2, 60)]
+    roll = draw(trio, 3, *keys, *((DRUMS, 0, step, 1, 36) for step in range(0, 16, 2)))
+    # One note of two in common; in the first bar the drums are half of what sounds.
+    close = [[1, 0.5 / np.sqrt(2), nan], [0.5 / np.sqrt(2), 1, nan], [nan] * 3]
+    np.testing.assert_allclose(structure.self_similarity(roll)[0], close, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("form", "bars"),
+    [
+        ("ABCDABCDEFGH", 4),
+        ("ABCDEABCDEFGH", 5),
+        ("ABCABCEFGHIJ", 0),  # three bars are too few
+        ("ABCDEFGHABCDABCD", 4 + 4 + 4),  # the first four bars twice later, the second ones once
+        ("AAAAAAAAAAAA", 0),  # a loop
+        ("ABABABABABAB", 10 + 8 + 6 + 4),  # sections of every even distance
+        ("ABCD", 0),
+        ("A", 0),
+    ],
+)
+def test_recurrence(trio: RollSpec, form: str, bars: int) -> None:
+    roll = melody(trio, form)
+    assert structure.recurrence(np.concatenate([roll, np.zeros_like(roll)])).tolist() == [bars / len(form), 0]

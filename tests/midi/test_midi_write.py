@@ -18,6 +18,7 @@ from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, NOTE, ONSET, drop_orphan_holds, notes_to_roll
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec, TrackSpec
+from musegan.render import write
 
 SPEC = RollSpec(
     tracks=(
@@ -203,7 +204,7 @@ def test_all_24_keys_are_written(written):
 
 def test_stems_are_the_tracks_of_the_whole(tmp_path):
     piece = make_piece(*ROWS, sections=((1, "A"),), tempo_qpm=140)
-    paths = piece.write(tmp_path / "song.mid", stems=True)
+    paths = write(piece, tmp_path / "song.mid", stems=True)
     names = ["song.mid", "song-drums.mid", "song-Klavier groß.mid", "song-bass.mid"]
     assert [path.name for path in paths] == names
     whole, *stems = (read_file(path.read_bytes()) for path in paths)
@@ -215,7 +216,7 @@ def test_stems_are_the_tracks_of_the_whole(tmp_path):
 def test_nothing_is_replaced_unless_allowed(tmp_path):
     (tmp_path / "song-bass.mid").write_text("mine")
     with pytest.raises(MuseganError, match=r"song-bass\.mid exists"):
-        make_piece(*ROWS).write(tmp_path / "song.mid", stems=True, force=False)
+        write(make_piece(*ROWS), tmp_path / "song.mid", stems=True, force=False)
     assert [p.name for p in tmp_path.iterdir()] == ["song-bass.mid"]
 
 

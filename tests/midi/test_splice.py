@@ -10,7 +10,7 @@ from midibytes import meta, meter, name, notes, program, smf, tempo, track
 from midireader import pairs_by_channel, read_file, read_pairs
 
 from musegan.errors import MidiError, MuseganError
-from musegan.midi import splice
+from musegan.midi import free_channels
 from musegan.midi.quantize import cut_overlaps, drop_out_of_range, gather_notes, map_parts, round_to_steps
 from musegan.midi.read import read_score
 from musegan.midi.song import read
@@ -247,7 +247,7 @@ def test_a_file_that_uses_all_channels_gets_a_new_port(spliced):
 
 def test_the_port_of_a_track_is_looked_up_once_for_a_new_track_however_many_events_it_has(spliced, monkeypatch):
     asked = []
-    monkeypatch.setattr(splice, "find_port", lambda events: asked.append(len(events)) or find_port(events))
+    monkeypatch.setattr(free_channels, "find_port", lambda events: asked.append(len(events)) or find_port(events))
     full = [*PIANO, *[(i, control(7, i % 128)) for i in range(500)]]
     spliced([(BASS, 1)], (BASS, 12, 4, 40), data=make_file([CONDUCTOR, full, LEAD]))
     assert len(asked) == 3
@@ -317,8 +317,8 @@ def test_late_notes_and_a_pickup_bar_keep_their_places(spliced):
     late = 9  # ticks, all notes
     rows = [(96 * i + late, 96 * i + 80, pitch) for i in range(7) for pitch in (60 - i, 62 + i)]
     data = make_file([head, [(0, program(0)), *notes(*rows)]], end=96 * 7)
-    grid, _, file = spliced([(KEYS, 1)], (KEYS, 12, 2, 50), data=data)
-    assert (grid.first_bar_tick, grid.n_bars) == (96 - BAR, 3)
+    grid, _, file = spliced([(KEYS, 0)], (KEYS, 0, 2, 50), data=data, n_bars=2)
+    assert grid.begins.tolist() == [96, 96 + BAR]
     assert grid.offset_ticks == pytest.approx(late)
     kept = [(*row, 80) for row in rows]
     assert pairs_by_channel(file)[0] == [
@@ -326,8 +326,8 @@ def test_late_notes_and_a_pickup_bar_keep_their_places(spliced):
         (96 + late, 96 + 2 * STEP + late, 50, 90),
         *sorted(kept[8:]),
     ]
-    *_, file = spliced([(KEYS, 0)], (KEYS, 0, 2, 50), (KEYS, 8, 1, 51), data=data)
-    assert pairs_by_channel(file)[0] == [(late, late + STEP, 51, 90), *sorted(kept[2:])]  # 50 is before the file
+    *_, file = spliced([(KEYS, 0), (KEYS, 1)], (KEYS, 0, 2, 50), data=data, n_bars=2)
+    assert pairs_by_channel(file)[0] == [(96 + late, 96 + 2 * STEP + late, 50, 90)]  # all new: it rests before
 
 
 @pytest.mark.parametrize("has_tempo", [True, False])
@@ -418,7 +418,7 @@ def on_grid_of(path, grid, n_bars):
     score = read_score(path)
     ticks, _ = drop_out_of_range(gather_notes(score.parts, map_parts(score.parts, SPEC)), SPEC)
     n_steps = n_bars * SPEC.steps_per_bar
-    steps, _ = round_to_steps(ticks, grid.first_bar_tick + grid.offset_ticks, STEP, SPEC, n_steps)
+    steps, _ = round_to_steps(ticks, grid.begins[0] + grid.offset_ticks, STEP, SPEC, n_steps)
     return notes_to_roll(cut_overlaps(steps, 0), SPEC, n_bars)
 
 
@@ -475,7 +475,7 @@ def own(score, row, given, grid):
     found = set()
     for part, mapped in zip(score.parts, map_parts(score.parts, SPEC), strict=True):
         if mapped == row:
-            step = np.rint((part.start - grid.first_bar_tick - grid.offset_ticks) / STEP).astype(int).clip(0)
+            step = np.rint((part.start - grid.begins[0] - grid.offset_ticks) / STEP).astype(int).clip(0)
             keep = given[row, (step // SPEC.steps_per_bar).clip(0, given.shape[1] - 1)]
             rows = part.start[keep], part.pitch[keep], part.velocity[keep]
             found |= set(zip(*(column.tolist() for column in rows), strict=True))

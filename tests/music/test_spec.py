@@ -7,18 +7,21 @@ from musegan.errors import ConfigError
 from musegan.music.spec import BAND, CHORALE, ENSEMBLES, RollSpec, TrackSpec, load_ensemble
 
 
-def test_band_follows_the_rule_of_lpd_5():
-    def track_of(program):
-        return [track.name for track in BAND.tracks if program in track.programs]
+def test_every_program_of_the_band_has_one_track_or_none():
+    def programs_of(name):
+        return set(BAND.tracks[BAND.track_index(name)].programs)
 
-    assert BAND.track_names == ("drums", "piano", "guitar", "bass", "strings")
-    assert BAND.is_drum == (True, False, False, False, False)
-    assert BAND.shape(3) == (5, 3, 48, 84)
-    assert [track_of(program) for program in (0, 7, 24, 31, 32, 39)] == [
-        ["piano"], ["piano"], ["guitar"], ["guitar"], ["bass"], ["bass"],
-    ]  # fmt: skip
-    assert all(track_of(program) == ["strings"] for program in (8, 23, 40, 95, 104, 111))
-    assert all(track_of(program) == [] for program in (96, 103, 112, 127))
+    assert BAND.track_names == ("drums", "bass", "guitar", "piano", "strings", "lead")
+    assert BAND.is_drum == (True, False, False, False, False, False)
+    assert [track.is_melody for track in BAND.tracks] == [False] * 5 + [True]
+    assert BAND.shape(3) == (6, 3, 48, 84)
+    assert programs_of("piano") == {*range(16)}  # with chromatic percussion
+    assert programs_of("guitar") == {*range(24, 32)}
+    assert programs_of("bass") == {*range(32, 40)}
+    assert programs_of("strings") == {*range(16, 24), *range(40, 56), *range(88, 96)}  # with organs and pads
+    assert programs_of("lead") == {*range(56, 88), 104, 105, 106, 107, 110, 111}
+    assert all(track.program in track.programs for track in BAND.tracks if not track.is_drum)
+    assert all(BAND.lowest_pitch <= track.lowest_pitch < track.highest_pitch < 108 for track in BAND.tracks)
 
 
 def test_sizes():
@@ -61,8 +64,39 @@ def test_dict_and_back():
     assert RollSpec.from_dict(BAND.to_dict()) == BAND
     with pytest.raises(ConfigError, match="colour"):
         RollSpec.from_dict({**BAND.to_dict(), "colour": "red"})
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"ensemble\.tracks is missing"):
         RollSpec.from_dict({"steps_per_beat": 4})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"steps_per_beat": "4"}, r"^ensemble\.steps_per_beat is '4'; it must be a whole number"),
+        ({"steps_per_beat": 4.0}, r"steps_per_beat is 4\.0; it must be a whole number"),
+        ({"one_part_a_track": 1}, "one_part_a_track is 1; it must be true or false"),
+        ({"tracks": {"name": "flute"}}, r"tracks is .*; it must be a list, each a table"),
+        ({"tracks": ["flute"]}, r"tracks\[0\] is 'flute'; it must be a table"),
+        ({"tracks": [{"name": "flute"}]}, r"tracks\[0\]\.program is missing"),
+        ({"tracks": [{"name": 3, "program": 73}]}, r"tracks\[0\]\.name is 3; it must be a text"),
+        ({"tracks": [{"name": "flute", "program": True}]}, r"program is True; it must be a whole number"),
+        (
+            {"tracks": [{"name": "a", "program": 1, "programs": [1, "2"]}]},
+            r"programs\[1\] is '2'; it must be a whole number",
+        ),
+        (
+            {"tracks": [{"name": "a", "program": 1, "part_names": "alto"}]},
+            "part_names is 'alto'; it must be a list, each a text",
+        ),
+    ],
+)
+def test_values_of_other_types(change, told):
+    with pytest.raises(ConfigError, match=told):
+        RollSpec.from_dict({**TRIO.to_dict(), **change})
+
+
+def test_a_description_that_is_no_table():
+    with pytest.raises(ConfigError, match="ensemble is None; it must be a table"):
+        RollSpec.from_dict(None)
 
 
 def test_a_mismatch_names_both_sides():
@@ -88,8 +122,18 @@ def test_ensembles_by_name_and_file(tmp_path):
     with pytest.raises(ConfigError, match="no ensemble 'orchestra'"):
         load_ensemble("orchestra")
     path.write_text("steps_per_beat = = 6")
-    with pytest.raises(ConfigError, match="not a valid TOML"):
+    with pytest.raises(ConfigError, match=r"waltz\.toml is no ensemble: the text is not valid TOML"):
         load_ensemble(str(path))
     path.write_text("steps_per_bar = 6\ntracks = []")
-    with pytest.raises(ConfigError, match="not valid"):
+    with pytest.raises(ConfigError, match=r"waltz\.toml.*no ensemble\.steps_per_bar; did you mean"):
         load_ensemble(str(path))
+    for text, says in (
+        ("tracks = 3", r"ensemble\.tracks is 3; it must be a list"),
+        ("tracks = [7]", r"ensemble\.tracks\[0\] is 7; it must be a table"),
+        ("[[tracks]]\nname = 'a'", r"ensemble\.tracks\[0\]\.program is missing"),
+        ("[[tracks]]\nname = 'a'\nprogram = '5'", r"tracks\[0\]\.program is '5'; it must be a whole number"),
+        ("[[tracks]]\nname = 1979-05-27\nprogram = 5", r"tracks\[0\]\.name is .*; it must be a text"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=says):
+            load_ensemble(str(path))

@@ -1,160 +1,271 @@
-"""The composer: its likelihood is exact, it hears what is given and nothing else, and copies as it says."""
+"""The likelihood of cells: exact, blind to what is not given, the same alone as in a batch."""
 
-import itertools
+import copy
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from songs import TRIO, pieces
 
-from musegan.config import ComposerConfig
-from musegan.music.cells import FREE_BAR, CellNotes
-from musegan.music.controls import Controls, Music
-from musegan.music.spec import RollSpec, TrackSpec
-from musegan.networks.cells import CellBatch
-from musegan.networks.composer import SHIFTS, Composer
+from musegan.composing.sampling import Draws, SamplingSettings, draw_cells
+from musegan.music.cells import CellNotes
+from musegan.music.controls import Controls
+from musegan.music.excerpts import Music
+from musegan.networks import CellBatch, Composer
+from musegan.networks.copy_pointer import SHIFTS
 
-SPEC = RollSpec(
-    tracks=(
-        TrackSpec(name="drums", program=0, is_drum=True, lowest_pitch=41),
-        TrackSpec(name="bass", program=33, lowest_pitch=40, highest_pitch=40),
-        TrackSpec(name="piano", program=0),
-    ),
-    steps_per_beat=2,
-    beats_per_bar=2,
-    lowest_pitch=40,
-    n_pitches=4,
-)
-SIZES = ComposerConfig(width=64, n_blocks=2, note_size=8, decoder_width=16, window_bars=3, dropout=0.0)
-N_BEATS = 6
+DRUMS, KEYS, BASS = range(3)
+EXACT = SamplingSettings(step_temperature=1, pitch_temperature=1, copy_temperature=1)
+SONG = [
+    *((DRUMS, bar, step, 1, 6 + step // 3) for bar in (0, 1) for step in (0, 4, 10)),
+    *((KEYS, 0, step, 6, 20 + step) for step in (0, 1, 4, 8)),
+    *((KEYS, 1, step, 3, 22 + step) for step in (0, 1, 5, 13)),
+    (BASS, 0, 0, 7, 3),
+    (BASS, 1, 2, 14, 10),
+]
+OTHER = [*SONG[:6], (KEYS, 0, 9, 2, 33), (KEYS, 1, 3, 13, 11), (BASS, 0, 6, 20, 12)]
 
 
-def batch_of(*pieces, tones=0b10010001, **plans):
-    """Pieces given as (track, beat, step, pitch, duration) as a batch, over C major; controls but for the chords
-    are free, or as in `plans`."""
-    rows = np.array([(i, *note) for i, piece in enumerate(pieces) for note in sorted(piece)], np.int64).reshape(
-        -1, 6
-    )
-    cell = (rows[:, 0] * 3 + rows[:, 1]) * N_BEATS + rows[:, 2]
-    notes = CellNotes((len(pieces), 3, N_BEATS), cell, *rows[:, 3:].T)
-    music = Music(
-        spec=SPEC,
-        notes=notes,
-        is_sounding=np.ones((len(pieces), 3, 3), bool),
-        key=np.full((len(pieces), 12), 1 / 12, np.float32),
-        tones=np.full((len(pieces), N_BEATS), tones, np.int16),
-        bass=np.zeros((len(pieces), N_BEATS), np.int8),
-    )
-    controls = Controls.measure(music).free(["density", "register", "texture", "groove", "repetition"])
-    return CellBatch.from_notes(notes, controls.replace(**plans), SPEC)
+def draw(composer, batch, notes, cells, draws):
+    """Cells drawn with all others known."""
+    is_known = torch.ones(batch.shape, dtype=torch.bool)
+    is_known.view(-1)[torch.from_numpy(cells)] = False
+    return draw_cells(composer, composer.read(batch, is_known), notes, cells, is_known, EXACT, draws)
 
 
 @pytest.fixture(scope="module")
-def composer():
-    torch.manual_seed(3)
-    made = Composer(SPEC, SIZES).eval()
+def composer(model):
+    """That of the tiny model with controls that mean something and copies that are likely."""
+    composer = copy.deepcopy(model.composer)
+    torch.manual_seed(1)
     with torch.no_grad():
-        for parameter in made.parameters():  # layers that start at zero say something, too
-            parameter.add_(torch.randn_like(parameter) * 0.2)
-    return made
+        for layer in (composer.pointer.shift, composer.pointer.root_shift, composer.pointer.new):
+            layer.weight.normal_(std=0.2)
+        composer.pointer.new.bias.fill_(0)
+        composer.pointer.shift.bias.fill_(0)
+        for block in composer.blocks:
+            for layer in (block.time.out, block.tracks.out, block.feed_forward.down):
+                layer.weight.normal_(std=0.2)
+    return composer
 
 
-CONTEXT = [(0, 0, 0, 1, 1), (0, 1, 0, 1, 1), (0, 1, 1, 3, 1), (1, 0, 0, 0, 2), (1, 3, 0, 0, 2), (2, 0, 0, 2, 3)]
-LENGTHS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32]
+def batch_of(*rolls, controls=None):
+    music = Music.from_rolls(pieces(*rolls), TRIO)
+    return CellBatch.from_notes(music.notes, controls or Controls.measure(music), TRIO)
 
 
-def contents_of_a_step(track):
-    """All sets of notes, as (pitch, duration), that can start together."""
-    pitches, lengths = ((1, 2, 3), [1]) if track == 0 else ((0,), LENGTHS)
-    for size in range(len(pitches) + 1):
-        for chosen in itertools.combinations(pitches, size):
-            for some in itertools.product(lengths, repeat=size):
-                yield tuple(zip(chosen, some, strict=True))
+def unknown(batch, *cells):
+    is_known = torch.ones(batch.shape, dtype=torch.bool)
+    for cell in cells:
+        is_known[:, *cell] = False
+    return is_known
 
 
-@pytest.mark.parametrize(("track", "beat", "n_contents"), [(0, 4, 8 * 8), (1, 5, 17 * 17)])
-def test_all_contents_of_a_cell_have_a_probability_of_one_together(composer, track, beat, n_contents):
-    pieces = [
-        [*CONTEXT, *((track, beat, 0, *note) for note in first), *((track, beat, 1, *note) for note in second)]
-        for first, second in itertools.product(list(contents_of_a_step(track)), repeat=2)
-    ]
-    assert len(pieces) == n_contents
-    known = torch.ones((n_contents, 3, N_BEATS), dtype=torch.bool)
-    known[:, track, beat] = False
-    with torch.no_grad():
-        target, scores = composer.log_likelihood(batch_of(*pieces), known)
-    assert target.tolist() == [(piece * 3 + track) * N_BEATS + beat for piece in range(n_contents)]
-    assert float(scores.double().exp().sum()) == pytest.approx(1, abs=1e-3)
+def playing(n_pieces=1):
+    """Controls of pieces in which everyone plays."""
+    return Controls.measure(Music.from_rolls(pieces(*[SONG] * n_pieces), TRIO))
 
 
-def test_what_is_not_given_is_not_heard(composer):
-    one = [*CONTEXT, (1, 4, 0, 0, 1), (2, 4, 1, 3, 5)]
-    other = [*CONTEXT, (1, 4, 1, 0, 7), (2, 4, 0, 0, 2), (2, 4, 0, 1, 2)]
-    known = torch.ones((2, 3, N_BEATS), dtype=torch.bool)
-    known[:, 1:, 4] = False
-    with torch.no_grad():
-        hidden = composer.read(batch_of(one, other), known).hidden.view(2, 3, N_BEATS, -1)
-        torch.testing.assert_close(hidden[0], hidden[1])
-        known[:, 1, 4] = True
-        hidden = composer.read(batch_of(one, other), known).hidden.view(2, 3, N_BEATS, -1)
-    assert (hidden[0] - hidden[1]).abs().max() > 0.01
+class OneStream(Draws):
+    """One stream of chance for all pieces."""
+
+    def __init__(self):
+        super().__init__([np.random.default_rng(0)])
+
+    def uniform(self, piece):
+        return self.generators[0].random(len(piece))
 
 
-def test_a_note_that_is_held_into_a_beat_is_heard_there(composer):
-    known = torch.ones((2, 3, N_BEATS), dtype=torch.bool)
-    with torch.no_grad():
-        batch = batch_of([(2, 1, 1, 2, 2)], [(2, 1, 1, 2, 1)])  # one step in the beat after it, and none
-        cells = composer.encoder(batch, composer.encoder.embed_notes(batch), known)
-    differs = (cells[0] - cells[1]).abs().amax(-1) > 1e-6
-    assert differs.nonzero().tolist() == [[2, 1], [2, 2]]
+@torch.no_grad()
+def test_the_likelihood_of_one_cell_is_how_often_it_is_drawn(composer):
+    """10,000 drawings of one cell of keys beside known ones: copies, moved copies, new notes and silence."""
+    n = 10_000
+    target = (KEYS, 5)
+    song = CellNotes.from_rolls(pieces(SONG), TRIO)
+    cell = target[0] * 8 + target[1]
+    rest = song.select(song.cell != cell)
+    repeated = CellNotes(
+        (n, 3, 8),
+        (np.arange(n)[:, None] * 24 + rest.cell).reshape(-1),
+        *(np.tile(values, n) for values in (rest.step, rest.pitch, rest.duration)),
+    )
+    one = playing()
+    many = one.pieces(np.zeros(n, int))
+    cells = np.arange(n) * 24 + cell
+    drawn = draw(composer, CellBatch.from_notes(repeated, many, TRIO), repeated, cells, OneStream())
+    order = np.searchsorted(drawn.cell, np.arange(n + 1) * 24)
+    found = {}
+    notes = np.stack([drawn.step, drawn.pitch, drawn.duration], axis=1)
+    for begin, end in pairwise(order):
+        content = tuple(map(tuple, notes[begin:end].tolist()))
+        found[content] = found.get(content, 0) + 1
+    usual = sorted(found, key=lambda content: -found[content])[:40]
+    assert () in usual
+    assert max(map(len, usual)) == 2  # copies of a cell of two notes
+    for content in usual:
+        added = np.array([(cell, *note) for note in content], int).reshape(-1, 4).T
+        batch = CellBatch.from_notes(rest.merge(CellNotes(rest.shape, *added)), one, TRIO)
+        _, scores = composer.log_likelihood(batch, unknown(batch, target))
+        share = float(scores.exp())
+        assert found[content] / n == pytest.approx(share, abs=5 * (share / n) ** 0.5), content
 
 
-def test_a_plan_of_repetition_makes_the_equal_bar_likely(composer):
-    melody = [(2, 0, 0, 1, 1), (2, 1, 1, 3, 2), (2, 4, 0, 1, 1), (2, 5, 1, 3, 2)]  # bar 3 is as bar 1
-    plan = np.full((2, 3, 3, 4), FREE_BAR, np.int8)
-    plan[0, 2, 2, 0] = 2  # two bars back
-    known = torch.ones((2, 3, N_BEATS), dtype=torch.bool)
-    known[:, 2, 4] = False
-    pointer = Composer(SPEC, SIZES).eval().pointer  # as it starts
-    with torch.no_grad():
-        batch = batch_of(melody, melody, repetition=plan)
-        vectors = composer.read(batch, known)
-        shares = pointer(vectors, torch.tensor([2 * N_BEATS + 4, 5 * N_BEATS + 4]), known)
-    told, free = shares.copy.exp()
-    assert told.argmax() == 0  # the same beat of bar 1
-    assert told[0] > 5 * free[0]
-    assert told[4] == free[4] == 0  # a cell is no copy of itself
+class Recorder(Draws):
+    """Keeps the log probability of what was drawn for each piece."""
+
+    def __init__(self, generators):
+        super().__init__(generators)
+        self.total = np.zeros(len(self.generators))
+
+    def choose(self, scores, piece):
+        chosen = super().choose(scores, piece)
+        found = scores.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
+        np.add.at(self.total, piece, found.numpy())
+        return chosen
 
 
-def test_copies_are_moved_with_the_pitch_and_drums_are_not(composer):
-    moved = [(2, 0, 0, 1, 2), (2, 0, 1, 2, 1), (2, 3, 0, 2, 2), (2, 3, 1, 3, 1), (0, 0, 0, 1, 1), (0, 3, 0, 2, 1)]
-    known = torch.ones((1, 3, N_BEATS), dtype=torch.bool)
-    known[0, [0, 2], 3] = False
-    with torch.no_grad():
-        batch = batch_of(moved)
-        target = torch.tensor([3, 2 * N_BEATS + 3])
-        shares = composer.pointer(composer.read(batch, known), target, known)
-        copies = composer.pointer.score_copies(shares, batch, target)
-    # Of beat 0, a semitone up, over the same chord; its pitches stay among the four only if moved by -1, 0 or 1.
-    shifts = shares.shift[1, 6, SHIFTS - 1 : SHIFTS + 2].log_softmax(0)
-    expected = shares.copy[1, 0] + shifts[2]
-    assert float(copies[1]) == pytest.approx(float(expected), abs=1e-5)
-    assert float(copies[0]) < -1000  # another drum is not the same one moved
+@torch.no_grad()
+def test_what_was_drawn_has_the_likelihood_with_which_it_was_drawn(composer):
+    """All cells of keys and bass at once, so that nothing can be copied; drums rest, as they have no lengths."""
+    controls = playing(30)
+    controls["play"][:, DRUMS] = -1
+    nothing = CellNotes.from_rolls(pieces(*[[]] * 30), TRIO)
+    batch = CellBatch.from_notes(nothing, controls, TRIO)
+    cells = (np.arange(30)[:, None] * 24 + np.arange(8, 24)).reshape(-1)
+    draws = Recorder([np.random.default_rng(seed) for seed in range(30)])
+    drawn = draw(composer, batch, nothing, cells, draws)
+    assert len(drawn) > 300
+    batch = CellBatch.from_notes(drawn, controls, TRIO)
+    target, scores = composer.log_likelihood(batch, torch.zeros(batch.shape, dtype=torch.bool))
+    assert (target.numpy() == cells).all()
+    np.testing.assert_allclose(scores.view(30, -1).sum(1), draws.total, rtol=1e-4)
 
 
-def test_training_learns_a_riff():
-    torch.manual_seed(0)
-    composer = Composer(SPEC, SIZES)
-    optimizer = torch.optim.AdamW(composer.parameters(), 3e-3)
-    riff = [(1, beat, beat % 2, 0, 1 + beat % 2) for beat in range(N_BEATS)]
-    batch = batch_of(riff)
-    known = torch.ones((1, 3, N_BEATS), dtype=torch.bool)
-    known[0, 1, 2:4] = False
-    first = None
-    for _ in range(40):
-        loss = -composer.log_likelihood(batch, known)[1].mean()
-        first = first or loss.item()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in composer.parameters())
-    assert loss.item() < 0.2 < first
+@torch.no_grad()
+def test_cells_that_are_not_given_tell_nothing(composer):
+    """Two pieces that differ only in cells that are not given: what is said of those cells is the same."""
+    a, b = SONG, [note for note in SONG if note[0] != KEYS] + [(KEYS, 0, 4, 3, 9), (KEYS, 1, 15, 1, 30)]
+    one, two = (batch_of(roll, controls=playing()) for roll in (a, b))
+    is_known = torch.ones(one.shape, dtype=torch.bool)
+    is_known[0, KEYS] = False
+    target = (~is_known).view(-1).nonzero()[:, 0]
+    vectors = [composer.read(batch, is_known) for batch in (one, two)]
+    assert torch.equal(*(some.of_cells(target) for some in vectors))
+    shares = [composer.pointer(some, target, is_known) for some in vectors]
+    assert torch.equal(shares[0].new, shares[1].new)
+    assert (shares[0].new == 0).all()  # there is nothing to copy
+
+
+@torch.no_grad()
+def test_a_piece_is_as_likely_alone_as_in_a_batch(composer):
+    both = batch_of(SONG, OTHER)
+    is_known = torch.from_numpy(np.random.default_rng(2).random(both.shape) < 0.5)
+    _, scores = composer.log_likelihood(both, is_known)
+    alone = []
+    for index, roll in enumerate((SONG, OTHER)):
+        alone.append(composer.log_likelihood(batch_of(roll), is_known[index : index + 1])[1])
+    torch.testing.assert_close(torch.cat(alone), scores, rtol=1e-5, atol=1e-4)
+
+
+def test_only_cells_that_are_not_given_in_bars_that_play_are_scored(composer):
+    batch = batch_of(OTHER)  # the bass rings into the second bar
+    is_known = torch.zeros(batch.shape, dtype=torch.bool)
+    is_known[0, KEYS, 2] = True
+    target, _ = composer.log_likelihood(batch, is_known)
+    assert target.tolist() == [cell for cell in range(24) if cell != 10]
+    rests = playing()
+    rests["play"][0, DRUMS, 1] = -1
+    target, _ = composer.log_likelihood(batch_of(SONG, controls=rests), is_known)
+    assert target.tolist() == [cell for cell in range(24) if cell not in (4, 5, 6, 7, 10)]
+
+
+@torch.no_grad()
+def test_everything_given_and_everyone_resting_have_no_likelihood(composer):
+    batch = batch_of(SONG)
+    assert len(composer.log_likelihood(batch, torch.ones(batch.shape, dtype=torch.bool))[1]) == 0
+    silent = batch_of([])
+    assert len(composer.log_likelihood(silent, torch.zeros(silent.shape, dtype=torch.bool))[1]) == 0
+
+
+@torch.no_grad()
+def test_copies_stay_in_the_range_of_their_instrument(composer):
+    """Keys reach from 50 to 66 here: of the notes 52 to 61 a copy may be moved down by 2 and up by 5."""
+    drums, keys, bass = TRIO.tracks
+    spec = replace(TRIO, tracks=(drums, replace(keys, lowest_pitch=50, highest_pitch=66), bass))
+    narrow = Composer(spec, composer.config)
+    music = Music.from_rolls(pieces([(KEYS, 0, 0, 2, 22), (KEYS, 0, 1, 2, 31), (KEYS, 1, 0, 1, 25)]), spec)
+    batch = CellBatch.from_notes(music.notes, Controls.measure(music), spec)
+    is_known = unknown(batch, (KEYS, 5))
+    target = torch.tensor([8 + 5])
+    shares = narrow.pointer(narrow.read(batch, is_known), target, is_known)
+    assert (shares.fewest - SHIFTS)[0, :6].tolist() == [-2, -12, -12, -12, -5, -12]  # nothing may go anywhere
+    assert (shares.most - SHIFTS)[0, :6].tolist() == [5, 12, 12, 12, 11, 12]
+    assert shares.copy.isfinite()[0].tolist() == [True] * 5 + [False] + [True] * 2
+
+
+def test_drums_are_not_moved(composer):
+    batch = batch_of(SONG)
+    is_known = unknown(batch, (DRUMS, 1))
+    shares = composer.pointer(composer.read(batch, is_known), torch.tensor([1]), is_known)
+    still = shares.shift[0].exp()
+    assert (still[:, SHIFTS] == 1).all()
+    assert still.sum() == len(still)
+
+
+@torch.no_grad()
+def test_a_plan_of_repetition_makes_a_copy_likelier(composer):
+    """Bar 2 is told to be the bar before it."""
+    free = playing().free(["repetition"])
+    told = free.replace(repetition=free["repetition"].copy())
+    told["repetition"][0, KEYS, 1, 0] = 1
+    found = []
+    for controls in (free, told):
+        batch = batch_of(SONG, controls=controls)
+        is_known = unknown(batch, (KEYS, 6))
+        shares = composer.pointer(composer.read(batch, is_known), torch.tensor([8 + 6]), is_known)
+        found.append(shares.copy[0].exp())
+    assert found[1][2] > 2 * found[0][2]
+    assert found[1].argmax() == 2
+
+
+def test_gradients_are_numbers_where_nothing_can_be_copied(composer):
+    batch = batch_of(SONG, OTHER)
+    own = copy.deepcopy(composer).train().requires_grad_()
+    for known in (torch.zeros(batch.shape, dtype=torch.bool), unknown(batch, (KEYS, 1), (DRUMS, 4))):
+        own.zero_grad()
+        _, scores = own.log_likelihood(batch, known)
+        scores.sum().backward()
+        gradients = [p.grad for p in own.parameters() if p.grad is not None]
+        assert len(gradients) > 50
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@torch.no_grad()
+def test_drafts_are_read_otherwise_than_given_cells_and_only_they(composer):
+    batch = batch_of(SONG, controls=playing())
+    known = torch.ones(batch.shape, dtype=torch.bool)
+    known[0, KEYS, 4:] = False
+    drafts = torch.zeros_like(known)
+    plain = composer.read(batch, known, drafts).hidden
+    assert torch.equal(plain, composer.read(batch, known).hidden)
+    composer = copy.deepcopy(composer)
+    composer.draft += 1
+    assert torch.equal(composer.read(batch, known, drafts).hidden, plain)
+    assert torch.equal(composer.read(batch, known, ~known).hidden, plain)  # what is not given is no draft
+    drafts[0, KEYS, 0] = True
+    assert not torch.equal(composer.read(batch, known, drafts).hidden, plain)
+
+
+@torch.no_grad()
+def test_doubts_are_of_the_cells_that_are_asked_for(composer):
+    composer = copy.deepcopy(composer)
+    torch.nn.init.normal_(composer.doubt.weight)
+    batch = batch_of(SONG, controls=playing())
+    vectors = composer.read(batch, torch.ones(batch.shape, dtype=torch.bool))
+    cells = torch.tensor([0, 9, 20])
+    doubts = composer.doubt_cells(vectors, cells)
+    assert doubts.dtype == torch.float32
+    assert len(set(doubts.tolist())) == 3
+    torch.testing.assert_close(composer.doubt_cells(vectors, cells.flip(0)), doubts.flip(0))

@@ -16,6 +16,7 @@ from musegan.errors import MidiError, MissingToolError, MuseganError
 from musegan.midi import ports
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
+from musegan.render import write
 from musegan.render.playback import play_midi
 from musegan.render.soundfont import find_fluidsynth, find_sound_font
 
@@ -23,7 +24,7 @@ from musegan.render.soundfont import find_fluidsynth, find_sound_font
 @pytest.fixture
 def song(tmp_path):
     roll = notes_to_roll(np.array([(1, 0, 1, 60, 90), (0, 1, 1, 36, 90)], NOTE), TRIO, 1)
-    (path,) = Piece(roll=roll, spec=TRIO, tempo_qpm=1000).write(tmp_path / "song.mid", humanize=0)
+    (path,) = write(Piece(roll=roll, spec=TRIO, tempo_qpm=1000), tmp_path / "song.mid", humanize=0)
     return path
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import midibytes as mb
@@ -19,7 +21,7 @@ from musegan.midi import write_midi
 from musegan.midi.song import read
 from musegan.music.piece import Piece
 from musegan.music.spec import BAND
-from musegan.render import write
+from musegan.render import piece_to_html, write
 from musegan.render.colours import DRUMS, FAMILIES, colour_of
 from musegan.render.image import draw_piece, draw_png
 from musegan.render.sheet import draw_grid
@@ -74,10 +76,11 @@ def test_pictures_are_deterministic_and_of_every_kind(trio, tmp_path):
 def test_a_colour_belongs_to_an_instrument():
     assert [colour_of(track) for track in BAND.tracks] == [
         DRUMS,
-        FAMILIES[0],
-        FAMILIES[3],
         FAMILIES[4],
+        FAMILIES[3],
+        FAMILIES[0],
         FAMILIES[6],
+        FAMILIES[9],
     ]
     parts = [(0, mb.program(27)), *mb.notes((0, 9, 60))], mb.notes((0, 9, 36), channel=9)
     other = read(mb.smf(*map(mb.track, parts)), None).piece.spec
@@ -135,7 +138,7 @@ def test_without_fluidsynth_flac_says_how_to_get_it_and_the_rest_sounds(trio, tm
     assert not list(tmp_path.iterdir())
     (path,) = write(piece, tmp_path / "x.ogg")
     assert path.read_bytes()[:4] == b"OggS"
-    shown = piece._repr_html_()
+    shown = piece_to_html(piece)
     assert shown.startswith("<img")
     assert '<audio controls src="data:audio/ogg' in shown
 
@@ -158,7 +161,7 @@ def test_any_file_is_read_whole(tmp_path):
     midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
     midi.save(tmp_path / "odd.mid")
     piece = read(tmp_path / "odd.mid", None).piece
-    assert piece.spec.track_names == ("Lead", "Lead 2", "drums")
+    assert piece.spec.track_names == ("Lead", "Lead 2", "Drums 3")
     assert piece.spec.beats_per_bar == 3
     assert (piece.spec.lowest_pitch, piece.spec.n_pitches) == (20, 81)
     assert [tuple(map(int, cell)) for cell in np.argwhere(piece.roll == 2)] == [
@@ -220,3 +223,46 @@ def test_heat_colours_the_cells_above_the_median(tmp_path):
     values = np.array([[np.nan, 0.0, 1.0], [2.0, -4.0, 5.0]])
     assert np.allclose(heat_opacities(values), [[0, 0, 0], [0.15, 0, 0.6]])
     assert not heat_opacities(np.full((2, 3), np.nan)).any()
+
+
+def test_the_suffix_says_what_is_written(trio, tmp_path):
+    piece = piece_of(trio, [])
+    assert write(piece, tmp_path / "A.MIDI", chords=True) == [tmp_path / "A.MIDI"]
+    assert (tmp_path / "A.MIDI").read_bytes()[:4] == b"MThd"
+    nothing = Piece(roll=np.zeros(trio.shape(0), np.uint8), spec=trio)
+    assert write(nothing, tmp_path / "none.mid", chords=True) == [tmp_path / "none.mid"]
+    with pytest.raises(ConfigError, match="xyz"):
+        write(piece, tmp_path / "a.xyz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A.MIDI", "none.mid"]
+
+
+NOTEBOOK = """
+import sys, types
+import numpy as np
+
+class Formatter(dict):
+    def for_type_by_name(self, module, name, show):
+        self[module, name] = show
+
+formatters = {"text/html": Formatter()}
+shell = types.SimpleNamespace(display_formatter=types.SimpleNamespace(formatters=formatters))
+sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: shell if sys.argv[1] == "notebook" else None)
+import musegan
+if sys.argv[1] == "notebook":
+    (((module, name), show),) = formatters["text/html"].items()
+    assert "matplotlib" not in sys.modules
+    spec = musegan.load_ensemble("chorale")
+    piece = musegan.Piece(roll=np.zeros(spec.shape(1), np.uint8), spec=spec)
+    assert (type(piece).__module__, type(piece).__name__) == (module, name)
+    del sys.modules["IPython"]  # matplotlib asks it more than this one knows
+    print(show(piece)[:4])
+else:
+    print(len(formatters["text/html"]))
+"""
+
+
+@pytest.mark.parametrize(("place", "shown"), [("notebook", "<img"), ("script that uses IPython", "0")])
+def test_importing_musegan_in_a_notebook_shows_pieces(place, shown):
+    """IPython calls what was registered for the type by its name."""
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK, place], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == shown

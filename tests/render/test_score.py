@@ -15,6 +15,7 @@ from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import CHORALE, RollSpec, TrackSpec
+from musegan.render import write
 from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
 from musegan.render.score import write_score
 
@@ -220,9 +221,14 @@ def arrays(*rows):
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
+def lines_of(n_beats):
+    """The lines of one bar."""
+    return np.array([0, n_beats * BEAT])
+
+
 def test_odd_places_snap_to_the_nearer_grid():
     start, end, pitch = arrays((1, 5, 60), (5, 12, 62), (12, 17, 64), (16, 19, 65), (20, 23, 67))
-    moving, held = split_voices(start, end, pitch, 3)
+    moving, held = split_voices(start, end, pitch, lines_of(3))
     assert moving == [
         Chord(0, 6, (60,)),
         Chord(6, 12, (62,)),
@@ -234,18 +240,18 @@ def test_odd_places_snap_to_the_nearer_grid():
 
 
 def test_the_last_instant_stays_inside():
-    moving, _ = split_voices(*arrays((23, 24, 60)), 2)
+    moving, _ = split_voices(*arrays((23, 24, 60)), lines_of(2))
     assert moving == [Chord(21, 24, (60,))]
 
 
 def test_held_notes_make_a_second_voice():
-    moving, held = split_voices(*arrays((0, 48, 48), (0, 6, 72), (6, 12, 74), (24, 48, 76)), 4)
+    moving, held = split_voices(*arrays((0, 48, 48), (0, 6, 72), (6, 12, 74), (24, 48, 76)), lines_of(4))
     assert moving == [Chord(0, 6, (72,)), Chord(6, 12, (74,)), Chord(24, 48, (76,))]
     assert held == [Chord(0, 48, (48,))]
 
 
 def test_short_overlaps_are_cut():
-    moving, held = split_voices(*arrays((0, 18, 60), (12, 30, 62), (24, 48, 64)), 4)
+    moving, held = split_voices(*arrays((0, 18, 60), (12, 30, 62), (24, 48, 64)), lines_of(4))
     assert moving == [Chord(0, 12, (60,)), Chord(12, 24, (62,)), Chord(24, 48, (64,))]
     assert held == []
 
@@ -254,7 +260,7 @@ def test_no_pitch_sounds_in_two_voices_at_once():
     rng = np.random.default_rng(5)
     start = rng.integers(0, 16 * BEAT, 300)
     end = np.minimum(start + rng.integers(1, 60, 300), 16 * BEAT)
-    moving, held = split_voices(start, end, rng.integers(60, 72, 300), 16)
+    moving, held = split_voices(start, end, rng.integers(60, 72, 300), lines_of(16))
     sounding = np.zeros((16 * BEAT, 128), int)
     for voice in (moving, held):
         assert all(a.end <= b.start for a, b in pairwise(voice))
@@ -267,7 +273,11 @@ def test_no_pitch_sounds_in_two_voices_at_once():
 
 def test_hits_last_until_the_next_or_the_beat():
     start, pitch = arrays((0, 36), (0, 42), (3, 42), (30, 38))
-    assert make_drum_chords(start, pitch, 4) == [Chord(0, 3, (36, 42)), Chord(3, 12, (42,)), Chord(30, 36, (38,))]
+    assert make_drum_chords(start, pitch, lines_of(4)) == [
+        Chord(0, 3, (36, 42)),
+        Chord(3, 12, (42,)),
+        Chord(30, 36, (38,)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +306,7 @@ def test_a_choir_reads_its_clefs(tmp_path):
     middles = {"soprano": 72, "alto": 65, "tenor": 58, "bass": 48}
     rows = [(track, 0, 16, pitch, 90) for track, pitch in enumerate(middles.values())]
     piece = Piece(roll=notes_to_roll(np.array(rows, NOTE), CHORALE, 1), spec=CHORALE)
-    (path,) = piece.write(tmp_path / "choir.musicxml")
+    (path,) = write(piece, tmp_path / "choir.musicxml")
     parts = music21.converter.parse(path).parts
     assert [part.partName for part in parts] == list(middles)
     clefs = [type(part.recurse().getElementsByClass("Clef").first()).__name__ for part in parts]

@@ -14,8 +14,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import numpy as np
 import pytest
+from browser import BROWSER, FLAGS
+from studio_page import Page
 
 
 def free_port() -> int:
@@ -92,27 +93,23 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def model_with_knobs(tmp_path_factory, model_path):
-    """The tiny model with two knobs that pull hard, so that a turn is heard."""
-    from musegan.composing.model import load_model
-    from musegan.composing.model_file import save_model
-
-    model = load_model(model_path, "cpu")
-    way = np.random.default_rng(5).normal(0, 2, (2, model.config.model.latent_dim)).round(3).tolist()
-    model.facts["knobs"] = {
-        "busier": {"moves": "notes a bar", "direction": way[0], "effect": [1, 2, 3.25, 4, 5]},
-        "higher": {"moves": "mean pitch", "direction": way[1], "effect": [40, 41, 50, 52, 60]},
-    }
-    path = tmp_path_factory.mktemp("knobs") / "tiny.safetensors"
-    save_model(model, path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory, model_with_knobs):
+def studio(tmp_path_factory, model_path):
     pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
     pytest.importorskip("starlette", reason="the extra 'studio' is not installed")
-    running = Studio(tmp_path_factory.mktemp("studio"), model_with_knobs)
+    running = Studio(tmp_path_factory.mktemp("studio"), model_path)
+    for _ in range(600):  # a new studio composes something at once
+        if running.get("state")["revision"]:
+            break
+        time.sleep(0.05)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def first_studio(tmp_path, model_path):
+    """A studio in which nobody has worked yet."""
+    pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
+    running = Studio(tmp_path, model_path)
     yield running
     running.stop()
 
@@ -122,3 +119,24 @@ def fresh(studio):
     """The studio with an empty page of four bars."""
     studio.send("new", bars=4)
     return studio
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    if BROWSER is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, fresh):
+    """A tab with an empty page of four bars."""
+    page = Page(browser, fresh)
+    yield page
+    page.context.close()
+    assert page.errors == []

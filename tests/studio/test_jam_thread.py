@@ -44,14 +44,14 @@ def test_the_band_keeps_what_is_kept_and_asks_for_what_is_asked(model, monkeypat
     state = operations.edit_notes(model, State.empty(model, 2), [], [(2, 16, 4, 40)])  # bass, second bar: kept
     state = operations.mark_cells(state, [(0, 1)], "rest", model.spec.track_names)
     state = replace(
-        state, settings=state.settings.with_changes({"temperature": 0.5, "seed": 8, "density": {"drums": 2}})
+        state, settings=state.settings.with_plain({"temperature": 1.5, "seed": 8, "density": {"drums": 2}})
     )
     band = PageBand(model, "keys", lambda: state)
     _, given = band.ask(3)  # the second of the page
     bar = band.next_bar(3, roll(model, 3, (1, 2, 0, 60)), given)
     assert np.array_equal(bar[2], state.piece.roll[2, 1])
     assert not bar[[0, 1]].any()
-    assert (band.request.temperature, band.request.seed) == (0.5, 8)
+    assert (band.request.temperature, band.request.seed) == (1.5, 8)
     assert band.request.density == {"drums": 0.0}
     _, given = band.ask(4)  # the first: nothing is kept there, nobody rests
     other = band.next_bar(4, roll(model, 4), given)
@@ -96,7 +96,7 @@ def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(session):
     events = []
     session.listeners.add(events.append)
     do("new", bars=2)
-    do("wishes", changes={"tempo": 200})
+    do("wishes", changes={"tempo_qpm": 200})
     do("mixer", track="drums", mute=True)
     do("jam", keep="keys", **{"in": "piano", "out": "synth"})
     output, listening = PORTS
@@ -108,7 +108,7 @@ def test_a_jam_runs_along_takes_the_knobs_over_and_is_one_file(session):
     listening.arguments[1]((0x90, 60, 80))
     before = session.revision
     wait_for(lambda: session.project.state.piece.roll[[0, 2]].any())
-    do("wishes", changes={"temperature": 0.25, "tempo": 300})
+    do("wishes", changes={"temperature": 0.25, "tempo_qpm": 300})
     wait_for(lambda: session.jam.view()["tempo"] == 300 and session.revision > before + 2)
     view = session.jam.view()
     assert (view["is_playing"], view["keep"], view["beat"] > 4) == (True, "keys", True)

@@ -13,16 +13,20 @@ from typer.testing import CliRunner
 
 import musegan
 from musegan.cli import app
+from musegan.errors import MuseganError
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll
 from musegan.music.piece import Piece
-from musegan.synthesis.manifest import MANIFEST, describe_piece, read_rows
+from musegan.synthesis.drafts import Settings
+from musegan.synthesis.folder import synthesize as synthesize_folder
+from musegan.synthesis.manifest import MANIFEST, describe_folder, describe_piece, read_rows
 
 
 @pytest.fixture
 def synthesize(model_path, tmp_path):
     def run(folder, *arguments, code=0):
         command = ["synthesize", "-o", str(tmp_path / folder), "--model", str(model_path), "--bars", "2"]
+        command += ["--passes", "3"]
         result = CliRunner().invoke(app, [*command, *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == code, result.stderr
         return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).glob("*"))}, result
@@ -101,6 +105,84 @@ def test_info_counts_what_a_folder_holds(synthesize, tmp_path):
 
 
 def test_a_folder_goes_on_only_with_the_same_settings(synthesize):
-    synthesize("a", "--count", 1, "--workers", 1)
+    files, _ = synthesize("a", "--count", 1, "--workers", 1)
     _, result = synthesize("a", "--count", 2, "--workers", 1, "--temperature", 0.5, code=1)
+    assert json.loads(files["settings.json"])["passes"] == 3
     assert "begun with temperature 1.0" in result.stderr
+
+
+ROW = {
+    "file": "000000.mid",
+    "split": "train",
+    "seed": "3",
+    "key": "C",
+    "tempo_qpm": "97.5",
+    "chords": "C",
+    "plays": "drums=011 keys=110",
+    "notes_per_bar": "drums=1.50 keys=0.50",
+    "style": "",
+}
+
+
+def write_manifest(folder, *rows):
+    (folder / "000000.mid").write_bytes(b"")
+    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ROW)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_manifest_that_fits_is_described(tmp_path):
+    write_manifest(tmp_path, ROW)
+    told = describe_folder(tmp_path)
+    assert (told["bars"], told["tracks"], told["tempo_qpm"]) == (3, {"drums": 0.667, "keys": 0.667}, [97.5] * 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"file": "../../a.mid"}, "line 3: file is"),
+        ({"file": "a\0.mid"}, "line 3: file is|NUL"),
+        ({"file": ""}, "line 3: file is ''"),
+        ({"plays": "drums"}, "line 3: plays is 'drums'"),
+        ({"plays": "drums=01x"}, "line 3: plays is"),
+        ({"tempo_qpm": "fast"}, "line 3: tempo_qpm is 'fast'"),
+        ({"tempo_qpm": "9" * 400}, "line 3: tempo_qpm is"),
+        ({"chords": "x" * 200_000}, "field larger than field limit"),
+    ],
+)
+def test_a_row_of_a_manifest_that_does_not_fit_is_named(tmp_path, change, says):
+    write_manifest(tmp_path, ROW, {**ROW, **change})
+    with pytest.raises(MuseganError, match=says) as caught:
+        describe_folder(tmp_path)
+    assert MANIFEST in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"a,b\n1,2\n", b"file\n000000.mid\n", b"\xff\xfe\n", b"file,split\n000000.mid,a,b,c\n"]
+)
+def test_what_is_no_manifest(tmp_path, data):
+    (tmp_path / MANIFEST).write_bytes(data)
+    with pytest.raises(MuseganError, match=r"manifest\.csv"):
+        read_rows(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[]", r"settings is \[\]; it must be a table"),
+        ("null", "settings is None"),
+        ("{", "not valid JSON"),
+        ('{"model": 5}', r"settings\.model is 5"),
+        ('{"model": "x", "n_bars": "8"}', r"settings\.n_bars is '8'"),
+        ('{"model": "x", "bars": 8}', r"there is no settings\.bars"),
+        ('{"n_bars": 8}', r"settings\.model is missing"),
+        ('{"model": "y"}', "was begun with model 'y'"),
+    ],
+)
+def test_settings_of_a_folder_that_do_not_fit(tmp_path, text, says):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(MuseganError, match=says) as caught:
+        synthesize_folder(tmp_path, Settings(model="x"), 1)
+    assert str(tmp_path) in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]

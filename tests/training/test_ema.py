@@ -11,7 +11,7 @@ def test_a_weight_counts_half_after_its_half_life():
         average.weight.fill_(0)
         current.weight.fill_(1)
     for _ in range(4):
-        ema.update(average, current, n_phrases=25, half_life=100)
+        ema.update(average, current, n_windows=25, half_life=100)
     assert average.weight.item() == pytest.approx(0.5)
 
 

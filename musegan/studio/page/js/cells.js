@@ -67,6 +67,15 @@ export function markTracks(kind, tracks) {
   send("cells", { kind, cells });
 }
 
+/** Repeat the whole piece again. Says whether there was something to clear. */
+export function clearLoop() {
+  if (!store.loop) return false;
+  store.loop = null;
+  changed("transport");
+  redraw();
+  return true;
+}
+
 /** A drag over the bar numbers: the loop; a click moves the cursor. */
 export function loopDrag(place, onClick) {
   let moved = false;

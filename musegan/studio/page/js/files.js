@@ -7,19 +7,22 @@ import { on, store } from "./store.js";
 const dialog = document.getElementById("parts");
 const menu = document.getElementById("export-menu");
 const KINDS = [
-  ["mid", "MIDI file", "audio/midi"],
-  ["zip", "MIDI stems (zip)", "application/zip"],
-  ["wav", "Sound (WAV)", "audio/wav"],
-  ["png", "Picture (PNG)", "image/png"],
-  ["musicxml", "Score (MusicXML)", "application/vnd.recordare.musicxml+xml"],
+  // extension, words, type, values of the request
+  ["mid", "MIDI file", "audio/midi", {}],
+  ["zip", "MIDI, a file a track (zip)", "application/zip", {}],
+  ["wav", "Sound as heard: mute, solo, volume (WAV)", "audio/wav", {}],
+  ["zip", "Sound, a file a track, as heard (zip)", "application/zip", { audio: "1" }],
+  ["png", "Picture (PNG)", "image/png", {}],
+  ["musicxml", "Score (MusicXML)", "application/vnd.recordare.musicxml+xml", {}],
 ];
 let opensNow = false;
 
-const baseName = () => (store.state?.file ? store.state.file.name.replace(/\.\w+$/, "") : "song");
+const baseName = () => store.state?.title || store.state?.file?.name.replace(/\.\w+$/, "") || "song";
 
 async function open(file) {
-  if (file.size > 16 << 20) {
-    notice(`${file.name} has ${(file.size / 1048576).toFixed(0)} MB; a music file has less than 16. Is it music?`);
+  const most = store.hello.most_bytes;
+  if (file.size > most) {
+    notice(`${file.name} has ${Math.ceil(file.size / 1048576)} MB; up to ${most >> 20} can be opened. Is it music?`);
     return;
   }
   try {
@@ -42,9 +45,7 @@ export function showParts() {
     const row = document.createElement("tr");
     const choice = document.createElement("select");
     choice.setAttribute("aria-label", `Track of ${part.name}`);
-    const kept = new Option("only kept as it is", "", part.track === null, part.track === null);
-    kept.disabled = part.track !== null;
-    choice.append(kept);
+    choice.append(new Option("only kept as it is", "", part.track === null, part.track === null));
     for (const track of store.hello.tracks) {
       choice.append(new Option(track.name, track.name, false, track.name === part.track));
     }
@@ -65,14 +66,14 @@ export function showParts() {
 
 function buildMenu() {
   menu.replaceChildren(
-    ...KINDS.map(([kind, label, type]) => {
+    ...KINDS.map(([kind, label, type, values]) => {
       const link = document.createElement("a");
       link.textContent = label;
       link.draggable = true;
-      link.dataset.kind = kind;
-      const name = () => `${baseName()}.${kind}`;
+      link.dataset.kind = values.audio ? "stems" : kind;
+      const name = () => `${baseName()}${values.audio ? " sound" : ""}.${kind}`;
       link.addEventListener("pointerenter", () => {
-        link.href = api(`export/${encodeURIComponent(name())}`);
+        link.href = api(`export/${encodeURIComponent(name())}`, values);
         link.download = name();
       });
       link.addEventListener("focus", () => link.dispatchEvent(new Event("pointerenter")));
@@ -82,7 +83,7 @@ function buildMenu() {
       });
       // In Chromium a drag into another window makes a file there.
       link.addEventListener("dragstart", (event) => {
-        const url = api(`export/${encodeURIComponent(name())}`);
+        const url = api(`export/${encodeURIComponent(name())}`, values);
         event.dataTransfer.setData("DownloadURL", `${type}:${name()}:${url}`);
         event.dataTransfer.setData("text/uri-list", url);
       });
@@ -144,9 +145,9 @@ export function useFiles() {
   on("state", () => {
     const { file } = store.state;
     const label = document.getElementById("file-name");
-    label.textContent = file ? file.name : "untitled";
-    label.disabled = !file;
-    document.title = `${file ? `${file.name} · ` : ""}musegan studio`;
+    label.textContent = file ? file.name : "";
+    label.hidden = !file;
+    document.title = `${baseName() === "song" ? "" : `${baseName()} · `}musegan studio`;
     if (dialog.open && file && !opensNow) showParts();
     if (!file && dialog.open) dialog.close();
   });

@@ -2,15 +2,18 @@
 
 import { store, stepsPerBar } from "./store.js";
 
-export const RULER = 58; // height of chords, sections, bar numbers and the row of whole bars
+export const RULER = 78; // height of chords, sections, bar numbers and the row of whole bars
 export const STRIP = 13; // height of the cells at the top of each lane
-const GAP = 12; // under each lane
+const GAP = 10; // under each lane, less where there is little room
+const LEAST_LANE = 34; // a name and its buttons
 const KIT = [36, 38, 42, 46, 49]; // rows that a drum lane always has
-const MIN_ROW = 3.5;
+const MIN_ROW = 1.2;
 const MAX_ROW = 9;
 const DRUM_ROW = 9.5; // tall enough for a name; less where there are many
 const DRUMS_HEIGHT = 130;
 
+const spans = []; // pitches that each lane had, which it keeps while a knob is turned
+let heldRows = null; // heights of rows, likewise
 export const geometry = { lanes: [], height: 0, pxPerBar: 100, width: 0 };
 
 /** Lay out the lanes for a viewport. */
@@ -18,15 +21,19 @@ export function layOut(viewWidth, viewHeight) {
   const { state, hello } = store;
   const nBars = state.piece.n_bars;
   const fit = Math.max((viewWidth - 8) / nBars, 0);
-  geometry.pxPerBar = store.pxPerBar || Math.max(fit, nBars > 16 ? (viewWidth - 8) / 16 : 40);
+  const usual = Math.max(fit, nBars > 16 ? (viewWidth - 8) / 16 : 40);
+  geometry.pxPerBar = store.isFitting ? Math.max(fit, 2) : store.pxPerBar || usual;
   geometry.width = geometry.pxPerBar * nBars;
   const rows = hello.tracks.map((track, index) => rowsOf(track, index));
   const isDrum = (index) => hello.tracks[index].is_drum;
   const count = (drums) => rows.reduce((sum, list, i) => sum + (isDrum(i) === drums ? list.length : 0), 0);
-  const drumRow = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
-  const fixed = RULER + rows.length * (STRIP + GAP) + count(true) * drumRow;
+  const fittingDrums = Math.min(Math.max(DRUMS_HEIGHT / Math.max(count(true), 1), 5), DRUM_ROW);
+  const gap = viewHeight < 640 ? GAP / 2 : GAP;
+  const fixed = RULER + rows.length * (STRIP + 2 + gap) + count(true) * fittingDrums;
   const wanted = Math.max(count(false), 1);
-  const row = Math.min(Math.max((viewHeight - fixed) / wanted, MIN_ROW), MAX_ROW);
+  const fitting = Math.min(Math.max((viewHeight - fixed - 2) / wanted, MIN_ROW), MAX_ROW);
+  const [row, drumRow] = store.holdsLanes && heldRows ? heldRows : [fitting, fittingDrums];
+  heldRows = [row, drumRow];
   let top = RULER;
   geometry.lanes = rows.map((pitches, index) => {
     const usual = isDrum(index) ? drumRow : row;
@@ -41,7 +48,8 @@ export function layOut(viewWidth, viewHeight) {
       row: height,
       height: STRIP + 2 + pitches.length * height,
     };
-    top += lane.height + GAP;
+    lane.height = Math.max(lane.height, LEAST_LANE);
+    top += lane.height + gap;
     return lane;
   });
   geometry.height = top;
@@ -52,13 +60,16 @@ function rowsOf(track, index) {
   const used = store.state.piece.notes.filter((note) => note[0] === index).map((note) => note[3]);
   const { lowest_pitch: lowest, n_pitches: count } = store.hello;
   if (track.is_drum) {
-    const all = new Set([...used, ...KIT]);
+    const all = new Set([...used, ...KIT, ...((store.holdsLanes && spans[index]) || [])]);
+    spans[index] = [...all];
     if (store.focus === index) Object.keys(store.hello.drum_names).forEach((pitch) => all.add(Number(pitch)));
     return [...all].filter((pitch) => pitch >= lowest && pitch < lowest + count).sort((a, b) => b - a);
   }
   const spare = store.focus === index ? 6 : 1;
-  const low = used.length ? Math.min(...used) - spare : 55;
-  const high = used.length ? Math.max(...used) + spare : 67;
+  const held = store.holdsLanes && spans[index];
+  const low = Math.min(used.length ? Math.min(...used) - spare : held ? Infinity : 55, held ? held[0] : Infinity);
+  const high = Math.max(used.length ? Math.max(...used) + spare : held ? -Infinity : 67, held ? held[1] : -Infinity);
+  spans[index] = [low, high];
   const from = Math.max(Math.floor(low / 6) * 6, lowest);
   const to = Math.min(Math.ceil((high + 1) / 6) * 6, lowest + count);
   return Array.from({ length: Math.max(to, from + 12) - from }, (_, i) => Math.max(to, from + 12) - 1 - i);

@@ -1,33 +1,42 @@
 // The keyboard, and the sheet that lists its keys.
 
+import { clearLoop } from "./cells.js";
+import { cellKey } from "./cellcursor.js";
+import { copyNotes, cutNotes, pasteNotes, quantise } from "./clipboard.js";
+import { toggleBefore } from "./glow.js";
 import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
 import { another, compose } from "./panel.js";
 import { stepsPerBar, store } from "./store.js";
 import { seek, togglePlay, toggleLoop, toStart } from "./transport.js";
-import { zoom } from "./pointer.js";
+import { toggleFit, zoom } from "./pointer.js";
 
 const help = document.getElementById("help");
 
 const KEYS = [
   ["Space", "play and stop"],
-  ["Enter", "compose what is free"],
-  ["A", "another: the next seed"],
+  ["Enter", "compose what is not locked"],
+  ["A", "the next idea"],
   ["V", "eight variations"],
-  ["E", "what sounds foreign to the model"],
+  ["E", "how surprising every bar is to the model"],
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
+  ["In the roll: ← → ↑ ↓", "go from cell to cell, where no note is selected; K locks, R lets it rest"],
+  ["In the roll: N, I", "go from note to note of the cell, put a note in"],
+  ["Ctrl C, X, V", "copy, cut, paste notes at the cursor"],
+  ["Q", "move the selected notes, or those of the enlarged track, to the sixteenths"],
+  ["B", "the notes before the last change"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
-  ["Ctrl A, Esc", "select all notes, none"],
+  ["Ctrl A, Esc", "select all notes, none; Esc again clears the loop"],
   ["L, Home", "loop on or off, back to the start"],
-  ["+ − 0", "zoom in, out, all bars"],
+  ["+ − 0", "zoom in, out; always all bars"],
   ["?", "this sheet"],
   ["Drag on a lane", "draw a note; with Shift select"],
   ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
   ["Double click on a note", "delete it"],
-  ["Drag on the cells above a lane", "keep or free; with Alt or the right button let it rest"],
-  ["Drag on the bar numbers", "choose what is looped"],
+  ["Drag on the cells above a lane", "lock or free; with Alt or the right button let it rest"],
+  ["Drag on the bar numbers", "choose what is looped; a double click clears it"],
   ["Ctrl and the wheel", "zoom"],
 ];
 
@@ -46,15 +55,17 @@ const ACTIONS = {
   a: another,
   v: () => send("variations"),
   e: toggleHeat,
+  b: toggleBefore,
+  q: quantise,
   l: toggleLoop,
   Home: toStart,
   Delete: deleteSelected,
   Backspace: deleteSelected,
-  Escape: () => select([]),
+  Escape: () => (store.selected.size ? select([]) : clearLoop()),
   "+": () => zoom(1.4),
   "=": () => zoom(1.4),
   "-": () => zoom(1 / 1.4),
-  0: () => zoom(0),
+  0: toggleFit,
   "?": showHelp,
 };
 
@@ -62,14 +73,19 @@ const WITH_CONTROL = {
   z: (event) => send(event.shiftKey ? "redo" : "undo"),
   y: () => send("redo"),
   a: selectAll,
+  c: copyNotes,
+  x: cutNotes,
+  v: () => pasteNotes(seek),
 };
 
 function press(event) {
   if (!store.state || event.target.closest("input:not([type=range]), select, textarea, dialog[open]")) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const isControl = event.ctrlKey || event.metaKey;
-  // Space and Enter on a button are the button's.
-  if ((key === " " || key === "Enter") && event.target.closest("button, a")) event.target.blur();
+  // Space and Enter are the button's that has the focus, arrows the slider's.
+  if ((key === " " || key === "Enter") && event.target.closest("button, a, summary")) return;
+  if (key.startsWith("Arrow") && event.target.closest("input, [role=slider]")) return;
+  if (event.target.closest("#scroller") && cellKey(event, key)) return;
   const action = isControl ? WITH_CONTROL[key] : key.startsWith("Arrow") ? arrow : ACTIONS[key];
   if (!action) return;
   event.preventDefault();
@@ -94,4 +110,9 @@ export function useKeys() {
   help.querySelector("button").addEventListener("click", () => help.close());
   document.getElementById("help-button").addEventListener("click", showHelp);
   document.addEventListener("keydown", press);
+  document.addEventListener("click", (event) => {
+    // After a click of the mouse the keys are the page's again; from the keyboard the focus stays.
+    const button = event.detail > 0 && event.target.closest("button, summary");
+    if (button && !button.closest("dialog")) button.blur();
+  });
 }

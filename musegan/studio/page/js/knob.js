@@ -1,4 +1,4 @@
-// <x-knob>: a dial that is dragged, wheeled or moved by arrow keys; a double click brings its usual value back.
+// <x-knob>: a dial that is dragged or moved by arrow keys; a double click brings its usual value back.
 // It fires "turn" while it moves, with the value and a gesture that all values of one movement share.
 
 import { newGesture } from "./store.js";
@@ -22,8 +22,12 @@ class Knob extends HTMLElement {
     this.value = number("value", this.usual);
     this.addEventListener("pointerdown", (event) => this.grab(event));
     this.addEventListener("dblclick", () => this.turn(this.usual, newGesture()));
-    this.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Whether a hand is on it: what the server says meanwhile is older. */
+  get isBusy() {
+    return this.isHeld || Date.now() - (this.turnedAt || 0) < 400;
   }
 
   get value() {
@@ -57,6 +61,7 @@ class Knob extends HTMLElement {
     const before = this.current;
     this.value = value;
     if (this.current !== before) {
+      this.turnedAt = Date.now();
       this.dispatchEvent(new CustomEvent("turn", { detail: { value: this.current, gesture }, bubbles: true }));
     }
   }
@@ -79,15 +84,6 @@ class Knob extends HTMLElement {
     this.addEventListener("pointercancel", release, { once: true });
     this.focus();
     event.preventDefault();
-  }
-
-  wheel(event) {
-    event.preventDefault();
-    const share = this.shareOf(this.current) - Math.sign(event.deltaY) * 0.04;
-    const isSame = Date.now() - (this.wheeled || 0) < 800;
-    this.wheelGesture = isSame ? this.wheelGesture : newGesture();
-    this.wheeled = Date.now();
-    this.turn(this.valueOf(Math.min(Math.max(share, 0), 1)), this.wheelGesture);
   }
 
   key(event) {

@@ -1,6 +1,10 @@
 // The connection to the server: one WebSocket for messages and events, and the address of files and sound.
 
+import { store } from "./store.js";
+
+const KEEPS_LANES = new Set(["wishes", "mixer", "cells", "edit", "explain", "variations"]);
 const token = takeToken();
+const NO_ANSWER = "The studio does not answer. Start it again with `musegan studio`; this page goes on then.";
 const listeners = new Set();
 let socket = null;
 let wait = 250; // ms until the next try
@@ -25,7 +29,12 @@ export function api(path, values = {}) {
 /** Fetch a route; rejects with the server's sentence. */
 export async function request(path, options = {}) {
   const { values, ...rest } = options;
-  const response = await fetch(api(path, values), rest);
+  let response;
+  try {
+    response = await fetch(api(path, values), rest);
+  } catch {
+    throw new Error(NO_ANSWER);
+  }
   if (!response.ok) throw new Error((await response.text()) || response.statusText);
   return response;
 }
@@ -42,9 +51,10 @@ function tell(event) {
 /** Send a message; returns its id, or null when there is no connection. */
 export function send(type, values = {}) {
   if (!socket || socket.readyState !== WebSocket.OPEN) {
-    tell({ type: "error", text: "There is no connection to the studio. Start it again with `musegan studio`." });
+    tell({ type: "error", text: NO_ANSWER });
     return null;
   }
+  if (!KEEPS_LANES.has(type)) store.holdsLanes = false;
   lastId += 1;
   socket.send(JSON.stringify({ type, id: lastId, ...values }));
   return lastId;

@@ -1,6 +1,6 @@
 // An output port of Web MIDI instead of the sound of this page: notes are sent a little ahead of their time.
 
-import { levelOf } from "./sound.js";
+import { levelOf } from "./mixer.js";
 import { changed, store, stepsPerBar } from "./store.js";
 
 const AHEAD = 150; // ms
@@ -22,7 +22,8 @@ export function playMidi() {
   head = { bar: store.position < piece.n_bars ? store.position : 0, time: performance.now() + 50, hasWrapped: false };
   midiPort.isPlaying = true;
   store.hello.tracks.forEach((track, index) => {
-    if (!track.is_drum) midiPort.output.send([0xc0 | channelOf(index), track.program]);
+    const program = store.state.mixer[track.name]?.program ?? track.program;
+    if (!track.is_drum) midiPort.output.send([0xc0 | channelOf(index), program]);
   });
   timer = setInterval(advance, 40);
   advance();

@@ -3,6 +3,7 @@
 import { boxOf, geometry, stepOfX } from "./geometry.js";
 import { send } from "./link.js";
 import { ghost, redraw } from "./roll.js";
+import { hearNote } from "./touch.js";
 import { changed, keyOf, stepsPerBar, store } from "./store.js";
 
 const EDGE = 6; // pixels at the end of a note that lengthen it
@@ -50,7 +51,7 @@ function toggle(key) {
   return null;
 }
 
-const selectedNotes = () => store.state.piece.notes.filter((note) => store.selected.has(keyOf(note)));
+export const selectedNotes = () => store.state.piece.notes.filter((note) => store.selected.has(keyOf(note)));
 
 function drawDrag(place, event) {
   const begin = Math.max(toGrid(place.step, event), 0);
@@ -62,17 +63,23 @@ function drawDrag(place, event) {
       note[3] = now.lane === place.lane && place.lane.isDrum ? now.pitch : note[3];
       show([note]);
     },
-    end: () => commit([], [note]),
+    end() {
+      hearNote(note[0], note[3]);
+      commit([], [note]);
+    },
   };
 }
 
 function moveDrag(place, origin) {
   const notes = selectedNotes();
   let changedNotes = null;
+  let heard = 0; // rows away from where it began
   return {
     move(now, event) {
       const steps = Math.round((now.step - place.step) / unit(event)) * unit(event);
       const rows = now.lane === place.lane ? rowsBetween(place, now.pitch) : 0;
+      if (rows && rows !== heard) hearNote(origin[0], shifted(origin, steps, rows, origin)[3]);
+      heard = rows;
       changedNotes = steps || rows ? notes.map((note) => shifted(note, steps, rows, origin)) : null;
       show(changedNotes || notes, notes);
     },
@@ -144,7 +151,7 @@ export function clearGhost() {
 }
 
 /** Send an edit. The ghost stays until the server has answered, so that nothing flickers. */
-function commit(removed, added) {
+export function commit(removed, added) {
   store.selected = new Set(added.map(keyOf));
   send("edit", {
     remove: removed.map((note) => [note[0], note[1], note[3]]),
@@ -162,7 +169,9 @@ export function nudge(steps, semitones) {
   const notes = selectedNotes();
   if (!notes.length) return false;
   const moved = notes.map((n) => [n[0], n[1] + steps, n[2], n[3] + semitones, n[4]]);
-  if (moved.every(isInside)) commit(notes, moved);
+  if (!moved.every(isInside)) return true;
+  if (semitones) hearNote(moved[0][0], moved[0][3]);
+  commit(notes, moved);
   return true;
 }
 

@@ -14,6 +14,13 @@ export function notice(text, kind = "error") {
   setTimeout(() => item.remove(), 4000 + text.length * 50);
 }
 
+const live = document.getElementById("live");
+
+/** Tell who listens to the page rather than looks at it. */
+export function announce(text) {
+  live.textContent = live.textContent === text ? `${text}\u00a0` : text;
+}
+
 /** Show that the server is away, or null when it is back. */
 export function showBanner(text) {
   banner.hidden = text === null;

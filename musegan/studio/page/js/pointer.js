@@ -1,11 +1,10 @@
 // Which gesture a press on the roll begins, and the cursor's shape.
 
-import { barDrag, cellDrag, loopDrag } from "./cells.js";
+import { barDrag, cellDrag, clearLoop, loopDrag } from "./cells.js";
 import { at, geometry, nameOf } from "./geometry.js";
 import { heatText } from "./heat.js";
 import { clearGhost, deleteSelected, isAtEdge, noteAt, noteDrag, select } from "./notes.js";
-import { relayout } from "./roll.js";
-import { keyOf, on, store } from "./store.js";
+import { changed, keyOf, on, store } from "./store.js";
 
 const scroller = document.getElementById("scroller");
 const readout = document.getElementById("readout");
@@ -57,6 +56,7 @@ export function usePointer(seek) {
   scroller.addEventListener("contextmenu", (event) => event.preventDefault());
   scroller.addEventListener("dblclick", (event) => {
     const place = placeOf(event);
+    if (place.part === "ruler") clearLoop();
     const note = place.part === "notes" && noteAt(place);
     if (note) {
       select([keyOf(note)]);
@@ -88,12 +88,19 @@ function zoomByWheel(event) {
   zoom(Math.exp(-event.deltaY / 300), event.clientX - box.left);
 }
 
-/** Make bars wider or narrower about a point of the view; 0 fits all bars. */
+/** Make bars wider or narrower about a point of the view. */
 export function zoom(factor, x = scroller.clientWidth / 2) {
   const bar = (scroller.scrollLeft + x) / geometry.pxPerBar;
   const narrowest = Math.min(scroller.clientWidth / store.state.piece.n_bars, 40);
-  store.pxPerBar = factor ? Math.min(Math.max(geometry.pxPerBar * factor, narrowest), 900) : narrowest;
-  if (!factor && store.state.piece.n_bars * 40 < scroller.clientWidth) store.pxPerBar = 0;
-  relayout();
+  store.pxPerBar = Math.min(Math.max(geometry.pxPerBar * factor, narrowest), 900);
+  store.isFitting = false;
+  changed("view");
   scroller.scrollLeft = bar * geometry.pxPerBar - x;
+}
+
+/** Show all bars, however many there will be; or the usual width again. */
+export function toggleFit() {
+  store.isFitting = !store.isFitting;
+  store.pxPerBar = 0;
+  changed("view");
 }

@@ -1,7 +1,8 @@
 // Draws the piece: ruler, lanes, cells, notes. Only what is in view is drawn, and the lanes only when they change.
 
 import { contextOf, drawLabels } from "./labels.js";
-import { RULER, STRIP, boxOf, geometry, layOut, xOfStep } from "./geometry.js";
+import { RULER, STRIP, boxOf, geometry, layOut } from "./geometry.js";
+import { levelOf } from "./mixer.js";
 import { css, keyOf, on, stepsPerBar, store } from "./store.js";
 import { clearTiles, drawTiles } from "./tiles.js";
 
@@ -81,17 +82,18 @@ function drawLane(g, lane, [first, end]) {
   drawHeat(g, lane, [first, end], bottom);
   drawGridLines(g, lane, [first, end], bottom);
   g.globalAlpha = isOut ? 0.35 : 1;
+  const isSilent = levelOf(track.name, lane.track) === 0;
   drawCells(g, lane, track, [first, end]);
-  drawNotes(g, lane, track, [first, end]);
+  drawNotes(g, lane, isSilent ? { ...track, colour: css("--edge") } : track, [first, end]);
   g.globalAlpha = 1;
 }
 
-/** What sounds foreign, behind the notes: the redder, the more. */
+/** How surprising the bars are, behind the notes: the redder, the more. */
 function drawHeat(g, lane, [first, end], bottom) {
-  const { change, heat } = store.heat;
-  if (!store.isExplaining || !change || change[0].length !== store.state.piece.n_bars) return;
+  const { surprise, heat } = store.heat;
+  if (!store.isExplaining || !surprise || surprise[0].length !== store.state.piece.n_bars) return;
   for (let bar = first; bar < end; bar += 1) {
-    g.fillStyle = tint(css("--foreign"), heat[lane.track][bar]);
+    g.fillStyle = tint(css("--surprising"), heat[lane.track][bar]);
     g.fillRect(bar * geometry.pxPerBar, lane.rowTop, geometry.pxPerBar, bottom - lane.rowTop);
   }
 }
@@ -169,6 +171,12 @@ function drawGhost(g) {
       drawNote(g, boxOf(note, lane), Math.min(lane.row * 0.35, 3), store.hello.tracks[lane.track].colour, true, true, 90);
     }
   }
+  if (store.cell) {
+    const lane = geometry.lanes[store.cell.track];
+    g.strokeStyle = css("--accent");
+    g.lineWidth = 2;
+    g.strokeRect(store.cell.bar * geometry.pxPerBar + 1, lane.top, geometry.pxPerBar - 2, lane.height);
+  }
   if (ghost.box) {
     g.strokeStyle = css("--ink");
     g.setLineDash([4, 3]);
@@ -178,32 +186,24 @@ function drawGhost(g) {
   }
 }
 
-/** Chords, sections, bar numbers, the loop and the row of whole bars; stays at the top. */
+/** Bar numbers, the loop and the row of whole bars; stays at the top. */
 function drawRuler(g, view, [first, end]) {
-  const { state, hello } = store;
   g.fillStyle = css("--paper");
   g.fillRect(0, 0, view.width, RULER - 2);
   g.save();
   g.translate(-view.left, 0);
   drawLoop(g);
   const every = geometry.pxPerBar < 22 ? 4 : geometry.pxPerBar < 36 ? 2 : 1;
-  const sections = new Map(state.piece.sections.filter(([, label]) => !label.startsWith("phrase")));
   g.textBaseline = "alphabetic";
   for (let bar = first; bar < end; bar += 1) {
     const x = bar * geometry.pxPerBar;
     if (bar % every === 0) {
       g.font = "11px system-ui, sans-serif";
       g.fillStyle = css("--faint");
-      g.fillText(String(bar + 1), x + 4, 35);
-    }
-    if (sections.has(bar)) {
-      g.font = "600 11px system-ui, sans-serif";
-      g.fillStyle = css("--ink");
-      g.fillText(sections.get(bar), x + (bar % every === 0 ? 24 : 4), 35);
+      g.fillText(String(bar + 1), x + 4, 55);
     }
     drawCell(g, x + 1.5, RULER - STRIP + 1, geometry.pxPerBar - 3, STRIP - 6, kindOfBar(bar), css("--ink-soft"));
   }
-  drawChords(g, [first, end], hello);
   g.restore();
 }
 
@@ -211,26 +211,12 @@ function kindOfBar(bar) {
   return store.state.kept.every((row) => row[bar]) ? "keep" : "free";
 }
 
-function drawChords(g, [first, end], hello) {
-  let free = -Infinity;
-  g.font = "500 11.5px system-ui, sans-serif";
-  for (const [beat, symbol] of store.state.piece.chords) {
-    const x = xOfStep(beat * hello.steps_per_beat);
-    if (symbol === "N.C." || x < first * geometry.pxPerBar - 60 || x > end * geometry.pxPerBar || x < free) continue;
-    const onBar = beat % hello.beats_per_bar === 0;
-    if (!onBar && geometry.pxPerBar < 90) continue;
-    g.fillStyle = css(onBar ? "--ink" : "--ink-soft");
-    g.fillText(symbol, x + 4, 16);
-    free = x + g.measureText(symbol).width + 8;
-  }
-}
-
 function drawLoop(g) {
   if (!store.isLooping || !store.loop) return;
   const [a, b] = store.loop.map((bar) => bar * geometry.pxPerBar);
   g.fillStyle = css("--loop");
   g.beginPath();
-  g.roundRect(a + 1, 22, b - a - 2, 18, 4);
+  g.roundRect(a + 1, 42, b - a - 2, 18, 4);
   g.fill();
 }
 

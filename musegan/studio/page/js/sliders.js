@@ -1,25 +1,25 @@
-// The knobs of the model: a slider each, from two steps down to two steps up; a double click brings it back to 0.
+// The knobs: a slider each, from two steps down to two steps up; a double click brings it back to 0.
 
 import { newGesture, on, store } from "./store.js";
 import { turn } from "./turning.js";
 
-const list = document.getElementById("sliders");
+const list = document.querySelector("#sliders > div");
 const STEPS = 2; // to either side
+const REST = 400; // ms after which a slider shows what the server says
 let gesture = newGesture();
+let movedAt = 0;
 
 const inputs = () => [...list.querySelectorAll("input")];
 
 function build() {
-  list.hidden = !store.hello.knobs.length;
   list.replaceChildren(...store.hello.knobs.map(slider));
 }
 
-function slider({ name, moves, effect }) {
+function slider({ name, effect }) {
   const label = document.createElement("label");
   label.innerHTML = `<span></span><input type="range" min="${-STEPS}" max="${STEPS}" step="0.05"><output></output>`;
   label.firstChild.textContent = name;
-  const [low, usual, high] = [effect[0], effect[(effect.length - 1) / 2], effect.at(-1)].map((v) => v.toPrecision(3));
-  label.title = `${moves}: ${low} at -2, ${usual} at 0, ${high} at +2. Double click: 0`;
+  label.title = `Up: ${effect}. Double click: 0`;
   const input = label.querySelector("input");
   input.name = name;
   input.setAttribute("aria-label", name);
@@ -45,13 +45,15 @@ function put(input, value) {
 
 function move(input, value) {
   put(input, value);
+  movedAt = Date.now();
   const knobs = Object.fromEntries(inputs().map((each) => [each.name, Number(each.value)]));
   turn({ knobs }, gesture);
 }
 
 function show() {
   for (const input of inputs()) {
-    if (!input.matches(":active")) put(input, store.state.asked.knobs[input.name] ?? 0);
+    const isTurned = input.matches(":active") || Date.now() - movedAt < REST; // the answer is an older one
+    if (!isTurned) put(input, store.state.asked.knobs[input.name] ?? 0);
   }
 }
 

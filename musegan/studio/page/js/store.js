@@ -1,24 +1,28 @@
 // What the page knows: what the server said last, and what is chosen here. Everything else is drawn from it.
 
 export const store = {
-  hello: null, // what does not change: tracks, grid
+  hello: null, // what does not change: tracks, grid, options, knobs
   state: null, // the piece and what is asked for, as the server shows it
   variations: [],
   selected: new Set(), // notes, as "track,start,pitch"
   focus: null, // track that is drawn large
+  showsBefore: false, // whether the notes before the last change are outlined
+  holdsLanes: false, // whether lanes keep their height, as while a knob is turned
+  cell: null, // {track, bar} that the keyboard is at
   loop: null, // [first bar, end bar] that is repeated
   isLooping: true,
-  pxPerBar: 0, // 0: all bars fit
+  pxPerBar: 0, // 0: as wide as is usual
+  isFitting: false, // whether all bars are shown, however many there are
   position: 0, // of the cursor, in bars
   jam: { is_playing: false }, // the band that plays along, and `at`, when that was told
-  heat: { change: null }, // what sounds foreign, by cell
+  heat: { surprise: null }, // how surprising each cell is
   isExplaining: false, // whether that is shown
   parts: [], // other parts of the user's file, which only sound
 };
 
 const listeners = new Map();
 
-/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer, jam, heat. */
+/** Call `listener()` whenever `name` changes: state, hello, variations, view, selection, transport, mixer, jam, heat, song. */
 export function on(name, listener) {
   if (!listeners.has(name)) listeners.set(name, []);
   listeners.get(name).push(listener);
@@ -67,7 +71,9 @@ export function take(event) {
     lift(event.tracks);
     changed("hello");
   } else if (event.type === "state") {
+    const isOther = store.state && store.state.song !== event.song;
     store.state = event;
+    if (isOther) forgetSong();
     const present = new Set(event.piece.notes.map(keyOf));
     store.selected = new Set([...store.selected].filter((key) => present.has(key)));
     if (store.loop && store.loop[1] > event.piece.n_bars) store.loop = null;
@@ -82,6 +88,13 @@ export function take(event) {
     store.jam = { ...event, at: performance.now() };
     changed("jam");
   }
+}
+
+/** Another song: nothing that was chosen for the last one stays. */
+function forgetSong() {
+  Object.assign(store, { focus: null, loop: null, pxPerBar: 0, position: 0, isExplaining: false });
+  store.selected = new Set();
+  changed("song");
 }
 
 /** A gesture has one entry in the history, however many messages it takes. */

@@ -25,20 +25,35 @@ function show() {
 }
 
 function card(index) {
-  const item = document.createElement("button");
+  const item = document.createElement("div");
   item.className = "variation";
-  item.title = "Rest here to listen, click to take it";
-  item.setAttribute("aria-label", `Variation ${index + 1}`);
-  item.innerHTML = `<canvas></canvas><b>${index + 1}</b><span></span>`;
-  item.addEventListener("click", () => {
-    hush();
-    send("take", { index });
-  });
+  item.innerHTML = `<button class="take" title="Rest here to listen, click to take it">
+      <canvas></canvas><b>${index + 1}</b><span></span></button><div class="chips"></div>`;
+  const whole = item.querySelector(".take");
+  whole.setAttribute("aria-label", `Take variation ${index + 1}`);
+  whole.addEventListener("click", () => take(index));
+  item.querySelector(".chips").append(...store.hello.tracks.map((track) => chip(track, index)));
   item.addEventListener("pointerenter", () => {
     timer = setTimeout(() => listen(index, item), HOVER);
   });
   item.addEventListener("pointerleave", hush);
   return item;
+}
+
+/** Takes one track of a variation. */
+function chip(track, index) {
+  const button = document.createElement("button");
+  button.className = "chip";
+  button.style.setProperty("--colour", track.colour);
+  button.title = `Take only the ${track.name}`;
+  button.setAttribute("aria-label", `Take only the ${track.name} of variation ${index + 1}`);
+  button.addEventListener("click", () => take(index, [track.name]));
+  return button;
+}
+
+function take(index, tracks) {
+  hush();
+  send("take", tracks ? { index, tracks } : { index });
 }
 
 async function listen(index, item) {
@@ -63,9 +78,9 @@ function hush() {
 }
 
 /** All tracks in one small picture, one band each. */
-function draw(canvas, item) {
+export function draw(canvas, item, size = null) {
   const box = canvas.parentElement;
-  const [width, height] = [box.clientWidth - 8, box.clientHeight - 8];
+  const [width, height] = size || [box.clientWidth, box.clientHeight];
   const g = contextOf(canvas, width, height);
   const steps = item.n_bars * stepsPerBar();
   const { tracks } = store.hello;

@@ -1,6 +1,7 @@
 // Play, stop, loop and place; the cursor moves with the sound.
 
 import { midiPort, playMidi, seekMidi, stopMidi } from "./midiout.js";
+import { clearLoop } from "./cells.js";
 import { showCursor } from "./roll.js";
 import * as engine from "./sound.js";
 import { send } from "./link.js";
@@ -9,6 +10,7 @@ import { notice } from "./notice.js";
 
 const button = document.getElementById("play");
 const loopButton = document.getElementById("loop");
+const clear = document.getElementById("clear-loop");
 const place = document.getElementById("place");
 let isStarting = false;
 
@@ -96,11 +98,19 @@ export function useTransport() {
   button.addEventListener("click", togglePlay);
   document.getElementById("to-start").addEventListener("click", toStart);
   loopButton.addEventListener("click", toggleLoop);
+  clear.addEventListener("click", clearLoop);
+  on("song", stopAll);
   let loop = "";
   on("transport", () => {
     button.classList.toggle("on", isPlaying());
+    if (document.body.classList.toggle("sounding", engine.sound.isPlaying)) {
+      document.dispatchEvent(new CustomEvent("sounding"));
+    }
     button.setAttribute("aria-label", isPlaying() ? "Stop" : "Play");
     loopButton.classList.toggle("on", store.isLooping);
+    loopButton.setAttribute("aria-pressed", store.isLooping);
+    clear.hidden = !store.loop;
+    if (store.loop) clear.textContent = `bars ${store.loop[0] + 1}–${store.loop[1]} ×`;
     const now = JSON.stringify([store.isLooping, store.loop]);
     if (now !== loop) engine.applyLoop();
     loop = now;

@@ -1,6 +1,7 @@
-// A knob that moves is answered with a sketch, the first draft; when it rests or is let go, with the music itself.
+// A knob that moves is answered with a sketch, made in few passes; when it rests or is let go, with the music itself.
 
 import { send } from "./link.js";
+import { store } from "./store.js";
 
 const REST = 200; // ms without another turn
 let last = null; // the turn that has only a sketch
@@ -9,6 +10,7 @@ let timer = 0;
 /** Ask for a sketch with changed wishes. */
 export function turn(changes, gesture) {
   last = { changes, gesture };
+  store.holdsLanes = true;
   send("wishes", { ...last, sketch: true });
   clearTimeout(timer);
   timer = setTimeout(rest, REST);
