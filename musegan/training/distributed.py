@@ -7,6 +7,7 @@ not depend on how many there are.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 
@@ -37,6 +38,9 @@ class Distributed:
             raise MissingToolError("several processes need Accelerate: pip install accelerate") from error
         state = PartialState(cpu=device.type == "cpu")
         self.index, self.device = state.process_index, state.device
+        # Threads that wait for other processes may not outlive the interpreter. Last registered is first called.
+        atexit.register(state.destroy_process_group)
+        atexit.register(state.wait_for_everyone)
 
     @property
     def is_main(self) -> bool:
