@@ -221,7 +221,8 @@ def _draw_notes(
         piece = piece[goes_on.cpu().numpy()]
         state = decoder.read_pitch_state(state, track, step)
         told = batch.told_pitches(target)
-        scores = decoder.score_pitches(state, track, root, told, step, last_step, last_pitch)
+        near = vectors.neighbours.flatten(0, 2)[target]
+        scores = decoder.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
         pitch = draws.choose(scores / settings.pitch_temperature, piece)
         scores = decoder.score_lengths(state, track, pitch) / settings.pitch_temperature
         length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, piece))

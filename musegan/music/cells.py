@@ -205,6 +205,15 @@ def pitch_bounds(notes: CellNotes) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return lowest.reshape(notes.shape), highest.reshape(notes.shape)
 
 
+def find_closing_pitches(notes: CellNotes, steps_per_beat: int) -> NDArray[np.int64]:
+    """Index of the lowest pitch of the last step that has notes of every cell, 0 where there are none:
+    ``(batch, track, beat)``."""
+    begins = np.flatnonzero(np.diff(notes.cell * steps_per_beat + notes.step, prepend=-1))
+    found = np.zeros(int(np.prod(notes.shape)), np.int64)
+    found[notes.cell[begins]] = notes.pitch[begins]  # of several steps of a cell the last one stays
+    return found.reshape(notes.shape)
+
+
 def measure_repetition(notes: CellNotes, spec: RollSpec) -> NDArray[np.int8]:
     """Where equal bars of a track lie: ``(batch, track, bar, kind), int8``, in the order of `PLAN_KINDS`.
 

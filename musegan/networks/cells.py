@@ -14,6 +14,7 @@ from musegan.music.cells import (
     CellNotes,
     chord_roots,
     classify_lengths,
+    find_closing_pitches,
     find_held_notes,
     hash_cells,
     length_classes,
@@ -42,6 +43,7 @@ class CellBatch:
     held_end: Tensor  # (held,), int64: steps of the beat that it sounds, less one
     cell_shape: Tensor  # (batch, track, beat), int64: equal where cells are equal up to a transposition
     first_pitch: Tensor  # (batch, track, beat), int64: of each cell
+    closing_pitch: Tensor  # (batch, track, beat), int64: the lowest of the last step that has notes
     lowest_pitch: Tensor  # (batch, track, beat), int64: of each cell; above the highest where there are no notes
     highest_pitch: Tensor  # (batch, track, beat), int64
     root: Tensor  # (batch, beat), int64: pitch class of the root of the chord
@@ -85,6 +87,7 @@ class CellBatch:
             held_end=tensor(held.end - 1),
             cell_shape=tensor(cell_shape.view(np.int64)),
             first_pitch=tensor(first_pitch),
+            closing_pitch=tensor(find_closing_pitches(notes, spec.steps_per_beat)),
             lowest_pitch=tensor(lowest),
             highest_pitch=tensor(highest),
             root=tensor(chord_roots(tones, bass)),
@@ -105,6 +108,26 @@ class CellBatch:
         height = self.height.flatten(0, 1)[line]
         told = self.tones[piece, beat], self.key[piece], self.kit.flatten(0, 1)[line], height, height**2
         return torch.stack(told, dim=1)
+
+
+def find_neighbours(batch: CellBatch, is_known: Tensor) -> Tensor:
+    """The pitches between which each cell lies: (batch, track, beat, 2), int64, -1 where there is none.
+
+    They are the closing pitch of the nearest known cell with notes before it in its track, and the first pitch of
+    the nearest one after it.
+    """
+    n_beats = batch.shape[2]
+    has_notes = is_known & (batch.lowest_pitch <= batch.highest_pitch)
+    beat = torch.arange(n_beats, device=is_known.device).expand(batch.shape)
+    before = torch.where(has_notes, beat, -1).cummax(2).values.roll(1, 2)
+    before = torch.where(beat > 0, before, -1)
+    after = torch.where(has_notes, n_beats - 1 - beat, -1).flip(2).cummax(2).values.flip(2).roll(-1, 2)
+    after = torch.where(beat < n_beats - 1, after, -1)
+    found = (
+        torch.where(before >= 0, batch.closing_pitch.gather(2, before.clamp_min(0)), -1),
+        torch.where(after >= 0, batch.first_pitch.gather(2, (n_beats - 1 - after).clamp_max(n_beats - 1)), -1),
+    )
+    return torch.stack(found, dim=-1)
 
 
 class NoteEmbedding(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from musegan.config import ModelConfig
 from musegan.music.controls import find_controls
 from musegan.music.spec import RollSpec
-from musegan.networks.cells import CellBatch, CellEncoder
+from musegan.networks.cells import CellBatch, CellEncoder, find_neighbours
 from musegan.networks.copy_pointer import CopyPointer
 from musegan.networks.layers import RowLinear, zero_linear
 from musegan.networks.note_decoder import NoteDecoder
@@ -59,7 +59,8 @@ class Composer(nn.Module):
             x = x.to(torch.get_autocast_dtype(x.device.type))  # sums of both kinds of numbers are slow
         for block in self.blocks:
             x = block(x, rows)
-        return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes)
+        neighbours = find_neighbours(batch, known)
+        return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes, neighbours=neighbours)
 
     def _read_controls(self, batch: CellBatch) -> Tensor:
         """(batch, track, beat, width)."""
@@ -98,7 +99,7 @@ class Composer(nn.Module):
     def score(self, vectors: CellVectors, is_known: Tensor, target: Tensor) -> Tensor:
         """The scores of `log_likelihood` of some cells, rising flat indices: (target,), float32."""
         batch, hidden = vectors.batch, vectors.of_cells(target)
-        notes = self.decoder.log_likelihood(batch, vectors.notes, self.to_notes(hidden), target)
+        notes = self.decoder.log_likelihood(vectors, self.to_notes(hidden), target)
         shares = self.pointer(vectors, target, is_known)
         return torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
 

@@ -8,8 +8,11 @@ from torch.nn import functional as F
 
 from musegan.music.cells import length_classes
 from musegan.music.spec import RollSpec
-from musegan.networks.cells import N_TOLD, CellBatch, root_of, track_of
+from musegan.networks.cells import N_TOLD, root_of, track_of
 from musegan.networks.layers import RowLinear, zero_linear
+from musegan.networks.trunk import CellVectors
+
+_NEAR = 24  # semitones up and down; what is farther has the logit of the farthest
 
 
 class ResidualMlp(nn.Module):
@@ -52,6 +55,7 @@ class NoteDecoder(nn.Module):
         self.pitch_norm = nn.LayerNorm(width)
         self.pitch_logits = RowLinear(width, n_pitches + n_pitches + 12)  # as they are, and over the root
         self.told_gains = zero_linear(width, N_TOLD)  # of what `CellBatch.told_pitches` gives
+        self.near_logits = zero_linear(width, 2 * (2 * _NEAR + 1))  # over the pitch before and the pitch after
         self.pitch_bias = nn.Parameter(torch.zeros(n_tracks, n_pitches))
         self.pitch_vector = nn.Embedding(n_tracks * n_pitches, width)
         self.length_state = ResidualMlp(width)
@@ -99,18 +103,24 @@ class NoteDecoder(nn.Module):
         track: Tensor,
         root: Tensor,
         told: Tensor,
+        neighbours: Tensor,
         step: Tensor,
         last_step: Tensor,
         last_pitch: Tensor,
     ) -> Tensor:
         """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`, `told` is
-        from `CellBatch.told_pitches`."""
+        from `CellBatch.told_pitches`, ``neighbours : (note, 2)`` are those of the note's cell."""
         state = self.pitch_norm(state)
         both = self.pitch_logits(state)
         n_pitches = self.spec.n_pitches
         logits = both[:, :n_pitches] + both.gather(1, self.over_root[root]) + self.pitch_bias[track]
         logits = logits + (self.told_gains(state)[..., None] * told).sum(1)
         pitch = torch.arange(n_pitches, device=logits.device)
+        before = torch.where(last_pitch >= 0, last_pitch, neighbours[:, 0])
+        sides = zip((before, neighbours[:, 1]), self.near_logits(state).chunk(2, dim=1), strict=True)
+        for near, by_interval in sides:
+            interval = (pitch - near[:, None]).clamp(-_NEAR, _NEAR) + _NEAR
+            logits = logits + by_interval.gather(1, interval) * (near >= 0)[:, None]
         lowest = torch.where(step == last_step, last_pitch + 1, 0)
         is_open = self.in_range[track] & (pitch >= lowest[:, None])
         return F.log_softmax(logits.float().masked_fill(~is_open, float("-inf")), dim=-1)
@@ -121,19 +131,19 @@ class NoteDecoder(nn.Module):
         logits = self.length_logits(self.length_norm(hidden)) + self.length_bias[track]
         return F.log_softmax(logits.float(), dim=-1)
 
-    def log_likelihood(self, batch: CellBatch, vectors: Tensor, cells: Tensor, target: Tensor) -> Tensor:
+    def log_likelihood(self, read: CellVectors, cells: Tensor, target: Tensor) -> Tensor:
         """Log probability of the notes of some cells: (target,), float32.
 
         Parameters
         ----------
-        batch : CellBatch
-        vectors : (note, note_size)
-            Of all notes of the batch.
+        read : CellVectors
+            Of the batch: its notes, their vectors, what lies around each cell.
         cells : (target, width)
             The composer's vector of each cell.
         target : (target,), int64
             The cells, rising flat indices.
         """
+        batch, vectors = read.batch, read.notes
         n_targets, n_cells = target.shape[0], batch.first_pitch.numel()
         place = torch.full((n_cells,), -1, dtype=torch.long, device=target.device)
         place[target] = torch.arange(n_targets, device=target.device)
@@ -160,7 +170,9 @@ class NoteDecoder(nn.Module):
         track, root = track[decision], root_of(batch.cell[mine], batch)
         state = self.read_pitch_state(state[decision], track, step)
         told = batch.told_pitches(batch.cell[mine])
-        scores = self.score_pitches(state, track, root, told, step, last_step[decision], last_pitch[decision])
+        near = read.neighbours.flatten(0, 2)[batch.cell[mine]]
+        last_step, last_pitch = last_step[decision], last_pitch[decision]
+        scores = self.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
         found = scores.gather(1, pitch[:, None])[:, 0]
         lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
         return total.index_add(0, row, found + lengths * ~self.is_drum[track])

@@ -14,6 +14,7 @@ from musegan.music.cells import CellNotes
 from musegan.music.controls import Controls
 from musegan.music.excerpts import Music
 from musegan.networks import CellBatch, Composer
+from musegan.networks.cells import find_neighbours
 from musegan.networks.copy_pointer import SHIFTS
 
 DRUMS, KEYS, BASS = range(3)
@@ -41,7 +42,10 @@ def composer(model):
     composer = copy.deepcopy(model.composer)
     torch.manual_seed(1)
     with torch.no_grad():
-        for layer in (composer.pointer.shift, composer.pointer.root_shift, composer.pointer.new):
+        pointer, decoder = composer.pointer, composer.decoder
+        for layer in (pointer.shift, pointer.root_shift, pointer.new):
+            layer.weight.normal_(std=0.2)
+        for layer in (decoder.told_gains, decoder.near_logits):
             layer.weight.normal_(std=0.2)
         composer.pointer.new.bias.fill_(0)
         composer.pointer.shift.bias.fill_(0)
@@ -269,3 +273,22 @@ def test_doubts_are_of_the_cells_that_are_asked_for(composer):
     assert doubts.dtype == torch.float32
     assert len(set(doubts.tolist())) == 3
     torch.testing.assert_close(composer.doubt_cells(vectors, cells.flip(0)), doubts.flip(0))
+
+
+def test_neighbours_are_of_known_cells_with_notes():
+    """Keys: two chords in beat 0, a note in beat 2, one in beat 5 that is not known, a chord in beat 7."""
+    roll = [
+        (KEYS, 0, 0, 1, 20),
+        (KEYS, 0, 0, 1, 24),
+        (KEYS, 0, 3, 1, 17),
+        (KEYS, 0, 3, 1, 21),
+        (KEYS, 0, 8, 2, 26),
+    ]
+    roll += [(KEYS, 1, 4, 1, 30), (KEYS, 1, 12, 4, 11), (KEYS, 1, 12, 4, 15)]
+    known = torch.ones(1, 3, 8, dtype=torch.bool)
+    known[0, KEYS, 5] = False
+    found = find_neighbours(batch_of(roll, controls=playing()), known)
+    assert found[0, KEYS, :, 0].tolist() == [-1, 17, 17, 26, 26, 26, 26, 26]
+    assert found[0, KEYS, :, 1].tolist() == [26, 26, 11, 11, 11, 11, 11, -1]
+    assert (found[0, BASS] == -1).all()
+    assert (find_neighbours(batch_of(roll, controls=playing()), ~known)[0, KEYS, :5, 1] == 30).all()
