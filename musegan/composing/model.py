@@ -553,6 +553,7 @@ def _choose_settings(request: GenerationRequest) -> SamplingSettings:
         n_passes=request.passes,
         step_temperature=max(scale * usual.step_temperature, _COLDEST),
         pitch_temperature=max(scale * usual.pitch_temperature, _COLDEST),
+        length_temperature=max(scale * usual.length_temperature, _COLDEST),
         copy_temperature=max(scale * usual.copy_temperature, _COLDEST),
         repetition=request.repetition,
     )

@@ -36,7 +36,8 @@ class SamplingSettings:
 
     n_passes: int = 32
     step_temperature: float = 1.0  # of where notes start, and of ends of cells
-    pitch_temperature: float = 0.75  # of pitches and lengths
+    pitch_temperature: float = 0.75
+    length_temperature: float = 1.0
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
     doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
@@ -224,7 +225,7 @@ def _draw_notes(
         near = vectors.neighbours.flatten(0, 2)[target]
         scores = decoder.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
         pitch = draws.choose(scores / settings.pitch_temperature, piece)
-        scores = decoder.score_lengths(state, track, pitch) / settings.pitch_temperature
+        scores = decoder.score_lengths(state, track, pitch) / settings.length_temperature
         length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, piece))
         found.append((target, step, pitch, lengths[length]))
         last = embedding(track, step, pitch, length, root)

@@ -229,15 +229,55 @@ def measure_repetition(notes: CellNotes, spec: RollSpec) -> NDArray[np.int8]:
     shape, first = shape.reshape(-1, n_bars), first.reshape(-1, n_bars)
     is_alike = (shape[:, :, None] == shape[:, None]) & (shape != 0)[:, :, None]
     is_moved = first[:, :, None] != first[:, None]
-    found = np.zeros((*shape.shape, len(PLAN_KINDS)), np.int8)
+    return _find_nearest(is_alike & ~is_moved, is_alike & is_moved).reshape(n_pieces, n_tracks, n_bars, -1)
+
+
+def _find_nearest(is_same: NDArray[np.bool_], is_moved: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """The plan of lines in which these bars are equal, ``(line, bar, bar)`` each: (line, bar, kind)."""
+    n_bars = is_same.shape[1]
+    found = np.full((len(is_same), n_bars, len(PLAN_KINDS)), NO_BAR, np.int8)
     bar = np.arange(n_bars)
-    for kind, is_equal in enumerate((is_alike & ~is_moved, is_alike & is_moved)):
+    for kind, is_equal in enumerate((is_same, is_moved)):
         for distance in range(min(FARTHEST, n_bars - 1), 0, -1):
             later, earlier = bar[distance:], bar[:-distance]
             pairs = is_equal[:, later, earlier]
             found[:, distance:, kind][pairs] = distance
             found[:, :-distance, 2 + kind][pairs] = distance
-    return found.reshape(n_pieces, n_tracks, n_bars, len(PLAN_KINDS))
+    return found
+
+
+def rearrange_plan(plan: NDArray[np.int8], bars: NDArray[np.int64]) -> NDArray[np.int8]:
+    """The plan of repetition of music of some bars of a piece: ``(batch, track, bar, kind), int8``.
+
+    Equal bars are looked for among these alone, as `measure_repetition` would. A bar that comes again is free, and
+    so is what is free already.
+
+    Parameters
+    ----------
+    plan : (batch, track, bar, kind), int8
+        Of the whole piece.
+    bars : (bar,), int64
+        In any order, as often as one likes.
+    """
+    begin = int(bars.min())
+    lines = plan[:, :, begin : int(bars.max()) + 1].reshape(-1, int(bars.max()) + 1 - begin, len(PLAN_KINDS))
+    source = bars - begin
+    row = np.arange(len(lines))
+    same = np.tile(np.arange(lines.shape[1]), (len(lines), 1))  # (line, bar): the first bar with the same notes
+    alike = same.copy()  # the first bar with the same notes, moved or not
+    for bar in range(lines.shape[1]):
+        for kind, labels in ((0, (same, alike)), (1, (alike,))):
+            distance = lines[:, bar, kind].astype(np.int64)
+            there = row[(distance > NO_BAR) & (distance <= min(FARTHEST, bar))]
+            for label in labels:
+                label[there, bar] = label[there, bar - distance[there]]
+    is_same, is_alike = (label[:, source, None] == label[:, None, source] for label in (same, alike))
+    first = np.zeros(len(bars), bool)
+    first[np.unique(bars, return_index=True)[1]] = True
+    is_same, is_alike = (pairs & first & first[:, None] for pairs in (is_same, is_alike))
+    found = _find_nearest(is_same, is_alike & ~is_same)
+    is_free = (lines[:, source] == FREE_BAR) | ~first[:, None]
+    return np.where(is_free, FREE_BAR, found).astype(np.int8).reshape(*plan.shape[:2], len(bars), len(PLAN_KINDS))
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.cells import FREE_BAR, NO_BAR, PLAN_KINDS, chord_roots, measure_repetition
+from musegan.music.cells import FREE_BAR, NO_BAR, PLAN_KINDS, chord_roots, measure_repetition, rearrange_plan
 from musegan.music.chords import transpose_plan, unpack_tones
 from musegan.music.excerpts import Music
 from musegan.music.spec import RollSpec
@@ -55,6 +55,10 @@ class Control(ABC):
     def blur(self, values: NDArray, rng: np.random.Generator) -> NDArray:
         """Its values with noise, as in training, so that exact numbers do not identify a piece."""
         return values
+
+    def take_bars(self, values: NDArray, bars: NDArray[np.int64]) -> NDArray:
+        """Its values in music of the bars ``bars : (bar,)`` of a piece, in any order, for a control of bars."""
+        return np.take(values, bars, axis=1 + self.axes.index("bar"))
 
 
 class Play(Control):
@@ -281,6 +285,9 @@ class Repetition(Control):
 
     def measure(self, music: Music) -> NDArray:
         return measure_repetition(music.notes, music.spec)
+
+    def take_bars(self, values: NDArray, bars: NDArray[np.int64]) -> NDArray:
+        return rearrange_plan(values, bars)
 
     def encode(self, values: NDArray) -> NDArray:
         return (values[..., None] == np.arange(FREE_BAR + 1)).reshape(*values.shape[:-1], -1)

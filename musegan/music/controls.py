@@ -100,13 +100,13 @@ class Controls:
         return Controls({name: values[index] for name, values in self.values.items()})
 
     def bars(self, bars: NDArray[np.int64]) -> Controls:
-        """Those of some bars, ``(bar,), int64``, in any order. Plans of repetition keep their distances."""
+        """Those of music of some bars, ``(bar,), int64``, in any order."""
         found = dict(self.values)
         per_bar = self.values["chords"].shape[1] // self.n_bars
         beats = (bars[:, None] * per_bar + np.arange(per_bar)).reshape(-1)
         for item in self.kinds:
             if "bar" in item.axes:
-                found[item.name] = np.take(found[item.name], bars, axis=1 + item.axes.index("bar"))
+                found[item.name] = item.take_bars(found[item.name], bars)
             elif "beat" in item.axes:
                 found[item.name] = found[item.name][:, beats]
         return Controls(found)

@@ -8,6 +8,7 @@ from songs import TRIO, WALTZ, pieces, waltz_phrase
 
 from musegan.music.cells import (
     FARTHEST,
+    FREE_BAR,
     NO_BAR,
     CellNotes,
     chord_roots,
@@ -17,6 +18,7 @@ from musegan.music.cells import (
     length_classes,
     measure_repetition,
     pitch_bounds,
+    rearrange_plan,
 )
 from musegan.music.chords import parse_progression, transpose_plan
 from musegan.music.pianoroll import drop_orphan_holds
@@ -204,6 +206,35 @@ def test_farther_than_fifteen_bars_nothing_returns():
     plan = measure_repetition(notes, TRIO)
     assert not plan[0].any()
     assert plan[1, KEYS, 16, SAME_BEFORE] == plan[1, KEYS, 1, SAME_AFTER] == FARTHEST
+
+
+@pytest.mark.parametrize("bars", [range(1, 5), range(3), [2, 1, 0, 5], range(2, 6)])
+def test_the_plan_of_an_excerpt_is_that_of_its_music(bars):
+    """Of 6 bars of keys the 2nd, 3rd and 6th are equal, and the 1st and the 5th are the same a third higher."""
+    riff = [(0, 3, 20), (6, 2, 24)]
+    up = [(0, 3, 23), (6, 2, 27)]
+    music = [up, riff, riff, [(0, 2, 20)], up, riff]
+
+    def plan_of(music):
+        notes = [(KEYS, bar, *note) for bar, some in enumerate(music) for note in some]
+        return measure_repetition(cells(notes, n_bars=len(music)), TRIO)
+
+    expected = plan_of([music[bar] for bar in bars])
+    assert expected.any() or list(bars) == [2, 3, 4, 5]
+    assert np.array_equal(rearrange_plan(plan_of(music), np.array(bars)), expected)
+
+
+def test_the_plan_of_bars_that_come_again_is_free():
+    notes = cells([(KEYS, bar, 0, 1, pitch) for bar, pitch in enumerate((3, 3, 5))], n_bars=3)
+    plan = rearrange_plan(measure_repetition(notes, TRIO), np.array([0, 1, 2, 0, 1]))[0, KEYS]
+    assert plan[:, SAME_BEFORE].tolist() == [NO_BAR, 1, NO_BAR, FREE_BAR, FREE_BAR]
+    assert plan[:, MOVED_AFTER].tolist() == [2, 1, NO_BAR, FREE_BAR, FREE_BAR]
+
+
+def test_what_is_free_in_a_plan_stays_free():
+    plan = np.full((1, 1, 3, 4), FREE_BAR, np.int8)
+    plan[0, 0, 2] = [2, NO_BAR, NO_BAR, NO_BAR]
+    assert rearrange_plan(plan, np.array([1, 2]))[0, 0].tolist() == [[FREE_BAR] * 4, [NO_BAR] * 4]
 
 
 @pytest.mark.parametrize(
