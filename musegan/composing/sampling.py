@@ -23,6 +23,7 @@ from musegan.music.controls import Controls
 from musegan.networks.cells import CellBatch, root_of, track_of
 from musegan.networks.composer import Composer
 from musegan.networks.copy_pointer import SHIFTS, CellShares
+from musegan.networks.surroundings import Surroundings
 from musegan.networks.trunk import CellVectors
 
 MOST_NOTES = 32  # of a cell that is drawn
@@ -40,6 +41,7 @@ class SamplingSettings:
     length_temperature: float = 1.0
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
+    n_turns: int = 4  # in which the cells of a pass are drawn: those of a turn know the ones before
     doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
 
 
@@ -145,13 +147,49 @@ def draw_cells(
     settings: SamplingSettings,
     draws: Draws,
 ) -> CellNotes:
-    """The notes of some cells, drawn from what the known ones say, each by itself.
+    """The notes of some cells, drawn from what known ones say and those of their track that are drawn before.
 
     `vectors` and `notes` are of the known cells, ``is_known : (batch, track, beat), bool``; ``cells : (target,)``
-    are rising flat indices of others.
+    are rising flat indices of others. They are drawn in `SamplingSettings.n_turns` turns.
     """
+    batch, device = vectors.batch, is_known.device
+    order = choose_turns(batch.shape, settings.n_turns, draws)
+    turn = order.reshape(-1)[cells]
+    orders = torch.from_numpy(order).to(device)
+    drawn = notes.select(np.empty(0, np.int64))
+    so_far, so_far_vectors = batch, vectors.notes
+    for number in np.unique(turn).tolist():
+        if len(drawn):
+            so_far = batch.with_notes(notes.merge(drawn), composer.spec)
+            so_far_vectors = composer.encoder.embed_notes(so_far)
+        chosen = cells[turn == number]
+        target = torch.from_numpy(chosen).to(device)
+        around = composer.look_around(so_far, so_far_vectors, is_known, target, orders)
+        drawn = drawn.merge(_draw_turn(composer, vectors, notes, chosen, is_known, around, settings, draws))
+    return drawn
+
+
+def choose_turns(shape: tuple[int, int, int], n_turns: int, draws: Draws) -> NDArray[np.int64]:
+    """The turn in which each cell is drawn: (batch, track, beat), beat after beat from one of `n_turns` by chance
+    in each piece, and again from the first."""
+    first = (draws.uniform(np.arange(shape[0])) * n_turns).astype(np.int64)
+    turn = (first[:, None] + np.arange(shape[2])) % n_turns
+    return np.broadcast_to(turn[:, None], shape).copy()
+
+
+def _draw_turn(
+    composer: Composer,
+    vectors: CellVectors,
+    notes: CellNotes,
+    cells: NDArray[np.int64],
+    is_known: Tensor,
+    around: Surroundings,
+    settings: SamplingSettings,
+    draws: Draws,
+) -> CellNotes:
+    """`draw_cells` for cells that are drawn at once, with their surroundings."""
     batch, target = vectors.batch, torch.from_numpy(cells).to(is_known.device)
-    shares = composer.pointer(vectors, target, is_known)
+    shares = composer.pointer(vectors, target, is_known, around)
     copies = shares.copy / settings.copy_temperature
     total = shares.copy.logsumexp(1) - copies.logsumexp(1)  # sharper copies, but as many
     copies = torch.where(shares.copy.isfinite(), copies + total[:, None] + settings.repetition, -torch.inf)
@@ -160,7 +198,7 @@ def draw_cells(
     is_new = choice < 0
     rows = (~is_new).nonzero()[:, 0]
     copied = _copy_cells(batch, notes, target[rows], choice[rows], shares, rows, draws)
-    drawn = _draw_notes(composer, vectors, target[is_new], settings, draws)
+    drawn = _draw_notes(composer, vectors, target[is_new], around.select(is_new), settings, draws)
     columns = (part.cpu().numpy() for part in drawn)
     return copied.merge(CellNotes(batch.shape, *columns))
 
@@ -176,9 +214,11 @@ def _copy_cells(
 ) -> CellNotes:
     """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `rows` are theirs
     in `shares`."""
-    move, fewest, most = (v[rows, beat][:, None] for v in (shares.move, shares.fewest, shares.most))
+    columns = shares.move, shares.fewest, shares.most, shares.usual, shares.gain
+    move, fewest, most, usual, gain = (values[rows, beat][:, None] for values in columns)
     scores = shares.shift[rows, move[:, 0]]
     index = torch.arange(scores.shape[1], device=scores.device)
+    scores = scores + gain * (index == usual)
     scores = scores.masked_fill((index < fewest) | (index > most), -torch.inf)
     cells, n_beats = target.cpu().numpy(), batch.shape[2]
     shift = draws.choose(scores, cells // (batch.shape[1] * n_beats)).cpu().numpy() - SHIFTS
@@ -196,14 +236,19 @@ def _copy_cells(
 
 
 def _draw_notes(
-    composer: Composer, vectors: CellVectors, target: Tensor, settings: SamplingSettings, draws: Draws
+    composer: Composer,
+    vectors: CellVectors,
+    target: Tensor,
+    around: Surroundings,
+    settings: SamplingSettings,
+    draws: Draws,
 ) -> tuple[Tensor, ...]:
-    """New notes of the cells ``target``: cell, step, pitch and duration, each (note,), in any order."""
+    """New notes of the cells `target`: cell, step, pitch and duration, each (note,), in any order."""
     decoder, embedding, spec = composer.decoder, composer.encoder.notes, composer.spec
     batch, device = vectors.batch, target.device
     lengths = torch.tensor(length_classes(spec.steps_per_beat), device=device)
     piece = target.cpu().numpy() // (batch.shape[1] * batch.shape[2])
-    cells = composer.to_notes(vectors.of_cells(target))
+    cells, near = composer.to_notes(vectors.of_cells(target)) + composer.surroundings(around), around.neighbours
     track, root = track_of(target, batch.shape), root_of(target, batch)
     last = cells.new_zeros(len(target), composer.config.note_size)
     sums = last.float()
@@ -216,13 +261,13 @@ def _draw_notes(
         goes_on = (step < spec.steps_per_beat).nonzero()[:, 0]
         if not len(goes_on):
             break
-        cells, state, track, root, target, step, sums, last_step, last_pitch = (
-            values[goes_on] for values in (cells, state, track, root, target, step, sums, last_step, last_pitch)
+        columns = cells, state, track, root, target, step, sums, last_step, last_pitch, near
+        cells, state, track, root, target, step, sums, last_step, last_pitch, near = (
+            values[goes_on] for values in columns
         )
         piece = piece[goes_on.cpu().numpy()]
         state = decoder.read_pitch_state(state, track, step)
         told = batch.told_pitches(target)
-        near = vectors.neighbours.flatten(0, 2)[target]
         scores = decoder.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
         pitch = draws.choose(scores / settings.pitch_temperature, piece)
         scores = decoder.score_lengths(state, track, pitch) / settings.length_temperature

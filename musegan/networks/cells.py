@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,29 +69,11 @@ class CellBatch:
         """Notes and what they are asked to be, as tensors on `device`. `encoded` are the controls as
         `Controls.encode` gives them, where they are known already."""
 
-        def tensor(values: NDArray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
+        tensor = partial(_to_tensor, device=device)
         tones, bass = controls["chords"][..., 0], controls["chords"][..., 1]
         pitches = np.arange(spec.n_pitches) + spec.lowest_pitch
-        held = find_held_notes(notes, spec.steps_per_beat)
-        cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
-        lowest, highest = pitch_bounds(notes)
         return cls(
-            shape=notes.shape,
-            cell=tensor(notes.cell),
-            step=tensor(notes.step),
-            pitch=tensor(notes.pitch),
-            length=tensor(classify_lengths(notes.duration, spec.steps_per_beat)),
-            held_cell=tensor(held.cell),
-            held_source=tensor(held.source),
-            held_pitch=tensor(held.pitch),
-            held_end=tensor(held.end - 1),
-            cell_shape=tensor(cell_shape.view(np.int64)),
-            first_pitch=tensor(first_pitch),
-            closing_pitch=tensor(find_closing_pitches(notes, spec.steps_per_beat)),
-            lowest_pitch=tensor(lowest),
-            highest_pitch=tensor(highest),
+            **_list_notes(notes, spec, device),
             root=tensor(chord_roots(tones, bass)),
             tones=tensor(unpack_tones(np.maximum(tones, 0))[..., pitches % 12].astype(np.float32)),
             key=tensor(12 * controls["key"][:, pitches % 12]),
@@ -99,6 +83,10 @@ class CellBatch:
             features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
+
+    def with_notes(self, notes: CellNotes, spec: RollSpec) -> CellBatch:
+        """The same windows with other notes."""
+        return replace(self, **_list_notes(notes, spec, self.cell.device))
 
     def told_pitches(self, cells: Tensor) -> Tensor:
         """What is asked of the pitches of some cells, given as flat indices: (cell, `N_TOLD`, pitch), float32.
@@ -110,24 +98,31 @@ class CellBatch:
         return torch.stack(told, dim=1)
 
 
-def find_neighbours(batch: CellBatch, is_known: Tensor) -> Tensor:
-    """The pitches between which each cell lies: (batch, track, beat, 2), int64, -1 where there is none.
+def _to_tensor(values: NDArray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
-    They are the closing pitch of the nearest known cell with notes before it in its track, and the first pitch of
-    the nearest one after it.
-    """
-    n_beats = batch.shape[2]
-    has_notes = is_known & (batch.lowest_pitch <= batch.highest_pitch)
-    beat = torch.arange(n_beats, device=is_known.device).expand(batch.shape)
-    before = torch.where(has_notes, beat, -1).cummax(2).values.roll(1, 2)
-    before = torch.where(beat > 0, before, -1)
-    after = torch.where(has_notes, n_beats - 1 - beat, -1).flip(2).cummax(2).values.flip(2).roll(-1, 2)
-    after = torch.where(beat < n_beats - 1, after, -1)
-    found = (
-        torch.where(before >= 0, batch.closing_pitch.gather(2, before.clamp_min(0)), -1),
-        torch.where(after >= 0, batch.first_pitch.gather(2, (n_beats - 1 - after).clamp_max(n_beats - 1)), -1),
-    )
-    return torch.stack(found, dim=-1)
+
+def _list_notes(notes: CellNotes, spec: RollSpec, device: torch.device | str) -> dict[str, Any]:
+    """The fields of a batch that follow from its notes."""
+    held = find_held_notes(notes, spec.steps_per_beat)
+    cell_shape, first_pitch = hash_cells(notes, spec.steps_per_beat)
+    lowest, highest = pitch_bounds(notes)
+    found = {
+        "cell": notes.cell,
+        "step": notes.step,
+        "pitch": notes.pitch,
+        "length": classify_lengths(notes.duration, spec.steps_per_beat),
+        "held_cell": held.cell,
+        "held_source": held.source,
+        "held_pitch": held.pitch,
+        "held_end": held.end - 1,
+        "cell_shape": cell_shape.view(np.int64),
+        "first_pitch": first_pitch,
+        "closing_pitch": find_closing_pitches(notes, spec.steps_per_beat),
+        "lowest_pitch": lowest,
+        "highest_pitch": highest,
+    }
+    return {"shape": notes.shape, **{name: _to_tensor(values, device) for name, values in found.items()}}
 
 
 class NoteEmbedding(nn.Module):
@@ -190,7 +185,9 @@ class CellEncoder(nn.Module):
         n_cells, known = is_known.numel(), is_known.reshape(-1)
         kept = known[batch.cell].nonzero()[:, 0]
         sums = vectors.new_zeros(n_cells, vectors.shape[1]).index_add_(0, batch.cell[kept], vectors[kept])
-        held = self._embed_held(batch, known)
+        rows = known[batch.held_source].nonzero()[:, 0]
+        held = self.embed_held(batch, rows)
+        held = held.new_zeros(n_cells, held.shape[1]).index_add(0, batch.held_cell[rows], held)
         cells = self.mix(sums) + self.mix_held(held)
         cells = cells + self.hidden(cells)
         n_pieces, n_tracks, n_beats = batch.shape
@@ -198,14 +195,13 @@ class CellEncoder(nn.Module):
         unknown = self.mix_held(held).view_as(cells) + self.unknown[:, None]
         return torch.where(is_known[..., None], cells, unknown.to(cells.dtype))
 
-    def _embed_held(self, batch: CellBatch, known: Tensor) -> Tensor:
-        kept = known[batch.held_source].nonzero()[:, 0]
-        cell, pitch = batch.held_cell[kept], batch.held_pitch[kept]
+    def embed_held(self, batch: CellBatch, rows: Tensor) -> Tensor:
+        """A vector for each of some held notes, given as indices ``rows : (row,)``: (row, note_size)."""
+        cell, pitch = batch.held_cell[rows], batch.held_pitch[rows]
         track, root = track_of(cell, batch.shape), root_of(cell, batch)
         vectors = self.held_pitch(track * self.spec.n_pitches + pitch)
         vectors = vectors + self.held_relative(track * (self.spec.n_pitches + 12) + pitch - root + 12)
-        vectors = vectors * self.held_end(batch.held_end[kept])
-        return vectors.new_zeros(known.shape[0], vectors.shape[1]).index_add_(0, cell, vectors)
+        return vectors * self.held_end(batch.held_end[rows])
 
 
 def track_of(cell: Tensor, shape: tuple[int, int, int]) -> Tensor:

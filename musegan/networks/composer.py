@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from musegan.config import ModelConfig
 from musegan.music.controls import find_controls
 from musegan.music.spec import RollSpec
-from musegan.networks.cells import CellBatch, CellEncoder, find_neighbours
+from musegan.networks.cells import CellBatch, CellEncoder
 from musegan.networks.copy_pointer import CopyPointer
 from musegan.networks.layers import RowLinear, zero_linear
 from musegan.networks.note_decoder import NoteDecoder
+from musegan.networks.surroundings import Surroundings, SurroundingsReader, find_surroundings
 from musegan.networks.trunk import Block, CellVectors, Rows
 
 
@@ -37,6 +38,7 @@ class Composer(nn.Module):
         self.blocks = nn.ModuleList(Block(config, self.n_beats) for _ in range(config.n_blocks))
         self.output_norm = nn.LayerNorm(width)
         self.to_notes = RowLinear(width, config.decoder_width)
+        self.surroundings = SurroundingsReader(config.note_size, config.decoder_width)
         self.decoder = NoteDecoder(spec, config.note_size, config.decoder_width)
         self.pointer = CopyPointer(spec, width, self.n_beats)
         self.doubt = zero_linear(width, 1)
@@ -59,8 +61,7 @@ class Composer(nn.Module):
             x = x.to(torch.get_autocast_dtype(x.device.type))  # sums of both kinds of numbers are slow
         for block in self.blocks:
             x = block(x, rows)
-        neighbours = find_neighbours(batch, known)
-        return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes, neighbours=neighbours)
+        return CellVectors(batch=batch, rows=rows, hidden=self.output_norm(x), notes=notes)
 
     def _read_controls(self, batch: CellBatch) -> Tensor:
         """(batch, track, beat, width)."""
@@ -80,28 +81,45 @@ class Composer(nn.Module):
         return total
 
     def log_likelihood(
-        self, batch: CellBatch, is_known: Tensor, vectors: CellVectors | None = None
+        self,
+        batch: CellBatch,
+        is_known: Tensor,
+        vectors: CellVectors | None = None,
+        order: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Log probability of the content of every cell that is not given, in bars in which its track plays.
 
-        `vectors` are those of `read`, where they are known already.
+        `vectors` are those of `read`, where they are known already. ``order : (batch, track, beat), int64`` says
+        when cells are drawn; beat after beat when left out.
 
         Returns
         -------
         target : (target,), int64
             Those cells, as flat indices.
         scores : (target,), float32
-            Nats, each cell given all known ones: sums are a likelihood only where one cell is unknown.
+            Nats, each cell given all known ones and those of its track that are drawn before it. Their sum over
+            one track is the likelihood of what is not known of it; tracks do not know of each other.
         """
         target = (~is_known & batch.is_playing).reshape(-1).nonzero()[:, 0]
-        return target, self.score(vectors or self.read(batch, is_known), is_known, target)
+        return target, self.score(vectors or self.read(batch, is_known), is_known, target, order)
 
-    def score(self, vectors: CellVectors, is_known: Tensor, target: Tensor) -> Tensor:
+    def score(self, vectors: CellVectors, is_known: Tensor, target: Tensor, order: Tensor | None = None) -> Tensor:
         """The scores of `log_likelihood` of some cells, rising flat indices: (target,), float32."""
         batch, hidden = vectors.batch, vectors.of_cells(target)
-        notes = self.decoder.log_likelihood(vectors, self.to_notes(hidden), target)
-        shares = self.pointer(vectors, target, is_known)
+        around = self.look_around(batch, vectors.notes, is_known, target, order)
+        cells = self.to_notes(hidden) + self.surroundings(around)
+        notes = self.decoder.log_likelihood(vectors, cells, target, around.neighbours)
+        shares = self.pointer(vectors, target, is_known, around)
         return torch.logaddexp(shares.new + notes, self.pointer.score_copies(shares, batch, target))
+
+    def look_around(
+        self, batch: CellBatch, notes: Tensor, is_known: Tensor, target: Tensor, order: Tensor | None = None
+    ) -> Surroundings:
+        """The surroundings of some cells in a batch with all notes that are known when they are drawn; `notes` are
+        their vectors, the others as in `log_likelihood`."""
+        if order is None:
+            order = torch.arange(batch.shape[2], device=target.device).expand(batch.shape)
+        return find_surroundings(self.encoder, batch, notes, is_known | ~batch.is_playing, order, target)
 
     def doubt_cells(self, vectors: CellVectors, cells: Tensor) -> Tensor:
         """How likely drafts are wrong, given everything else that is known: (cell,), float32, logits.

@@ -13,6 +13,7 @@ from musegan.music.cells import FREE_BAR, PLAN_KINDS
 from musegan.music.spec import RollSpec
 from musegan.networks.cells import CellBatch, root_of, track_of
 from musegan.networks.layers import RowLinear, zero_linear
+from musegan.networks.surroundings import FOLLOWS, Surroundings
 from musegan.networks.trunk import CellVectors
 
 SHIFTS = 12  # semitones that a copy may be moved by, up or down
@@ -30,6 +31,8 @@ class CellShares:
     move: Tensor  # (target, beat): index of the move of the root from each beat
     fewest: Tensor  # (target, beat): index of the lowest shift that keeps the copy in the range of its instrument
     most: Tensor  # (target, beat): of the highest
+    usual: Tensor  # (target, beat): index of the shift by which the beat before is a copy of that before each beat
+    gain: Tensor  # (target, beat): what is added to the logit of that shift
 
 
 class CopyPointer(nn.Module):
@@ -49,6 +52,10 @@ class CopyPointer(nn.Module):
         self.distance = nn.Parameter(torch.zeros(spec.n_tracks, 2 * n_beats - 1))
         self.planned = nn.Parameter(torch.full((spec.n_tracks, len(PLAN_KINDS)), 3.0))
         self.plan_gains = zero_linear(width, 2 * len(PLAN_KINDS))  # of the beats that the plan means, of new notes
+        self.follow_gains = zero_linear(
+            width, 2 * len(FOLLOWS)
+        )  # of beats whose beat before is alike, of new notes
+        self.follow_shift = zero_linear(width, 1)  # of moving a copy as the beat before is moved
         self.new = RowLinear(width, 1)
         nn.init.zeros_(self.new.weight)
         nn.init.constant_(self.new.bias, 4.0)
@@ -63,7 +70,7 @@ class CopyPointer(nn.Module):
         bounds = torch.tensor([(t.lowest_pitch, t.highest_pitch) for t in spec.tracks]) - spec.lowest_pitch
         self.register_buffer("bounds", bounds.clamp(0, spec.n_pitches - 1), persistent=False)
 
-    def forward(self, vectors: CellVectors, target: Tensor, is_known: Tensor) -> CellShares:
+    def forward(self, vectors: CellVectors, target: Tensor, is_known: Tensor, around: Surroundings) -> CellShares:
         """The shares of the cells ``target : (target,)``; only known cells in bars that play are copied."""
         batch = vectors.batch
         n_beats = batch.shape[2]
@@ -76,8 +83,9 @@ class CopyPointer(nn.Module):
         scores = scores + self.distance[track[:, None], away + self.n_beats - 1]
         can_copy = (is_known & batch.is_playing).view(-1, n_beats)[line]
         by_plan, by_plan_new = self._follow_plan(batch, hidden, target, away, can_copy)
-        scores = (scores + by_plan).masked_fill(~can_copy, float("-inf"))
-        new = self.new(hidden).float() + by_plan_new
+        by_previous, by_previous_new = self._follow_previous(hidden, around, can_copy)
+        scores = (scores + by_plan + by_previous).masked_fill(~can_copy, float("-inf"))
+        new = self.new(hidden).float() + by_plan_new + by_previous_new
         shares = torch.cat([new, scores], dim=1).log_softmax(-1)
         lowest, highest = (v.view(-1, n_beats)[line] for v in (batch.lowest_pitch, batch.highest_pitch))
         is_empty = lowest > highest
@@ -91,7 +99,17 @@ class CopyPointer(nn.Module):
             move=self._root_moves(batch, target),
             fewest=fewest,
             most=most,
+            usual=around.move.clamp(-SHIFTS, SHIFTS) + SHIFTS,
+            gain=self.follow_shift(hidden).float() * around.follows[..., :2].any(-1),
         )
+
+    def _follow_previous(self, hidden: Tensor, around: Surroundings, can_copy: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to each beat, (target, beat), and to new notes, (target, 1), where the beat before is like
+        that before the beat: a copy goes on."""
+        gains = self.follow_gains(hidden).float()
+        follows = (around.follows & can_copy[..., None]).float()
+        to_beats = (follows * gains[:, None, : len(FOLLOWS)]).sum(-1)
+        return to_beats, (follows.amax(1) * gains[:, len(FOLLOWS) :]).sum(1, keepdim=True)
 
     @staticmethod
     def _match(query: Tensor, keys: Tensor, row: Tensor) -> Tensor:
@@ -155,9 +173,13 @@ class CopyPointer(nn.Module):
         index = (shift + SHIFTS).clamp(0, 2 * SHIFTS)
         n_shifts = 2 * SHIFTS + 1
         by_move = shares.shift.flatten(1).gather(1, shares.move * n_shifts + index)
+        by_move = by_move + shares.gain * (index == shares.usual)
         below = F.pad(shares.shift.exp().cumsum(-1), (1, 0)).flatten(1)  # share of the shifts below each
         first = shares.move * (n_shifts + 1)
         in_range = below.gather(1, first + shares.most + 1) - below.gather(1, first + shares.fewest)
+        of_usual = shares.shift.flatten(1).gather(1, shares.move * n_shifts + shares.usual).exp()
+        is_usual_open = (shares.usual >= shares.fewest) & (shares.usual <= shares.most)
+        in_range = in_range + is_usual_open * of_usual * shares.gain.expm1()
         by_move = (by_move - in_range.clamp_min(1e-6).log()).masked_fill(
             shapes == 0, 0
         )  # nothing moved is nothing

@@ -109,7 +109,7 @@ class NoteDecoder(nn.Module):
         last_pitch: Tensor,
     ) -> Tensor:
         """Log probability of each pitch: (note, pitch), float32. `state` is that of `read_pitch_state`, `told` is
-        from `CellBatch.told_pitches`, ``neighbours : (note, 2)`` are those of the note's cell."""
+        from `CellBatch.told_pitches`, ``neighbours : (note, 2)`` are those of the `Surroundings` of its cell."""
         state = self.pitch_norm(state)
         both = self.pitch_logits(state)
         n_pitches = self.spec.n_pitches
@@ -131,17 +131,19 @@ class NoteDecoder(nn.Module):
         logits = self.length_logits(self.length_norm(hidden)) + self.length_bias[track]
         return F.log_softmax(logits.float(), dim=-1)
 
-    def log_likelihood(self, read: CellVectors, cells: Tensor, target: Tensor) -> Tensor:
+    def log_likelihood(self, read: CellVectors, cells: Tensor, target: Tensor, neighbours: Tensor) -> Tensor:
         """Log probability of the notes of some cells: (target,), float32.
 
         Parameters
         ----------
         read : CellVectors
-            Of the batch: its notes, their vectors, what lies around each cell.
+            Of the batch: its notes and their vectors.
         cells : (target, width)
             The composer's vector of each cell.
         target : (target,), int64
             The cells, rising flat indices.
+        neighbours : (target, 2), int64
+            See `Surroundings`.
         """
         batch, vectors = read.batch, read.notes
         n_targets, n_cells = target.shape[0], batch.first_pitch.numel()
@@ -170,9 +172,8 @@ class NoteDecoder(nn.Module):
         track, root = track[decision], root_of(batch.cell[mine], batch)
         state = self.read_pitch_state(state[decision], track, step)
         told = batch.told_pitches(batch.cell[mine])
-        near = read.neighbours.flatten(0, 2)[batch.cell[mine]]
         last_step, last_pitch = last_step[decision], last_pitch[decision]
-        scores = self.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
+        scores = self.score_pitches(state, track, root, told, neighbours[row], step, last_step, last_pitch)
         found = scores.gather(1, pitch[:, None])[:, 0]
         lengths = self.score_lengths(state, track, pitch).gather(1, length[:, None])[:, 0]
         return total.index_add(0, row, found + lengths * ~self.is_drum[track])

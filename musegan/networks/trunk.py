@@ -140,7 +140,6 @@ class CellVectors:
     rows: Rows
     hidden: Tensor  # (row, beat, width)
     notes: Tensor  # (note, note_size): vectors of all notes
-    neighbours: Tensor  # (batch, track, beat, 2), int64: see `find_neighbours`
 
     def of_cells(self, cells: Tensor) -> Tensor:
         """The vectors of some cells, given as flat indices: (cell, width)."""

@@ -14,6 +14,7 @@ _REGIONS = ("everything", "tracks", "bars", "cells of a bar")
 _REGION_SHARES = (0.45, 0.2, 0.2, 0.15)
 _FILLS = ("beats", "bars", "nothing")
 _FILL_SHARES = (0.75, 0.15, 0.1)
+_TURNS = {1: 0.1, 2: 0.15, 4: 0.4, 8: 0.2, 64: 0.15}  # how often the cells of a pass are drawn in so many turns
 _FEWER_TRACKS = 0.15  # share of the windows of which some tracks are left out
 
 
@@ -56,6 +57,14 @@ def draw_known_cells(
 def _draw_share(rng: np.random.Generator) -> float:
     """The share that is still unknown at a random moment of composing, which falls as a cosine does."""
     return float(np.cos(np.pi / 2 * rng.random()))
+
+
+def draw_turns(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """The turn in which each cell is drawn, ``(batch, track, beat)``: beat after beat, from any turn on, with a
+    number of turns by chance, the same for all tracks of a window."""
+    n_turns = rng.choice(list(_TURNS), p=list(_TURNS.values()), size=(shape[0], 1))
+    turn = (rng.integers(0, n_turns) + np.arange(shape[2])) % n_turns
+    return np.broadcast_to(turn[:, None], shape).copy()
 
 
 def leave_out_tracks(music: Music, rng: np.random.Generator, share: float = _FEWER_TRACKS) -> Music:

@@ -27,7 +27,7 @@ from musegan.networks import CellBatch, Composer
 from musegan.networks.cells import track_of
 from musegan.random_streams import Stream, make_rng
 from musegan.training import ema
-from musegan.training.cell_masks import draw_known_cells, free_some_controls, leave_out_tracks
+from musegan.training.cell_masks import draw_known_cells, draw_turns, free_some_controls, leave_out_tracks
 from musegan.training.distributed import Distributed
 from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
@@ -44,6 +44,7 @@ class _Task:
     is_known: Tensor  # (batch, track, beat), bool, as the masks below
     is_draft: Tensor  # of the given cells, those that may be the composer's own
     is_wrong: Tensor  # of the drafts, those that are not as in the song
+    order: Tensor  # (batch, track, beat), int64: when cells are drawn
 
     @property
     def targets(self) -> Tensor:
@@ -103,9 +104,9 @@ class Trainer:
         starts = self.starts[part][rng.integers(0, len(self.starts[part]), size)]
         shifts = rng.integers(-6, 6, size)
         shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
-        task = self._prepare(
-            rng, starts, max(self.n_bars // part, 1), shifts, self.processes.share(size), settings.own_drafts
-        )
+        n_bars, share = max(self.n_bars // part, 1), self.processes.share(size)
+        turns = make_rng(settings.seed, Stream.TURNS, self.windows_seen)
+        task = self._prepare(rng, starts, n_bars, shifts, share, turns, settings.own_drafts)
         scores, doubts = self._score(self.composer.train(), task)
         counts = torch.tensor([len(scores), len(doubts)], dtype=torch.float32, device=self.device)
         n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
@@ -162,14 +163,14 @@ class Trainer:
         """Nats a cell of held-out windows by the averaged composer, the same windows and masks every time: of all
         (``score``), of each track, and when nothing is given. Of training windows when no song is held out."""
         settings, spec = self.config.train, self.notes.spec
-        rng = make_rng(settings.seed, Stream.HELD_OUT)
+        rng, turns = make_rng(settings.seed, Stream.HELD_OUT), make_rng(settings.seed, Stream.TURNS)
         starts = self._find_windows(split, self.n_bars)
         starts = starts if len(starts) else self.starts[1]
         nats, counts = np.zeros(spec.n_tracks), np.zeros(spec.n_tracks)
         alone, n_alone = 0.0, 0
         for _ in range(0, settings.n_held_out, settings.batch_size):
             chosen = starts[rng.integers(0, len(starts), settings.batch_size)]
-            task = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None))
+            task = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None), turns)
             scores, _ = self._score(self.average, task)
             track = track_of(task.targets, task.batch.shape).cpu().numpy()
             nats -= np.bincount(track, scores.double().cpu().numpy(), spec.n_tracks)
@@ -205,6 +206,7 @@ class Trainer:
         n_bars: int,
         shifts: NDArray[np.int64],
         share: slice,
+        turns: np.random.Generator,
         own_drafts: float = 0,
     ) -> _Task:
         """What is asked of the composer: some cells of windows. Of the whole batch, of which `share` is made."""
@@ -215,6 +217,7 @@ class Trainer:
         known, composed = (mask[share] for mask in masks)
         notes: CellNotes = music.notes.pieces(share)
         numbers = range(len(starts))[share]
+        order = draw_turns(turns, masks[0].shape)[share]
         rngs = [make_rng(self.config.train.seed, Stream.DRAFTS, self.windows_seen, number) for number in numbers]
         is_draft, is_redrawn = choose_drafts(rngs, composed & find_playing(controls, spec), own_drafts)
         with self._autocast():
@@ -225,13 +228,14 @@ class Trainer:
             is_known=torch.from_numpy(known).to(self.device),
             is_draft=torch.from_numpy(is_draft).to(self.device),
             is_wrong=torch.from_numpy(is_wrong).to(self.device),
+            order=torch.from_numpy(order).to(self.device),
         )
 
     def _score(self, composer: Composer, task: _Task) -> tuple[Tensor, Tensor]:
         """Log probabilities of the cells that are asked for, and doubts in the drafts."""
         with self._autocast():
             vectors = composer.read(task.batch, task.is_known, task.is_draft)
-            _, scores = composer.log_likelihood(task.batch, task.is_known, vectors)
+            _, scores = composer.log_likelihood(task.batch, task.is_known, vectors, task.order)
             return scores, composer.doubt_cells(vectors, task.is_draft.reshape(-1).nonzero()[:, 0])
 
     def _autocast(self) -> torch.autocast:

@@ -9,12 +9,11 @@ import pytest
 import torch
 from songs import TRIO, pieces
 
-from musegan.composing.sampling import Draws, SamplingSettings, draw_cells
+from musegan.composing.sampling import Draws, SamplingSettings, choose_turns, draw_cells
 from musegan.music.cells import CellNotes
 from musegan.music.controls import Controls
 from musegan.music.excerpts import Music
 from musegan.networks import CellBatch, Composer
-from musegan.networks.cells import find_neighbours
 from musegan.networks.copy_pointer import SHIFTS
 
 DRUMS, KEYS, BASS = range(3)
@@ -29,11 +28,11 @@ SONG = [
 OTHER = [*SONG[:6], (KEYS, 0, 9, 2, 33), (KEYS, 1, 3, 13, 11), (BASS, 0, 6, 20, 12)]
 
 
-def draw(composer, batch, notes, cells, draws):
+def draw(composer, batch, notes, cells, draws, settings=EXACT):
     """Cells drawn with all others known."""
     is_known = torch.ones(batch.shape, dtype=torch.bool)
     is_known.view(-1)[torch.from_numpy(cells)] = False
-    return draw_cells(composer, composer.read(batch, is_known), notes, cells, is_known, EXACT, draws)
+    return draw_cells(composer, composer.read(batch, is_known), notes, cells, is_known, settings, draws)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,8 @@ def composer(model):
         pointer, decoder = composer.pointer, composer.decoder
         for layer in (pointer.shift, pointer.root_shift, pointer.new):
             layer.weight.normal_(std=0.2)
-        for layer in (decoder.told_gains, decoder.near_logits):
+        told = composer.surroundings.out, pointer.follow_gains, pointer.follow_shift
+        for layer in (decoder.told_gains, decoder.near_logits, *told):
             layer.weight.normal_(std=0.2)
         composer.pointer.new.bias.fill_(0)
         composer.pointer.shift.bias.fill_(0)
@@ -70,6 +70,13 @@ def unknown(batch, *cells):
 def playing(n_pieces=1):
     """Controls of pieces in which everyone plays."""
     return Controls.measure(Music.from_rolls(pieces(*[SONG] * n_pieces), TRIO))
+
+
+def find_shares(composer, vectors, target, is_known):
+    """Shares of cells that are drawn at once."""
+    at_once = torch.zeros(is_known.shape, dtype=torch.int64)
+    around = composer.look_around(vectors.batch, vectors.notes, is_known, target, at_once)
+    return composer.pointer(vectors, target, is_known, around)
 
 
 class OneStream(Draws):
@@ -130,19 +137,21 @@ class Recorder(Draws):
         return chosen
 
 
+@pytest.mark.parametrize("n_turns", [1, 3, 8])
 @torch.no_grad()
-def test_what_was_drawn_has_the_likelihood_with_which_it_was_drawn(composer):
-    """All cells of keys and bass at once, so that nothing can be copied; drums rest, as they have no lengths."""
+def test_what_was_drawn_has_the_likelihood_with_which_it_was_drawn(composer, n_turns):
+    """All cells of keys and bass in one pass, so nothing can be copied; drums rest, as they have no lengths."""
     controls = playing(30)
     controls["play"][:, DRUMS] = -1
     nothing = CellNotes.from_rolls(pieces(*[[]] * 30), TRIO)
     batch = CellBatch.from_notes(nothing, controls, TRIO)
     cells = (np.arange(30)[:, None] * 24 + np.arange(8, 24)).reshape(-1)
-    draws = Recorder([np.random.default_rng(seed) for seed in range(30)])
-    drawn = draw(composer, batch, nothing, cells, draws)
+    draws, again = (kind([np.random.default_rng(seed) for seed in range(30)]) for kind in (Recorder, Draws))
+    drawn = draw(composer, batch, nothing, cells, draws, replace(EXACT, n_turns=n_turns))
     assert len(drawn) > 300
     batch = CellBatch.from_notes(drawn, controls, TRIO)
-    target, scores = composer.log_likelihood(batch, torch.zeros(batch.shape, dtype=torch.bool))
+    order = torch.from_numpy(choose_turns(batch.shape, n_turns, again))
+    target, scores = composer.log_likelihood(batch, torch.zeros(batch.shape, dtype=torch.bool), order=order)
     assert (target.numpy() == cells).all()
     np.testing.assert_allclose(scores.view(30, -1).sum(1), draws.total, rtol=1e-4)
 
@@ -157,7 +166,7 @@ def test_cells_that_are_not_given_tell_nothing(composer):
     target = (~is_known).view(-1).nonzero()[:, 0]
     vectors = [composer.read(batch, is_known) for batch in (one, two)]
     assert torch.equal(*(some.of_cells(target) for some in vectors))
-    shares = [composer.pointer(some, target, is_known) for some in vectors]
+    shares = [find_shares(composer, some, target, is_known) for some in vectors]
     assert torch.equal(shares[0].new, shares[1].new)
     assert (shares[0].new == 0).all()  # there is nothing to copy
 
@@ -203,7 +212,7 @@ def test_copies_stay_in_the_range_of_their_instrument(composer):
     batch = CellBatch.from_notes(music.notes, Controls.measure(music), spec)
     is_known = unknown(batch, (KEYS, 5))
     target = torch.tensor([8 + 5])
-    shares = narrow.pointer(narrow.read(batch, is_known), target, is_known)
+    shares = find_shares(narrow, narrow.read(batch, is_known), target, is_known)
     assert (shares.fewest - SHIFTS)[0, :6].tolist() == [-2, -12, -12, -12, -5, -12]  # nothing may go anywhere
     assert (shares.most - SHIFTS)[0, :6].tolist() == [5, 12, 12, 12, 11, 12]
     assert shares.copy.isfinite()[0].tolist() == [True] * 5 + [False] + [True] * 2
@@ -212,7 +221,7 @@ def test_copies_stay_in_the_range_of_their_instrument(composer):
 def test_drums_are_not_moved(composer):
     batch = batch_of(SONG)
     is_known = unknown(batch, (DRUMS, 1))
-    shares = composer.pointer(composer.read(batch, is_known), torch.tensor([1]), is_known)
+    shares = find_shares(composer, composer.read(batch, is_known), torch.tensor([1]), is_known)
     still = shares.shift[0].exp()
     assert (still[:, SHIFTS] == 1).all()
     assert still.sum() == len(still)
@@ -228,7 +237,7 @@ def test_a_plan_of_repetition_makes_a_copy_likelier(composer):
     for controls in (free, told):
         batch = batch_of(SONG, controls=controls)
         is_known = unknown(batch, (KEYS, 6))
-        shares = composer.pointer(composer.read(batch, is_known), torch.tensor([8 + 6]), is_known)
+        shares = find_shares(composer, composer.read(batch, is_known), torch.tensor([8 + 6]), is_known)
         found.append(shares.copy[0].exp())
     assert found[1][2] > 2 * found[0][2]
     assert found[1].argmax() == 2
@@ -273,22 +282,3 @@ def test_doubts_are_of_the_cells_that_are_asked_for(composer):
     assert doubts.dtype == torch.float32
     assert len(set(doubts.tolist())) == 3
     torch.testing.assert_close(composer.doubt_cells(vectors, cells.flip(0)), doubts.flip(0))
-
-
-def test_neighbours_are_of_known_cells_with_notes():
-    """Keys: two chords in beat 0, a note in beat 2, one in beat 5 that is not known, a chord in beat 7."""
-    roll = [
-        (KEYS, 0, 0, 1, 20),
-        (KEYS, 0, 0, 1, 24),
-        (KEYS, 0, 3, 1, 17),
-        (KEYS, 0, 3, 1, 21),
-        (KEYS, 0, 8, 2, 26),
-    ]
-    roll += [(KEYS, 1, 4, 1, 30), (KEYS, 1, 12, 4, 11), (KEYS, 1, 12, 4, 15)]
-    known = torch.ones(1, 3, 8, dtype=torch.bool)
-    known[0, KEYS, 5] = False
-    found = find_neighbours(batch_of(roll, controls=playing()), known)
-    assert found[0, KEYS, :, 0].tolist() == [-1, 17, 17, 26, 26, 26, 26, 26]
-    assert found[0, KEYS, :, 1].tolist() == [26, 26, 11, 11, 11, 11, 11, -1]
-    assert (found[0, BASS] == -1).all()
-    assert (find_neighbours(batch_of(roll, controls=playing()), ~known)[0, KEYS, :5, 1] == 30).all()
