@@ -35,15 +35,25 @@ def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:
 _MIX = tuple(np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))  # of SplitMix64
 
 
-def draw_chances(seed: int, stream: Stream, kind: int, *columns: NDArray[np.int64]) -> NDArray[np.float32]:
-    """A number from 0 to 1 for each row of some columns, the same whatever other rows there are: (row,).
-
-    A hash (the finish of SplitMix64) of seed, stream, kind and columns, of which each holds at most 2**32 numbers.
-    """
-    state = np.full(len(columns[0]), make_rng(seed, stream, kind).integers(2**63), np.uint64)
-    for column in columns:
-        state = (state ^ column.astype(np.uint64)) * _MIX[0]
+def mix_numbers(state: NDArray[np.uint64], *numbers: NDArray[np.int64] | int) -> NDArray[np.uint64]:
+    """A hash of each state and some numbers, 0 to 2**32 - 1 each, that go with it (the finish of SplitMix64)."""
+    for number in numbers:
+        state = (state ^ np.asarray(number).astype(np.uint64)) * _MIX[0]
         state = (state ^ state >> np.uint64(30)) * _MIX[1]
         state = (state ^ state >> np.uint64(27)) * _MIX[2]
         state ^= state >> np.uint64(31)
-    return (state >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+    return state
+
+
+def to_unit_interval(state: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Hashes as numbers from 0 to 1, 1 excluded."""
+    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def draw_chances(seed: int, stream: Stream, kind: int, *columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """A number from 0 to 1 for each row of some columns, the same whatever other rows there are: (row,).
+
+    A hash of seed, stream, kind and columns, of which each holds at most 2**32 numbers.
+    """
+    state = np.full(len(columns[0]), make_rng(seed, stream, kind).integers(2**63), np.uint64)
+    return (mix_numbers(state, *columns) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)

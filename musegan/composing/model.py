@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 import musegan.midi  # noqa: F401 - composed pieces can be converted to objects of other libraries
 from musegan.composing.arrangement import Arrangement
 from musegan.composing.attribution import Explanation, explain, measure_nats
+from musegan.composing.draws import Draws
 from musegan.composing.forms import check_form, close_piece, draw_changed_cells
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import find_requested_key, plan_filling, plan_new_piece
-from musegan.composing.sampling import Draws, SamplingSettings
+from musegan.composing.sampling import SamplingSettings
 from musegan.composing.windows import compose_rolls
 from musegan.errors import ConfigError, MuseganError
 from musegan.models.library import find_model
@@ -429,7 +430,8 @@ class Model(TrainedModel):
         rolls = np.empty_like(given)
         for settings, members in groups.items():
             rows = np.array(members)
-            draws = Draws([make_rng(requests[row].seed, Stream.CELLS, *keys) for row in members])
+            rngs = [make_rng(requests[row].seed, Stream.CELLS, *keys) for row in members]
+            draws = Draws.from_generators(rngs)
             rolls[rows] = compose_rolls(self, given[rows], mask[rows], controls.pieces(rows), settings, draws)
         return rolls
 

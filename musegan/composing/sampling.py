@@ -9,7 +9,6 @@ of its track, or notes one by one. Nothing edits the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musegan.composing.draws import CellDraws, Decision, Draws
 from musegan.music.cells import CellNotes, length_classes
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
@@ -43,27 +43,6 @@ class SamplingSettings:
     repetition: float = 0.0  # nats that copies are preferred to new notes by
     n_turns: int = 4  # in which the cells of a pass are drawn: those of a turn know the ones before
     doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
-
-
-class Draws:
-    """Random numbers of a batch of pieces, each piece from a generator of its own: what is drawn for one does not
-    depend on which others are in the batch."""
-
-    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
-        self.generators = list(generators)
-
-    def uniform(self, piece: NDArray[np.int64]) -> NDArray[np.float64]:
-        """A number from 0 to 1 for each of ``piece : (row,)``, the pieces that rows belong to, never falling."""
-        counts = np.bincount(piece, minlength=len(self.generators))
-        return np.concatenate([rng.random(n) for rng, n in zip(self.generators, counts.tolist(), strict=True)])
-
-    def choose(self, scores: Tensor, piece: NDArray[np.int64]) -> Tensor:
-        """An index of each row of ``scores : (row, choice)``, log probabilities that need not be normalised."""
-        total = scores.float().softmax(-1).cumsum(-1)
-        whole = total[:, -1]
-        wanted = torch.from_numpy(self.uniform(piece)).to(total) * whole
-        wanted = torch.minimum(wanted, whole.nextafter(torch.zeros_like(whole)))  # what is impossible is not drawn
-        return torch.searchsorted(total, wanted[:, None], right=True)[:, 0]
 
 
 def compose_cells(
@@ -98,7 +77,9 @@ def compose_cells(
     notes = given.select(is_known.reshape(-1)[given.cell])
     encoded, doubts = controls.encode(), np.zeros(len(free))
     for number in range(settings.n_passes):
-        is_chosen = choose_cells(doubts, piece, share_of_pass(number, settings.n_passes), draws)
+        of_pass = draws.at(number)
+        chances = of_pass.of_cells(free, is_free.shape)
+        is_chosen = choose_cells(doubts, piece, share_of_pass(number, settings.n_passes), chances)
         target = free[is_chosen]
         if not len(target):
             continue
@@ -109,7 +90,7 @@ def compose_cells(
         known, drafts = (torch.from_numpy(mask).to(device) for mask in (~is_drawn, is_free & ~is_drawn))
         with torch.inference_mode():
             vectors = composer.read(batch, known, drafts)
-            notes = notes.merge(draw_cells(composer, vectors, notes, target, known, settings, draws))
+            notes = notes.merge(draw_cells(composer, vectors, notes, target, known, settings, of_pass))
             kept = torch.from_numpy(free[~is_chosen]).to(device)
             doubts[~is_chosen] = settings.doubt * composer.doubt_cells(vectors, kept).cpu().numpy()
         doubts[is_chosen] = 0
@@ -123,13 +104,13 @@ def share_of_pass(number: int, n_passes: int) -> float:
 
 
 def choose_cells(
-    doubts: NDArray[np.float64], piece: NDArray[np.int64], share: float, draws: Draws
+    doubts: NDArray[np.float64], piece: NDArray[np.int64], share: float, draws: CellDraws
 ) -> NDArray[np.bool_]:
     """Choose a share of the cells of each piece by chance, doubtful ones more often: (cell,), bool.
 
     ``doubts : (cell,)`` are logits, without replacement (Gumbel's way); ``piece : (cell,)`` never falls.
     """
-    noise = -np.log(-np.log(np.clip(draws.uniform(piece), 1e-12, 1 - 1e-12)))
+    noise = -np.log(-np.log(np.clip(draws.uniform(Decision.WHETHER), 1e-12, 1 - 1e-12)))
     order = np.lexsort((-(doubts + noise), piece))
     counts = np.bincount(piece)
     rank = np.empty(len(piece))
@@ -165,14 +146,15 @@ def draw_cells(
         chosen = cells[turn == number]
         target = torch.from_numpy(chosen).to(device)
         around = composer.look_around(so_far, so_far_vectors, is_known, target, orders)
-        drawn = drawn.merge(_draw_turn(composer, vectors, notes, chosen, is_known, around, settings, draws))
+        own = draws.of_cells(chosen, batch.shape)
+        drawn = drawn.merge(_draw_turn(composer, vectors, notes, chosen, is_known, around, settings, own))
     return drawn
 
 
 def choose_turns(shape: tuple[int, int, int], n_turns: int, draws: Draws) -> NDArray[np.int64]:
     """The turn in which each cell is drawn: (batch, track, beat), beat after beat from one of `n_turns` by chance
     in each piece, and again from the first."""
-    first = (draws.uniform(np.arange(shape[0])) * n_turns).astype(np.int64)
+    first = (draws.of_pieces().uniform(Decision.TURN) * n_turns).astype(np.int64)
     turn = (first[:, None] + np.arange(shape[2])) % n_turns
     return np.broadcast_to(turn[:, None], shape).copy()
 
@@ -185,7 +167,7 @@ def _draw_turn(
     is_known: Tensor,
     around: Surroundings,
     settings: SamplingSettings,
-    draws: Draws,
+    draws: CellDraws,
 ) -> CellNotes:
     """`draw_cells` for cells that are drawn at once, with their surroundings."""
     batch, target = vectors.batch, torch.from_numpy(cells).to(is_known.device)
@@ -193,12 +175,11 @@ def _draw_turn(
     copies = shares.copy / settings.copy_temperature
     total = shares.copy.logsumexp(1) - copies.logsumexp(1)  # sharper copies, but as many
     copies = torch.where(shares.copy.isfinite(), copies + total[:, None] + settings.repetition, -torch.inf)
-    piece = cells // (batch.shape[1] * batch.shape[2])
-    choice = draws.choose(torch.cat([shares.new[:, None], copies], dim=1), piece) - 1
-    is_new = choice < 0
-    rows = (~is_new).nonzero()[:, 0]
-    copied = _copy_cells(batch, notes, target[rows], choice[rows], shares, rows, draws)
-    drawn = _draw_notes(composer, vectors, target[is_new], around.select(is_new), settings, draws)
+    choice = draws.choose(torch.cat([shares.new[:, None], copies], dim=1), Decision.CONTENT) - 1
+    rows, new = ((choice >= 0).nonzero()[:, 0], (choice < 0).nonzero()[:, 0])
+    copied = _copy_cells(batch, notes, target[rows], choice[rows], shares, rows, draws.select(rows.cpu().numpy()))
+    own = draws.select(new.cpu().numpy())
+    drawn = _draw_notes(composer, vectors, target[new], around.select(new), settings, own)
     columns = (part.cpu().numpy() for part in drawn)
     return copied.merge(CellNotes(batch.shape, *columns))
 
@@ -210,7 +191,7 @@ def _copy_cells(
     beat: Tensor,
     shares: CellShares,
     rows: Tensor,
-    draws: Draws,
+    draws: CellDraws,
 ) -> CellNotes:
     """Copies of the cells at ``beat : (target,)`` of the tracks of `target`, moved as is drawn; `rows` are theirs
     in `shares`."""
@@ -221,7 +202,7 @@ def _copy_cells(
     scores = scores + gain * (index == usual)
     scores = scores.masked_fill((index < fewest) | (index > most), -torch.inf)
     cells, n_beats = target.cpu().numpy(), batch.shape[2]
-    shift = draws.choose(scores, cells // (batch.shape[1] * n_beats)).cpu().numpy() - SHIFTS
+    shift = draws.choose(scores, Decision.SHIFT).cpu().numpy() - SHIFTS
     source = cells // n_beats * n_beats + beat.cpu().numpy()
     begin, end = (
         np.searchsorted(notes.cell, source, side="left"),
@@ -241,23 +222,23 @@ def _draw_notes(
     target: Tensor,
     around: Surroundings,
     settings: SamplingSettings,
-    draws: Draws,
+    draws: CellDraws,
 ) -> tuple[Tensor, ...]:
     """New notes of the cells `target`: cell, step, pitch and duration, each (note,), in any order."""
     decoder, embedding, spec = composer.decoder, composer.encoder.notes, composer.spec
     batch, device = vectors.batch, target.device
     lengths = torch.tensor(length_classes(spec.steps_per_beat), device=device)
-    piece = target.cpu().numpy() // (batch.shape[1] * batch.shape[2])
     cells, near = composer.to_notes(vectors.of_cells(target)) + composer.surroundings(around), around.neighbours
     track, root = track_of(target, batch.shape), root_of(target, batch)
     last = cells.new_zeros(len(target), composer.config.note_size)
     sums = last.float()
     last_step = last_pitch = torch.full((len(target),), -1, device=device)
     found = [tuple(target[:0] for _ in range(4))]
-    for _ in range(MOST_NOTES):
+    for number in range(MOST_NOTES):
+        decision = Decision.NOTES + 3 * number
         state = decoder.read_state(cells, sums.to(cells.dtype), last)
         scores = decoder.score_steps(state, track, last_step, last_pitch)
-        step = draws.choose(scores / settings.step_temperature, piece)
+        step = draws.choose(scores / settings.step_temperature, decision)
         goes_on = (step < spec.steps_per_beat).nonzero()[:, 0]
         if not len(goes_on):
             break
@@ -265,13 +246,13 @@ def _draw_notes(
         cells, state, track, root, target, step, sums, last_step, last_pitch, near = (
             values[goes_on] for values in columns
         )
-        piece = piece[goes_on.cpu().numpy()]
+        draws = draws.select(goes_on.cpu().numpy())
         state = decoder.read_pitch_state(state, track, step)
         told = batch.told_pitches(target)
         scores = decoder.score_pitches(state, track, root, told, near, step, last_step, last_pitch)
-        pitch = draws.choose(scores / settings.pitch_temperature, piece)
+        pitch = draws.choose(scores / settings.pitch_temperature, decision + 1)
         scores = decoder.score_lengths(state, track, pitch) / settings.length_temperature
-        length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, piece))
+        length = torch.where(decoder.is_drum[track], 0, draws.choose(scores, decision + 2))
         found.append((target, step, pitch, lengths[length]))
         last = embedding(track, step, pitch, length, root)
         sums = sums + last

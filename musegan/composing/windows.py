@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.sampling import Draws, SamplingSettings, compose_cells
+from musegan.composing.draws import Draws
+from musegan.composing.sampling import SamplingSettings, compose_cells
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
 from musegan.music.control_kinds import PLAYS
@@ -49,7 +50,7 @@ def compose_rolls(
         here = notes.beats(*beats)
         free = ~is_known[:, :, window].repeat(spec.beats_per_bar, axis=2)
         part = controls.bars(np.arange(window.start, window.stop))
-        composed = compose_cells(model.composer, here, ~free, part, settings, draws)
+        composed = compose_cells(model.composer, here, ~free, part, settings, draws.at(window.start))
         notes = _put_back(notes, composed, free, beats, end * spec.beats_per_bar)
         is_known[:, :, window.start : end] = True
     rolls = notes.to_rolls(spec)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musegan.composing.sampling import Draws, SamplingSettings, draw_cells
+from musegan.composing.draws import Draws
+from musegan.composing.sampling import SamplingSettings, draw_cells
 from musegan.music.cells import CellNotes, hash_cells
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
@@ -60,7 +61,8 @@ def redraw_cells(
     with torch.inference_mode():
         given = torch.from_numpy(known).to(composer.track.device)
         vectors = composer.read(batch, given)
-        drawn = draw_cells(composer, vectors, visible, target, given, SamplingSettings(), Draws(rngs))
+        draws = Draws.from_generators(rngs)
+        drawn = draw_cells(composer, vectors, visible, target, given, SamplingSettings(), draws)
     kept = np.ones(is_known.size, bool)
     kept[target] = False
     return notes.select(kept[notes.cell]).merge(drawn)

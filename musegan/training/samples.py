@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from musegan.composing.sampling import Draws, SamplingSettings
+from musegan.composing.draws import Draws
+from musegan.composing.sampling import SamplingSettings
 from musegan.composing.windows import compose_rolls
 from musegan.config import Config
 from musegan.corpus.draws import spread_over_songs
@@ -71,7 +72,7 @@ def write_samples(model: TrainedModel, folder: Path, windows_seen: int) -> None:
     n_bars = min(controls.n_bars, model.window_bars)
     controls = controls.bars(np.arange(n_bars))
     nothing = np.zeros((controls.n_pieces, *model.spec.shape(n_bars)), np.uint8)
-    draws = Draws([make_rng(index, Stream.CELLS) for index in range(controls.n_pieces)])
+    draws = Draws.from_generators([make_rng(index, Stream.CELLS) for index in range(controls.n_pieces)])
     settings = SamplingSettings(n_passes=_PASSES)
     rolls = compose_rolls(model, nothing, np.zeros(nothing.shape[:3], bool), controls, settings, draws)
     for index, roll in enumerate(rolls):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from songs import TRIO, let_play
 
+from musegan.composing.draws import CellDraws, Draws
 from musegan.composing.sampling import (
-    Draws,
     SamplingSettings,
     choose_cells,
     compose_cells,
@@ -24,18 +24,37 @@ DRUMS, KEYS, BASS = range(3)
 QUICK = SamplingSettings(n_passes=3)
 
 
-class Extreme:
-    """A generator of the largest number that there is below 1, or of 0."""
+class Extreme(Draws):
+    """Of every decision the largest number that there is below 1, or 0."""
 
     def __init__(self, value):
-        self.value = value
+        super().__init__(np.zeros(1, np.uint64))
+        object.__setattr__(self, "value", value)
 
-    def random(self, n):
-        return np.full(n, self.value)
+    def at(self, *numbers):
+        return self
+
+    def of_pieces(self):
+        return ExtremeCells(1, self.value)
+
+    def of_cells(self, cells, shape):
+        return ExtremeCells(len(cells), self.value)
+
+
+class ExtremeCells(CellDraws):
+    def __init__(self, n, value):
+        super().__init__(np.zeros(n, np.uint64))
+        object.__setattr__(self, "value", value)
+
+    def select(self, rows):
+        return ExtremeCells(len(self.state[rows]), self.value)
+
+    def uniform(self, decision):
+        return np.full(len(self.state), self.value)
 
 
 def draws(*seeds):
-    return Draws([np.random.default_rng(seed) for seed in seeds])
+    return Draws.from_generators([np.random.default_rng(seed) for seed in seeds])
 
 
 def controls_of(model, n_bars, n_pieces=1):
@@ -110,18 +129,18 @@ def test_what_is_composed_does_not_depend_on_the_others_of_the_batch(model):
 @pytest.mark.parametrize("value", [0.0, 1 - 2**-53])
 def test_what_is_impossible_is_never_drawn(value):
     scores = torch.tensor([[-torch.inf, 0.0, -1.0, -torch.inf], [0.0, -torch.inf, -torch.inf, -torch.inf]])
-    chosen = Draws([Extreme(value)]).choose(scores, np.zeros(2, int))
+    chosen = ExtremeCells(2, value).choose(scores, 0)
     assert torch.isfinite(scores.gather(1, chosen[:, None])).all()
 
 
 def test_choices_come_as_often_as_they_are_likely():
     scores = torch.log(torch.tensor([0.5, 0.125, 0, 0.375])).expand(8000, 4) + 3  # need not be normalised
-    chosen = draws(0).choose(scores, np.zeros(8000, int))
+    chosen = draws(0).of_cells(np.arange(8000), (1, 8, 1000)).choose(scores, 7)
     assert (np.bincount(chosen, minlength=4) / 8000).tolist() == pytest.approx([0.5, 0.125, 0, 0.375], abs=0.02)
 
 
-@pytest.mark.parametrize("generator", [np.random.default_rng(2), Extreme(1 - 2**-53), Extreme(0.0)])
-def test_notes_are_in_the_range_of_their_instrument_and_of_a_length_that_there_is(dataset, generator):
+@pytest.mark.parametrize("chances", [draws(2), Extreme(1 - 2**-53), Extreme(0.0)])
+def test_notes_are_in_the_range_of_their_instrument_and_of_a_length_that_there_is(dataset, chances):
     """Of an ensemble in which each track has a range of its own, one of them beyond the grid."""
     ranges = (35, 50), (48, 61), (0, 40)
     tracks = (
@@ -138,7 +157,7 @@ def test_notes_are_in_the_range_of_their_instrument_and_of_a_length_that_there_i
     from musegan.music.excerpts import Music
 
     controls = Controls.measure(Music.from_rolls(np.ones((1, *spec.shape(4)), np.uint8), spec))
-    out = compose_cells(composer, nothing, np.zeros(nothing.shape, bool), controls, QUICK, Draws([generator]))
+    out = compose_cells(composer, nothing, np.zeros(nothing.shape, bool), controls, QUICK, chances)
     pitch = out.pitch + spec.lowest_pitch
     for track, (low, high) in enumerate(ranges):
         assert ((pitch[out.track == track] >= low) & (pitch[out.track == track] <= high)).all()
@@ -155,13 +174,15 @@ def test_a_low_temperature_draws_what_is_likeliest(model):
     vectors = model.composer.read(batch, nothing_known)
     cells = np.arange(48)
     found = {}
-    for temperature in (0.01, 1.0):
-        settings = SamplingSettings(step_temperature=temperature, pitch_temperature=temperature)
+    for temperature in (1e-4, 1.0):
+        settings = SamplingSettings(
+            step_temperature=temperature, pitch_temperature=temperature, length_temperature=temperature, n_turns=1
+        )
         found[temperature] = [
             columns(draw_cells(model.composer, vectors, nothing, cells, nothing_known, settings, draws(seed)))
             for seed in (1, 2)
         ]
-    assert found[0.01][0] == found[0.01][1]
+    assert found[1e-4][0] == found[1e-4][1]
     assert found[1.0][0] != found[1.0][1]
 
 
@@ -181,13 +202,14 @@ def test_cells_are_chosen_by_the_piece_and_doubtful_ones_first():
     """Two pieces of 1000 and 10 cells; of the first every fourth cell is e ** 3 times as likely as the others."""
     piece = np.repeat([0, 1], [1000, 10])
     doubts = np.where(np.arange(1010) % 4 == 0, 3.0, 0.0)
-    chosen = choose_cells(doubts, piece, 0.25, draws(1, 2))
+    chances = draws(1).of_cells(np.arange(1010), (1, 1, 1010))
+    chosen = choose_cells(doubts, piece, 0.25, chances)
     assert chosen[:1000].sum() == 250
     assert chosen[1000:].sum() == 3
     assert 0.6 < chosen[:1000:4].mean() < 0.85
-    by_chance = choose_cells(np.zeros(1010), piece, 0.25, draws(1, 2))
+    by_chance = choose_cells(np.zeros(1010), piece, 0.25, chances)
     assert 0.15 < by_chance[:1000:4].mean() < 0.35
-    assert choose_cells(doubts, piece, 1.0, draws(1, 2)).all()
+    assert choose_cells(doubts, piece, 1.0, chances).all()
 
 
 def test_without_passes_to_come_doubts_change_nothing(model):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from songs import pieces
 
-from musegan.composing.sampling import Draws, SamplingSettings
+from musegan.composing.draws import Draws
+from musegan.composing.sampling import SamplingSettings
 from musegan.composing.windows import compose_rolls, slide_windows
 from musegan.music.control_kinds import PLAYS, RESTS
 
@@ -44,7 +45,7 @@ def controls_of(model, n_bars, n_pieces=1):
 
 def compose(model, given, mask, controls=None, seed=1):
     controls = controls or controls_of(model, given.shape[2], len(given))
-    draws = Draws([np.random.default_rng(seed + index) for index in range(len(given))])
+    draws = Draws.from_generators([np.random.default_rng(seed + index) for index in range(len(given))])
     return compose_rolls(model, given, mask, controls, ONCE, draws)
 
 

@@ -3,13 +3,15 @@
 import copy
 from dataclasses import replace
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from songs import TRIO, pieces
 
-from musegan.composing.sampling import Draws, SamplingSettings, choose_turns, draw_cells
+from musegan.composing.draws import CellDraws, Draws
+from musegan.composing.sampling import SamplingSettings, choose_turns, draw_cells
 from musegan.music.cells import CellNotes
 from musegan.music.controls import Controls
 from musegan.music.excerpts import Music
@@ -72,21 +74,15 @@ def playing(n_pieces=1):
     return Controls.measure(Music.from_rolls(pieces(*[SONG] * n_pieces), TRIO))
 
 
+def from_seeds(n):
+    return Draws.from_generators([np.random.default_rng(seed) for seed in range(n)])
+
+
 def find_shares(composer, vectors, target, is_known):
     """Shares of cells that are drawn at once."""
     at_once = torch.zeros(is_known.shape, dtype=torch.int64)
     around = composer.look_around(vectors.batch, vectors.notes, is_known, target, at_once)
     return composer.pointer(vectors, target, is_known, around)
-
-
-class OneStream(Draws):
-    """One stream of chance for all pieces."""
-
-    def __init__(self):
-        super().__init__([np.random.default_rng(0)])
-
-    def uniform(self, piece):
-        return self.generators[0].random(len(piece))
 
 
 @torch.no_grad()
@@ -105,7 +101,7 @@ def test_the_likelihood_of_one_cell_is_how_often_it_is_drawn(composer):
     one = playing()
     many = one.pieces(np.zeros(n, int))
     cells = np.arange(n) * 24 + cell
-    drawn = draw(composer, CellBatch.from_notes(repeated, many, TRIO), repeated, cells, OneStream())
+    drawn = draw(composer, CellBatch.from_notes(repeated, many, TRIO), repeated, cells, from_seeds(n))
     order = np.searchsorted(drawn.cell, np.arange(n + 1) * 24)
     found = {}
     notes = np.stack([drawn.step, drawn.pitch, drawn.duration], axis=1)
@@ -123,18 +119,23 @@ def test_the_likelihood_of_one_cell_is_how_often_it_is_drawn(composer):
         assert found[content] / n == pytest.approx(share, abs=5 * (share / n) ** 0.5), content
 
 
-class Recorder(Draws):
-    """Keeps the log probability of what was drawn for each piece."""
+class Recorder(CellDraws):
+    """Keeps the log probability of what was drawn."""
 
-    def __init__(self, generators):
-        super().__init__(generators)
-        self.total = np.zeros(len(self.generators))
+    found: ClassVar[list[float]] = []
 
-    def choose(self, scores, piece):
-        chosen = super().choose(scores, piece)
-        found = scores.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
-        np.add.at(self.total, piece, found.numpy())
+    def select(self, rows):
+        return Recorder(self.state[rows])
+
+    def choose(self, scores, decision):
+        chosen = super().choose(scores, decision)
+        self.found.extend(scores.log_softmax(-1).gather(1, chosen[:, None])[:, 0].tolist())
         return chosen
+
+
+class RecordedDraws(Draws):
+    def of_cells(self, cells, shape):
+        return Recorder(super().of_cells(cells, shape).state)
 
 
 @pytest.mark.parametrize("n_turns", [1, 3, 8])
@@ -146,14 +147,16 @@ def test_what_was_drawn_has_the_likelihood_with_which_it_was_drawn(composer, n_t
     nothing = CellNotes.from_rolls(pieces(*[[]] * 30), TRIO)
     batch = CellBatch.from_notes(nothing, controls, TRIO)
     cells = (np.arange(30)[:, None] * 24 + np.arange(8, 24)).reshape(-1)
-    draws, again = (kind([np.random.default_rng(seed) for seed in range(30)]) for kind in (Recorder, Draws))
-    drawn = draw(composer, batch, nothing, cells, draws, replace(EXACT, n_turns=n_turns))
+    draws = from_seeds(30)
+    Recorder.found.clear()
+    settings = replace(EXACT, n_turns=n_turns)
+    drawn = draw(composer, batch, nothing, cells, RecordedDraws(draws.keys), settings)
     assert len(drawn) > 300
     batch = CellBatch.from_notes(drawn, controls, TRIO)
-    order = torch.from_numpy(choose_turns(batch.shape, n_turns, again))
+    order = torch.from_numpy(choose_turns(batch.shape, n_turns, draws))
     target, scores = composer.log_likelihood(batch, torch.zeros(batch.shape, dtype=torch.bool), order=order)
     assert (target.numpy() == cells).all()
-    np.testing.assert_allclose(scores.view(30, -1).sum(1), draws.total, rtol=1e-4)
+    assert float(scores.sum()) == pytest.approx(sum(Recorder.found), rel=1e-4)
 
 
 @torch.no_grad()
