@@ -96,8 +96,9 @@ def plan_filling(
         kit=np.where(known["kit"].any(-1, keepdims=True), known["kit"], usual["kit"]),
         tempo=known["tempo"],
     )
-    controls = restrict_controls(model, controls, None, request, ~mask)
-    return tell_progression(model, _free_repetition(controls, usual), request)
+    controls = _free_repetition(restrict_controls(model, controls, None, request, ~mask), usual)
+    plan = _plan_repetition(known["repetition"], mask, controls["repetition"])
+    return tell_progression(model, controls.replace(repetition=plan), request)
 
 
 def restrict_controls(
@@ -227,6 +228,14 @@ def _plan_densities(
     n_heard = heard.sum(1, keepdims=True)
     mean = (onsets * heard).sum(1, keepdims=True) / np.maximum(n_heard, 1)
     return np.where(mask, onsets, np.where(n_heard > 0, mean, usual)).astype(np.float32)
+
+
+def _plan_repetition(
+    found: NDArray[np.int8], mask: NDArray[np.bool_], usual: NDArray[np.int8]
+) -> NDArray[np.int8]:
+    """The plan of repetition: as found in tracks that are given, the usual in new ones, free in others."""
+    is_given, is_new = (some.all(1)[:, None, None] for some in (mask, ~mask))
+    return np.where(is_given, found, np.where(is_new, usual, FREE_BAR)).astype(np.int8)
 
 
 def _plan_chords(

@@ -75,7 +75,7 @@ def compose_cells(
     free = np.flatnonzero(is_free)
     piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select(is_known.reshape(-1)[given.cell])
-    encoded, doubts = controls.encode(), np.zeros(len(free))
+    windows, doubts = CellBatch.from_notes(notes, controls, spec, device), np.zeros(len(free))
     for number in range(settings.n_passes):
         of_pass = draws.at(number)
         chances = of_pass.of_cells(free, is_free.shape)
@@ -86,7 +86,7 @@ def compose_cells(
         is_drawn = np.zeros(is_free.shape, bool)
         is_drawn.reshape(-1)[target] = True
         notes = notes.select(~is_drawn.reshape(-1)[notes.cell])
-        batch = CellBatch.from_notes(notes, controls, spec, device, encoded)
+        batch = windows.with_notes(notes, spec)
         known, drafts = (torch.from_numpy(mask).to(device) for mask in (~is_drawn, is_free & ~is_drawn))
         with torch.inference_mode():
             vectors = composer.read(batch, known, drafts)

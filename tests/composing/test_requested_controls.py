@@ -109,6 +109,20 @@ def test_groove_register_density_texture_key_and_tempo_are_taken_from_what_is_gi
     assert plan_filling(model, piece, mask, replace(request, tempo_qpm=70), Key(0))["tempo"].tolist() == [70]
 
 
+def test_repetition_is_as_found_in_given_tracks_and_free_in_half_given_ones(model):
+    """Keys are given, with the first bar again after two bars; of the drums one bar is given."""
+    mask = first_bars(model, 4, 0)
+    mask[KEYS] = mask[DRUMS, 0] = True
+    piece = chords(model, C_KEYS, F_KEYS, C_KEYS, (50, 57, 62))
+    play = np.full_like(model.prior["play"], PLAYS)
+    everyone = replace(model, prior=model.prior.replace(play=play))
+    plan = plan_filling(everyone, piece, mask, GenerationRequest(seed=3), Key(0))["repetition"][0]
+    assert plan[KEYS].tolist() == [[0, 0, 2, 1], [0, 1, 0, 1], [2, 1, 0, 0], [0, 0, 0, 0]]
+    assert (plan[DRUMS] == FREE_BAR).all()
+    own = section(everyone, 4, GenerationRequest(seed=3), Key(0))
+    assert plan[BASS].tolist() == own["repetition"][0, BASS].tolist()
+
+
 def test_what_is_not_given_tells_nothing(model):
     mask = first_bars(model, 4, 2)
     one = chords(model, C_KEYS, F_KEYS, (), ())
