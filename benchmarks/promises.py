@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import musegan
-from musegan.composing.knobs import AT_ONCE, HALF_BEAT, KNOBS, LENGTH, ON_BEAT, SPREAD
 from musegan.composing.request import GenerationRequest
 from musegan.metrics import average, pitch_entropy
 from musegan.metrics.agreement import on_chord
@@ -29,6 +28,7 @@ from musegan.music.chords import parse_progression
 from musegan.music.controls import Controls
 from musegan.music.excerpts import Music
 from musegan.music.key import Key
+from musegan.music.knobs import AT_ONCE, HALF_BEAT, KNOBS, LENGTH, ON_BEAT, SPREAD
 from musegan.music.spec import RollSpec
 
 NOTCH = 0.05  # the first notch of a slider of the studio

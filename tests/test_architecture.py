@@ -16,7 +16,7 @@ ROOMS = """
 errors
 files text random_streams schema
 music
-config midi metrics
+config options midi metrics
 networks render corpus
 models
 composing

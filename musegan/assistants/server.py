@@ -15,11 +15,11 @@ from typing import Annotated, Any, get_type_hints
 
 from musegan.assistants.tools import Answer, Tools, draw_seed
 from musegan.assistants.workspace import Workspace
-from musegan.composing.options import Option, list_options
 from musegan.composing.parse import parse_bar_list
 from musegan.composing.request import GenerationRequest
 from musegan.errors import MissingToolError, MuseganError
 from musegan.music.key import Key
+from musegan.options import Option, list_options
 
 COMPOSING = ("generate", "accompany", "arrange", "continue_", "infill", "vary", "interpolate")
 OTHERS = ("humanize", "render", "describe", "explain", "list_files", "list_choices")

@@ -13,20 +13,19 @@ from typing import Any, Literal
 import numpy as np
 
 from musegan.assistants.workspace import Workspace
-from musegan.composing.feel import choose_feel
-from musegan.composing.knobs import KNOBS
 from musegan.composing.model import Model, load_model
 from musegan.composing.parse import parse_bar_list, parse_bar_range
-from musegan.composing.request import GenerationRequest
-from musegan.composing.song_bars import count_in_song
+from musegan.composing.request import GenerationRequest, count_in_song
 from musegan.files import WRITTEN_MIDI_SUFFIXES
-from musegan.midi.humanize import humanize_song
+from musegan.midi.humanize import humanize_song, measure_song_manner
 from musegan.midi.melody import extract_melody
 from musegan.midi.read import MUSIC_SUFFIXES
 from musegan.midi.song import Song, read
 from musegan.midi.stems import write_file
 from musegan.midi.write import write_files
+from musegan.models.composed_feel import choose_feel
 from musegan.music.chords import estimate_chords
+from musegan.music.knobs import KNOBS
 from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
 from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES
@@ -198,11 +197,11 @@ class Tools:
     ) -> Answer:
         """Give typed notes of a file the velocities and the timing of players, like another file if named."""
         path = self._workspace.make(output, WRITTEN_MIDI_SUFFIXES, replace_file)
-        song, other = self._read(source), None if like is None else self._read(like)
+        song, manner = self._read(source), None if like is None else measure_song_manner(self._read(like))
         with self._lock:
             done = humanize_song(
                 song,
-                choose_feel(self._model, other),
+                choose_feel(self._model.feel, manner),
                 strength=strength,
                 tracks=tracks or (),
                 keep_accents=keep_accents,

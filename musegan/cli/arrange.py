@@ -46,7 +46,7 @@ def arrange(
 
     Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
     """
-    from musegan.composing.song_bars import count_in_song
+    from musegan.composing.request import count_in_song
     from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 

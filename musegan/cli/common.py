@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from musegan.composing.options import list_options
 from musegan.composing.request import GenerationRequest
 from musegan.errors import MuseganError
+from musegan.options import list_options
 from musegan.text import clean_for_terminal
 
 _OPTIONS = {

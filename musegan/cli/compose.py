@@ -24,7 +24,7 @@ from musegan.cli.composing_options import (
     write_piece,
 )
 from musegan.composing.parse import parse_bar_list, parse_names
-from musegan.composing.song_bars import count_in_song
+from musegan.composing.request import count_in_song
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:

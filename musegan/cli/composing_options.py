@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from musegan.cli.common import Force, app, format_table, list_part_rows, print_message
-from musegan.composing.options import Option, list_options
 from musegan.composing.parse import parse_option
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError, MuseganError
 from musegan.files import WRITTEN_MIDI_SUFFIXES, refuse_overwrite
+from musegan.options import Option, list_options
 
 if TYPE_CHECKING:
     from musegan.composing.model import Model

@@ -37,12 +37,12 @@ def humanize(
 
     Example: musegan humanize song.mid --strength 0.7 -o played.mid
     """
-    from musegan.composing.feel import choose_feel
     from musegan.composing.model import load_model
-    from musegan.midi.humanize import humanize_song
+    from musegan.midi.humanize import humanize_song, measure_song_manner
     from musegan.midi.performance import TableFeel
     from musegan.midi.song import read
     from musegan.midi.stems import write_file
+    from musegan.models.composed_feel import choose_feel
 
     path = output or source.with_name(f"{source.stem}-humanized.mid")
     if path.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
@@ -50,7 +50,7 @@ def humanize(
     refuse_overwrite(path, force)
     player = load_model(model, "cpu")
     song = read_song(source, maps, player)
-    feel = choose_feel(player, None if like is None else read(like, player.spec))
+    feel = choose_feel(player.feel, None if like is None else measure_song_manner(read(like, player.spec)))
     if isinstance(feel, TableFeel):
         print_message("the model has no performance head: notes are played as the averages of its corpus")
     names = parse_names(tracks) or ()

@@ -156,9 +156,9 @@ def _describe_path(path: Path, ensemble: str) -> dict[str, Any]:
     if (path / MANIFEST).is_file():
         return describe_folder(path)
     if suffix == ".safetensors" or path.is_dir() or not path.exists():
-        from musegan.composing.knobs import KNOBS
         from musegan.models.library import find_model
         from musegan.models.model_file import describe_model  # torch
+        from musegan.music.knobs import KNOBS
 
         knobs = {name: knob.effect for name, knob in KNOBS.items()}
         return {"kind": "model", "path": str(path), **describe_model(find_model(path)), "knobs": knobs}

@@ -1,20 +1,25 @@
-"""The form of a piece: sections that return, and a last bar that closes."""
+"""The form of a piece: sections that return, who plays when, and a last bar that closes."""
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
+from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.music.key import Key
 from musegan.music.pianoroll import HELD, ONSET
 from musegan.music.spec import RollSpec
 
+Arrangement = Literal["full", "natural", "song", "build"]
 _KICK, _CRASH = 36, 49  # General MIDI drums of a last beat
 
 
-def check_form(form: str, n_bars: int) -> None:
-    """Raise `ConfigError` where a form is not written in letters, or its sections do not divide the bars."""
+def check_form(form: str, n_bars: int, repeat_change: float) -> None:
+    """Raise `ConfigError` where a form is not written in letters, its sections do not divide the bars, or what
+    changes in those that return is no share."""
     for letter in form:
         if not letter.isalpha():
             raise ConfigError(f"{letter!r} in the form {form!r} is no letter; write one letter a section, AABA")
@@ -23,6 +28,8 @@ def check_form(form: str, n_bars: int) -> None:
             f"the form {form!r} has {len(form)} sections, which {n_bars} bars do not divide into; "
             "write one letter per section and give a number of bars that is a multiple"
         )
+    if not 0 <= repeat_change <= 1:
+        raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
 
 
 def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
@@ -35,6 +42,11 @@ def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
     return (np.array(places)[:, None] * size + np.arange(size)).reshape(-1)
 
 
+def number_sections(n_bars: int, size: int) -> tuple[tuple[int, str], ...]:
+    """First bar and name of each phrase of `size` bars of a piece."""
+    return tuple((first, f"phrase {index + 1}") for index, first in enumerate(range(0, n_bars, size)))
+
+
 def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, share: float) -> NDArray[np.bool_]:
     """Cells of a section that returns which are composed anew: (track, bar).
 
@@ -45,6 +57,59 @@ def draw_changed_cells(rng: np.random.Generator, n_tracks: int, n_bars: int, sha
     changed = np.zeros(rank.size, bool)
     changed[np.argsort(rank, axis=None)[: round(share * rank.size)]] = True
     return changed.reshape(rank.shape)
+
+
+def arrange_tracks(
+    play: NDArray[np.int8], spec: RollSpec, arrangement: Arrangement, phrase: int
+) -> NDArray[np.int8]:
+    """Play grids, which change only where a phrase begins but for ``song``.
+
+    Parameters
+    ----------
+    play : (batch, track, bar), int8
+        As drawn from real songs.
+    arrangement : Arrangement
+        ``full``: everyone plays throughout. ``natural``: a track plays in the phrases in which it mostly plays in
+        `play`. ``song``: bar by bar as in `play`. ``build``: tracks enter one after the other, harmony first,
+        until everyone plays.
+    phrase : int
+        Bars of a phrase; a piece of one phrase is built bar by bar.
+
+    Returns
+    -------
+    (batch, track, bar), int8. Raises `ConfigError` for another arrangement.
+    """
+    if arrangement not in get_args(Arrangement):
+        raise ConfigError(f"there is no arrangement {arrangement!r}; choose {', '.join(get_args(Arrangement))}")
+    n_bars = play.shape[2]
+    bars = np.arange(n_bars)
+    if arrangement == "full":
+        return np.full_like(play, PLAYS)
+    if arrangement == "song":
+        return play
+    if arrangement == "build":
+        unit = phrase if n_bars > phrase else 1
+        n_steps = min(-(-n_bars // unit), spec.n_tracks)
+        enters = np.empty(spec.n_tracks, np.int64)
+        enters[_find_entry_order(spec)] = np.arange(spec.n_tracks) * n_steps // spec.n_tracks * unit
+        return np.broadcast_to(np.where(bars >= enters[:, None], PLAYS, RESTS), play.shape).astype(np.int8)
+    natural = np.empty_like(play)
+    for first in range(0, n_bars, phrase):
+        share = (play[:, :, first : first + phrase] == PLAYS).mean(2, keepdims=True)
+        natural[:, :, first : first + phrase] = np.where(share >= 0.5, PLAYS, RESTS)
+    return natural
+
+
+def _find_entry_order(spec: RollSpec) -> list[int]:
+    """Tracks in the order in which they enter: one with chords, basses, drums, then the others."""
+
+    def rank(row: int) -> int:
+        track = spec.tracks[row]
+        return 2 if track.is_drum else 1 if 32 <= track.program < 40 else 3
+
+    rows = sorted(range(spec.n_tracks), key=rank)
+    chords = next((row for row in rows if rank(row) == 3), rows[0])
+    return [chords, *(row for row in rows if row != chords)]
 
 
 def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np.uint8]:

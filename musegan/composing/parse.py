@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from musegan.composing.options import Option
 from musegan.composing.request import MOST_BARS
 from musegan.errors import ConfigError
 from musegan.music.key import Key
+from musegan.options import Option
 
 
 def parse_option(option: Option, texts: Sequence[str], track_names: Sequence[str]) -> Any:

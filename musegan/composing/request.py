@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Self
+from numbers import Integral
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from musegan.composing.options import About, list_options, to_plain
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM
+from musegan.options import About, list_options, to_plain
 
+if TYPE_CHECKING:
+    from musegan.midi.song import Song
+
+MAX_BARS = 512  # that are composed at once
 MOST_BARS = 4096  # of any piece
 _LARGEST_SEED = 2**53 - 1  # what every reader of JSON keeps exactly
 
@@ -77,3 +82,19 @@ class GenerationRequest:
     def to_plain(self) -> dict[str, Any]:
         """The inverse of `with_plain`: the values of all fields as JSON has them."""
         return {option.field: to_plain(getattr(self, option.field)) for option in list_options(type(self))}
+
+
+def count_in_song(request: GenerationRequest, song: Song) -> GenerationRequest:
+    """A request of which the bars are counted in a piece, not in the file that it was read from."""
+    find = song.grid.find_bar
+    rests = {
+        track: [bar for number in bars if (bar := find(number)) is not None]
+        for track, bars in request.rests.items()
+    }
+    return replace(request, rests=rests, plays={track: song.find_bars(b) for track, b in request.plays.items()})
+
+
+def check_bars(n_bars: int) -> None:
+    """Raise `ConfigError` for more or fewer bars than can be composed."""
+    if not isinstance(n_bars, Integral) or not 1 <= n_bars <= MAX_BARS:
+        raise ConfigError(f"{n_bars!r} bars cannot be composed; 1 to {MAX_BARS} are possible")

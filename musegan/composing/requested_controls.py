@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.arrangement import Arrangement, arrange_tracks
-from musegan.composing.forms import bars_of_form
-from musegan.composing.knobs import turn_knobs
+from musegan.composing.forms import Arrangement, arrange_tracks, bars_of_form
 from musegan.composing.prior import draw_section
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
@@ -20,6 +18,7 @@ from musegan.music.control_kinds import PLAYS, RESTS
 from musegan.music.controls import Controls
 from musegan.music.excerpts import Music
 from musegan.music.key import Key, estimate_key
+from musegan.music.knobs import turn_knobs
 from musegan.music.piece import Piece
 from musegan.random_streams import Stream, make_rng
 

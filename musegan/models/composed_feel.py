@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from musegan.errors import ModelError
 from musegan.midi.manner import MANNER
-from musegan.midi.performance import draw_from_table
+from musegan.midi.performance import TableFeel, draw_from_table
 from musegan.models.manner_prior import MannerPrior
 from musegan.models.runtime import composing_threads
-from musegan.music.piece import Piece
+from musegan.music.piece import Feel, Piece
 from musegan.networks.note_batch import NoteBatch
 from musegan.networks.performance_head import (
     N_OFFSETS,
@@ -115,3 +116,17 @@ class ComposedFeel:
         out[0] = out[0].floor().clamp(1, 127)
         out[1] = out[1] / N_OFFSETS - 0.5
         return out.numpy()
+
+
+def choose_feel(feel: NDArray[np.float32] | ComposedFeel, manner: NDArray[np.floating] | None = None) -> Feel:
+    """What plays the notes of a user's file: the feel of a model.
+
+    A performance head plays in a `manner`, ``(track, manner)``, where that is given; `measure_song_manner` of
+    `musegan.midi.humanize` finds it in a song. A table, ``(track, step, 4)``, gives the averages of the corpus.
+    Raises `ModelError` when there is a manner and no head.
+    """
+    if isinstance(feel, ComposedFeel):
+        return feel if manner is None else feel.like_manner(manner)
+    if manner is not None:
+        raise ModelError("the model has no performance head, which is needed to play like a file; train one")
+    return TableFeel(table=feel)

@@ -22,7 +22,7 @@ from musegan.networks import Composer
 FEWEST_SECTIONS = 0.01  # share of the prior that a style has that can be asked for
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class TrainedModel:
     """A composer ready to run, as training makes it and a model file keeps it."""
 
@@ -32,6 +32,13 @@ class TrainedModel:
     feel: NDArray[np.float32] | ComposedFeel  # a table (track, step, 4), see midi.performance.FEEL, or a head
     prior: Controls  # of sections of real songs in C major or A minor: drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: windows seen, corpus, date
+
+    def __repr__(self) -> str:
+        n_weights = sum(weight.numel() for weight in self.composer.parameters())
+        return (
+            f"{type(self).__name__}({', '.join(self.spec.track_names)}; windows of {self.window_bars} bars; "
+            f"{n_weights:,} weights; {self.device})"
+        )
 
     @property
     def device(self) -> torch.device:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from musegan.composing.model import Model
-from musegan.composing.options import list_options
 from musegan.composing.parse import parse_bar_list, parse_option
 from musegan.errors import ConfigError
 from musegan.midi.song import read
+from musegan.options import list_options
 from musegan.render import write
 from musegan.studio import operations
 from musegan.studio.state import Grid, State, StudioSettings

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from musegan.composing.attribution import Explanation, explain_in_steps
+from musegan.composing.attribution import Explanation, explain_in_steps, find_copied_bars, name_surprises
 from musegan.composing.model import Model
-from musegan.composing.reasons import find_copied_bars, name_surprises
 from musegan.music.piece import Piece
 from musegan.render.heat import heat_opacities
 from musegan.studio.worker import Worker

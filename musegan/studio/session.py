@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
-from musegan.composing.options import list_options
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
 from musegan.music.piece import Piece
+from musegan.options import list_options
 from musegan.studio import operations
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.explainer import Explainer

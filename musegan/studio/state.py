@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.model import MAX_BARS, Model
-from musegan.composing.options import About, list_options
-from musegan.composing.request import GenerationRequest
+from musegan.composing.model import Model
+from musegan.composing.request import MAX_BARS, GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.pianoroll import NOTE, notes_to_roll, roll_to_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
+from musegan.options import About, list_options
 from musegan.schema import make_fields
 
 Grid = NDArray[np.bool_]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 import musegan
-from musegan.composing.knobs import KNOBS
 from musegan.composing.model import Model
-from musegan.composing.options import Option, list_options
 from musegan.midi.performance import perform_piece
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
+from musegan.music.knobs import KNOBS
 from musegan.music.pianoroll import roll_to_notes
 from musegan.music.piece import Piece
+from musegan.options import Option, list_options
 from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES, INSTRUMENT_FAMILIES, INSTRUMENTS
 from musegan.studio.guard import MOST_BYTES

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musegan.composing import model as module
+from musegan.composing import composition as module
 from musegan.music.key import Key
 from musegan.music.pianoroll import drop_orphan_holds, transpose
 from musegan.music.piece import Piece

@@ -1,4 +1,4 @@
-"""How surprising each bar is."""
+"""How surprising each bar is, and why."""
 
 from dataclasses import replace
 
@@ -7,7 +7,15 @@ import pytest
 import torch
 from songs import TRIO, pieces
 
-from musegan.composing.attribution import Explanation, explain, explain_in_steps, measure_nats
+from musegan.composing.attribution import (
+    Explanation,
+    explain,
+    explain_in_steps,
+    find_copied_bars,
+    find_reason,
+    measure_nats,
+    name_surprises,
+)
 from musegan.config import preset
 from musegan.corpus.note_list import NoteList
 from musegan.corpus.packing import DatasetWriter, Song
@@ -124,3 +132,52 @@ def test_what_cannot_be_explained_is_refused(model):
     spec = replace(model.spec, n_pitches=41)
     with pytest.raises(ConfigError, match="n_pitches"):
         model.explain(Piece(roll=np.ones(spec.shape(2), np.uint8), spec=spec))
+
+
+def trio_piece(rows, n_bars=4):
+    """Rows of (track, bar, step, length, pitch from 30)."""
+    return Piece(roll=pieces(rows, n_bars=n_bars)[0], spec=TRIO)
+
+
+def chords_and_bass(last):
+    """C major chords in the keys over three bars of C in the bass, and a fourth bar of its own."""
+    keys = [(KEYS, bar, 0, 16, pitch - 30) for bar in range(4) for pitch in (60, 64, 67)]
+    bass = [(BASS, bar, step, 4, 36 - 30) for bar in range(3) for step in (0, 8)]
+    return trio_piece([*keys, *bass, *((BASS, 3, *note) for note in last)])
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ([(0, 4, 37 - 30), (8, 4, 42 - 30)], "leaves the chord"),
+        ([(0, 4, 48 - 30), (8, 4, 48 - 30)], "goes much higher"),
+        ([(step, 2, 36 - 30) for step in range(0, 16, 2)], "is much busier"),
+        ([(0, 8, 36 - 30)], "is much sparser"),
+        ([(3, 4, 36 - 30), (11, 4, 36 - 30)], "has a rhythm of its own"),
+    ],
+)
+def test_a_bar_is_told_by_what_it_does(last, reason):
+    assert find_reason(chords_and_bass(last), BASS, 3) == reason
+
+
+def test_drums_and_single_bars_have_reasons_of_their_own():
+    rows = [(DRUMS, bar, step, 1, 6) for bar in range(3) for step in (0, 8)]
+    assert (
+        find_reason(trio_piece([*rows, (DRUMS, 3, 0, 1, 19), (DRUMS, 3, 8, 1, 19)]), DRUMS, 3) == "has other drums"
+    )
+    assert find_reason(trio_piece([(KEYS, 1, 0, 4, 20)]), KEYS, 1) == "plays only here"
+
+
+def test_the_most_surprising_come_first():
+    piece = chords_and_bass([(0, 4, 37 - 30), (8, 4, 42 - 30)])
+    surprise = np.full((3, 4), np.nan)
+    surprise[BASS] = [0.5, 0.1, 0.2, 3.0]
+    surprise[KEYS, 0] = 1.0
+    found = name_surprises(Explanation(piece=piece, surprise=surprise), 2)
+    assert [(item.track, item.bar) for item in found] == [(BASS, 3), (KEYS, 0)]
+    assert found[0].reason == "leaves the chord"
+
+
+def test_copied_bars_are_found():
+    piece = chords_and_bass([(0, 4, 36 - 30), (8, 4, 36 - 30)])
+    assert find_copied_bars(piece).tolist() == [[-1] * 4, [-1, 0, 0, 0], [-1, 0, 0, 0]]

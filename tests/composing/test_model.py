@@ -7,7 +7,7 @@ import pytest
 from songs import pieces
 
 import musegan
-from musegan.composing import model as module
+from musegan.composing import composition as module
 from musegan.composing.attribution import measure_nats
 from musegan.composing.model import load_model
 from musegan.composing.request import GenerationRequest

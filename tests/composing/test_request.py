@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from musegan.composing.options import list_options
 from musegan.composing.parse import parse_option
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.music.key import Key
+from musegan.options import list_options
 
 
 @pytest.mark.parametrize(

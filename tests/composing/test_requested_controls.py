@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from songs import pieces
 
-from musegan.composing.knobs import KNOBS, turn_knobs
 from musegan.composing.prior import draw_section
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import (
@@ -22,6 +21,7 @@ from musegan.music.cells import FREE_BAR
 from musegan.music.chords import parse_progression
 from musegan.music.control_kinds import CONTROLS, PLAYS, RESTS
 from musegan.music.key import Key, key_scores
+from musegan.music.knobs import KNOBS, turn_knobs
 from musegan.music.piece import Piece
 
 DRUMS, KEYS, BASS = range(3)
