@@ -233,7 +233,8 @@ def _plan_repetition(
     found: NDArray[np.int8], mask: NDArray[np.bool_], usual: NDArray[np.int8]
 ) -> NDArray[np.int8]:
     """The plan of repetition: as found in tracks that are given, the usual in new ones, free in others."""
-    is_given, is_new = (some.all(1)[:, None, None] for some in (mask, ~mask))
+    is_given: NDArray[np.bool_] = np.all(mask, axis=1, keepdims=True)[..., None]
+    is_new: NDArray[np.bool_] = np.all(~mask, axis=1, keepdims=True)[..., None]
     return np.where(is_given, found, np.where(is_new, usual, FREE_BAR)).astype(np.int8)
 
 
