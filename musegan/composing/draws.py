@@ -19,10 +19,9 @@ class Decision(IntEnum):
     """What is decided of a cell in a pass. Decisions of its notes follow `NOTES`, three for each note."""
 
     WHETHER = 0  # it is drawn in this pass
-    TURN = 1
-    CONTENT = 2  # new notes, or which cell it is a copy of
-    SHIFT = 3  # how far the copy is moved
-    NOTES = 4
+    CONTENT = 1  # new notes, or which cell it is a copy of
+    SHIFT = 2  # how far the copy is moved
+    NOTES = 3
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,6 @@ class Draws:
     def at(self, *numbers: int) -> Draws:
         """Those of a window, or a pass, of the pieces."""
         return Draws(mix_numbers(self.keys, *numbers))
-
-    def of_pieces(self) -> CellDraws:
-        """One row of numbers for each piece."""
-        return CellDraws(self.keys)
 
     def of_cells(self, cells: NDArray[np.int64], shape: tuple[int, int, int]) -> CellDraws:
         """Those of some cells, flat indices into ``shape : (batch, track, beat)``."""

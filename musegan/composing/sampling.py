@@ -28,6 +28,7 @@ from musegan.networks.trunk import CellVectors
 
 MOST_NOTES = 32  # of a cell that is drawn
 _LEAST_SHARE = 0.05  # of the cells that are drawn in a pass
+_WORTH_A_TURN = 0.1  # share of the cells of a pass
 _FALLING = 0.85  # share of the passes over which the share of cells falls
 
 
@@ -41,7 +42,7 @@ class SamplingSettings:
     length_temperature: float = 1.0
     copy_temperature: float = 0.65  # of which cell is copied
     repetition: float = 0.0  # nats that copies are preferred to new notes by
-    n_turns: int = 4  # in which the cells of a pass are drawn: those of a turn know the ones before
+    n_turns: int = 4  # at most, in which the cells of a pass are drawn: each knows those of its track before it
     doubt: float = 3.0  # how much more often a pass draws cells that the composer takes for wrong; 0 is by chance
 
 
@@ -131,10 +132,12 @@ def draw_cells(
     """The notes of some cells, drawn from what known ones say and those of their track that are drawn before.
 
     `vectors` and `notes` are of the known cells, ``is_known : (batch, track, beat), bool``; ``cells : (target,)``
-    are rising flat indices of others. They are drawn in `SamplingSettings.n_turns` turns.
+    are rising flat indices of others, drawn in the turns of `choose_turns`.
     """
     batch, device = vectors.batch, is_known.device
-    order = choose_turns(batch.shape, settings.n_turns, draws)
+    is_drawn = np.zeros(batch.shape, bool)
+    is_drawn.reshape(-1)[cells] = True
+    order = choose_turns(is_drawn, settings.n_turns)
     turn = order.reshape(-1)[cells]
     orders = torch.from_numpy(order).to(device)
     drawn = notes.select(np.empty(0, np.int64))
@@ -151,12 +154,20 @@ def draw_cells(
     return drawn
 
 
-def choose_turns(shape: tuple[int, int, int], n_turns: int, draws: Draws) -> NDArray[np.int64]:
-    """The turn in which each cell is drawn: (batch, track, beat), beat after beat from one of `n_turns` by chance
-    in each piece, and again from the first."""
-    first = (draws.of_pieces().uniform(Decision.TURN) * n_turns).astype(np.int64)
-    turn = (first[:, None] + np.arange(shape[2])) % n_turns
-    return np.broadcast_to(turn[:, None], shape).copy()
+def choose_turns(is_drawn: NDArray[np.bool_], n_turns: int) -> NDArray[np.int64]:
+    """The turn in which each cell of ``is_drawn : (batch, track, beat), bool`` is drawn, of the same shape.
+
+    The first beat of a run of drawn beats comes first, then the second, and after `n_turns` again from the
+    first turn. A piece has fewer turns where runs are short: only as many as a share of its cells is worth.
+    """
+    place = np.zeros(is_drawn.shape, np.int64)
+    for beat in range(1, is_drawn.shape[2]):
+        follows = is_drawn[:, :, beat] & is_drawn[:, :, beat - 1]
+        place[:, :, beat] = np.where(follows, place[:, :, beat - 1] + 1, 0)
+    n_drawn = np.maximum(is_drawn.sum((1, 2)), 1)
+    shares = [((place >= turn) & is_drawn).sum((1, 2)) / n_drawn for turn in range(1, n_turns)]
+    n_worth = 1 + sum((share >= _WORTH_A_TURN).astype(np.int64) for share in shares)
+    return place % np.reshape(n_worth, (-1, 1, 1))
 
 
 def _draw_turn(

@@ -11,6 +11,7 @@ from musegan.composing.draws import CellDraws, Draws
 from musegan.composing.sampling import (
     SamplingSettings,
     choose_cells,
+    choose_turns,
     compose_cells,
     draw_cells,
     share_of_pass,
@@ -33,9 +34,6 @@ class Extreme(Draws):
 
     def at(self, *numbers):
         return self
-
-    def of_pieces(self):
-        return ExtremeCells(1, self.value)
 
     def of_cells(self, cells, shape):
         return ExtremeCells(len(cells), self.value)
@@ -210,6 +208,18 @@ def test_cells_are_chosen_by_the_piece_and_doubtful_ones_first():
     by_chance = choose_cells(np.zeros(1010), piece, 0.25, chances)
     assert 0.15 < by_chance[:1000:4].mean() < 0.35
     assert choose_cells(doubts, piece, 1.0, chances).all()
+
+
+def test_beats_of_a_run_are_drawn_one_after_the_other():
+    is_drawn = np.zeros((2, 2, 10), bool)
+    is_drawn[0, 0] = [0, 1, 1, 1, 1, 1, 0, 1, 1, 0]
+    is_drawn[1, :, 2::3] = True  # no two beats in a row
+    turn = choose_turns(is_drawn, 3)
+    assert turn[0, 0, is_drawn[0, 0]].tolist() == [0, 1, 2, 0, 1, 0, 1]
+    assert not turn[1].any()
+    assert not choose_turns(is_drawn, 1).any()
+    is_drawn[1, 0, 3] = True  # one cell in seven goes on, so two turns are worth it
+    assert np.argwhere(choose_turns(is_drawn, 4)[1]).tolist() == [[0, 3]]
 
 
 def test_without_passes_to_come_doubts_change_nothing(model):
