@@ -33,6 +33,7 @@ from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_
 
 FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
+_EXCERPTS = 0.5  # share of the halves and quarters of which they are told what whole windows are told
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
 
 
@@ -101,12 +102,15 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))  # of dropout
         part = int(rng.choice(list(_PARTS), p=list(_PARTS.values())))
         size = settings.batch_size * part
-        starts = self.starts[part][rng.integers(0, len(self.starts[part]), size)]
+        n_bars, share = max(self.n_bars // part, 1), self.processes.share(size)
+        n_read = self.n_bars if rng.random() < _EXCERPTS else n_bars
+        possible = self.starts[1 if n_read == self.n_bars else part]
+        starts = possible[rng.integers(0, len(possible), size)]
         shifts = rng.integers(-6, 6, size)
         shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
-        n_bars, share = max(self.n_bars // part, 1), self.processes.share(size)
+        bars = rng.integers(0, n_read - n_bars + 1) + np.arange(n_bars)
         turns = make_rng(settings.seed, Stream.TURNS, self.windows_seen)
-        task = self._prepare(rng, starts, n_bars, shifts, share, turns, settings.own_drafts)
+        task = self._prepare(rng, starts, n_read, bars, shifts, share, turns, settings.own_drafts)
         scores, doubts = self._score(self.composer.train(), task)
         counts = torch.tensor([len(scores), len(doubts)], dtype=torch.float32, device=self.device)
         n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
@@ -170,7 +174,8 @@ class Trainer:
         alone, n_alone = 0.0, 0
         for _ in range(0, settings.n_held_out, settings.batch_size):
             chosen = starts[rng.integers(0, len(starts), settings.batch_size)]
-            task = self._prepare(rng, chosen, self.n_bars, self.notes.key_shifts(chosen), slice(None), turns)
+            shifts = self.notes.key_shifts(chosen)
+            task = self._prepare(rng, chosen, self.n_bars, np.arange(self.n_bars), shifts, slice(None), turns)
             scores, _ = self._score(self.average, task)
             track = track_of(task.targets, task.batch.shape).cpu().numpy()
             nats -= np.bincount(track, scores.double().cpu().numpy(), spec.n_tracks)
@@ -203,19 +208,22 @@ class Trainer:
         self,
         rng: np.random.Generator,
         starts: NDArray[np.int64],
-        n_bars: int,
+        n_read: int,
+        bars: NDArray[np.int64],
         shifts: NDArray[np.int64],
         share: slice,
         turns: np.random.Generator,
         own_drafts: float = 0,
     ) -> _Task:
-        """What is asked of the composer: some cells of windows. Of the whole batch, of which `share` is made."""
+        """What is asked of the composer: some cells of successive `bars` of windows of `n_read` bars, of which all
+        that is told of a piece is told. Of the whole batch, of which `share` is made."""
         spec = self.notes.spec
-        music = leave_out_tracks(self.notes.read(starts, n_bars, shifts), rng)
-        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share)
-        masks = draw_known_cells(rng, len(starts), spec.n_tracks, n_bars, spec.beats_per_bar)
+        music = leave_out_tracks(self.notes.read(starts, n_read, shifts), rng)
+        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share).bars(bars)
+        masks = draw_known_cells(rng, len(starts), spec.n_tracks, len(bars), spec.beats_per_bar)
         known, composed = (mask[share] for mask in masks)
-        notes: CellNotes = music.notes.pieces(share)
+        first, end = int(bars[0]) * spec.beats_per_bar, int(bars[-1] + 1) * spec.beats_per_bar
+        notes: CellNotes = music.notes.pieces(share).beats(first, end)
         numbers = range(len(starts))[share]
         order = draw_turns(turns, masks[0].shape)[share]
         rngs = [make_rng(self.config.train.seed, Stream.DRAFTS, self.windows_seen, number) for number in numbers]
