@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.midi.composed_notes import place_composed_notes
 from musegan.midi.controllers import remove_controllers, restore_volume
 from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_meter, set_tempo
 from musegan.midi.free_channels import make_free_track
-from musegan.midi.grid import apply_swing, estimate_swing
 from musegan.midi.instruments import Instrument
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
-from musegan.midi.performance import perform_piece
 from musegan.midi.ticks import clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
@@ -134,7 +133,7 @@ class _Splicer:
             self.kept[line] = join_spans(spans)
         self._remove_controllers()
         self._name_channels()
-        played = self._composed_notes(humanize)
+        played = place_composed_notes(self.piece, self.given, self.grid, self.end, humanize)
         for row in np.unique(played["track"]).tolist():
             self._add_notes(row, played[played["track"] == row])
         changed = [
@@ -257,28 +256,6 @@ class _Splicer:
         return {place: next(iter(found)) if len(found) == 1 else None for place, found in rows.items()}
 
     # -- what is new ----------------------------------------------------------------------------------------
-
-    def _composed_notes(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file. None is in a bar that is passed
-        over."""
-        played = perform_piece(self.piece, humanize, self.grid.beat_ticks)
-        played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
-        bar = played["step"] // self.piece.spec.steps_per_bar
-        begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
-        limits = np.empty((2, self.piece.n_bars))
-        for first, end in self.ruler.runs(np.ones(self.piece.n_bars, bool)):
-            limits[0, first:end] = max(self.ruler.begin_of(first), 0)
-            limits[1, first:end] = min(self.ruler.end_of(end - 1), self.end)
-        places = [
-            place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
-            for parts, place in enumerate(self.grid.swing, start=1)
-        ]
-        for name in ("start", "end"):
-            tick = played[name]
-            for parts, place in enumerate(places, start=1):
-                tick = apply_swing(tick, self.grid.beat_ticks / parts, place)
-            played[name] = np.clip(np.rint(tick + begins[bar]), *limits[:, bar])
-        return played
 
     def _add_notes(self, row: int, played: NDArray) -> None:
         """Write composed notes of one ensemble track into its place."""
