@@ -14,7 +14,7 @@ from musegan.assistants.answer import Answer, describe_piece
 from musegan.assistants.workspace import Workspace
 from musegan.composing.model import Model, load_model
 from musegan.composing.parse import parse_bar_list, parse_bar_range
-from musegan.composing.request import GenerationRequest, count_in_song
+from musegan.composing.request import GenerationRequest, count_bars_in_song
 from musegan.files import WRITTEN_MIDI_SUFFIXES
 from musegan.midi.humanize import humanize_song, measure_song_manner
 from musegan.midi.melody import extract_melody
@@ -77,7 +77,7 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             chosen, kept = song.choose(keep)
-            asked = count_in_song(request, song)
+            asked = count_bars_in_song(request, song)
             return self._model.accompany(chosen.piece, kept, request=asked), chosen
 
         return self._compose(output, replace_file, ask)
@@ -97,7 +97,7 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             found = extract_melody(song.until(song.grid.music_end_bar), melody)
-            asked = replace(count_in_song(request, song), progression=request.progression or found.chords)
+            asked = replace(count_bars_in_song(request, song), progression=request.progression or found.chords)
             return self._model.arrange(found.song.piece, found.track, like=other, request=asked), found.song
 
         return self._compose(output, replace_file, ask)
@@ -110,7 +110,7 @@ class Tools:
 
         def ask() -> tuple[Piece, Song]:
             before = song.until(song.grid.music_end_bar)
-            asked = count_in_song(request, before)
+            asked = count_bars_in_song(request, before)
             return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=asked), before
 
         return self._compose(output, replace_file, ask)
@@ -129,7 +129,7 @@ class Tools:
         With a knob a section becomes calmer or busier: a calmer second verse is its bars with busier at -2.
         """
         song = self._read(source)
-        bars, asked = song.find_bars(parse_bar_list(at)), count_in_song(request, song)
+        bars, asked = song.find_bars(parse_bar_list(at)), count_bars_in_song(request, song)
         return self._compose(
             output, replace_file, lambda: (self._model.infill(song.piece, bars, tracks, request=asked), song)
         )
@@ -145,7 +145,7 @@ class Tools:
     ) -> Answer:
         """Compose a share of a file anew, here and there."""
         song = self._read(source)
-        asked = count_in_song(request, song)
+        asked = count_bars_in_song(request, song)
         return self._compose(
             output, replace_file, lambda: (self._model.vary(song.piece, amount, tracks, request=asked), song)
         )
@@ -245,7 +245,7 @@ class Tools:
         song = self._read(source)
         numbers = song.bar_numbers
         with self._lock:
-            found = self._model.explain(song.piece).ranking()[:_MOST_SURPRISES]
+            found = self._model.explain(song.piece).rank_bars()[:_MOST_SURPRISES]
         return Answer(
             {"most_surprising": [{"track": t, "bar": numbers[bar], "nats": round(n, 2)} for t, bar, n in found]}
         )

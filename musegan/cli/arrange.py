@@ -46,7 +46,7 @@ def arrange(
 
     Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
     """
-    from musegan.composing.request import count_in_song
+    from musegan.composing.request import count_bars_in_song
     from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 
@@ -67,7 +67,7 @@ def arrange(
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
     print_message(f"'{progression}'")
-    request = replace(count_in_song(request, song), progression=progression)
+    request = replace(count_bars_in_song(request, song), progression=progression)
     for index, path in enumerate(paths):
         own = replace(request, seed=request.seed + index)
         piece = model.arrange(found.song.piece, found.track, like=other, request=own)

@@ -24,7 +24,7 @@ from musegan.cli.composing_options import (
     write_piece,
 )
 from musegan.composing.parse import parse_bar_list, parse_names
-from musegan.composing.request import count_in_song
+from musegan.composing.request import count_bars_in_song
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _compose_on_file(
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
     song = read_song(source, maps, model, pedal)
-    request = count_in_song(request, song)
+    request = count_bars_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, options, base)
