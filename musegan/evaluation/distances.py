@@ -33,7 +33,7 @@ class Features(NamedTuple):
     songs: NDArray[np.int64]  # (phrase,)
 
     @classmethod
-    def of(cls, phrases: PhraseSet, spec: RollSpec) -> Features:
+    def from_phrases(cls, phrases: PhraseSet, spec: RollSpec) -> Features:
         rolls = phrases.rolls
         tables = {FEATURES: feature_matrix(rolls, spec), INDEPENDENT: independent_features(rolls, spec)}
         return cls(tables, phrases.songs)

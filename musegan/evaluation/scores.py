@@ -110,7 +110,7 @@ class PhraseMeasure(Protocol):
         ...
 
 
-def score_own(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+def score_custom(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     """Means of measures of your own over phrases, with their intervals."""
     scores: Scores = {}
     for item in measures:
