@@ -76,7 +76,7 @@ class Tools:
         song = self._read(source)
 
         def ask() -> tuple[Piece, Song]:
-            chosen, kept = song.choose(keep)
+            chosen, kept = song.choose_parts(keep)
             asked = count_bars_in_song(request, song)
             return self._model.accompany(chosen.piece, kept, request=asked), chosen
 
@@ -96,7 +96,7 @@ class Tools:
         other = None if like is None else self._read(like).piece
 
         def ask() -> tuple[Piece, Song]:
-            found = extract_melody(song.until(song.grid.music_end_bar), melody)
+            found = extract_melody(song.cut_after(song.grid.music_end_bar), melody)
             asked = replace(count_bars_in_song(request, song), progression=request.progression or found.chords)
             return self._model.arrange(found.song.piece, found.track, like=other, request=asked), found.song
 
@@ -109,7 +109,7 @@ class Tools:
         song = self._read(source)
 
         def ask() -> tuple[Piece, Song]:
-            before = song.until(song.grid.music_end_bar)
+            before = song.cut_after(song.grid.music_end_bar)
             asked = count_bars_in_song(request, before)
             return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=asked), before
 

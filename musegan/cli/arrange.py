@@ -53,7 +53,7 @@ def arrange(
     paths = output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
     song = read(source, model.spec, pedal=pedal)
-    song = song.until(song.grid.music_end_bar)
+    song = song.cut_after(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec, pedal=pedal).piece
     found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")

@@ -22,7 +22,7 @@ def place_composed_notes(
     bar = played["step"] // piece.spec.steps_per_bar
     begins = np.array([ruler.begin_of(i) - i * grid.ticks_per_bar for i in range(piece.n_bars)])
     limits = np.empty((2, piece.n_bars))
-    for first, end in ruler.runs(np.ones(piece.n_bars, bool)):
+    for first, end in ruler.find_runs(np.ones(piece.n_bars, bool)):
         limits[0, first:end] = max(ruler.begin_of(first), 0)
         limits[1, first:end] = min(ruler.end_of(end - 1), end_tick)
     places = [
