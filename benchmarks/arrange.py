@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 import musegan
 from musegan.composing.request import GenerationRequest
 from musegan.corpus.dataset import Dataset
-from musegan.metrics.agreement import on_chord
+from musegan.metrics.agreement import chord_tone_share
 from musegan.metrics.features import feature_matrix
 from musegan.metrics.two_sample import two_sample_auc
 from musegan.midi.melody import extract_melody
@@ -65,7 +65,7 @@ def main() -> None:
     print(f"{'':36} {'new tracks':22} the song's own")
     plan, _ = harmony_plan(songs, spec)
     for row in np.flatnonzero(~np.array(spec.is_drum)).tolist():
-        shares = [on_chord(rolls, plan, spec)[is_new[:, row], row] for rolls in (arranged, songs)]
+        shares = [chord_tone_share(rolls, plan, spec)[is_new[:, row], row] for rolls in (arranged, songs)]
         print(f"on chord tones, {spec.track_names[row]:20} {mean(shares[0]):22} {mean(shares[1])}")
     print(f"\n{'distance of new tracks':36} {'to the other song':22} {'to their own song':22} between the songs")
     pairs = ((arranged, others), (arranged, songs), (songs, others))

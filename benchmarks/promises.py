@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import musegan
 from musegan.composing.request import GenerationRequest
 from musegan.metrics import average, pitch_entropy
-from musegan.metrics.agreement import on_chord
+from musegan.metrics.agreement import chord_tone_share
 from musegan.metrics.structure import repeated_bars
 from musegan.music.chords import parse_progression
 from musegan.music.controls import Controls
@@ -110,7 +110,7 @@ def report_chords(model: musegan.Model, n_seeds: int, passes: int) -> None:
             for seed in range(1, n_seeds + 1)
         ]
         rolls = np.stack([model.generate(N_BARS, request=request).roll for request in requests])
-        found = average(on_chord(rolls, plan, model.spec), 0)
+        found = average(chord_tone_share(rolls, plan, model.spec), 0)
         cells = "  ".join(f"{name} {value:.3f}" for name, value in zip(model.spec.track_names, found, strict=True))
         print(f"{'chords':12} {label:26} {average(found):.3f}: {cells}", flush=True)
 

@@ -24,7 +24,7 @@ def test_the_list_names_every_file_once_with_its_split_and_licence():
     assert all(re.fullmatch("[0-9a-f]{64}", row["sha256"]) for row in rows)
     assert all(row["licence"] and row["origin"] for row in rows)
     assert Counter(row["split"] for row in rows) == {"train": 4675, "valid": 264, "test": 269}
-    first = Labels.load(DATA / "FILES.csv").of(rows[0]["file"])  # it serves `musegan prepare` as labels
+    first = Labels.load(DATA / "FILES.csv").find_label(rows[0]["file"])  # it serves `musegan prepare` as labels
     assert (first.split, first.licence) == (rows[0]["split"], rows[0]["licence"])
 
 

@@ -13,7 +13,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from musegan.assistants.tools import Answer, Tools, draw_seed
+from musegan.assistants.answer import Answer
+from musegan.assistants.tools import Tools, draw_seed
 from musegan.assistants.workspace import Workspace
 from musegan.composing.parse import parse_bar_list
 from musegan.composing.request import GenerationRequest

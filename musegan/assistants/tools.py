@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
+from musegan.assistants.answer import Answer, describe_piece
 from musegan.assistants.workspace import Workspace
 from musegan.composing.model import Model, load_model
 from musegan.composing.parse import parse_bar_list, parse_bar_range
-from musegan.composing.request import GenerationRequest, count_in_song
+from musegan.composing.request import GenerationRequest, count_bars_in_song
 from musegan.files import WRITTEN_MIDI_SUFFIXES
 from musegan.midi.humanize import humanize_song, measure_song_manner
 from musegan.midi.melody import extract_melody
@@ -24,27 +23,16 @@ from musegan.midi.song import Song, read
 from musegan.midi.stems import write_file
 from musegan.midi.write import write_files
 from musegan.models.composed_feel import choose_feel
-from musegan.music.chords import estimate_chords
 from musegan.music.knobs import KNOBS
-from musegan.music.pianoroll import ONSET
 from musegan.music.piece import Piece
 from musegan.render import AUDIO_SUFFIXES, IMAGE_SUFFIXES, SCORE_SUFFIXES
 from musegan.render.audio import convert_to_audio, write_audio
-from musegan.render.image import draw_piece, draw_png
+from musegan.render.image import draw_piece
 from musegan.render.layout import read_layout
 from musegan.render.parts import write_lead_sheet, write_parts
 from musegan.render.score import write_score
 
-_MOST_DRAWN = 64  # bars of a picture
 _MOST_SURPRISES = 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a tool says."""
-
-    facts: dict[str, Any]  # plain values, for JSON
-    picture: bytes | None = None  # PNG
 
 
 class Tools:
@@ -88,8 +76,8 @@ class Tools:
         song = self._read(source)
 
         def ask() -> tuple[Piece, Song]:
-            chosen, kept = song.choose(keep)
-            asked = count_in_song(request, song)
+            chosen, kept = song.choose_parts(keep)
+            asked = count_bars_in_song(request, song)
             return self._model.accompany(chosen.piece, kept, request=asked), chosen
 
         return self._compose(output, replace_file, ask)
@@ -108,8 +96,8 @@ class Tools:
         other = None if like is None else self._read(like).piece
 
         def ask() -> tuple[Piece, Song]:
-            found = extract_melody(song.until(song.grid.music_end_bar), melody)
-            asked = replace(count_in_song(request, song), progression=request.progression or found.chords)
+            found = extract_melody(song.cut_after(song.grid.music_end_bar), melody)
+            asked = replace(count_bars_in_song(request, song), progression=request.progression or found.chords)
             return self._model.arrange(found.song.piece, found.track, like=other, request=asked), found.song
 
         return self._compose(output, replace_file, ask)
@@ -121,8 +109,8 @@ class Tools:
         song = self._read(source)
 
         def ask() -> tuple[Piece, Song]:
-            before = song.until(song.grid.music_end_bar)
-            asked = count_in_song(request, before)
+            before = song.cut_after(song.grid.music_end_bar)
+            asked = count_bars_in_song(request, before)
             return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=asked), before
 
         return self._compose(output, replace_file, ask)
@@ -141,7 +129,7 @@ class Tools:
         With a knob a section becomes calmer or busier: a calmer second verse is its bars with busier at -2.
         """
         song = self._read(source)
-        bars, asked = song.find_bars(parse_bar_list(at)), count_in_song(request, song)
+        bars, asked = song.find_bars(parse_bar_list(at)), count_bars_in_song(request, song)
         return self._compose(
             output, replace_file, lambda: (self._model.infill(song.piece, bars, tracks, request=asked), song)
         )
@@ -157,7 +145,7 @@ class Tools:
     ) -> Answer:
         """Compose a share of a file anew, here and there."""
         song = self._read(source)
-        asked = count_in_song(request, song)
+        asked = count_bars_in_song(request, song)
         return self._compose(
             output, replace_file, lambda: (self._model.vary(song.piece, amount, tracks, request=asked), song)
         )
@@ -250,14 +238,14 @@ class Tools:
     def describe(self, source: str) -> Answer:
         """Tell what is in a file: bars, tempo, key, chords, and its parts and the track that each is taken for."""
         song = self._read(source)
-        return self._answer(source, song.piece, song, parts=[vars(part) for part in song.parts])
+        return describe_piece(source, song.piece, song, parts=[vars(part) for part in song.parts])
 
     def explain(self, source: str) -> Answer:
         """Tell which bars of which tracks are the most surprising to the model, in nats a note and beat."""
         song = self._read(source)
         numbers = song.bar_numbers
         with self._lock:
-            found = self._model.explain(song.piece).ranking()[:_MOST_SURPRISES]
+            found = self._model.explain(song.piece).rank_bars()[:_MOST_SURPRISES]
         return Answer(
             {"most_surprising": [{"track": t, "bar": numbers[bar], "nats": round(n, 2)} for t, bar, n in found]}
         )
@@ -299,33 +287,7 @@ class Tools:
             write_files(piece, path)
         else:
             song.write(piece, path)
-        return self._answer(output, piece, song, seed=piece.seed)
-
-    def _answer(self, name: str, piece: Piece, song: Song | None = None, **more: Any) -> Answer:
-        """What is in a piece; its bars are counted as in the file that it is from."""
-        spec, numbers = piece.spec, _number_bars(piece, song)
-        notes = (piece.roll == ONSET).sum((1, 2, 3))
-        chords = [
-            {"bar": numbers[beat // spec.beats_per_bar], "beat": beat % spec.beats_per_bar + 1, "chord": symbol}
-            for beat, symbol in estimate_chords(piece.roll, spec, piece.key)
-        ]
-        facts = {
-            "file": name,
-            "bars": piece.n_bars + (0 if song is None else song.grid.bars.n_bars - song.grid.n_bars),
-            "bars_passed_over": [] if song is None else song.passed_over,
-            "tempo": round(piece.tempo_qpm, 2),
-            "key": None if piece.key is None else str(piece.key),
-            "sections": [{"bar": numbers[bar], "name": label} for bar, label in piece.sections],
-            "notes": dict(zip(spec.track_names, np.asarray(notes).tolist(), strict=True)),
-            "chords": chords,
-        }
-        return Answer(facts | more, draw_png(piece.cut(0, min(piece.n_bars, _MOST_DRAWN))))
-
-
-def _number_bars(piece: Piece, song: Song | None) -> list[int]:
-    """The numbers, from 1, of the bars of a piece; new bars are counted on after those of its file."""
-    known, end = ([], 0) if song is None else (song.bar_numbers, song.grid.bars.n_bars)
-    return known + [end + 1 + bar for bar in range(piece.n_bars - len(known))]
+        return describe_piece(output, piece, song, seed=piece.seed)
 
 
 def draw_seed() -> int:

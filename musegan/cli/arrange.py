@@ -46,14 +46,14 @@ def arrange(
 
     Example: musegan arrange sheet.musicxml --like song.mid -o band.mid
     """
-    from musegan.composing.request import count_in_song
+    from musegan.composing.request import count_bars_in_song
     from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 
     paths = output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
     song = read(source, model.spec, pedal=pedal)
-    song = song.until(song.grid.music_end_bar)
+    song = song.cut_after(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec, pedal=pedal).piece
     found = extract_melody(song, melody, on)
     kept = f"melody, on {found.track}" + ("" if found.is_whole else ": its highest line")
@@ -67,7 +67,7 @@ def arrange(
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
     print_message(f"'{progression}'")
-    request = replace(count_in_song(request, song), progression=progression)
+    request = replace(count_bars_in_song(request, song), progression=progression)
     for index, path in enumerate(paths):
         own = replace(request, seed=request.seed + index)
         piece = model.arrange(found.song.piece, found.track, like=other, request=own)

@@ -24,7 +24,7 @@ from musegan.cli.composing_options import (
     write_piece,
 )
 from musegan.composing.parse import parse_bar_list, parse_names
-from musegan.composing.request import count_in_song
+from musegan.composing.request import count_bars_in_song
 from musegan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def accompany(
         raise ConfigError("say what stays (--keep piano), what is composed (--tracks bass), or both")
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        chosen, kept = song.choose(parse_names(keep), wanted or ())
+        chosen, kept = song.choose_parts(parse_names(keep), wanted or ())
         if request.seed == options.seed:
             _tell_unheard(song, chosen)
         piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
@@ -132,7 +132,7 @@ def continue_(
     """
 
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
-        before = song.until(song.grid.music_end_bar if at is None else at - 1)
+        before = song.cut_after(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
     _compose_on_file(options, source, output, maps, pedal, "continue", ask)
@@ -227,7 +227,7 @@ def _compose_on_file(
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
     song = read_song(source, maps, model, pedal)
-    request = count_in_song(request, song)
+    request = count_bars_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, options, base)

@@ -87,7 +87,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
     else:
-        Console(width=max(Console().width, 50 + 18 * len(found.rows))).print(found.table())
+        Console(width=max(Console().width, 50 + 18 * len(found.rows))).print(found.make_table())
 
 
 def _load_candidate(name: str, spec: RollSpec, device: str) -> Candidate:
@@ -99,7 +99,7 @@ def _load_candidate(name: str, spec: RollSpec, device: str) -> Candidate:
         return ArrayCandidate(path, spec)
     if path.is_dir() and not any(path.glob("*.safetensors")):
         return FolderCandidate(path, spec)
-    return ModelCandidate.of(_load_model(name, device), path.stem)
+    return ModelCandidate.from_model(_load_model(name, device), path.stem)
 
 
 def _load_model(name: str, device: str) -> Model:

@@ -49,7 +49,7 @@ def explain(
     judge = load_model(model, device)
     song = read_song(source, maps, judge, pedal)
     found = judge.explain(song.piece)
-    bars = [(name, song.bar_numbers[bar], surprise) for name, bar, surprise in found.ranking()]
+    bars = [(name, song.bar_numbers[bar], surprise) for name, bar, surprise in found.rank_bars()]
     if as_json:
         cells = [{"track": name, "bar": bar, "surprise": round(surprise, 4)} for name, bar, surprise in bars]
         facts = found.to_dict() | {"bars": song.grid.bars.n_bars, "cells": cells}

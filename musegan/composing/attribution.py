@@ -24,12 +24,12 @@ from musegan.music.piece import Piece
 from musegan.networks import CellBatch
 
 _GROUPS = 4  # passes in which every bar is left out once, never beside another of its track or its neighbours
-_TOLD = ("key", "chords", "play")  # controls that are set while a bar is measured; the others would reveal it
-MOST_NAMED = 6
-_OFF_CHORD = 0.4  # share of the notes of a bar, this much above that of the track's other bars
-_MANY, _FEW = 1.8, 0.55  # times the usual number of notes of the track
-_FAR = 7.0  # semitones from the track's other bars
-_NEW_PLACES = 0.5  # share of the onsets at steps at which no other bar of the track has one
+_SET_CONTROLS = ("key", "chords", "play")  # set while a bar is measured; the others would reveal it
+MAX_REASONS = 6
+_OFF_CHORD_EXCESS = 0.4  # share of the notes of a bar, this much above that of the track's other bars
+_BUSY_RATIO, _SPARSE_RATIO = 1.8, 0.55  # times the usual number of notes of the track
+_FAR_SEMITONES = 7.0  # semitones from the track's other bars
+_NEW_RHYTHM_SHARE = 0.5  # share of the onsets at steps at which no other bar of the track has one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Explanation:
     piece: Piece
     surprise: NDArray[np.float64]  # (track, bar): nats for each note and beat of the bar; nan for silence
 
-    def ranking(self) -> list[tuple[str, int, float]]:
+    def rank_bars(self) -> list[tuple[str, int, float]]:
         """Track, bar (0-based) and surprise of each bar that sounds, the most surprising first."""
         order = np.argsort(-np.nan_to_num(self.surprise, nan=-np.inf), axis=None, kind="stable")
         cells = zip(*np.unravel_index(order, self.surprise.shape), strict=True)
@@ -52,7 +52,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; bars are counted from 1."""
-        cells = [{"track": name, "bar": bar + 1, "surprise": round(nats, 4)} for name, bar, nats in self.ranking()]
+        cells = [
+            {"track": name, "bar": bar + 1, "surprise": round(nats, 4)} for name, bar, nats in self.rank_bars()
+        ]
         return {"unit": "nats for each note and beat", "bars": self.piece.n_bars, "cells": cells}
 
 
@@ -107,7 +109,7 @@ def measure_nats(
     music = Music.from_rolls(rolls, spec)
     if controls is None:
         controls = Controls.measure(music)
-        controls = controls.free([name for name in controls.values if name not in _TOLD])
+        controls = controls.free([name for name in controls.values if name not in _SET_CONTROLS])
     batch = CellBatch.from_notes(music.notes, controls, spec, model.device)
     shape = music.is_sounding.shape
     group = (2 * np.arange(shape[1])[:, None] + np.arange(shape[2])) % _GROUPS  # (track, bar)
@@ -122,7 +124,7 @@ def measure_nats(
 
 
 @dataclass(frozen=True)
-class NamedSurprise:
+class SurpriseReason:
     """A surprising bar of a track."""
 
     track: int
@@ -130,12 +132,12 @@ class NamedSurprise:
     reason: str  # as what follows the track in "the bass leaves the chord"
 
 
-def name_surprises(found: Explanation, count: int = MOST_NAMED) -> list[NamedSurprise]:
+def explain_surprises(found: Explanation, count: int = MAX_REASONS) -> list[SurpriseReason]:
     """The most surprising bars of a piece, the most surprising first, each with what sets it apart."""
     names = found.piece.spec.track_names
     return [
-        NamedSurprise(names.index(name), bar, find_reason(found.piece, names.index(name), bar))
-        for name, bar, _ in found.ranking()[:count]
+        SurpriseReason(names.index(name), bar, find_reason(found.piece, names.index(name), bar))
+        for name, bar, _ in found.rank_bars()[:count]
     ]
 
 
@@ -148,27 +150,27 @@ def find_reason(piece: Piece, track: int, bar: int) -> str:
     if not len(others):
         return "plays only here"
     if not piece.spec.tracks[track].is_drum:
-        off = _off_chord_shares(piece, track)
-        if off[bar] - off[others].mean() >= _OFF_CHORD:
+        off = _measure_off_chord_shares(piece, track)
+        if off[bar] - off[others].mean() >= _OFF_CHORD_EXCESS:
             return "leaves the chord"
         means = (onsets.sum(1) * np.arange(line.shape[2])).sum(1) / np.maximum(counts, 1)
         distance = float(means[bar] - np.median(means[others]))
-        if counts[bar] and abs(distance) >= _FAR:
+        if counts[bar] and abs(distance) >= _FAR_SEMITONES:
             return "goes much higher" if distance > 0 else "goes much lower"
     elif onsets[bar].sum() and not (onsets[bar].any(0) & onsets[others].any((0, 1))).any():
         return "has other drums"
     usual = float(np.median(counts[others]))
-    if counts[bar] >= _MANY * usual:
+    if counts[bar] >= _BUSY_RATIO * usual:
         return "is much busier"
-    if counts[bar] <= _FEW * usual:
+    if counts[bar] <= _SPARSE_RATIO * usual:
         return "is much sparser"
     is_new = onsets[bar].any(1) & ~onsets[others].any((0, 2))
-    if is_new.sum() >= _NEW_PLACES * max(onsets[bar].any(1).sum(), 1):
+    if is_new.sum() >= _NEW_RHYTHM_SHARE * max(onsets[bar].any(1).sum(), 1):
         return "has a rhythm of its own"
     return "does what it does nowhere else"
 
 
-def _off_chord_shares(piece: Piece, track: int) -> NDArray[np.float64]:
+def _measure_off_chord_shares(piece: Piece, track: int) -> NDArray[np.float64]:
     """Share of the notes of each bar of a track that are no tone of the chord of the other tracks: (bar,)."""
     spec = piece.spec
     rest = np.delete(piece.roll, track, axis=0)

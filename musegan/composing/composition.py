@@ -29,8 +29,8 @@ from musegan.music.piece import Piece
 from musegan.music.spec import RollSpec
 from musegan.random_streams import Stream, make_rng
 
-_COLDEST = 0.05  # temperature that is computed with; nearly always the likeliest is drawn
-_USUAL_QPM = 120.0  # of a piece that follows a section of which the tempo is not known
+_MIN_TEMPERATURE = 0.05  # temperature that is computed with; nearly always the likeliest is drawn
+_DEFAULT_QPM = 120.0  # of a piece that follows a section of which the tempo is not known
 
 
 def compose_new_piece(
@@ -214,10 +214,10 @@ def _choose_settings(request: GenerationRequest) -> SamplingSettings:
     usual, scale = SamplingSettings(), request.temperature
     return SamplingSettings(
         n_passes=request.passes,
-        step_temperature=max(scale * usual.step_temperature, _COLDEST),
-        pitch_temperature=max(scale * usual.pitch_temperature, _COLDEST),
-        length_temperature=max(scale * usual.length_temperature, _COLDEST),
-        copy_temperature=max(scale * usual.copy_temperature, _COLDEST),
+        step_temperature=max(scale * usual.step_temperature, _MIN_TEMPERATURE),
+        pitch_temperature=max(scale * usual.pitch_temperature, _MIN_TEMPERATURE),
+        length_temperature=max(scale * usual.length_temperature, _MIN_TEMPERATURE),
+        copy_temperature=max(scale * usual.copy_temperature, _MIN_TEMPERATURE),
         repetition=request.repetition,
     )
 
@@ -259,7 +259,7 @@ def _make_new_piece(
     if is_free and (shares := sounding_shares(roll, model.spec)).any():
         key = estimate_key(shares)
     tempo = float(controls["tempo"][0])
-    tempo_qpm = _USUAL_QPM if np.isnan(tempo) else float(round(tempo))
+    tempo_qpm = _DEFAULT_QPM if np.isnan(tempo) else float(round(tempo))
     return Piece(
         roll=roll,
         spec=model.spec,

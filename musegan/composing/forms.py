@@ -32,10 +32,10 @@ def check_form(form: str, n_bars: int, repeat_change: float) -> None:
         raise ConfigError(f"repeat_change is {repeat_change:g}; it is a share, 0 to 1", field="repeat_change")
 
 
-def bars_of_form(form: str, size: int) -> NDArray[np.int64]:
+def find_form_bars(form: str, size: int) -> NDArray[np.int64]:
     """The bar of each bar of a form when every letter is there once, in the order in which they come: (bar,).
 
-    >>> bars_of_form("AABA", 2)
+    >>> find_form_bars("AABA", 2)
     array([0, 1, 0, 1, 2, 3, 0, 1])
     """
     places = [list(dict.fromkeys(form)).index(letter) for letter in form]
@@ -120,7 +120,7 @@ def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np
     """
     out = roll.copy()
     out[:, -1] = 0
-    ends = {row: _find_last_heard(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
+    ends = {row: _find_last_pitches(roll[row], spec) for row in range(spec.n_tracks) if not spec.is_drum[row]}
     lowest = min((row for row in ends if len(ends[row])), key=lambda row: ends[row].mean(), default=None)
     third = 3 if key.is_minor else 4
     for row, heard in ends.items():
@@ -137,7 +137,7 @@ def close_piece(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> NDArray[np
     return out
 
 
-def _find_last_heard(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
+def _find_last_pitches(line: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.int64]:
     """Pitch indices at the first step of the last bar of one track, or those that sounded last before it, or else
     first after it."""
     last_bars = line[-2:].reshape(-1, spec.n_pitches)

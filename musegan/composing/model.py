@@ -183,13 +183,13 @@ class Model(TrainedModel):
         shares = np.linspace(0, 1, count)
         if isinstance(a, Piece) and isinstance(b, Piece):
             check_bars(min(a.n_bars, b.n_bars))
-            return [self._between(a, b, share, request) for share in shares]
+            return [self._compose_between(a, b, share, request) for share in shares]
         if isinstance(a, Piece) or isinstance(b, Piece):
             raise ConfigError("interpolate between two seeds or between two pieces, not one of each")
         check_bars(n_bars)
         first, last = (self.generate(n_bars, request=replace(request, seed=seed)) for seed in (a, b))
         steps = [(share, replace(request, seed=a if share < 0.5 else b)) for share in shares]
-        between = [self._between(first, last, *step) for step in steps[1:-1]]
+        between = [self._compose_between(first, last, *step) for step in steps[1:-1]]
         return [first, *between, last]
 
     def arrange(
@@ -280,7 +280,7 @@ class Model(TrainedModel):
         """
         return explain(self, piece)
 
-    def _between(self, a: Piece, b: Piece, share: float, request: GenerationRequest) -> Piece:
+    def _compose_between(self, a: Piece, b: Piece, share: float, request: GenerationRequest) -> Piece:
         """Cells of `a`, cells of `b`, and between them composed ones."""
         mixed, mask = tasks.mix_pieces(a, b, share, request.seed)
         return self.fill(mixed, mask, request=request)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from musegan.composing.request import MOST_BARS
+from musegan.composing.request import MAX_BAR_NUMBER
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.options import Option
@@ -56,7 +56,7 @@ def parse_bar_range(text: str) -> tuple[int, int]:
         begin, end = int(first) - 1, int(last if dash else first)
     except ValueError:
         begin, end = -1, -1
-    if not 0 <= begin < end <= MOST_BARS:
+    if not 0 <= begin < end <= MAX_BAR_NUMBER:
         raise ConfigError(f"{text!r} is not a range of bars; write it like 5-8 or 5, counted from 1")
     return begin, end
 

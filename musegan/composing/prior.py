@@ -13,9 +13,12 @@ from musegan.music.controls import Controls
 from musegan.music.key import key_scores
 from musegan.random_streams import Stream, make_rng
 
-_ENOUGH_TRACKS = 3  # that play in the phrase with which a piece begins, where a section has such
-_EXCERPTS, _CLEARLY = 8, 0.1  # sections that are looked at for one whose chords say its key, and how clearly
-_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY = 32, 0.35  # the same where the user asks for a key
+_MIN_TRACKS = 3  # that play in the phrase with which a piece begins, where a section has such
+_N_EXCERPTS, _CLEAR_MARGIN = (
+    8,
+    0.1,
+)  # sections among which one is sought whose chords say its key, by what margin
+_N_EXCERPTS_IN_KEY, _CLEAR_MARGIN_IN_KEY = 32, 0.35  # the same where the user asks for a key
 
 
 def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -> Controls:
@@ -26,16 +29,18 @@ def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -
     """
     rng = make_rng(request.seed, Stream.SECTION)
     rows = _find_rows(model, request)
-    n_excerpts, clearly = (_EXCERPTS, _CLEARLY) if request.key is None else (_EXCERPTS_IN_KEY, _CLEARLY_IN_KEY)
+    n_excerpts, margin = (
+        (_N_EXCERPTS, _CLEAR_MARGIN) if request.key is None else (_N_EXCERPTS_IN_KEY, _CLEAR_MARGIN_IN_KEY)
+    )
     best, most = None, -np.inf
     for _ in range(n_excerpts):
         controls = _cut_excerpt(model, rng, model.prior.pieces(rng.choice(rows, 1)), n_bars)
         scores = key_scores(count_chord_tones(controls)[0])
         own = int(key_scores(controls["key"][0]).argmax())
-        ahead = scores[own] - np.delete(scores, own).max()
-        if ahead > most:
-            best, most = controls, ahead
-        if ahead >= clearly:
+        lead = scores[own] - np.delete(scores, own).max()
+        if lead > most:
+            best, most = controls, lead
+        if lead >= margin:
             break
     assert best is not None
     return best
@@ -47,7 +52,7 @@ def _cut_excerpt(model: TrainedModel, rng: np.random.Generator, section: Control
     n_firsts = section.n_bars - (phrase if n_bars > section.n_bars else max(n_bars, phrase)) + 1
     play = section["play"][0] == PLAYS
     heard = np.array([play[:, first : first + phrase].any(1).sum() for first in range(n_firsts)])
-    enough = min(_ENOUGH_TRACKS, model.spec.n_tracks, heard.max())
+    enough = min(_MIN_TRACKS, model.spec.n_tracks, heard.max())
     first = int(rng.choice(np.flatnonzero(heard >= enough)))
     return section.bars((first + np.arange(n_bars)) % section.n_bars)
 
@@ -57,7 +62,7 @@ def _find_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.in
 
     Where no section is all of this, the chords do not count, then not the mode either.
     """
-    keys, fits = model.keys_of_prior
+    keys, fits = model.prior_keys
     wanted = np.ones(len(keys), bool)
     if request.style is not None:
         offered = model.offered_styles
@@ -65,9 +70,9 @@ def _find_rows(model: TrainedModel, request: GenerationRequest) -> NDArray[np.in
             raise ConfigError(f"there is no style {request.style!r}; the model has {', '.join(offered) or 'none'}")
         wanted &= model.prior["style"] == model.config.model.styles.index(request.style)
     if request.key is not None:
-        wanted = _narrow(wanted, (keys >= 12) == request.key.is_minor)
-    return np.flatnonzero(_narrow(wanted, fits))
+        wanted = _intersect_if_any(wanted, (keys >= 12) == request.key.is_minor)
+    return np.flatnonzero(_intersect_if_any(wanted, fits))
 
 
-def _narrow(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _intersect_if_any(wanted: NDArray[np.bool_], more: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return wanted & more if np.any(wanted & more) else wanted

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from musegan.midi.song import Song
 
 MAX_BARS = 512  # that are composed at once
-MOST_BARS = 4096  # of any piece
+MAX_BAR_NUMBER = 4096  # of any piece
 _LARGEST_SEED = 2**53 - 1  # what every reader of JSON keeps exactly
 
 
@@ -41,11 +41,11 @@ class GenerationRequest:
     ] = field(default_factory=dict)
     rests: Annotated[
         Mapping[str, Sequence[int]],
-        About("Bars in which a track is silent: drums:1-2.", 0, MOST_BARS - 1, name="rest"),
+        About("Bars in which a track is silent: drums:1-2.", 0, MAX_BAR_NUMBER - 1, name="rest"),
     ] = field(default_factory=dict)
     plays: Annotated[
         Mapping[str, Sequence[int]],
-        About("Bars in which a track plays: piano:1-8.", 0, MOST_BARS - 1, name="play"),
+        About("Bars in which a track plays: piano:1-8.", 0, MAX_BAR_NUMBER - 1, name="play"),
     ] = field(default_factory=dict)
     progression: Annotated[
         str | None, About("Chords, a bar each: 'C Am F G', or with bar lines 'C Am | F G'.")
@@ -84,7 +84,7 @@ class GenerationRequest:
         return {option.field: to_plain(getattr(self, option.field)) for option in list_options(type(self))}
 
 
-def count_in_song(request: GenerationRequest, song: Song) -> GenerationRequest:
+def count_bars_in_song(request: GenerationRequest, song: Song) -> GenerationRequest:
     """A request of which the bars are counted in a piece, not in the file that it was read from."""
     find = song.grid.find_bar
     rests = {

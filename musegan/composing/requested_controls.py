@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.composing.forms import Arrangement, arrange_tracks, bars_of_form
+from musegan.composing.forms import Arrangement, arrange_tracks, find_form_bars
 from musegan.composing.prior import draw_section
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
@@ -37,7 +37,7 @@ def plan_new_piece(
 ) -> tuple[Controls, Key]:
     """Controls of a piece from nothing, and its key: the one asked for or told by chords, or one as songs have."""
     size = n_bars // len(form) if form else model.phrase_bars
-    bars = bars_of_form(form, size) if form else np.arange(n_bars)
+    bars = find_form_bars(form, size) if form else np.arange(n_bars)
     key = find_requested_key(model, request)
     section = draw_section(model, request, int(bars.max()) + 1).bars(bars)
     controls = section.replace(play=arrange_tracks(section["play"], model.spec, arrangement, size))
@@ -45,7 +45,7 @@ def plan_new_piece(
         key = draw_key(request.seed, estimate_key(controls["key"][0]).is_minor)
     controls = controls.transpose(np.array([-key.to_canonical]))
     controls = restrict_controls(model, controls, tracks, request)
-    return tell_progression(model, _free_repetition(controls, section), request), key
+    return set_progression(model, _free_repetition(controls, section), request), key
 
 
 def plan_filling(
@@ -97,7 +97,7 @@ def plan_filling(
     )
     controls = _free_repetition(restrict_controls(model, controls, None, request, ~mask), usual)
     plan = _plan_repetition(known["repetition"], mask, controls["repetition"])
-    return tell_progression(model, controls.replace(repetition=plan), request)
+    return set_progression(model, controls.replace(repetition=plan), request)
 
 
 def restrict_controls(
@@ -114,7 +114,7 @@ def restrict_controls(
     """
     spec = model.spec
     play, density = controls["play"].copy(), controls["density"].copy()
-    elsewhere = _mean_density(model, density)
+    elsewhere = _average_density(model, density)
     may_play = np.ones(play.shape[1:], bool) if composed is None else composed
     if tracks is not None:
         is_asked = np.isin(np.arange(spec.n_tracks), [spec.track_index(name) for name in tracks])
@@ -146,7 +146,7 @@ def restrict_controls(
     return turn_knobs(controls, request.knobs, spec)
 
 
-def tell_progression(model: TrainedModel, controls: Controls, request: GenerationRequest) -> Controls:
+def set_progression(model: TrainedModel, controls: Controls, request: GenerationRequest) -> Controls:
     """Controls with the chords that are asked for, repeated to the end, where there are some.
 
     The key is half that of the controls, half what the chords say of it.
@@ -209,7 +209,7 @@ def _measure_manner(model: TrainedModel, like: Piece, n_bars: int) -> Controls:
     return controls.bars(np.arange(n_bars) % controls.n_bars)
 
 
-def _mean_density(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
+def _average_density(model: TrainedModel, density: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean density of the bars of a track in which it has notes, the usual one if there are none:
     (batch, track, 1) of ``density : (batch, track, bar)``; nan for a track that no song has."""
     usual = np.where(model.usual_densities > 0, model.usual_densities, np.nan)[:, None]

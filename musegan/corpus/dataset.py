@@ -196,7 +196,7 @@ class Dataset:
         """Whether the dataset tells when notes were played beside the grid, or has no notes."""
         return len(self._late) > 0
 
-    def late(self, rows: slice) -> NDArray[np.float32]:
+    def measure_lateness(self, rows: slice) -> NDArray[np.float32]:
         """How much later than its step each of `rows` of `notes` was played, in steps: (row,). A `DatasetError`
         where the dataset does not tell."""
         if not self.has_timing:

@@ -43,7 +43,7 @@ class Labels:
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"the labels in {path} cannot be read: {error}") from error
 
-    def of(self, name: str) -> Label:
+    def find_label(self, name: str) -> Label:
         """The label of a file, the most exact one where several fit; an empty one where none does."""
         parts = _split_path(name)
         best, depth = Label(), 0

@@ -19,8 +19,8 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _START_LIMIT = 60.0  # seconds for a process to start and import what it needs
-_AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
-_BYTES_AHEAD = 64 << 20  # of these tasks, all together
+_MAX_TASKS_AHEAD = 64  # tasks for each worker that may be done while an earlier one is still running
+_MAX_BYTES_AHEAD = 64 << 20  # of these tasks, all together
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def map_in_order(
     """
     pool = _Pool(function, n_workers, time_limit, n_bytes, n_at_once)
     try:
-        yield from pool.run(iter(tasks))
+        yield from pool.run_tasks(iter(tasks))
     finally:
         for worker in pool.workers:
             worker.stop()
@@ -69,7 +69,7 @@ class _Worker(Generic[Task]):
         self.tasks: deque[tuple[int, Task]] = deque()
         self.since = time.monotonic()  # when it began the first of them
 
-    def give(self, tasks: Iterable[tuple[int, Task]]) -> None:
+    def send_tasks(self, tasks: Iterable[tuple[int, Task]]) -> None:
         """Only to a worker without tasks, or two full pipes would wait for each other."""
         self.tasks.extend(tasks)
         self.since = time.monotonic()
@@ -127,13 +127,13 @@ class _Pool(Generic[Task, Result]):
         self.workers: list[_Worker[Task]] = []
         self.results: dict[int, tuple[Task, Result | Lost]] = {}  # finished, but not handed out
 
-    def run(self, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Lost]]:
+    def run_tasks(self, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Lost]]:
         n_given = n_out = 0
         has_more = True
         while has_more or n_out < n_given:
             while has_more and self._has_room(n_given - n_out) and (worker := self._idle_worker()):
                 batch = self._next_batch(tasks)
-                worker.give(enumerate(batch, n_given))
+                worker.send_tasks(enumerate(batch, n_given))
                 n_given += len(batch)
                 has_more = bool(batch)
             while n_out in self.results:
@@ -145,13 +145,13 @@ class _Pool(Generic[Task, Result]):
                 self._collect_answers()
 
     def _has_room(self, n_ahead: int) -> bool:
-        return n_ahead < self.n_workers * _AHEAD and self.bytes_ahead < _BYTES_AHEAD
+        return n_ahead < self.n_workers * _MAX_TASKS_AHEAD and self.bytes_ahead < _MAX_BYTES_AHEAD
 
     def _next_batch(self, tasks: Iterator[Task]) -> list[Task]:
         """The next tasks, fewer when they are large; empty at the end."""
         batch: list[Task] = []
         before = self.bytes_ahead
-        while len(batch) < self.n_at_once and self.bytes_ahead - before < _BYTES_AHEAD // 8:
+        while len(batch) < self.n_at_once and self.bytes_ahead - before < _MAX_BYTES_AHEAD // 8:
             for task in islice(tasks, 1):
                 batch.append(task)
                 self.bytes_ahead += self.n_bytes(task)
@@ -206,4 +206,4 @@ class _Pool(Generic[Task, Result]):
         if worker.tasks:
             index, task = worker.tasks.popleft()
             self.results[index] = task, Lost(reason)
-            self.workers[place].give(worker.tasks)
+            self.workers[place].send_tasks(worker.tasks)

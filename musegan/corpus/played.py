@@ -73,7 +73,7 @@ class PlayedNotes:
         in_split = np.isin(dataset.songs["split"], [SPLITS.index(name) for name in splits])
         in_split = np.repeat(in_split, dataset.songs["bar_end"] - dataset.song_starts)
         onset = np.flatnonzero((dataset.notes["tie"] == 0) & np.repeat(in_split, lengths))
-        rows, late = dataset.notes[onset], dataset.late(slice(None))[onset]
+        rows, late = dataset.notes[onset], dataset.measure_lateness(slice(None))[onset]
         bar = np.repeat(np.arange(dataset.n_bars), lengths)[onset]
         is_played = _find_played(dataset, bar, rows, late)
         heard = np.zeros(dataset.n_bars, bool)

@@ -117,18 +117,18 @@ def prepare(
             items = read_items(files)
             for item, song in map_in_order(read, items, workers or count_cores(), TIME_LIMIT, lambda i: i.n_bytes):
                 if isinstance(song, Lost):
-                    tally.skip(item.name, song)
-                elif tally.is_new(item.name, song):
-                    label = known.of(item.name)
+                    tally.count_skipped(item.name, song)
+                elif tally.count_song(item.name, song):
+                    label = known.find_label(item.name)
                     split = label.split or choose_split(song.family, seed, valid_fraction, test_fraction)
                     tally.splits[split] += 1
                     _add_song(writer, song, item.name, tally.n_songs - 1, split, label)
                 if progress:
                     progress(tally.n_files, max(tally.n_files, len(files)))
         if not tally.n_songs:
-            raise tally.failure()
+            raise tally.make_error()
         os.replace(unfinished, log_path)
-    return tally.report(Dataset(output), log_path, time.monotonic() - began)
+    return tally.make_report(Dataset(output), log_path, time.monotonic() - began)
 
 
 def count_cores() -> int:
@@ -174,13 +174,13 @@ class _Tally:
         self.skipped: Counter[str] = Counter()
         self.seen: set[int] = set()  # digests; all that grows with the corpus
 
-    def skip(self, name: str, lost: Lost) -> None:
+    def count_skipped(self, name: str, lost: Lost) -> None:
         self.n_files += 1
         self.skipped[lost.reason] += 1
         self._log_file("skipped", lost.reason, name, lost.message)
 
-    def is_new(self, name: str, song: SongFile) -> bool:
-        """Whether no earlier file had the same notes; counts the song if so."""
+    def count_song(self, name: str, song: SongFile) -> bool:
+        """Count a file that was read, and say whether no earlier one had the same notes: a song."""
         self.n_files += 1
         for repair in song.repairs:
             self.repaired[repair] += 1
@@ -197,7 +197,7 @@ class _Tally:
     def _log_file(self, *fields: str) -> None:
         self.log.write("\t".join(clean_for_terminal(" ".join(field.split())) for field in fields) + "\n")
 
-    def failure(self) -> DatasetError:
+    def make_error(self) -> DatasetError:
         """Why there is no dataset."""
         if not self.n_files:
             suffixes = " ".join(MUSIC_SUFFIXES)
@@ -208,7 +208,7 @@ class _Tally:
             field="spec",
         )
 
-    def report(self, dataset: Dataset, log_path: Path, seconds: float) -> PrepareReport:
+    def make_report(self, dataset: Dataset, log_path: Path, seconds: float) -> PrepareReport:
         content = describe_dataset(dataset)
         return PrepareReport(
             dataset=str(dataset.path),

@@ -21,7 +21,7 @@ from musegan.midi.read import read_score
 from musegan.midi.score import Score
 from musegan.music.spec import RollSpec
 
-_DOUBLINGS = 3  # a pattern has 2 ** 3 intervals
+_N_DOUBLINGS = 3  # a pattern has 2 ** 3 intervals
 _MIX = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)  # odd, without structure
 _OTHER_TRACK = 128  # in place of the interval between the last note of a track and the first of the next
 
@@ -87,11 +87,11 @@ def _hash_patterns(notes: NDArray, spec: RollSpec) -> NDArray[np.uint64]:
     intervals = np.diff(notes["pitch"].astype(np.int64))
     intervals[track[1:] != track[:-1]] = _OTHER_TRACK
     intervals = intervals[~np.array(spec.is_drum)[track[1:]]]
-    n_intervals = 2**_DOUBLINGS
+    n_intervals = 2**_N_DOUBLINGS
     if len(intervals) < n_intervals:
         return np.empty(0, np.uint64)
     hashes = intervals.astype(np.uint64)
-    for doubling in range(_DOUBLINGS):
+    for doubling in range(_N_DOUBLINGS):
         reach = 2**doubling
         hashes = hashes[:-reach] * _MIX[doubling] + hashes[reach:]
     for shift, factor in ((29, _MIX[1]), (32, _MIX[2])):

@@ -41,7 +41,7 @@ MIN_EXPANSION_BYTES = 1 << 28  # always allowed
 WALK_SECONDS = 60.0  # for walking through an archive, besides a second for each of its megabytes
 _MAX_DESCRIPTION = 1 << 20  # bytes of the name of an entry and what else a tar file says of it
 
-_DAMAGE = (
+_READ_ERRORS = (
     OSError,
     EOFError,
     RuntimeError,
@@ -128,23 +128,23 @@ def read_items(files: Iterable[FoundFile]) -> Iterator[Item]:
         read = _read_zip if suffix == ".zip" else _read_tar
         try:
             yield from read(file, suffix)
-        except _ExpandsTooFar:
+        except _ExpansionError:
             yield Item(file.name, None, "archive expands too far")
-        except _TakesTooLong:
+        except _SlowReadError:
             yield Item(file.name, None, "archive takes too long")
-        except _DAMAGE:
+        except _READ_ERRORS:
             yield Item(file.name, None, "damaged archive")
 
 
-class _ExpandsTooFar(Exception):
+class _ExpansionError(Exception):
     """More bytes came out of an archive than it may expand to."""
 
 
-class _TakesTooLong(Exception):
+class _SlowReadError(Exception):
     """Walking through an archive takes longer than it may."""
 
 
-class _Limited(io.RawIOBase):
+class _LimitedReader(io.RawIOBase):
     """A stream of which only so many bytes can be read, and only for so many seconds."""
 
     def __init__(self, stream: IO[bytes], limit: int, seconds: float) -> None:
@@ -156,15 +156,15 @@ class _Limited(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if time.monotonic() > self.end:
-            raise _TakesTooLong
+            raise _SlowReadError
         data = self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
         self.left -= len(data)
         if self.left < 0:
-            raise _ExpandsTooFar
+            raise _ExpansionError
         return data
 
     @contextmanager
-    def pause(self) -> Iterator[None]:
+    def pause_clock(self) -> Iterator[None]:
         """The time that passes meanwhile does not count."""
         begin = time.monotonic()
         yield
@@ -178,7 +178,7 @@ class _TarInfo(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         entry = super().frombuf(buf, encoding, errors)
         if entry.type not in tarfile.REGULAR_TYPES and entry.size > _MAX_DESCRIPTION:
-            raise _ExpandsTooFar
+            raise _ExpansionError
         return entry
 
 
@@ -197,14 +197,14 @@ def _expansion_limit(path: str) -> int:
 def _read_tar(file: FoundFile, suffix: str) -> Iterator[Item]:
     limit = _expansion_limit(file.path)
     with _TAR_OPENERS[suffix](file.path) as stream:
-        limited = _Limited(stream, limit, WALK_SECONDS + os.path.getsize(file.path) / 1e6)
+        limited = _LimitedReader(stream, limit, WALK_SECONDS + os.path.getsize(file.path) / 1e6)
         with tarfile.open(fileobj=limited, mode="r|", tarinfo=_TarInfo) as archive:
             for member in archive:
                 if not 0 <= member.size <= limit:  # or it would be skipped, however large it claims to be
-                    raise _ExpandsTooFar
+                    raise _ExpansionError
                 if member.isfile() and _is_music(member.name):
                     item = _read_tar_member(archive, member, _join_name(file, member.name))
-                    with limited.pause():
+                    with limited.pause_clock():
                         yield item
                 archive.members = []  # type: ignore[attr-defined]  # or every member is kept in memory
 
@@ -226,7 +226,7 @@ def _read_zip(file: FoundFile, suffix: str) -> Iterator[Item]:
                 continue
             left -= member.file_size
             if left < 0:
-                raise _ExpandsTooFar
+                raise _ExpansionError
             yield _read_zip_member(archive, member, name)
 
 
@@ -236,7 +236,7 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: st
     try:
         with archive.open(member) as stream:
             return Item(name, stream.read(member.file_size))  # never more, whatever the data say
-    except (*_DAMAGE, NotImplementedError):
+    except (*_READ_ERRORS, NotImplementedError):
         return Item(name, None, "damaged archive")
 
 

@@ -124,26 +124,26 @@ class ModelCandidate(Candidate):
         self._compose, self._fill = compose, fill
 
     @classmethod
-    def of(cls, model: Model, name: str, passes: int | None = None) -> ModelCandidate:
+    def from_model(cls, model: Model, name: str, passes: int | None = None) -> ModelCandidate:
         """A model as `musegan.load_model` returns it, asked as its users ask it; tracks play when they do in the
         songs whose plans it follows."""
         from musegan.composing.request import GenerationRequest  # this loads torch
 
         request = GenerationRequest() if passes is None else GenerationRequest(passes=passes)
 
-        def requests(n: int, seed: int) -> list[GenerationRequest]:
+        def make_requests(n: int, seed: int) -> list[GenerationRequest]:
             return [replace(request, seed=seed + index) for index in range(n)]
 
         def from_nothing(n: int, n_bars: int, seed: int) -> Rolls:
-            pieces = model.generate_many(requests(n, seed), n_bars, arrangement="song")
+            pieces = model.generate_many(make_requests(n, seed), n_bars, arrangement="song")
             return np.stack([piece.roll for piece in pieces])
 
-        def around(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
+        def fill_around(given: Rolls, mask: NDArray[np.bool_], seed: int) -> Rolls:
             pieces = [Piece(roll=roll, spec=model.spec) for roll in given]
-            filled = model.fill_many(pieces, list(mask), requests(len(given), seed))
+            filled = model.fill_many(pieces, list(mask), make_requests(len(given), seed))
             return np.stack([piece.roll for piece in filled])
 
-        candidate = cls(name, model.spec, from_nothing, around, model.window_bars)
+        candidate = cls(name, model.spec, from_nothing, fill_around, model.window_bars)
         candidate.feel = None if isinstance(model.feel, np.ndarray) else model.feel
         return candidate
 

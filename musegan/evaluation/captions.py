@@ -147,7 +147,8 @@ def _write_intervals(evaluation: Evaluation, candidate: str) -> str:
     if not shared:
         return ""
     here, real = (
-        sum(_do_meet(reference[measure], evaluation.rows[row][measure]) for measure in shared) for row in rows
+        sum(_intervals_overlap(reference[measure], evaluation.rows[row][measure]) for measure in shared)
+        for row in rows
     )
     return (
         f"In {here} of {len(shared)} measures of bars and tracks its interval meets that of held-out songs; that "
@@ -155,7 +156,7 @@ def _write_intervals(evaluation: Evaluation, candidate: str) -> str:
     )
 
 
-def _do_meet(first: Value, second: Value) -> bool:
+def _intervals_overlap(first: Value, second: Value) -> bool:
     return first.low <= second.high and second.low <= first.high
 
 

@@ -33,7 +33,7 @@ class Features(NamedTuple):
     songs: NDArray[np.int64]  # (phrase,)
 
     @classmethod
-    def of(cls, phrases: PhraseSet, spec: RollSpec) -> Features:
+    def from_phrases(cls, phrases: PhraseSet, spec: RollSpec) -> Features:
         rolls = phrases.rolls
         tables = {FEATURES: feature_matrix(rolls, spec), INDEPENDENT: independent_features(rolls, spec)}
         return cls(tables, phrases.songs)
@@ -81,7 +81,7 @@ def _prepare_distances(
     first: Values, second: Values, first_songs: NDArray, second_songs: NDArray
 ) -> Callable[..., dict[str, float]]:
     """A function of how often phrases of both sets count, ``(phrase,)`` each, that gives the distances by name."""
-    balls = distance.Balls.around(first, second, first_songs, second_songs)
+    balls = distance.Balls.from_features(first, second, first_songs, second_songs)
 
     def measure(
         first_weights: NDArray[np.int64] | None, second_weights: NDArray[np.int64] | None

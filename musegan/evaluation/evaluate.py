@@ -33,10 +33,10 @@ from musegan.evaluation.scores import (
     REFERENCE,
     PhraseMeasure,
     score_continuations,
+    score_custom,
     score_harmony,
     score_long_pieces,
     score_originality,
-    score_own,
     score_phrases,
     score_structure,
     score_task,
@@ -92,14 +92,14 @@ def evaluate(
     """
     report = progress or (lambda stage, share: None)
     result, reference, real = begin_evaluation(candidates, dataset, settings)
-    sets = draw_phrases(result, reference, real, candidates, settings, report)
+    sets = sample_phrases(result, reference, real, candidates, settings, report)
     for done, (name, phrases) in enumerate(sets.items()):
         report("measuring bars", done / len(sets))
         # Mixing leaves each track as it is, so only what is between tracks is of interest.
         measure = score_harmony if name == MIXED else score_phrases
-        result.add(name, measure(phrases, dataset.spec, settings.seed))
+        result.add_scores(name, measure(phrases, dataset.spec, settings.seed))
         if name != MIXED:
-            result.add(name, score_own(measures, phrases, dataset.spec, settings.seed))
+            result.add_scores(name, score_custom(measures, phrases, dataset.spec, settings.seed))
         result.samples[name] = phrases.rolls
     measure_distances(result, sets, settings, report)
     _measure_originality(result, dataset, settings, report)
@@ -134,7 +134,7 @@ def begin_evaluation(
     return result, reference, real
 
 
-def draw_phrases(
+def sample_phrases(
     result: Evaluation,
     reference: DatasetCandidate,
     real: DatasetCandidate,
@@ -176,7 +176,7 @@ def measure_distances(
     result.feature_names = list_feature_names(spec)
     for done, (name, phrases) in enumerate(sets.items()):
         report("computing features", done / len(sets))
-        result.features[name] = Features.of(phrases, spec)
+        result.features[name] = Features.from_phrases(phrases, spec)
     reference = result.features[REFERENCE]
     if not has_enough_songs(*result.features.values()):
         result.notes.append(f"a row has phrases of fewer than {SMALLEST_SET} songs, so there is no AUC of phrases")
@@ -184,8 +184,8 @@ def measure_distances(
         report("measuring distances", done / len(sets))
         if name == REFERENCE:
             continue
-        result.add(name, score_distances(reference, row, settings.seed))
-        result.add(name, score_overlap(reference, row, result.feature_names[FEATURES]))
+        result.add_scores(name, score_distances(reference, row, settings.seed))
+        result.add_scores(name, score_overlap(reference, row, result.feature_names[FEATURES]))
         if name != MIXED:
             result.deviations[name] = measure_deviations(reference, row, result.feature_names)
 
@@ -203,7 +203,7 @@ def _measure_originality(result: Evaluation, dataset: Dataset, settings: Setting
         for row, a, b in zip(rows, ends[:-1], ends[1:], strict=True)
     }
     for row, query in zip(rows, queries, strict=True):
-        result.add(row, score_originality(parts[row], parts[REFERENCE]))
+        result.add_scores(row, score_originality(parts[row], parts[REFERENCE]))
         result.similarities[row] = parts[row].similarity
         result.pairs[row] = _find_worst_pairs(query, parts[row], dataset)
 
@@ -253,9 +253,11 @@ def _measure_pieces(
     of_real = next((bars for bars in joins.values() if len(bars)), np.empty(0, np.int64))
     for name, phrases in pieces.items():
         report("measuring long pieces", 0.0)
-        result.add(name, score_structure(phrases, pieces[REFERENCE], real.spec, settings.seed))
+        result.add_scores(name, score_structure(phrases, pieces[REFERENCE], real.spec, settings.seed))
         bars = joins.get(name, of_real)
-        result.add(name, score_long_pieces(phrases, real.spec, settings.phrase_bars, bars, scale, settings.seed))
+        result.add_scores(
+            name, score_long_pieces(phrases, real.spec, settings.phrase_bars, bars, scale, settings.seed)
+        )
 
 
 def _measure_tasks(
@@ -273,15 +275,17 @@ def _measure_tasks(
     contexts = reference.sample(settings.n_contexts, settings.phrase_bars, seed + 1).rolls
     longer = reference.sample(settings.n_contexts, 4 * settings.phrase_bars, seed + 1).rolls
     n_given = longer.shape[2] // 2
-    result.add(REFERENCE, score_continuations(longer, n_given, spec, seed))
+    result.add_scores(REFERENCE, score_continuations(longer, n_given, spec, seed))
     for task in TASKS:
-        result.add(REFERENCE, score_task(task, run_task(task, contexts, spec), seed))
+        result.add_scores(REFERENCE, score_task(task, run_task(task, contexts, spec), seed))
     for model in models:
         fill = partial(model.fill, seed=seed, progress=report)
-        result.add(model.name, score_continuations(continue_pieces(longer, n_given, fill), n_given, spec, seed))
+        result.add_scores(
+            model.name, score_continuations(continue_pieces(longer, n_given, fill), n_given, spec, seed)
+        )
         for task in TASKS:
             done = run_task(task, contexts, spec, fill, settings.n_draws)
-            result.add(model.name, score_task(task, done, seed))
+            result.add_scores(model.name, score_task(task, done, seed))
 
 
 def _measure_performances(
@@ -302,5 +306,5 @@ def _measure_performances(
         real, ours = score_performances(dataset, feel, n_phrases, settings.seed)
         if not ours:
             result.notes.append("no track of the held-out songs was played, so performances are not measured")
-        result.add(REFERENCE, real)
-        result.add(name, ours)
+        result.add_scores(REFERENCE, real)
+        result.add_scores(name, ours)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from musegan.corpus.dataset import Dataset
 from musegan.evaluation.candidates import ModelCandidate, OnProgress
-from musegan.evaluation.evaluate import Settings, begin_evaluation, draw_phrases, measure_distances
+from musegan.evaluation.evaluate import Settings, begin_evaluation, measure_distances, sample_phrases
 from musegan.evaluation.table import Evaluation
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def evaluate_ladder(
 ) -> Evaluation:
     """The distances that `evaluate` measures, with a row for each of `PASSES`. Raises what `evaluate` raises."""
     report = progress or (lambda stage, share: None)
-    rows = [ModelCandidate.of(model, f"{n} pass{'es' if n > 1 else ''}", passes=n) for n in PASSES]
+    rows = [ModelCandidate.from_model(model, f"{n} pass{'es' if n > 1 else ''}", passes=n) for n in PASSES]
     result, reference, real = begin_evaluation(rows, dataset, settings)
-    measure_distances(result, draw_phrases(result, reference, real, rows, settings, report), settings, report)
+    measure_distances(result, sample_phrases(result, reference, real, rows, settings, report), settings, report)
     return result

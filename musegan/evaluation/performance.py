@@ -68,7 +68,7 @@ def choose_played(dataset: Dataset, n_phrases: int, seed: int) -> tuple[Performe
     return performed, notes.source[chosen], notes.tempo[chosen]
 
 
-def perform(played: Performed, feel: Feel, tempo: NDArray, seed: int) -> Performed:
+def perform_notes(played: Performed, feel: Feel, tempo: NDArray, seed: int) -> Performed:
     """The same notes as a feel plays them, whatever is not looked at in `played` nan."""
     spec = played.spec
     velocity, late = np.empty(len(played.phrase)), np.empty(len(played.phrase))
@@ -115,7 +115,7 @@ def score_performances(dataset: Dataset, feel: Feel, n_phrases: int, seed: int) 
     real |= _score_aucs(played, None, source, "")
     ours: Scores = {}
     for part, player in (("", feel), (AVERAGES, TableFeel(table=dataset.feel)), (FLAT, _Flat())):
-        performed = perform(played, player, tempo, seed)
+        performed = perform_notes(played, player, tempo, seed)
         overlap = histogram_overlap(played, performed)
         low_high = bootstrap_mean(contour_correlation(played, performed)[:, None], source, seed=seed)
         ours[Measure(_SECTION, "velocities overlap", part)] = Value(overlap[0])

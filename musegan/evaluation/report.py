@@ -142,14 +142,14 @@ def _render_table(evaluation: Evaluation) -> str:
     heads = "".join(f"<th>{escape(row)}</th>" for row in ("", *evaluation.rows))
     lines = [f"<table><thead><tr>{heads}</tr></thead><tbody>"]
     section, group = "", ""
-    for measure in evaluation.measures():
+    for measure in evaluation.list_measures():
         if measure.section != section:
             section = measure.section
             lines.append(_render_wide_row("section", SECTION_TITLES[section], evaluation))
         if find_group(measure) != group:
             group = find_group(measure)
             lines.append(_render_wide_row("group", write_caption(measure), evaluation))
-        best = evaluation.nearest(measure)
+        best = evaluation.find_nearest_row(measure)
         cells = "".join(
             f"<td{' class=best' if row == best else ''}>{format_value(scores.get(measure))}</td>"
             for row, scores in evaluation.rows.items()

@@ -91,10 +91,10 @@ def score_harmony(phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     pitched = [index for index, is_drum in enumerate(spec.is_drum) if not is_drum]
     for index in pitched if phrases.rolls.shape[2] > 1 else ():
         alone = np.arange(spec.n_tracks)[None] == index
-        together = agreement.moves_together(phrases.rolls, alone, spec)
+        together = agreement.harmonic_agreement(phrases.rolls, alone, spec)
         value = _bootstrap_means(together[:, None], phrases.songs, seed)[0]
         scores[Measure("phrases", "moves with the others", spec.track_names[index])] = value
-    inside = agreement.on_chord(phrases.rolls, harmony_plan(phrases.rolls, spec)[0], spec)
+    inside = agreement.chord_tone_share(phrases.rolls, harmony_plan(phrases.rolls, spec)[0], spec)
     scores[Measure("phrases", "on chord tones", "all")] = _bootstrap_means(inside[:, None], phrases.songs, seed)[0]
     return _drop_undefined(scores)
 
@@ -110,7 +110,7 @@ class PhraseMeasure(Protocol):
         ...
 
 
-def score_own(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
+def score_custom(measures: Sequence[PhraseMeasure], phrases: PhraseSet, spec: RollSpec, seed: int) -> Scores:
     """Means of measures of your own over phrases, with their intervals."""
     scores: Scores = {}
     for item in measures:
@@ -149,9 +149,9 @@ def score_structure(pieces: PhraseSet, reference: PhraseSet, spec: RollSpec, see
     rolls = pieces.rolls
     by_track = {
         "bars equal to one before": structure.repeated_bars(rolls),
-        "held over": structure.held_over(rolls),
+        "held over": structure.notes_over_bar_lines(rolls),
     }
-    whole = {"fills": structure.fills(rolls, spec)[:, None, None]}
+    whole = {"fills": structure.drum_fills(rolls, spec)[:, None, None]}
     whole["recurrence"] = structure.recurrence(rolls)[:, None, None]
     whole["drum instruments"] = structure.drum_instruments(rolls, spec)[:, None]
     scores: Scores = {}

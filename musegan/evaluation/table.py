@@ -50,16 +50,16 @@ class Evaluation:
     def spec(self) -> RollSpec:
         return RollSpec.from_dict(self.facts["spec"])
 
-    def add(self, row: str, scores: Scores) -> None:
+    def add_scores(self, row: str, scores: Scores) -> None:
         self.rows.setdefault(row, {}).update(scores)
 
-    def measures(self) -> list[Measure]:
+    def list_measures(self) -> list[Measure]:
         """Every measure of the table, in order."""
         found = dict.fromkeys(measure for scores in self.rows.values() for measure in scores)
         shown = (measure for measure in found if measure.section in SECTIONS)
         return sorted(shown, key=lambda measure: SECTIONS.index(measure.section))
 
-    def nearest(self, measure: Measure) -> str | None:
+    def find_nearest_row(self, measure: Measure) -> str | None:
         """The generated row that is nearest to real music, or of a distance to that of real music; None where the
         mixed tracks are nearer."""
         target = self.rows.get(REAL if measure.section == "distance" else REFERENCE, {}).get(measure)
@@ -84,7 +84,7 @@ class Evaluation:
         deviations = {row: [found._asdict() for found in worst] for row, worst in self.deviations.items()}
         return {"facts": self.facts, "notes": self.notes, "rows": rows, "deviations": deviations}
 
-    def table(self) -> Table:
+    def make_table(self) -> Table:
         """The table for a terminal; the row nearest to real is marked with a star."""
         from rich.table import Table
 
@@ -92,11 +92,11 @@ class Evaluation:
         for column in table.columns[1:]:
             column.justify = "right"
         section = ""
-        for measure in self.measures():
+        for measure in self.list_measures():
             if measure.section != section:
                 section = measure.section
                 table.add_row(f"[bold]{section}[/bold]")
-            best = self.nearest(measure)
+            best = self.find_nearest_row(measure)
             cells = (
                 format_value(scores.get(measure)) + ("*" if row == best else " ")
                 for row, scores in self.rows.items()

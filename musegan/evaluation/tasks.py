@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from musegan import metrics
 from musegan.evaluation.longform import measure_bar_lines
 from musegan.metrics import Rolls, Values, average
-from musegan.metrics.agreement import moves_together
+from musegan.metrics.agreement import harmonic_agreement
 from musegan.music.pianoroll import ONSET
 from musegan.music.spec import RollSpec
 
@@ -127,9 +127,9 @@ def continue_pieces(pieces: Rolls, n_given: int, fill: Callable[[Rolls, Mask], R
 
 
 def _measure_togetherness(rolls: Rolls, mask: Mask, spec: RollSpec) -> Values:
-    """`moves_together` of the tracks that are given as a whole with the others: (phrase,)."""
+    """`harmonic_agreement` of the tracks that are given as a whole with the others: (phrase,)."""
     whole: Mask = np.all(mask, axis=-1)
-    found = moves_together(rolls, whole, spec)
+    found = harmonic_agreement(rolls, whole, spec)
     return np.where(whole.any(-1) & (whole == mask.any(-1)).all(-1), found, np.nan)
 
 

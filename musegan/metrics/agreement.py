@@ -24,7 +24,7 @@ from musegan.music.spec import RollSpec
 FEWEST_PLACES = 8  # off the beat that a piece needs to be called swung or straight
 
 
-def moves_together(rolls: Rolls, is_first: NDArray[np.bool_], spec: RollSpec) -> Values:
+def harmonic_agreement(rolls: Rolls, is_first: NDArray[np.bool_], spec: RollSpec) -> Values:
     """Cosine of the chroma of two groups of tracks, less the same with one shifted by whole bars.
 
     Parameters
@@ -66,7 +66,7 @@ def _mean_cosine(first: Values, second: Values) -> Values:
     return share(np.where(heard, cosines, 0).sum(1), heard.sum(1))
 
 
-def on_chord(rolls: Rolls, tones: NDArray[np.int16], spec: RollSpec) -> Values:
+def chord_tone_share(rolls: Rolls, tones: NDArray[np.int16], spec: RollSpec) -> Values:
     """Share of the sounding time of each pitched track on tones of its chords: (phrase, track), nan for silence.
 
     Parameters
@@ -86,7 +86,7 @@ def on_chord(rolls: Rolls, tones: NDArray[np.int16], spec: RollSpec) -> Values:
     return found
 
 
-def swing(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
+def swing_share(rolls: Rolls, is_in: NDArray[np.bool_], spec: RollSpec) -> Values:
     """How much some tracks swing: share of their places off the beat and the half beat that lie on triplets.
 
     Parameters

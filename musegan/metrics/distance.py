@@ -74,7 +74,7 @@ class Balls:
     k: int
 
     @classmethod
-    def around(
+    def from_features(
         cls,
         real: Matrix,
         fake: Matrix,

@@ -84,7 +84,7 @@ class Scaler:
         return np.clip(np.nan_to_num((features - self.mean) / self.std), -CLIP, CLIP)
 
 
-def _by_track(prefix: str, values: Values, spec: RollSpec, pitched_only: bool = False) -> dict[str, Values]:
+def _split_by_track(prefix: str, values: Values, spec: RollSpec, pitched_only: bool = False) -> dict[str, Values]:
     """Name the columns of ``values : (phrase, track)``."""
     return {
         f"{track.name} {prefix}": values[:, index]
@@ -119,7 +119,7 @@ def _track_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
     return {
         name: values
         for prefix, column in columns.items()
-        for name, values in _by_track(prefix, column, spec).items()
+        for name, values in _split_by_track(prefix, column, spec).items()
     }
 
 
@@ -137,18 +137,18 @@ def _pitched_features(rolls: Rolls, spec: RollSpec) -> dict[str, Values]:
         "pitch-class entropy": metrics.pitch_class_entropy(whole, spec)[..., 0],
         "QN": metrics.qualified_notes(whole, spec)[..., 0],
         "length": np.log2(length),
-        "in scale": _in_common_scale(rolls, spec),
+        "in scale": _measure_in_scale(rolls, spec),
         "sounding": rolls.any(axis=-1).mean(axis=(-1, -2)),
         "tonal distance": average(metrics.tonal_distance(rolls, spec), (-1, -2)),
     }
     return {
         name: values
         for prefix, column in columns.items()
-        for name, values in _by_track(prefix, column, spec, pitched_only=True).items()
+        for name, values in _split_by_track(prefix, column, spec, pitched_only=True).items()
     }
 
 
-def _in_common_scale(rolls: Rolls, spec: RollSpec) -> Values:
+def _measure_in_scale(rolls: Rolls, spec: RollSpec) -> Values:
     """Share of the notes of each track within the scale that holds most notes of all: (phrase, track)."""
     counts = metrics.note_classes(metrics.as_one_bar(rolls), spec)[:, :, 0]  # phrase, track, 12
     counts[:, np.array(spec.is_drum)] = 0

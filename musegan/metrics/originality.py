@@ -86,7 +86,7 @@ def find_nearest(
     n_threads : int, optional
         As many as there are processors when left out. The result does not depend on it.
     """
-    queries = _Queries.of(rolls, dataset.spec)
+    queries = _Queries.from_rolls(rolls, dataset.spec)
     n_bars = rolls.shape[2]
     bars = _search_bars(dataset, split, n_bars)
     best = np.zeros(len(rolls)), np.zeros(len(rolls), np.int64), np.zeros(len(rolls), np.int64)
@@ -111,7 +111,7 @@ class _Cells:
         self.number[used] = np.arange(len(used))
         self.n_used = len(used)
 
-    def query_matrices(
+    def make_query_matrices(
         self, row: NDArray, bar: NDArray, cell: NDArray, n_rows: int, n_bars: int, count: type
     ) -> list[sparse.csr_matrix]:
         """One matrix (row, used cell) of ones per bar."""
@@ -123,7 +123,7 @@ class _Cells:
             matrices.append(sparse.csr_matrix((ones, places), shape=(n_rows, self.n_used)))
         return matrices
 
-    def bar_matrix(self, cell: NDArray, bar: NDArray, n_bars: int, count: type) -> NDArray:
+    def make_bar_matrix(self, cell: NDArray, bar: NDArray, n_bars: int, count: type) -> NDArray:
         """Dense (used cell, bar) with 1 where a bar has the cell."""
         out: NDArray = np.zeros((self.n_used, n_bars), count)
         known = self.number[cell] >= 0
@@ -143,7 +143,7 @@ class _Queries:
     count: type  # integer type that holds the largest count
 
     @classmethod
-    def of(cls, rolls: Rolls, spec: RollSpec) -> _Queries:
+    def from_rolls(cls, rolls: Rolls, spec: RollSpec) -> _Queries:
         n_phrases, _, n_bars = rolls.shape[:3]
         phrase, track, bar, step, pitch = np.nonzero(rolls == ONSET)
         cell = (track * spec.steps_per_bar + step) * spec.n_pitches + pitch
@@ -160,12 +160,12 @@ class _Queries:
             sizes,
             pitched_cells,
             drum_cells,
-            pitched_cells.query_matrices(row, bar[note], shifted, n_rows, n_bars, count),
-            drum_cells.query_matrices(phrase[is_drum], bar[is_drum], cell[is_drum], n_phrases, n_bars, count),
+            pitched_cells.make_query_matrices(row, bar[note], shifted, n_rows, n_bars, count),
+            drum_cells.make_query_matrices(phrase[is_drum], bar[is_drum], cell[is_drum], n_phrases, n_bars, count),
             count,
         )
 
-    def common(self, phrases: slice, pitched_bars: NDArray, drum_bars: NDArray) -> NDArray:
+    def count_common(self, phrases: slice, pitched_bars: NDArray, drum_bars: NDArray) -> NDArray:
         """Onsets in common with the windows at all bars: (phrase, shift, window)."""
         rows = slice(phrases.start * len(SHIFTS), phrases.stop * len(SHIFTS))
         pitched = _sum_shifted([matrix[rows] @ pitched_bars for matrix in self.pitched])
@@ -212,10 +212,10 @@ def _search_block(
     similarity, bar, shift = np.zeros(n_phrases), np.zeros(n_phrases, np.int64), np.zeros(n_phrases, np.int64)
     if np.isinf(sizes).all():
         return similarity, bar, shift
-    pitched_bars, drum_bars = _block_matrices(queries, dataset, first, len(sizes) + n_bars - 1)
+    pitched_bars, drum_bars = _make_block_matrices(queries, dataset, first, len(sizes) + n_bars - 1)
     for begin in range(0, n_phrases, BLOCK_PHRASES):
         phrases = slice(begin, min(begin + BLOCK_PHRASES, n_phrases))
-        common = queries.common(phrases, pitched_bars, drum_bars)
+        common = queries.count_common(phrases, pitched_bars, drum_bars)
         largest = common.max(1) / np.maximum(np.maximum(queries.sizes[phrases, None], sizes), 1)
         place = largest.argmax(1)
         each = np.arange(len(place))
@@ -225,7 +225,7 @@ def _search_block(
     return similarity, bar, shift
 
 
-def _block_matrices(queries: _Queries, dataset: Songs, first: int, n_bars: int) -> tuple[NDArray, NDArray]:
+def _make_block_matrices(queries: _Queries, dataset: Songs, first: int, n_bars: int) -> tuple[NDArray, NDArray]:
     """The onsets of `n_bars` bars from `first`, past the end empty: (cell, bar) of pitched tracks and of drums."""
     spec = dataset.spec
     stop = min(first + n_bars, dataset.n_bars)
@@ -237,7 +237,7 @@ def _block_matrices(queries: _Queries, dataset: Songs, first: int, n_bars: int) 
     is_drum = np.array(spec.is_drum)[notes["track"]]
     is_onset = notes["tie"] == 0
     matrices = (
-        cells.bar_matrix(cell[is_onset & chosen], bar[is_onset & chosen], n_bars, queries.count)
+        cells.make_bar_matrix(cell[is_onset & chosen], bar[is_onset & chosen], n_bars, queries.count)
         for cells, chosen in ((queries.pitched_cells, ~is_drum), (queries.drum_cells, is_drum))
     )
     pitched, drums = matrices

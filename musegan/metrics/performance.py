@@ -67,7 +67,9 @@ def contour_correlation(played: Performed, other: Performed) -> NDArray[np.float
     line = (played.phrase * (played.bar.max(initial=0) + 1) + played.bar) * played.spec.n_tracks + played.track
     _, line = np.unique(line[known], return_inverse=True)
     count = np.bincount(line)
-    a, b = (values[known] - _means(values[known], line)[line] for values in (played.velocity, other.velocity))
+    a, b = (
+        values[known] - _average_rows(values[known], line)[line] for values in (played.velocity, other.velocity)
+    )
     product, square_a, square_b = (np.bincount(line, values) for values in (a * b, a * a, b * b))
     usable = (count >= _FEWEST_NOTES) & (square_a > 1e-9) & (square_b > 1e-9)
     value = np.where(usable, product / np.sqrt(np.maximum(square_a * square_b, 1e-12)), 0)
@@ -88,11 +90,11 @@ def accent_agreement(played: Performed) -> float:
     bar = (played.phrase * (played.bar.max(initial=0) + 1) + played.bar)[known]
     line = bar * spec.n_tracks + played.track[known]
     moment = bar * spec.steps_per_bar + played.step[known]
-    loud = played.velocity[known] - _means(played.velocity[known], line)[line]
-    spread = np.sqrt(_means(loud**2, line))[line]
+    loud = played.velocity[known] - _average_rows(played.velocity[known], line)[line]
+    spread = np.sqrt(_average_rows(loud**2, line))[line]
     loud = np.where(spread > 1e-9, loud / np.maximum(spread, 1e-9), 0)
     key, where = np.unique(moment * spec.n_tracks + played.track[known], return_inverse=True)
-    accent, moments = _means(loud, where), key // spec.n_tracks
+    accent, moments = _average_rows(loud, where), key // spec.n_tracks
     a, b = [], []
     for distance in range(1, spec.n_tracks):
         same = moments[distance:] == moments[:-distance]
@@ -119,24 +121,24 @@ def list_features(performed: Performed, track: int) -> tuple[NDArray[np.float64]
     phrases, row, count = np.unique(performed.phrase[mine], return_inverse=True, return_counts=True)
     columns = []
     for values, unit in ((performed.velocity, 1), (performed.late, _LATE_UNIT)):
-        columns += _describe(np.round(values[mine] / unit), row, performed, mine)
+        columns += _measure_kind(np.round(values[mine] / unit), row, performed, mine)
     chosen = count >= 2 * _FEWEST_NOTES
     return np.stack(columns, axis=-1)[chosen], phrases[chosen]
 
 
-def _describe(
+def _measure_kind(
     values: NDArray[np.floating], row: NDArray[np.int64], performed: Performed, mine: NDArray[np.bool_]
 ) -> list[NDArray[np.float64]]:
     """`FEATURES` of values by phrase: each (phrase,)."""
     bar, step, pitch, place = (getattr(performed, name)[mine] for name in ("bar", "step", "pitch", "place"))
     n_rows = int(row.max(initial=-1)) + 1
-    mean = _means(values, row)
-    spread = np.sqrt(_means((values - mean[row]) ** 2, row))
+    mean = _average_rows(values, row)
+    spread = np.sqrt(_average_rows((values - mean[row]) ** 2, row))
     order = np.lexsort((values, row))
     first = np.flatnonzero(np.diff(row[order], prepend=-1))
     last = np.append(first[1:], len(row)) - 1
     is_new = np.append(True, (np.diff(values[order]) != 0) | (np.diff(row[order]) != 0))
-    distinct = _means(is_new.astype(float), row[order])
+    distinct = _average_rows(is_new.astype(float), row[order])
     moment = (row * 1024 + bar) * performed.spec.steps_per_bar + step
     is_chord = np.diff(moment) == 0
     steps = np.abs(np.diff(values))
@@ -149,15 +151,18 @@ def _describe(
         values[order][first],
         values[order][last],
         distinct,
-        _means((steps[follows] == 0).astype(float), row[1:][follows], n_rows),
-        _means(steps[follows], row[1:][follows], n_rows),
-        _means(steps[is_chord], row[1:][is_chord], n_rows),
-        _means(np.abs(np.diff(values[again]))[returns], row[again][1:][returns], n_rows),
-        *(_means((values - mean[row])[place == kind], row[place == kind], n_rows) for kind in range(_PLACES)),
+        _average_rows((steps[follows] == 0).astype(float), row[1:][follows], n_rows),
+        _average_rows(steps[follows], row[1:][follows], n_rows),
+        _average_rows(steps[is_chord], row[1:][is_chord], n_rows),
+        _average_rows(np.abs(np.diff(values[again]))[returns], row[again][1:][returns], n_rows),
+        *(
+            _average_rows((values - mean[row])[place == kind], row[place == kind], n_rows)
+            for kind in range(_PLACES)
+        ),
     ]
 
 
-def _means(values: NDArray, row: NDArray[np.int64], n_rows: int = 0) -> NDArray[np.float64]:
+def _average_rows(values: NDArray, row: NDArray[np.int64], n_rows: int = 0) -> NDArray[np.float64]:
     """Mean of the values of each row, nan where it has none."""
     count = np.bincount(row, minlength=n_rows)
     return np.where(count > 0, np.bincount(row, values, n_rows) / np.maximum(count, 1), np.nan)

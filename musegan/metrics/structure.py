@@ -94,7 +94,7 @@ def bar_hashes(notes: NoteTable, kinds: NDArray[np.int64]) -> NDArray[np.uint64]
     return out
 
 
-def equals_earlier(hashes: NDArray[np.uint64], n_before: int = 16) -> NDArray[np.bool_]:
+def find_repeated_bars(hashes: NDArray[np.uint64], n_before: int = 16) -> NDArray[np.bool_]:
     """Whether each bar is equal to one of the `n_before` bars before it: (..., bar), never for hash 0."""
     found = np.zeros(hashes.shape, bool)
     for distance in range(1, min(n_before, hashes.shape[-1] - 1) + 1):
@@ -109,7 +109,7 @@ def repeated_bars(rolls: Rolls, n_before: int = 16) -> Values:
     longest = int(notes.duration.max(initial=0)) + 1
     kinds = (notes.step * rolls.shape[-1] + notes.pitch) * longest + notes.duration
     hashes = bar_hashes(notes, kinds)
-    repeats = equals_earlier(hashes, n_before)
+    repeats = find_repeated_bars(hashes, n_before)
     return share(repeats[..., 1:].sum(-1), (hashes[..., 1:] > 0).sum(-1))
 
 
@@ -129,7 +129,7 @@ def continuation_likeness(rolls: Rolls, n_given: int) -> Values:
     return average(np.where(counts > 0, likeness, np.nan), -1)
 
 
-def held_over(rolls: Rolls) -> Values:
+def notes_over_bar_lines(rolls: Rolls) -> Values:
     """Notes of each track that sound on over a bar line, a bar line: (piece, track).
 
     A note over two lines counts twice; nan for pieces of one bar.
@@ -146,7 +146,7 @@ def drum_instruments(rolls: Rolls, spec: RollSpec) -> Values:
     return np.where(struck > 0, struck, np.nan)
 
 
-def fills(rolls: Rolls, spec: RollSpec) -> Values:
+def drum_fills(rolls: Rolls, spec: RollSpec) -> Values:
     """Drum fills in 8 bars: (piece,); nan for a piece without drums.
 
     A fill is a bar whose second half has at least `FILL_HITS` more onsets of `SNARES_AND_TOMS` than the median

@@ -58,7 +58,7 @@ def two_sample_auc(
     MissingToolError
         scikit-learn is not installed.
     """
-    _check(real, composed, real_songs, composed_songs, seeds)
+    _check_groups(real, composed, real_songs, composed_songs, seeds)
     features = np.concatenate([real, composed])
     is_composed = np.arange(len(features)) >= len(real)
     _, song = np.unique(np.concatenate([real_songs, composed_songs]), return_inverse=True)
@@ -67,10 +67,10 @@ def two_sample_auc(
     weights = np.concatenate([np.ones((1, n_songs)), drawn])[:, song]  # once each, then as resampled
     aucs = []
     for seed in range(seeds):
-        scores, fold = _held_out_scores(features, is_composed, song, seed)
+        scores, fold = _score_held_out(features, is_composed, song, seed)
         for held in range(N_FOLDS):
             here = fold == held
-            aucs.append(_weighted_auc(scores[here], is_composed[here], weights[:, here]))
+            aucs.append(_measure_weighted_auc(scores[here], is_composed[here], weights[:, here]))
     found = np.nanmean(aucs, axis=0)  # a resample may leave out all songs of a set in a fold
     low, high = np.quantile(found[1:], [0.025, 0.975])
     return Auc(float(found[0]), float(low), float(high))
@@ -88,7 +88,9 @@ def load_trees() -> tuple[Any, Any]:
     return HistGradientBoostingClassifier, StratifiedGroupKFold
 
 
-def _check(real: NDArray, composed: NDArray, real_songs: NDArray, composed_songs: NDArray, seeds: int) -> None:
+def _check_groups(
+    real: NDArray, composed: NDArray, real_songs: NDArray, composed_songs: NDArray, seeds: int
+) -> None:
     if real.ndim != 2 or composed.ndim != 2 or real.shape[1] != composed.shape[1]:
         raise ConfigError(f"feature tables of shapes {real.shape} and {composed.shape} have not the same columns")
     for name, table, songs in (("real", real, real_songs), ("composed", composed, composed_songs)):
@@ -101,7 +103,7 @@ def _check(real: NDArray, composed: NDArray, real_songs: NDArray, composed_songs
         raise ConfigError(f"seeds is {seeds}; 1 or more are needed")
 
 
-def _held_out_scores(
+def _score_held_out(
     features: NDArray, is_composed: NDArray[np.bool_], song: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Of each phrase the score by trees fitted on the other folds, and its fold: (phrase,) each."""
@@ -125,7 +127,9 @@ def _held_out_scores(
     return scores, fold
 
 
-def _weighted_auc(scores: NDArray, is_positive: NDArray[np.bool_], weights: NDArray) -> NDArray[np.float64]:
+def _measure_weighted_auc(
+    scores: NDArray, is_positive: NDArray[np.bool_], weights: NDArray
+) -> NDArray[np.float64]:
     """The chance that a positive scores above a negative, ties counting half, under each row of
     ``weights : (resample, phrase)``; nan where a row has none of either."""
     positive, negative = scores[is_positive, None], scores[~is_positive]

@@ -26,7 +26,7 @@ class Bars:
     def n_bars(self) -> int:
         return len(self.meters)
 
-    def until(self, n_bars: int) -> Bars:
+    def cut_after(self, n_bars: int) -> Bars:
         """The first `n_bars`."""
         return Bars(self.lines[: n_bars + 1], self.meters[:n_bars])
 
@@ -53,7 +53,7 @@ def find_bars(score: Score, end: float, assumed: tuple[int, int] = USUAL_METER) 
         if lines and begin >= end:
             break
         n_needed = np.ceil((end - begin) / length)
-        n_whole = np.ceil((after - begin - _tolerance(length, score)) / length)
+        n_whole = np.ceil((after - begin - _find_tolerance(length, score)) / length)
         n_bars = int(max(min(n_needed, n_whole, MAX_FILE_BARS + 1), 1))
         lines.append(begin + length * np.arange(n_bars))
         meters += [meter] * n_bars
@@ -91,7 +91,7 @@ def _bar_ticks(meter: tuple[int, int], score: Score) -> float:
     return 4 * score.ticks_per_beat * meter[0] / meter[1]
 
 
-def _tolerance(length: float, score: Score) -> float:
+def _find_tolerance(length: float, score: Score) -> float:
     """Ticks by which a time signature may miss a bar line."""
     return min(score.ticks_per_beat, length) / 4
 
@@ -103,7 +103,7 @@ def _find_regions(score: Score, assumed: tuple[int, int]) -> list[tuple[float, f
     for tick, meter in zip(score.meter_ticks.tolist(), map(tuple, score.meters.tolist()), strict=True):
         begin, length, _ = regions[-1]
         from_line = (tick - begin + length / 2) % length - length / 2
-        tolerance = _tolerance(length, score)
+        tolerance = _find_tolerance(length, score)
         line = tick - from_line if abs(from_line) < tolerance else tick
         if line < begin + tolerance:
             regions.pop()

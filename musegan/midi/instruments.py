@@ -53,7 +53,7 @@ class Instruments:
             for place, instrument in state.update(change.event, change.port):
                 self._changes[place].append((change, instrument))
 
-    def on(self, track: int, port: int, channel: int) -> ChannelInstruments:
+    def find_channel(self, track: int, port: int, channel: int) -> ChannelInstruments:
         """The instruments that the notes of a track on a channel have."""
         changes = sorted(
             ((change.tick, change.track == track, change.place), instrument)
@@ -70,11 +70,11 @@ class ChannelInstruments:
         self._values = [first, *(instrument for _, instrument in changes)]
 
     @property
-    def first(self) -> tuple[int, Instrument] | None:
+    def first_change(self) -> tuple[int, Instrument] | None:
         """The first that is set, and its tick; None where none is."""
         return (self._keys[0][0], self._values[1]) if self._keys else None
 
-    def at(self, tick: int, index: int = _LAST) -> Instrument:
+    def find_instrument(self, tick: int, index: int = _LAST) -> Instrument:
         """That of the event at an index of the track, by default of one after all others at a tick."""
         return self._values[bisect_right(self._keys, (tick, True, index))] if self._keys else self._values[0]
 

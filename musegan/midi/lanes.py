@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from musegan.midi.melody import mean_notes_at_once, score_melodies
+from musegan.midi.melody import measure_polyphony, score_melodies
 from musegan.midi.part_names import is_named_melody
 from musegan.midi.quantize import map_parts
 from musegan.midi.score import Part, Score
@@ -27,7 +27,7 @@ def choose_players(score: Score, spec: RollSpec) -> tuple[int | None, ...]:
     mapping = list(map_parts(score.parts, spec))
     melody_track = next((index for index, track in enumerate(spec.tracks) if track.is_melody), None)
     if melody_track is not None and (melody := _find_melody_part(score)) is not None:
-        by_program = map_parts(score.parts, _forget_melody_names(spec))
+        by_program = map_parts(score.parts, _remove_melody_names(spec))
         mapping = [None if track == melody_track else track for track in by_program]
         mapping[melody] = melody_track
     if spec.one_part_a_track:
@@ -42,7 +42,7 @@ def choose_players(score: Score, spec: RollSpec) -> tuple[int | None, ...]:
     return tuple(mapping)
 
 
-def _forget_melody_names(spec: RollSpec) -> RollSpec:
+def _remove_melody_names(spec: RollSpec) -> RollSpec:
     """The ensemble without the names of parts that its melody track takes."""
     tracks = (replace(track, part_names=()) if track.is_melody else track for track in spec.tracks)
     return replace(spec, tracks=tuple(tracks))
@@ -58,4 +58,4 @@ def _find_melody_part(score: Score) -> int | None:
 def _may_be_melody(part: Part, ticks_per_beat: int) -> bool:
     if part.is_drum or part.program in _BASS_PROGRAMS or len(part.start) < _FEWEST_NOTES:
         return False
-    return is_named_melody(part.name) or mean_notes_at_once(part, ticks_per_beat) <= _MOST_AT_ONCE
+    return is_named_melody(part.name) or measure_polyphony(part, ticks_per_beat) <= _MOST_AT_ONCE

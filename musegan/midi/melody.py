@@ -85,18 +85,18 @@ def extract_melody(song: Song, part: str | None = None, on: str | None = None) -
     row = _choose_track(spec, grid.mapping[index], was_found=part is None) if on is None else spec.track_index(on)
     if spec.tracks[row].is_drum:
         raise MidiError(f"a melody cannot be on {spec.track_names[row]}; choose a track with pitches", "drums")
-    is_whole = mean_notes_at_once(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
+    is_whole = measure_polyphony(chosen, score.ticks_per_beat) <= _MOST_AT_ONCE
     harmony = _estimate_harmony(song)
     if is_whole and on is None:
         mapping = tuple(row if i == index else track for i, track in enumerate(grid.mapping))
         others = [i for i in range(len(score.parts)) if i != index]
-        alone = replace(song, grid=replace(grid, mapping=mapping).without(others, spec))
+        alone = replace(song, grid=replace(grid, mapping=mapping).remove_parts(others, spec))
     else:
         line = chosen if is_whole else extract_skyline(chosen, score.ticks_per_beat)
         line = line if on is None else replace(line, program=spec.tracks[row].program)
         only = replace(grid, score=replace(score, parts=(line,)), mapping=(row,), removed=frozenset())
         file = MusicFile(data=b"", score=only.score, name=song.name)
-        alone = replace(song, grid=only.without((), spec), file=file)
+        alone = replace(song, grid=only.remove_parts((), spec), file=file)
     piece = replace(grid_to_piece(alone.grid, spec), key=harmony[1])
     if not piece.roll.any():
         raise MidiError(f"part {index + 1} of {song.name} has no notes that the model can hear", "no notes")
@@ -114,7 +114,9 @@ def rank_melodies(score: Score, name: str) -> list[MelodyCandidate]:
     """The parts with pitches, the most like a melody first. Raises `MidiError` when there are none."""
     scores = score_melodies(score.parts, score.ticks_per_beat)
     found = [
-        MelodyCandidate(part=int(index), score=float(scores[index]), evidence=_tell_evidence(score, int(index)))
+        MelodyCandidate(
+            part=int(index), score=float(scores[index]), evidence=_describe_evidence(score, int(index))
+        )
         for index in np.argsort(-scores, kind="stable")
         if np.isfinite(scores[index])
     ]
@@ -123,7 +125,7 @@ def rank_melodies(score: Score, name: str) -> list[MelodyCandidate]:
     return found
 
 
-def _tell_evidence(score: Score, index: int) -> str:
+def _describe_evidence(score: Score, index: int) -> str:
     """What `describe_part` says of a part, in words."""
     part = score.parts[index]
     facts = describe_part(part, score.ticks_per_beat, score.end_tick)
@@ -156,7 +158,7 @@ def score_melodies(
     return scores
 
 
-def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
+def measure_polyphony(part: Part, ticks_per_beat: int) -> float:
     """Mean number of notes that begin together."""
     places = np.sort(_round_onsets(part.start, ticks_per_beat))
     return len(places) / (1 + np.count_nonzero(places[1:] != places[:-1]))
@@ -164,7 +166,7 @@ def mean_notes_at_once(part: Part, ticks_per_beat: int) -> float:
 
 def extract_line(part: Part, ticks_per_beat: int) -> Part:
     """A part that is one line as it is, else its highest line."""
-    is_line = mean_notes_at_once(part, ticks_per_beat) <= _MOST_AT_ONCE
+    is_line = measure_polyphony(part, ticks_per_beat) <= _MOST_AT_ONCE
     return part if is_line else extract_skyline(part, ticks_per_beat)
 
 
@@ -236,7 +238,7 @@ def _estimate_harmony(song: Song) -> tuple[str, Key]:
     grid, own = song.grid, song.piece.spec
     spec = replace(own, tracks=(TrackSpec(name="all", program=0),))
     mapping = tuple(None if part.is_drum else 0 for part in grid.score.parts)
-    everything: GridNotes = replace(grid, mapping=mapping).without((), spec)
+    everything: GridNotes = replace(grid, mapping=mapping).remove_parts((), spec)
     roll = notes_to_roll(everything.notes, spec, grid.n_bars)
     key = estimate_key(sounding_shares(roll, spec))
     written = [(grid.ruler(own).step_of(tick) // own.steps_per_beat, symbol) for tick, symbol in grid.score.chords]

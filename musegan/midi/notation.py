@@ -14,7 +14,7 @@ from pathlib import Path
 
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.encoding import decode_document
-from musegan.midi.notation_process import parse_apart
+from musegan.midi.notation_process import parse_in_process
 from musegan.midi.percussion import spell_drums
 from musegan.midi.score import Score
 
@@ -64,7 +64,7 @@ def read_notation(data: bytes, name: str) -> Score:
     if kind == "musicxml":
         text = spell_drums(text)
     try:
-        return parse_apart(text, kind)
+        return parse_in_process(text, kind)
     except MidiError as error:
         raise MidiError(f"{name}: {error}", error.reason) from error
 

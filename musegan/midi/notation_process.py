@@ -25,7 +25,7 @@ _START_SECONDS = 60.0  # for the process to start and import music21
 _NO_MEMORY = "no memory"  # the answer of a process that ends because it has none left
 
 
-def parse_apart(text: str, kind: str) -> Score:
+def parse_in_process(text: str, kind: str) -> Score:
     """What `musegan.midi.music21_score.parse_notation` makes of a text, within the limits.
 
     Raises `MidiError`, for what is beyond them too.

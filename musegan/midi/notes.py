@@ -83,9 +83,9 @@ class GridNotes:
         bar = int(np.searchsorted(self.begins, line, side="right")) - 1
         return bar if bar >= 0 and line < self.begins[bar] + self.ticks_per_bar else None
 
-    def until(self, n_bars: int, spec: RollSpec) -> GridNotes:
+    def cut_after(self, n_bars: int, spec: RollSpec) -> GridNotes:
         """The first `n_bars` bars of the file; notes that ring on end with them."""
-        bars, begins = self.bars.until(n_bars), self.begins
+        bars, begins = self.bars.cut_after(n_bars), self.begins
         if n_bars < self.bars.n_bars:
             late = self.score.ticks_per_beat / 4
             begins = begins[begins + self.ticks_per_bar < bars.lines[-1] + late]
@@ -95,7 +95,7 @@ class GridNotes:
         end = min(self.music_end_bar, n_bars)
         return replace(self, notes=notes, begins=begins, bars=bars, music_end_bar=end, is_cut=True)
 
-    def without(self, parts: Collection[int], spec: RollSpec, unheard: Collection[int] = ()) -> GridNotes:
+    def remove_parts(self, parts: Collection[int], spec: RollSpec, unheard: Collection[int] = ()) -> GridNotes:
         """All but some parts of the score; others, `unheard`, stay in the file and are on no track."""
         removed = self.removed | frozenset(parts)
         mapping = tuple(None if part in unheard else track for part, track in enumerate(self.mapping))
@@ -167,7 +167,7 @@ def read_notes(
     )
     _check_meter(grid, spec, name)
     from_line = ticks.start - begins[np.maximum(np.searchsorted(begins, ticks.start, side="right") - 1, 0)]
-    return replace(grid, swing=_estimate_swings(from_line, beat)).without((), spec)
+    return replace(grid, swing=_estimate_swings(from_line, beat)).remove_parts((), spec)
 
 
 def _is_compound(score: Score, spec: RollSpec) -> bool:

@@ -15,8 +15,8 @@ OWN_NAME = "musegan"
 """Of the program and of the ports that it opens for others to connect to."""
 
 _SILENCE = (64, 120, 123)  # controllers: sustain off, all sound off, all notes off
-_LAST_WORDS = 0.05  # seconds for what ends all notes to be sent
-_BETWEEN_LOOKS = 0.001  # seconds between looks at what has come in
+_CLOSE_SECONDS = 0.05  # seconds for what ends all notes to be sent
+_POLL_SECONDS = 0.001  # seconds between looks at what has come in
 _NO_OWN_PORTS = "ports of our own cannot be opened on this system; name one that there is: {}"
 
 
@@ -31,7 +31,7 @@ class OutputPort:
         """Send the bytes of one message."""
         self._device.send_message(message)
 
-    def silence(self) -> None:
+    def send_silence(self) -> None:
         """End every note on every channel."""
         for channel in range(16):
             for controller in _SILENCE:
@@ -43,8 +43,8 @@ class OutputPort:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Systems that send in cycles lose what falls into one that they miss, and what still waits at the end.
         for _ in range(2):
-            self.silence()
-            time.sleep(_LAST_WORDS)
+            self.send_silence()
+            time.sleep(_CLOSE_SECONDS)
         self._device.close_port()
         self._device.delete()
 
@@ -66,7 +66,7 @@ class InputPort:
         self._thread.start()
 
     def _read_messages(self) -> None:
-        while not self._is_closing.wait(_BETWEEN_LOOKS):
+        while not self._is_closing.wait(_POLL_SECONDS):
             while event := self._device.get_message():
                 self._hear(event[0])
 

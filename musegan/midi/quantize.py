@@ -123,7 +123,7 @@ def gather_notes(parts: Sequence[Part], mapping: Sequence[int | None], pedal: Pe
     return Columns(
         np.repeat(tracks, [len(part.start) for part, _ in used]),
         np.concatenate([part.start for part, _ in used] or empty),
-        np.concatenate([part.ends(pedal) for part, _ in used] or empty),
+        np.concatenate([part.find_ends(pedal) for part, _ in used] or empty),
         np.concatenate([part.pitch for part, _ in used] or empty).astype(np.int64),
         np.concatenate([part.velocity for part, _ in used] or empty).astype(np.uint8),
     )

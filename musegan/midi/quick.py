@@ -26,7 +26,7 @@ MOST_SHARPS = 7  # or flats of a key signature
 _LENGTHS = ((TEMPO, 3), (METER, 4), (KEY, 2))  # of meta events
 
 
-def parse(data: bytes) -> Any:
+def parse_quickly(data: bytes) -> Any:
     """The file as a `symusic.Score` in ticks; None where symusic finds it malformed."""
     try:
         return symusic.Score.from_midi(data, ttype="tick")
@@ -47,7 +47,7 @@ def convert_score(parsed: Any) -> Score | None:
     meter = _sort_ticks(meter_ticks, fractions.min(-1) > 0)
     meter = meter[np.diff(meter_ticks[meter], append=-1) != 0]  # of several at one tick the last counts
     signatures = [
-        (item.time, Key.of_signature(item.key, item.tonality == 1))
+        (item.time, Key.from_signature(item.key, item.tonality == 1))
         for item in parsed.key_signatures
         if abs(item.key) <= MOST_SHARPS and item.time >= 0
     ]
@@ -107,7 +107,7 @@ def _find_pedal_moves(track: Any) -> PedalMoves | None:
     return read_pedal_moves(controls["time"], controls["number"], controls["value"])
 
 
-def may_be_trusted(parsed: Any, data: bytes) -> bool:
+def is_reliable(parsed: Any, data: bytes) -> bool:
     """Whether the bytes of a file show no reason why `parsed` would lack notes or have them wrong.
 
     Bytes are looked at, not events: an innocent file may only be read slowly. Not seen are notes without an end

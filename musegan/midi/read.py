@@ -95,8 +95,8 @@ def find_end_of_file(data: bytes, name: str) -> int:
 
 def _parse_midi(data: bytes, is_quick: bool = False) -> Score | None:
     """One MIDI file; None when no note is found."""
-    parsed = quick.parse(data)
-    if is_quick and parsed is not None and quick.may_be_trusted(parsed, data):
+    parsed = quick.parse_quickly(data)
+    if is_quick and parsed is not None and quick.is_reliable(parsed, data):
         return quick.convert_score(parsed)
     repairs: set[str] = set()
     score = _read_events(data, repairs)
@@ -159,7 +159,7 @@ def _read_tempos(metas: Events) -> Iterator[tuple[int, float]]:
 
 
 def _read_key(body: bytes) -> Key:
-    return Key.of_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
+    return Key.from_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
 
 
 def _make_part(voice: Voice, notes: list[Note], name: str, moves: PedalMoves | None) -> Part:

@@ -25,13 +25,13 @@ class Part:
     velocity: NDArray[np.uint8] = field(repr=False)  # 1-127
     moves: PedalMoves | None = field(default=None, repr=False)  # of the sustain pedal; None for drums
 
-    def ends(self, pedal: Pedal) -> NDArray[np.int64]:
+    def find_ends(self, pedal: Pedal) -> NDArray[np.int64]:
         """Ticks at which the notes end."""
         if pedal == "ignore" or self.moves is None:
             return self.end
         return hold_notes(self.start, self.end, self.pitch, self.moves)
 
-    def move(self, ticks: int) -> Part:
+    def shift(self, ticks: int) -> Part:
         """All later by some ticks."""
         moves = None if self.moves is None else (self.moves[0] + ticks, self.moves[1])
         return replace(self, start=self.start + ticks, end=self.end + ticks, moves=moves)
@@ -60,7 +60,7 @@ class Score:
         """Tick of the last release, 0 without notes."""
         return max((int(part.end.max()) for part in self.parts), default=0)
 
-    def usual_tempo(self, begin: float, end: float) -> float:
+    def find_usual_tempo(self, begin: float, end: float) -> float:
         """The median tempo of the ticks between two, in qpm: that of the body, not of a slower end."""
         ticks = np.concatenate([[0], self.tempo_ticks, [max(end, self.end_tick)]])
         tempos = np.concatenate([[120.0], self.tempo_qpm])
@@ -89,7 +89,7 @@ def concatenate_scores(scores: list[Score]) -> Score:
         ticks, meters = score.meter_ticks, score.meters
         if not len(ticks) or ticks[0] > 0:
             ticks, meters = np.append(0, ticks), np.concatenate([[[4, 4]], meters])
-        parts = tuple(part.move(begin) for part in score.parts)
+        parts = tuple(part.shift(begin) for part in score.parts)
         moved.append((parts, score.tempo_ticks + begin, ticks + begin, meters))
         chords += [(tick + begin, symbol) for tick, symbol in score.chords]
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))

@@ -110,19 +110,19 @@ class Song:
             raise ConfigError(f"bar {number} of {self.name} stays as it is: it is not {self._bar_length} long")
         return found
 
-    def until(self, n_bars: int) -> Song:
+    def cut_after(self, n_bars: int) -> Song:
         """The first `n_bars` bars of the file: what follows is left out when it is written, also of parts that fit
         no track. Raises `ConfigError` when there are not so many, or none of them is a bar of the ensemble."""
         if not 1 <= n_bars <= self.grid.bars.n_bars:
             raise ConfigError(
                 f"bars 1-{n_bars} are not in {self.name}, which has the bars 1-{self.grid.bars.n_bars}"
             )
-        grid = self.grid.until(n_bars, self.piece.spec)
+        grid = self.grid.cut_after(n_bars, self.piece.spec)
         if not grid.n_bars:
             raise ConfigError(f"no bar of {self.name} up to bar {n_bars} is {self._bar_length} long")
         return replace(self, piece=self.piece.cut(0, grid.n_bars), grid=grid)
 
-    def choose(self, keep: Sequence[str] | None, composed: Sequence[str] = ()) -> tuple[Song, list[str]]:
+    def choose_parts(self, keep: Sequence[str] | None, composed: Sequence[str] = ()) -> tuple[Song, list[str]]:
         """The song with what is to be kept of it, and the tracks of the ensemble that this is on.
 
         Parameters
@@ -160,7 +160,7 @@ class Song:
                 field="track_map",
             )
         rivals = [part for part, track in enumerate(mapping) if track in tracks | asked and part not in kept]
-        grid = self.grid.without(rivals, spec, unheard)
+        grid = self.grid.remove_parts(rivals, spec, unheard)
         song = replace(self, grid=grid, piece=grid_to_piece(grid, spec))
         return song, [name for row, name in enumerate(spec.track_names) if row in tracks]
 

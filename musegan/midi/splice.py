@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.errors import MidiError
+from musegan.midi.composed_notes import place_composed_notes
 from musegan.midi.controllers import remove_controllers, restore_volume
 from musegan.midi.edits import cut_track, drop_instruments, scale_tempos, set_meter, set_tempo
 from musegan.midi.free_channels import make_free_track
-from musegan.midi.grid import apply_swing, estimate_swing
 from musegan.midi.instruments import Instrument
 from musegan.midi.musicfile import MusicFile
 from musegan.midi.notes import GridNotes
-from musegan.midi.performance import perform_piece
 from musegan.midi.ticks import clip_between, join_spans
 from musegan.midi.tracks import (
     NAME,
@@ -92,9 +91,9 @@ def splice(
         half = round(grid.beat_ticks / piece.spec.steps_per_beat / 2)
         tracks = [cut_track(track, line, half) for track in tracks]
     splicer = _Splicer(list(tracks), parts, grid, piece, file.is_split)
-    result = splicer.run(humanize)
+    result = splicer.build_tracks(humanize)
     if chords:
-        result.append(splicer.chord_track())
+        result.append(splicer.build_chord_track())
     return tracks_to_bytes(result, grid.score.ticks_per_beat)
 
 
@@ -126,7 +125,7 @@ class _Splicer:
         self.added: list[Track] = [[] for _ in self.tracks]
         self.early: list[Track] = [[] for _ in self.tracks]  # added before what is there at the same tick
 
-    def run(self, humanize: float) -> list[Track]:
+    def build_tracks(self, humanize: float) -> list[Track]:
         for voice, notes in self.voices.items():
             for note in notes:
                 self._keep_or_drop(voice, note)
@@ -134,7 +133,7 @@ class _Splicer:
             self.kept[line] = join_spans(spans)
         self._remove_controllers()
         self._name_channels()
-        played = self._composed_notes(humanize)
+        played = place_composed_notes(self.piece, self.given, self.grid, self.end, humanize)
         for row in np.unique(played["track"]).tolist():
             self._add_notes(row, played[played["track"] == row])
         changed = [
@@ -147,7 +146,7 @@ class _Splicer:
         ]
         merged = drop_instruments(merged, {i for i, track in enumerate(merged) if self._is_emptied(i, track)})
         if self.piece.n_bars > self.grid.n_bars:
-            merged = self._go_on_in_meter(self._go_on_in_tempo(merged))
+            merged = self._extend_meter(self._extend_tempo(merged))
         factor = self.piece.tempo_qpm / self.grid.tempo_qpm
         return merged if abs(factor - 1) < 1e-9 else scale_tempos(merged, factor)
 
@@ -161,15 +160,15 @@ class _Splicer:
     def _is_emptied(self, index: int, track: Track) -> bool:
         return any(map(is_note_on, self.tracks[index])) and not any(map(is_note_on, track))
 
-    def _go_on_in_tempo(self, tracks: list[Track]) -> list[Track]:
+    def _extend_tempo(self, tracks: list[Track]) -> list[Track]:
         """New bars go as fast as those before them did on the whole, also after a ritardando."""
         bars = np.flatnonzero(self.given.any(0))
         line = self.ruler.bar_line(int(bars[-1]) + 1 if len(bars) else 0)
-        usual = self.grid.score.usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
-        last = self.grid.score.usual_tempo(line - 1, line)
+        usual = self.grid.score.find_usual_tempo(line - _BARS_OF_TEMPO * self.grid.ticks_per_bar, line)
+        last = self.grid.score.find_usual_tempo(line - 1, line)
         return set_tempo(tracks, line, usual) if last < usual * (1 - _SLOWER) else tracks
 
-    def _go_on_in_meter(self, tracks: list[Track]) -> list[Track]:
+    def _extend_meter(self, tracks: list[Track]) -> list[Track]:
         """A time signature for new bars, where the file ends in bars of another length."""
         numerator, denominator = self.grid.bars.meters[-1].tolist()
         beat = self.grid.score.ticks_per_beat
@@ -179,7 +178,7 @@ class _Splicer:
         meter = (beats, 4) if self.grid.beat_ticks == beat else (3 * beats, 8)
         return set_meter(tracks, round(self.grid.end_tick), meter)
 
-    def chord_track(self) -> Track:
+    def build_chord_track(self) -> Track:
         """The chords of the whole piece as texts."""
         steps = self.piece.spec.steps_per_beat
         return make_chord_track(self.piece, lambda beat: self.ruler.tick_of(beat * steps), self.end)
@@ -241,7 +240,7 @@ class _Splicer:
     def _remove_controllers(self) -> None:
         for (track, channel), row in self._map_places().items():
             if row is not None:
-                regions = self.ruler.regions(~self.given[row])
+                regions = self.ruler.find_regions(~self.given[row])
                 dropped, added = remove_controllers(self.tracks[track], channel, regions)
                 self.dropped[track] |= dropped
                 self.early[track] += added
@@ -258,38 +257,16 @@ class _Splicer:
 
     # -- what is new ----------------------------------------------------------------------------------------
 
-    def _composed_notes(self, humanize: float) -> NDArray:
-        """The notes that start in composed cells, as played, in ticks of the file. None is in a bar that is passed
-        over."""
-        played = perform_piece(self.piece, humanize, self.grid.beat_ticks)
-        played = played[~self.given[played["track"], played["step"] // self.piece.spec.steps_per_bar]]
-        bar = played["step"] // self.piece.spec.steps_per_bar
-        begins = np.array([self.ruler.begin_of(i) - i * self.grid.ticks_per_bar for i in range(self.piece.n_bars)])
-        limits = np.empty((2, self.piece.n_bars))
-        for first, end in self.ruler.runs(np.ones(self.piece.n_bars, bool)):
-            limits[0, first:end] = max(self.ruler.begin_of(first), 0)
-            limits[1, first:end] = min(self.ruler.end_of(end - 1), self.end)
-        places = [
-            place if estimate_swing(played["step"], self.piece.spec.steps_per_beat / parts) == 0.5 else 0.5
-            for parts, place in enumerate(self.grid.swing, start=1)
-        ]
-        for name in ("start", "end"):
-            tick = played[name]
-            for parts, place in enumerate(places, start=1):
-                tick = apply_swing(tick, self.grid.beat_ticks / parts, place)
-            played[name] = np.clip(np.rint(tick + begins[bar]), *limits[:, bar])
-        return played
-
     def _add_notes(self, row: int, played: NDArray) -> None:
         """Write composed notes of one ensemble track into its place."""
-        place = None if self.is_new[row] else self._find_home(row, played["start"])
-        track, channel = place or self._new_place(row)
+        place = None if self.is_new[row] else self._find_place(row, played["start"])
+        track, channel = place or self._add_place(row)
         for _, start, end, pitch, velocity, _ in played.tolist():
             start, end = clip_between(self.kept[(track, channel), pitch], start, end)
             if start < end:
                 self.added[track] += [note_on(start, channel, pitch, velocity), note_off(end, channel, pitch)]
 
-    def _find_home(self, row: int, starts: NDArray[np.int64]) -> Place | None:
+    def _find_place(self, row: int, starts: NDArray[np.int64]) -> Place | None:
         """Where new notes of an ensemble track belong: in the file's track of that name, or else in the one with
         the most sound (a pad before a solo), if they would sound with its programs at `starts`."""
         own = self.piece.spec.tracks[row]
@@ -301,17 +278,17 @@ class _Splicer:
         places = [place for place, mapped in self._map_places().items() if mapped == row]
         is_named = {place: own.name.lower() in self.names[place[0]].lower() for place in places}
         for track, channel in sorted(places, key=lambda place: (-is_named[place], -sound[place])):
-            heard = self.instruments.on(track, find_port(self.tracks[track]), channel)
-            tick, first = heard.first or (0, heard.at(0))
-            used = {heard.at(start) for start in starts.tolist() if start >= tick}
+            heard = self.instruments.find_channel(track, find_port(self.tracks[track]), channel)
+            tick, first = heard.first_change or (0, heard.find_instrument(0))
+            used = {heard.find_instrument(start) for start in starts.tolist() if start >= tick}
             if not used <= played[track, channel] and not all(instrument.is_drum for instrument in used):
                 continue
-            if starts.min() < tick and heard.at(-1) not in played[track, channel]:
+            if starts.min() < tick and heard.find_instrument(-1) not in played[track, channel]:
                 self.added[track].append(Event(0, PROGRAM << 4 | channel, bytes([first.program])))
             return track, channel
         return None
 
-    def _new_place(self, row: int) -> Place:
+    def _add_place(self, row: int) -> Place:
         """A new track on a free channel, or on a new port when there is none."""
         own = self.piece.spec.tracks[row]
         left = [voice for voice in self.voices if voice not in self.removed]

@@ -85,7 +85,7 @@ class Ruler:
     def bar_line(self, bar: int) -> int:
         return self.tick_of(bar * self.steps_per_bar)
 
-    def runs(self, bars: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    def find_runs(self, bars: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """First bar and end of each run of the bars that are True and follow each other in the file."""
         out: list[tuple[int, int]] = []
         for bar in np.flatnonzero(bars).tolist():
@@ -93,11 +93,12 @@ class Ruler:
             out.append((out.pop()[0] if follows else bar, bar + 1))
         return out
 
-    def regions(self, bars: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    def find_regions(self, bars: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """First and end tick of each such run, rounded as notes are."""
         half = round(self.step / 2)
         return [
-            (self.bar_line(first), max(round(self.end_of(end - 1)) - half, 0)) for first, end in self.runs(bars)
+            (self.bar_line(first), max(round(self.end_of(end - 1)) - half, 0))
+            for first, end in self.find_runs(bars)
         ]
 
 

@@ -50,10 +50,10 @@ def find_voices(tracks: Sequence[Events]) -> dict[Voice, list[Note]]:
     silences = _find_silences(scans, ports)
     voices: dict[Voice, list[Note]] = {}
     for number, scan in enumerate(scans):
-        heard = {channel: instruments.on(number, ports[number], channel) for channel in scan.channels}
+        heard = {channel: instruments.find_channel(number, ports[number], channel) for channel in scan.channels}
         found: defaultdict[tuple[int, Instrument], list[Note]] = defaultdict(list)
         for channel, note in scan.notes:
-            instrument = heard[channel].at(note.start, note.on)
+            instrument = heard[channel].find_instrument(note.start, note.on)
             found[channel, instrument].append(note)
             if note.off is None:
                 ticks = silences.get((ports[number], channel), [])

@@ -38,7 +38,7 @@ class ComposedFeel:
     like: NDArray[np.float32] | None = None  # (track, manner), normal scores to keep to; nan where there are none
     passes: int = PASSES
 
-    def like_manner(self, manner: NDArray[np.floating]) -> ComposedFeel:
+    def with_manner(self, manner: NDArray[np.floating]) -> ComposedFeel:
         """The same feel in a manner : (track, manner), nan where it is free."""
         return replace(self, like=self.manners.to_scores(manner))
 
@@ -47,10 +47,10 @@ class ComposedFeel:
         velocity, offset = draw_from_table(self.table, piece, notes, first_bar)
         composed = np.flatnonzero(self.manners.is_played[notes["track"]])
         if len(composed):
-            velocity[composed], offset[composed] = self._compose(piece, notes[composed], first_bar)
+            velocity[composed], offset[composed] = self._compose_playing(piece, notes[composed], first_bar)
         return velocity, offset
 
-    def _compose(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
+    def _compose_playing(self, piece: Piece, notes: NDArray, first_bar: int) -> tuple[NDArray, NDArray]:
         spec = piece.spec
         bar, step = np.divmod(notes["start"].astype(np.int64), spec.steps_per_bar)
         order = np.argsort(bar, kind="stable")
@@ -64,7 +64,7 @@ class ComposedFeel:
         batch = NoteBatch.of(row, track, step, pitch - spec.lowest_pitch, length, tempo, manner, spec)
         chances = self._draw_chances(piece.seed, number[row], track, step, pitch, manner[row, track])
         with composing_threads(), torch.inference_mode():
-            drawn = self._draw(batch, *(torch.from_numpy(chance) for chance in chances))
+            drawn = self._draw_playing(batch, *(torch.from_numpy(chance) for chance in chances))
         out = np.empty((2, len(notes)))
         out[:, order] = drawn
         return out[0], out[1]
@@ -95,7 +95,9 @@ class ComposedFeel:
             chances.append(draw_chances(seed, Stream.PLAYING, kind, which, track, step, pitch))
         return chances
 
-    def _draw(self, batch: NoteBatch, turn: torch.Tensor, loud: torch.Tensor, late: torch.Tensor) -> NDArray:
+    def _draw_playing(
+        self, batch: NoteBatch, turn: torch.Tensor, loud: torch.Tensor, late: torch.Tensor
+    ) -> NDArray:
         """Velocity and offset in steps of each note: (2, note). `turn` says in which pass a note is drawn."""
         heard = self.head.hear(batch)
         velocity = torch.full(turn.shape, N_VELOCITIES)
@@ -126,7 +128,7 @@ def choose_feel(feel: NDArray[np.float32] | ComposedFeel, manner: NDArray[np.flo
     Raises `ModelError` when there is a manner and no head.
     """
     if isinstance(feel, ComposedFeel):
-        return feel if manner is None else feel.like_manner(manner)
+        return feel if manner is None else feel.with_manner(manner)
     if manner is not None:
         raise ModelError("the model has no performance head, which is needed to play like a file; train one")
     return TableFeel(table=feel)

@@ -18,7 +18,7 @@ from musegan.music.excerpts import Music
 from musegan.networks import CellBatch, Composer
 
 _FEATURES = "features."  # before the names of controls
-_EXAMPLES = 3  # windows with which the program is traced
+_N_EXAMPLES = 3  # windows with which the program is traced
 
 
 class PlainComposer(nn.Module):
@@ -92,7 +92,7 @@ def _make_example(model: TrainedModel, n_bars: int) -> CellBatch:
     example without one of these comes a program that takes none."""
     spec = model.spec
     n_beats = n_bars * spec.beats_per_bar
-    shape = _EXAMPLES, spec.n_tracks, n_beats
+    shape = _N_EXAMPLES, spec.n_tracks, n_beats
     cell = np.arange(int(np.prod(shape))).reshape(shape)[:, :, ::2].reshape(-1)
     lowest = np.array([max(track.lowest_pitch - spec.lowest_pitch, 0) for track in spec.tracks])
     notes = CellNotes(

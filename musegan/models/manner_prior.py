@@ -17,7 +17,7 @@ from musegan.random_streams import Stream, make_rng
 
 N_QUANTILES = 33
 _SCORES = np.array([NormalDist().inv_cdf((i + 0.5) / N_QUANTILES) for i in range(N_QUANTILES)])
-_FEWEST_PHRASES = 64  # of a track that is played at all
+_MIN_PHRASES = 64  # of a track that is played at all
 _PRIOR_PHRASES = 256  # with both that a correlation of two columns needs to count half
 
 
@@ -39,10 +39,14 @@ class MannerPrior:
             for column in range(len(MANNER)):
                 values = manner[:, track, column]
                 values = values[np.isfinite(values)]
-                if len(values) >= _FEWEST_PHRASES:
+                if len(values) >= _MIN_PHRASES:
                     quantiles[track, column] = np.quantile(values, levels)
-        scores = _score(manner, quantiles).reshape(len(manner), -1)
-        return cls(quantiles=quantiles, correlation=_correlate(scores), song_share=_share_songs(scores, source))
+        scores = _convert_to_scores(manner, quantiles).reshape(len(manner), -1)
+        return cls(
+            quantiles=quantiles,
+            correlation=_measure_correlation(scores),
+            song_share=_measure_song_share(scores, source),
+        )
 
     @property
     def is_played(self) -> NDArray[np.bool_]:
@@ -51,7 +55,7 @@ class MannerPrior:
 
     def to_scores(self, manner: NDArray[np.floating]) -> NDArray[np.float32]:
         """Normal scores of ``manner : (..., track, manner)``, nan where it is not known."""
-        return _score(manner, self.quantiles)
+        return _convert_to_scores(manner, self.quantiles)
 
     def to_values(self, scores: NDArray[np.float32], track: NDArray[np.int64], column: str) -> NDArray[np.float64]:
         """What normal scores of a column of `MANNER` stand for: (note,), of ``scores, track : (note,)``."""
@@ -71,7 +75,7 @@ class MannerPrior:
         """
         size = len(self.song_share)
         fixed = np.full(size, np.nan) if like is None else np.asarray(like, np.float64).reshape(size)
-        mean, root = _condition(self.correlation.astype(np.float64), fixed)
+        mean, root = _condition_normal(self.correlation.astype(np.float64), fixed)
         song = mean + root @ make_rng(seed, Stream.MANNER).standard_normal(size)
         share = self.song_share.astype(np.float64)
         own = np.stack([make_rng(seed, Stream.MANNER, 1 + int(n)).standard_normal(size) for n in phrases])
@@ -80,7 +84,7 @@ class MannerPrior:
         return np.clip(drawn, _SCORES[0], _SCORES[-1]).reshape(len(phrases), -1, len(MANNER)).astype(np.float32)
 
 
-def _score(manner: NDArray[np.floating], quantiles: NDArray[np.float32]) -> NDArray[np.float32]:
+def _convert_to_scores(manner: NDArray[np.floating], quantiles: NDArray[np.float32]) -> NDArray[np.float32]:
     out = np.full(manner.shape, np.nan, np.float32)
     for track, column in np.ndindex(quantiles.shape[:2]):
         if np.isfinite(quantiles[track, column]).all():
@@ -89,7 +93,7 @@ def _score(manner: NDArray[np.floating], quantiles: NDArray[np.float32]) -> NDAr
     return out
 
 
-def _correlate(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def _measure_correlation(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Correlations of columns with gaps, those of few phrases nearer to 0, with no negative variance."""
     known = np.isfinite(scores).astype(np.float64)
     filled = np.nan_to_num(scores.astype(np.float64))
@@ -104,7 +108,7 @@ def _correlate(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return (found / np.outer(scale, scale)).astype(np.float32)
 
 
-def _share_songs(scores: NDArray[np.float32], source: NDArray[np.int64]) -> NDArray[np.float32]:
+def _measure_song_share(scores: NDArray[np.float32], source: NDArray[np.int64]) -> NDArray[np.float32]:
     """One minus the variance within songs of each column as a part of the whole: (column,)."""
     _, song = np.unique(source, return_inverse=True)
     shares = np.zeros(scores.shape[1], np.float32)
@@ -119,7 +123,7 @@ def _share_songs(scores: NDArray[np.float32], source: NDArray[np.int64]) -> NDAr
     return shares
 
 
-def _condition(
+def _condition_normal(
     correlation: NDArray[np.float64], fixed: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean and a root of the covariance of normal columns when some are known."""

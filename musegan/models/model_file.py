@@ -36,7 +36,7 @@ from musegan.networks.performance_head import PerformanceHead
 
 FORMAT = "musegan model 18"
 _MANNERS = ("quantiles", "correlation", "song_share")
-_ROOM = 8  # elements that may be made on the way to the composer, for each in the file
+_MAX_GROWTH = 8  # elements that may be made on the way to the composer, for each in the file
 
 
 def save_model(model: TrainedModel, path: Path) -> None:
@@ -66,7 +66,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         spec, config, facts = _read_settings(description)
         header = _read_header(path)
         _check_own_controls(config, path)
-        with _Limited(_ROOM * sum(math.prod(entry.shape) for entry in header.values())):
+        with _LimitedAllocation(_MAX_GROWTH * sum(math.prod(entry.shape) for entry in header.values())):
             composer = Composer(spec, config.model)
             has_head = any(name.startswith("performance.") for name in header)
             head = PerformanceHead(spec, config.performance) if has_head else None
@@ -75,7 +75,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
         _check_weights(tensors)
         prior = _read_prior(tensors, spec, composer)
         manners = _read_manners(tensors) if head is not None else None
-    except _REFUSALS as error:
+    except _READ_ERRORS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     load_weights(composer, tensors, "composer")
     feel: NDArray[np.float32] | ComposedFeel = tensors["feel"].numpy()
@@ -92,11 +92,11 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
     )
 
 
-class _Damage(Exception):
+class _DamageError(Exception):
     """What a file has that a model file has not."""
 
 
-_REFUSALS = (_Damage, ConfigError, SafetensorError, OSError)
+_READ_ERRORS = (_DamageError, ConfigError, SafetensorError, OSError)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class _Entry:
     shape: tuple[int, ...]
 
 
-class _Limited(TorchFunctionMode):
-    """While it is active, new tensors may have only so many elements in all, or it raises `_Damage` before they
-    are made: a small file must not ask for much memory."""
+class _LimitedAllocation(TorchFunctionMode):
+    """While it is active, new tensors may have only so many elements in all, or it raises `_DamageError` before
+    they are made: a small file must not ask for much memory."""
 
     def __init__(self, n_elements: int) -> None:
         super().__init__()
@@ -120,14 +120,14 @@ class _Limited(TorchFunctionMode):
             size = (kwargs or {}).get("size", args[0] if args and not isinstance(args[0], int) else args)
             self.left -= math.prod(size)
             if self.left < 0:
-                raise _Damage("its settings make networks that are larger than its weights")
+                raise _DamageError("its settings make networks that are larger than its weights")
         return func(*args, **(kwargs or {}))
 
 
 def _read_settings(description: Mapping[str, Any]) -> tuple[RollSpec, Config, dict[str, Any]]:
     for name in ("spec", "config", "facts"):
         if not isinstance(description.get(name), dict):
-            raise _Damage(f"it has no {name}")
+            raise _DamageError(f"it has no {name}")
     return (
         RollSpec.from_dict(description["spec"]),
         Config.from_dict(description["config"]),
@@ -153,7 +153,7 @@ def _read_header(path: Path) -> dict[str, _Entry]:
 def _check_header(
     header: Mapping[str, _Entry], spec: RollSpec, composer: Composer, head: PerformanceHead | None
 ) -> None:
-    """Raise `_Damage` where the tensors are not those that `save_model` writes. Shapes of the prior are for
+    """Raise `_DamageError` where the tensors are not those that `save_model` writes. Shapes of the prior are for
     `Controls.check`."""
     networks: dict[str, nn.Module] = {"composer": composer} | ({"performance": head} if head is not None else {})
     wanted = {
@@ -172,16 +172,16 @@ def _check_header(
         wanted[name] = _Entry(dtype, header[name].shape if name in header else ())
     for name in [*wanted, *header]:
         if name not in wanted or name not in header:
-            raise _Damage(f"there is {'no' if name in wanted else 'an unknown'} tensor {name}")
+            raise _DamageError(f"there is {'no' if name in wanted else 'an unknown'} tensor {name}")
         if header[name] != wanted[name]:
             found, right = header[name], wanted[name]
-            raise _Damage(f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}")
+            raise _DamageError(f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}")
 
 
 def _check_weights(tensors: Mapping[str, Tensor]) -> None:
     for name, value in tensors.items():
         if name.startswith(("composer.", "performance.")) and not torch.isfinite(value).all():
-            raise _Damage(f"{name} holds values that are not numbers")
+            raise _DamageError(f"{name} holds values that are not numbers")
 
 
 def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec, composer: Composer) -> Controls:
@@ -190,9 +190,9 @@ def _read_prior(tensors: Mapping[str, Tensor], spec: RollSpec, composer: Compose
     try:
         prior.check(spec)
     except ValueError as error:
-        raise _Damage(f"the prior cannot be used: {error}") from error
+        raise _DamageError(f"the prior cannot be used: {error}") from error
     if not (prior.n_pieces and prior.n_bars):
-        raise _Damage("its prior of controls is empty")
+        raise _DamageError("its prior of controls is empty")
     return prior
 
 
@@ -202,7 +202,7 @@ def _read_manners(tensors: Mapping[str, Tensor]) -> MannerPrior:
     correlation, share = manners.correlation, manners.song_share
     is_sound = np.isfinite(correlation).all() and (np.diff(quantiles) >= 0).all()
     if not (is_sound and (np.abs(correlation) <= 1.01).all() and ((share >= 0) & (share <= 1)).all()):
-        raise _Damage("its manners are no distribution")
+        raise _DamageError("its manners are no distribution")
     return manners
 
 
@@ -249,10 +249,10 @@ def describe_model(path: Path) -> dict[str, Any]:
         spec, config, facts = _read_settings(description)
         header = _read_header(path)
         if header.get("prior.style", _Entry("", ())).dtype != "I16":
-            raise _Damage("there is no tensor prior.style of I16")
+            raise _DamageError("there is no tensor prior.style of I16")
         with safe_open(path, framework="numpy") as file:
             styles = file.get_tensor("prior.style")
-    except _REFUSALS as error:
+    except _READ_ERRORS as error:
         raise ModelError(f"{path} is damaged or from another version of musegan: {error}") from error
     shapes = [entry.shape for name, entry in header.items() if name.startswith("composer.")]
     return {

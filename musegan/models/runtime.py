@@ -12,8 +12,8 @@ import torch
 from musegan.config import ModelConfig
 from musegan.errors import ConfigError, MuseganError
 
-VARIABLE = "MUSEGAN_THREADS"
-_WIDE = 128  # width from which on bfloat16 is faster; converting costs small networks more than it saves
+THREADS_VARIABLE = "MUSEGAN_THREADS"
+_MIN_BFLOAT16_WIDTH = 128  # converting costs smaller networks more than it saves
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -35,9 +35,9 @@ def composing_threads() -> Iterator[None]:
     The networks are small. More threads gain little on an idle machine. On a machine that is busy, as with a DAW,
     they wait for each other most of the time. Raises `ConfigError` when the variable is no number from 1.
     """
-    text = os.environ.get(VARIABLE, "1")
+    text = os.environ.get(THREADS_VARIABLE, "1")
     if not text.isdecimal() or not int(text):
-        raise ConfigError(f"{VARIABLE} is {text!r}; it must be a number of threads, 1 or more")
+        raise ConfigError(f"{THREADS_VARIABLE} is {text!r}; it must be a number of threads, 1 or more")
     before = torch.get_num_threads()
     torch.set_num_threads(int(text))
     try:
@@ -48,7 +48,7 @@ def composing_threads() -> Iterator[None]:
 
 def is_faster_in_bfloat16(config: ModelConfig, device: torch.device) -> bool:
     """Whether a composer of this size computes faster in bfloat16 than in float32."""
-    return config.width >= _WIDE and computes_bfloat16(device)
+    return config.width >= _MIN_BFLOAT16_WIDTH and computes_bfloat16(device)
 
 
 def computes_bfloat16(device: torch.device) -> bool:

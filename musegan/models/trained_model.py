@@ -19,7 +19,7 @@ from musegan.music.key import key_scores
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
 
-FEWEST_SECTIONS = 0.01  # share of the prior that a style has that can be asked for
+MIN_STYLE_SHARE = 0.01  # share of the prior that a style has that can be asked for
 
 
 @dataclass(kw_only=True, repr=False)
@@ -66,7 +66,7 @@ class TrainedModel:
         return count_styles(self.config.model.styles, self.prior["style"])
 
     @cached_property
-    def keys_of_prior(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def prior_keys(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The key of each section of the prior, as `key_scores` counts them, and whether its chords are in it."""
         keys, sounding = key_scores(self.prior["key"]).argmax(-1), count_chord_tones(self.prior)
         return keys, (key_scores(sounding).argmax(-1) == keys) | ~sounding.any(-1)
@@ -89,4 +89,4 @@ def count_chord_tones(controls: Controls) -> NDArray[np.int64]:
 def count_styles(names: Sequence[str], styles: NDArray[np.int16]) -> dict[str, int]:
     """Number of sections of each style. Styles with too few sections are left out."""
     counts = {name: int((styles == index).sum()) for index, name in enumerate(names)}
-    return {name: count for name, count in counts.items() if count and count >= FEWEST_SECTIONS * len(styles)}
+    return {name: count for name, count in counts.items() if count and count >= MIN_STYLE_SHARE * len(styles)}

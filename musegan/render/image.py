@@ -7,7 +7,6 @@ Long pieces wrap into systems of 16 or 32 bars, as a score does.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,9 @@ from musegan.files import atomic_write
 from musegan.midi.bars import name_meters
 from musegan.music.key import note_name
 from musegan.music.piece import Piece
-from musegan.render.colours import colour_of, mix_with_white
+from musegan.render.colours import mix_with_white
 from musegan.render.heat import heat_opacities, shade_bars
+from musegan.render.lanes import Lane, make_lanes
 from musegan.render.layout import Layout, lay_out_piece
 from musegan.render.names import drum_name
 from musegan.text import escape_xml
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _INK, _FAINT, _PAPER = "#24292f", "#6e7781", "#ffffff"
 _BLACK_KEYS = (1, 3, 6, 8, 10)
-_ROW_INCHES, _DRUM_ROW_INCHES = 0.062, 0.155  # height of a semitone and of a drum
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.6, 0.2, 0.42, 0.18  # margins of the page, inches
 _LANE_GAP, _SYSTEM_GAP, _RULER = 0.09, 0.3, 0.34  # inches between lanes, between systems, for bar numbers
 _WIDTH = 14.0  # of the page, inches
@@ -40,22 +39,6 @@ _MOST_LANES, _MOST_NOTES = 128, 40_000  # of one picture: 8 tracks of 512 bars; 
 _MOST_LABELS = 800  # names of rows; 50 on each system of these 512 bars
 _MOST_PIXELS = 20_000  # height of the tallest bitmap
 _NAME_PLACE, _LONGEST_NAME = 0.1, 14  # inches from the left edge of the page; letters
-_STRAY_SHARE, _STRAY_SEMITONES = 0.01, 7  # so few notes, so far from all others, do not make a lane taller
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Lane:
-    """The rows that a track is drawn on."""
-
-    track: int
-    name: str
-    pitches: tuple[int, ...]  # MIDI number of each row, from the bottom
-    colour: str
-    is_drum: bool
-
-    @property
-    def inches(self) -> float:
-        return len(self.pitches) * (_DRUM_ROW_INCHES if self.is_drum else _ROW_INCHES)
 
 
 def draw_piece(piece: Piece | Layout, path: str | Path, heat: NDArray[np.float64] | None = None) -> Path:
@@ -91,12 +74,12 @@ def _make_figure(piece: Piece | Layout, heat: NDArray[np.float64] | None = None)
 
     layout = piece if isinstance(piece, Layout) else lay_out_piece(piece)
     notes, lines = layout.notes, layout.lines
-    lanes = _make_lanes(layout)
+    lanes = make_lanes(layout)
     heat = np.zeros((len(layout.tracks), layout.n_bars)) if heat is None else heat_opacities(heat)
     size = layout.n_bars if layout.n_bars <= 16 else 16 if layout.n_bars <= 64 else 32
     systems = [(first, min(first + size, layout.n_bars)) for first in range(0, layout.n_bars, size)]
     width = max(int(lines[end] - lines[first]) for first, end in systems)
-    n_labels = len(systems) * sum(len(_find_labelled_rows(lane)) for lane in lanes)
+    n_labels = len(systems) * sum(len(lane.labelled_rows) for lane in lanes)
     if (
         len(systems) * len(lanes) > _MOST_LANES
         or n_labels > _MOST_LABELS
@@ -141,37 +124,6 @@ def _make_figure(piece: Piece | Layout, heat: NDArray[np.float64] | None = None)
     return figure
 
 
-def _make_lanes(layout: Layout) -> list[_Lane]:
-    lanes = []
-    for index, track in enumerate(layout.tracks):
-        pitch = np.sort(layout.notes["pitch"][layout.notes["track"] == index]).astype(int)
-        if track.is_drum:
-            pitches = tuple(np.unique(pitch).tolist()) or (36, 38, 42)
-        else:
-            low, high = _find_usual_range(pitch) if len(pitch) else (58, 62)
-            spare = max(0, 12 - (high - low)) // 2 if len(pitch) else 0
-            pitches = tuple(range(low - 1 - spare, high + 2 + spare))
-        lanes.append(
-            _Lane(
-                track=index,
-                name=track.name,
-                pitches=pitches,
-                colour=colour_of(track),
-                is_drum=track.is_drum,
-            )
-        )
-    return lanes
-
-
-def _find_usual_range(pitch: NDArray[np.int64]) -> tuple[int, int]:
-    """Lowest and highest of sorted pitches, without a few stray ones."""
-    n_stray = int(_STRAY_SHARE * len(pitch))
-    inner = pitch[n_stray : len(pitch) - n_stray]
-    low = pitch[0] if inner[0] - pitch[0] < _STRAY_SEMITONES else inner[0]
-    high = pitch[-1] if pitch[-1] - inner[-1] < _STRAY_SEMITONES else inner[-1]
-    return int(low), int(high)
-
-
 def _draw_title(figure: Figure, layout: Layout, height: float) -> None:
     first, last = layout.bars_before + 1, layout.bars_before + layout.n_bars
     bars = f"bars {first}-{last}" if layout.bars_before else f"{layout.n_bars} bar{'s' * (layout.n_bars != 1)}"
@@ -185,7 +137,7 @@ def _draw_title(figure: Figure, layout: Layout, height: float) -> None:
         figure.text(x - 0.075, y, "■ given", color="#b3bac2", fontsize=9, va="center", ha="right")
 
 
-def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: _Lane, first: int, end: int) -> None:
+def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: Lane, first: int, end: int) -> None:
     """The notes of a track in the bars ``first ... end - 1``."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
@@ -201,7 +153,7 @@ def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: _Lane, first: i
     shown = (stop > 0) & (start < n_steps)
     start, stop, pitch = start[shown], stop[shown], notes["pitch"][shown]
     is_stray = ~np.isin(pitch, lane.pitches)
-    _mark_stray(axes, lane, start[is_stray], pitch[is_stray])
+    _mark_stray_notes(axes, lane, start[is_stray], pitch[is_stray])
     notes, start, stop, pitch = (of[~is_stray] for of in (notes[shown], start, stop, pitch))
     row = np.searchsorted(np.array(lane.pitches), pitch)
     given = np.zeros(len(start), bool)
@@ -227,7 +179,7 @@ def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: _Lane, first: i
         axes.add_artist(PathPatch(strokes, edgecolor="black", alpha=0.28, linewidth=1.1, fill=False))
 
 
-def _mark_stray(axes: Axes, lane: _Lane, start: NDArray, pitch: NDArray) -> None:
+def _mark_stray_notes(axes: Axes, lane: Lane, start: NDArray, pitch: NDArray) -> None:
     """Notes far outside the lane as triangles at its edge that point to where they are."""
     for is_above, marker, row in ((True, "^", len(lane.pitches) - 1), (False, "v", 0)):
         x = start[(pitch > lane.pitches[-1]) == is_above]
@@ -235,7 +187,7 @@ def _mark_stray(axes: Axes, lane: _Lane, start: NDArray, pitch: NDArray) -> None
             axes.plot(x, np.full(len(x), row), marker, color=lane.colour, markersize=3.5, zorder=4)
 
 
-def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
+def _draw_rows(axes: Axes, lane: Lane, n_steps: int) -> None:
     """Paper, stripes for the black keys (for drums: every other drum) and the labels at the left."""
     from matplotlib.collections import PolyCollection
     from matplotlib.transforms import offset_copy
@@ -251,15 +203,9 @@ def _draw_rows(axes: Axes, lane: _Lane, n_steps: int) -> None:
     )
     axes.add_collection(stripes, autolim=False)
     place = offset_copy(axes.get_yaxis_transform(), axes.get_figure(root=True), x=-0.042, units="inches")
-    for row in _find_labelled_rows(lane):
+    for row in lane.labelled_rows:
         name = (drum_name if lane.is_drum else note_name)(lane.pitches[row])
         axes.text(0, row, name, transform=place, fontsize=6.5, color=_FAINT, ha="right", va="center_baseline")
-
-
-def _find_labelled_rows(lane: _Lane) -> list[int]:
-    """Rows of a lane with a name at the left: every drum, otherwise C, and G too where there is room."""
-    labelled = (0,) if len(lane.pitches) > 15 else (0, 7)
-    return [row for row, pitch in enumerate(lane.pitches) if lane.is_drum or pitch % 12 in labelled]
 
 
 def _draw_grid_lines(axes: Axes, layout: Layout, first: int, end: int, n_rows: int) -> None:

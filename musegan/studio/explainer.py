@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from musegan.composing.attribution import Explanation, explain_in_steps, find_copied_bars, name_surprises
+from musegan.composing.attribution import Explanation, explain_in_steps, explain_surprises, find_copied_bars
 from musegan.composing.model import Model
 from musegan.music.piece import Piece
 from musegan.render.heat import heat_opacities
@@ -71,5 +71,5 @@ class Explainer:
         event |= {"surprise": rows, "heat": heat_opacities(surprise).round(3).tolist()}
         event["copies"] = find_copied_bars(self._found.piece).tolist()
         if self._is_done:
-            event["named"] = [asdict(item) for item in name_surprises(self._found)]
+            event["named"] = [asdict(item) for item in explain_surprises(self._found)]
         return event

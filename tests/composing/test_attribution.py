@@ -11,10 +11,10 @@ from musegan.composing.attribution import (
     Explanation,
     explain,
     explain_in_steps,
+    explain_surprises,
     find_copied_bars,
     find_reason,
     measure_nats,
-    name_surprises,
 )
 from musegan.config import preset
 from musegan.corpus.note_list import NoteList
@@ -71,7 +71,7 @@ def test_a_wrong_note_in_a_bar_that_returns_is_more_surprising_than_the_bar_as_i
     wrong[KEYS, bar, 7, 27], wrong[KEYS, bar, 7, 30] = 0, 2
     before, after = (explain(riffs, Piece(roll=music, spec=TRIO)).surprise for music in (roll, wrong))
     assert after[KEYS, bar] > before[KEYS, bar] + 0.2
-    assert explain(riffs, Piece(roll=wrong, spec=TRIO)).ranking()[0][:2] == ("keys", bar)
+    assert explain(riffs, Piece(roll=wrong, spec=TRIO)).rank_bars()[0][:2] == ("keys", bar)
     assert after[DRUMS].max() < after[KEYS, bar]
 
 
@@ -120,7 +120,7 @@ def test_bars_are_ranked_by_surprise(model):
     surprise = np.full((3, 2), np.nan)
     surprise[KEYS, 1], surprise[BASS, 0], surprise[DRUMS, 0] = 0.5, 2.25, 0.5
     found = Explanation(piece=piece_of(model.spec, 2, (DRUMS, 0)), surprise=surprise)
-    assert found.ranking() == [("bass", 0, 2.25), ("drums", 0, 0.5), ("keys", 1, 0.5)]
+    assert found.rank_bars() == [("bass", 0, 2.25), ("drums", 0, 0.5), ("keys", 1, 0.5)]
     told = found.to_dict()
     assert (told["bars"], told["unit"]) == (2, "nats for each note and beat")
     assert told["cells"][0] == {"track": "bass", "bar": 1, "surprise": 2.25}
@@ -173,7 +173,7 @@ def test_the_most_surprising_come_first():
     surprise = np.full((3, 4), np.nan)
     surprise[BASS] = [0.5, 0.1, 0.2, 3.0]
     surprise[KEYS, 0] = 1.0
-    found = name_surprises(Explanation(piece=piece, surprise=surprise), 2)
+    found = explain_surprises(Explanation(piece=piece, surprise=surprise), 2)
     assert [(item.track, item.bar) for item in found] == [(BASS, 3), (KEYS, 0)]
     assert found[0].reason == "leaves the chord"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from songs import TRIO, pieces
 
-from musegan.composing.forms import arrange_tracks, bars_of_form, check_form, close_piece, draw_changed_cells
+from musegan.composing.forms import arrange_tracks, check_form, close_piece, draw_changed_cells, find_form_bars
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 from musegan.music.spec import RollSpec, TrackSpec
@@ -31,8 +31,8 @@ def test_the_cells_that_change_are_a_share_and_of_the_last_bar_first():
 
 
 def test_the_bars_of_a_form_are_those_of_its_letters_in_their_order():
-    assert bars_of_form("BBAC", 2).tolist() == [0, 1, 0, 1, 2, 3, 4, 5]
-    assert bars_of_form("A", 3).tolist() == [0, 1, 2]
+    assert find_form_bars("BBAC", 2).tolist() == [0, 1, 0, 1, 2, 3, 4, 5]
+    assert find_form_bars("A", 3).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from musegan.composing.requested_controls import (
     plan_filling,
     plan_new_piece,
     restrict_controls,
-    tell_progression,
+    set_progression,
 )
 from musegan.errors import ConfigError
 from musegan.music.cells import FREE_BAR
@@ -222,12 +222,12 @@ def test_without_key_and_progression_the_key_is_free(model):
 def test_a_progression_is_repeated_to_the_end(model):
     """The key is half that of the section, half that of the chords."""
     controls = some_controls(model, 5)
-    asked = tell_progression(model, controls, GenerationRequest(progression="C F/A"))
+    asked = set_progression(model, controls, GenerationRequest(progression="C F/A"))
     assert by_bar(asked, 0) == [[C] * 4, [F] * 4] * 2 + [[C] * 4]
     assert by_bar(asked, 1) == [[0] * 4, [9] * 4] * 2 + [[0] * 4]
     shares = np.bincount([0, 4, 7, 5, 9, 0], minlength=12) / 6
     assert asked["key"][0] == pytest.approx((controls["key"][0] + shares) / 2)
-    assert tell_progression(model, controls, GenerationRequest()) is controls
+    assert set_progression(model, controls, GenerationRequest()) is controls
 
 
 def test_a_progression_in_e_is_that_in_c_moved(model):

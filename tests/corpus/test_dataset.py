@@ -68,8 +68,9 @@ def test_notes_are_cut_at_bars_by_hand():
 def test_timing_is_kept_for_each_row(tmp_path):
     notes = [(0, 2, 1, 50), (1, 13, 4, 45), (2, 3, 1, 41)]
     played = write(tmp_path / "a.npz", [song(notes, 2, late=np.array([0.25, -0.5, 0.1]))])
-    assert played.late(slice(None)).tolist() == pytest.approx([0.25, -0.5, 0.1, -0.5])  # the tie is last
-    assert write(tmp_path / "b.npz", [song(notes, 2)]).late(slice(1, 3)).tolist() == [0, 0]
+    late = played.measure_lateness(slice(None)).tolist()
+    assert late == pytest.approx([0.25, -0.5, 0.1, -0.5])  # the tie is last
+    assert write(tmp_path / "b.npz", [song(notes, 2)]).measure_lateness(slice(1, 3)).tolist() == [0, 0]
 
 
 def test_datasets_without_timing_are_read(tmp_path):
@@ -79,7 +80,7 @@ def test_datasets_without_timing_are_read(tmp_path):
     old = Dataset(tmp_path / "b.npz")
     assert old.rolls(np.array([0]), 1).tolist() == whole.rolls(np.array([0]), 1).tolist()
     with pytest.raises(DatasetError, match="prepare it again"):
-        old.late(slice(None))
+        old.measure_lateness(slice(None))
 
 
 def test_split_of_nothing():

@@ -221,12 +221,12 @@ def test_labels_match_the_end_of_a_path(tmp_path):
         ",4,none,,\n"
     )
     labels = Labels.load(path)
-    assert labels.of("c/a/x.mid") == Label("a/x.mid", "valid", "rock", "MIT")
-    assert labels.of("top/b/a/x.mid").style == "jazz"
-    assert labels.of("c/x.mid") == Label("x.mid", None, "pop", None)
-    assert labels.of("x.mid").style == "rock"  # the first that fits
-    assert labels.of("y.mid") == Label()
-    assert labels.of("ax.mid") == Label()
+    assert labels.find_label("c/a/x.mid") == Label("a/x.mid", "valid", "rock", "MIT")
+    assert labels.find_label("top/b/a/x.mid").style == "jazz"
+    assert labels.find_label("c/x.mid") == Label("x.mid", None, "pop", None)
+    assert labels.find_label("x.mid").style == "rock"  # the first that fits
+    assert labels.find_label("y.mid") == Label()
+    assert labels.find_label("ax.mid") == Label()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from musegan.evaluation.candidates import (
 from musegan.evaluation.captions import SECTION_TITLES, write_caption, write_summary
 from musegan.evaluation.distances import FEATURES, INDEPENDENT, Deviation
 from musegan.evaluation.report import write_report
-from musegan.evaluation.scores import MIXED, REAL, REFERENCE, Measure, Value, score_own
+from musegan.evaluation.scores import MIXED, REAL, REFERENCE, Measure, Value, score_custom
 from musegan.evaluation.table import SECTIONS
 from musegan.metrics import two_sample
 from musegan.music.piece import Piece
@@ -92,7 +92,7 @@ def test_rows(found: Evaluation) -> None:
     assert found.candidates == ["copier", "noise"]
     assert (found.facts["n_phrases"], found.facts["split"]) == (24, "test")
     assert found.notes == []
-    assert {measure.section for measure in found.measures()} == set(SECTIONS) - {"performance"}
+    assert {measure.section for measure in found.list_measures()} == set(SECTIONS) - {"performance"}
 
 
 def test_values(found: Evaluation) -> None:
@@ -185,14 +185,14 @@ def test_measures_of_ones_own() -> None:
             return rolls[:, 1].any((1, 2, 3)) * 3.0
 
     rolls = pieces([(0, 0, 0, 1, 6), (0, 1, 3, 1, 6), (1, 0, 0, 4, 12)], [(0, 0, 0, 1, 6)], [(0, 0, 2, 1, 9)])
-    scores = score_own([Notes(), Loudest()], PhraseSet(rolls, np.array([0, 1, 2])), TRIO, 0)
+    scores = score_custom([Notes(), Loudest()], PhraseSet(rolls, np.array([0, 1, 2])), TRIO, 0)
     found = {measure.label: value.estimate for measure, value in scores.items()}
     assert found == pytest.approx({"all notes, drums": 4 / 3, "all notes, keys": 1 / 3, "loudest": 1.0})
     assert scores[Measure("phrases", "loudest")].low < 1 < scores[Measure("phrases", "loudest")].high
 
 
 def test_every_measure_has_a_meaning(found: Evaluation) -> None:
-    assert [measure for measure in found.measures() if not write_caption(measure)] == []
+    assert [measure for measure in found.list_measures() if not write_caption(measure)] == []
     assert set(SECTIONS) == set(SECTION_TITLES)
 
 
@@ -246,18 +246,18 @@ def test_mixed_tracks_are_never_marked() -> None:
             "x": {near: Value(1.1), far: Value(1.9)},
         },
     )
-    assert (table.nearest(near), table.nearest(far)) == ("x", None)
+    assert (table.find_nearest_row(near), table.find_nearest_row(far)) == ("x", None)
 
 
 def test_nearest(found: Evaluation) -> None:
     frechet = Measure("distance", "Frechet distance", INDEPENDENT)
-    assert found.nearest(frechet) == "copier"
-    assert found.nearest(Measure("seams", "AUC")) is None  # nothing to choose from
+    assert found.find_nearest_row(frechet) == "copier"
+    assert found.find_nearest_row(Measure("seams", "AUC")) is None  # nothing to choose from
     table = Evaluation(
         candidates=["x", "y"],
         rows={REAL: {frechet: Value(4.0)}, "x": {frechet: Value(3.0)}, "y": {frechet: Value(4.5)}},
     )
-    assert table.nearest(frechet) == "y"  # nearer to what real songs have
+    assert table.find_nearest_row(frechet) == "y"  # nearer to what real songs have
 
 
 def test_is_deterministic(songs: Dataset, noise: Path, found: Evaluation) -> None:
@@ -274,7 +274,7 @@ def test_plain_json(found: Evaluation) -> None:
 
 def test_table(found: Evaluation) -> None:
     out = io.StringIO()
-    Console(file=out, width=150).print(found.table())
+    Console(file=out, width=150).print(found.make_table())
     text = out.getvalue()
     assert re.search(r"Frechet distance, independent features +- .*\*", text)
     assert "QN, drums" not in text

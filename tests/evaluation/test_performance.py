@@ -7,7 +7,7 @@ from songs import write_dataset, write_played_dataset
 from musegan.evaluation import Settings, evaluate
 from musegan.evaluation.candidates import DatasetCandidate
 from musegan.evaluation.captions import write_caption
-from musegan.evaluation.performance import AVERAGES, FLAT, choose_played, perform, score_performances
+from musegan.evaluation.performance import AVERAGES, FLAT, choose_played, perform_notes, score_performances
 from musegan.evaluation.scores import REFERENCE, Measure
 from musegan.metrics import two_sample
 from musegan.midi.performance import MOST_LATE, TableFeel
@@ -33,7 +33,7 @@ def test_held_out_notes_are_performed_by_whoever_is_asked(dataset):
     assert set((source % 6).tolist()) == {5}  # the test part
     assert np.isnan(played.velocity[played.track == 2]).all()
     assert np.abs(played.late[played.track < 2]).max() <= MOST_LATE
-    again = perform(played, TableFeel(table=None), tempo, 0)
+    again = perform_notes(played, TableFeel(table=None), tempo, 0)
     assert np.isnan(again.velocity[played.track == 2]).all()
     assert set(again.velocity[played.track < 2].tolist()) == {94, 102}
     assert (again.step == played.step).all()
@@ -64,7 +64,7 @@ def test_an_evaluation_measures_candidates_that_play(dataset, monkeypatch):
     candidate = DatasetCandidate(dataset, "valid", "player")
     candidate.feel = Player()
     found = evaluate([candidate], dataset, settings)
-    shown = {measure.label for measure in found.measures() if measure.section == "performance"}
+    shown = {measure.label for measure in found.list_measures() if measure.section == "performance"}
     assert {"AUC of velocities", f"AUC of velocities, {FLAT}", "accents agree", "contours correlate"} <= shown
     assert Measure("performance", "accents agree") in found.rows[REFERENCE]
-    assert all(write_caption(measure) for measure in found.measures())
+    assert all(write_caption(measure) for measure in found.list_measures())

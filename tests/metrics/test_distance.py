@@ -17,7 +17,7 @@ def column(*values: float) -> np.ndarray:
 
 
 def measure_neighbours(*arguments: np.ndarray, **options: object) -> distance.Neighbours:
-    return distance.Balls.around(*arguments, **options).measure()  # type: ignore[arg-type]
+    return distance.Balls.from_features(*arguments, **options).measure()  # type: ignore[arg-type]
 
 
 def test_frechet_distance_by_hand() -> None:
@@ -55,7 +55,7 @@ def test_balls_reach_past_their_own_song() -> None:
 
 def test_phrases_that_count_twice_or_not_at_all() -> None:
     # In the ball around 0 of radius 1 lies 0.5, in that around 1 of radius 1 too, in that around 7 nothing.
-    balls = distance.Balls.around(column(0, 1, 3, 7), column(0.5, 4.5, 100), k=1)
+    balls = distance.Balls.from_features(column(0, 1, 3, 7), column(0.5, 4.5, 100), k=1)
     assert balls.measure() == balls.measure(np.ones(4), np.ones(3))
     found = balls.measure(np.array([2, 1, 0, 1]), np.array([1, 0, 2]))
     # Of 4 real phrases those at 0, 0 and 1 have a generated one in their ball; generated are 0.5, 100 and 100.

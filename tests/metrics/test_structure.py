@@ -54,8 +54,8 @@ def test_continuation_likeness(trio: RollSpec) -> None:
 def test_held_over(trio: RollSpec) -> None:
     # One of the keys over two lines, one that ends on the line; of the bass one over the last of three.
     roll = draw(trio, 4, (KEYS, 0, 12, 21, 60), (KEYS, 2, 12, 4, 64), (BASS, 2, 12, 6, 40))
-    np.testing.assert_allclose(structure.held_over(roll), [[0, 2 / 3, 1 / 3]])
-    assert np.isnan(structure.held_over(roll[:, :, :1])).all()
+    np.testing.assert_allclose(structure.notes_over_bar_lines(roll), [[0, 2 / 3, 1 / 3]])
+    assert np.isnan(structure.notes_over_bar_lines(roll[:, :, :1])).all()
 
 
 def test_drum_instruments(trio: RollSpec) -> None:
@@ -69,7 +69,7 @@ def test_fills(trio: RollSpec) -> None:
     near = [(DRUMS, 4, 13, 1, 45), (DRUMS, 4, 2, 1, 45), (DRUMS, 4, 15, 1, 42)]  # one more in the second half
     silent = draw(trio, 5, (KEYS, 0, 0, 1, 60))
     rolls = np.concatenate([draw(trio, 5, *beat, *fill, *near), draw(trio, 5, *beat), silent])
-    np.testing.assert_allclose(structure.fills(rolls, trio), [8 / 5, 0, nan])
+    np.testing.assert_allclose(structure.drum_fills(rolls, trio), [8 / 5, 0, nan])
 
 
 def test_similarity_error(trio: RollSpec) -> None:

@@ -64,7 +64,7 @@ def test_weighted_auc_by_hand() -> None:
     weights = np.array([[1, 1, 1, 1], [2, 1, 0, 3], [0, 0, 1, 1]])
     # Wins of 3 over 2 and 1; 1 loses to 2 and ties with 1.
     np.testing.assert_allclose(
-        two_sample._weighted_auc(scores, is_positive, weights), [2.5 / 4, (2 * 3 + 1.5) / 9, np.nan]
+        two_sample._measure_weighted_auc(scores, is_positive, weights), [2.5 / 4, (2 * 3 + 1.5) / 9, np.nan]
     )
 
 

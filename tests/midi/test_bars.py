@@ -93,8 +93,8 @@ def test_pairs_of_short_bars_are_named_by_either():
     song = read(data, TRIO)
     assert song.bar_numbers == [1, 3, 5]
     assert song.find_bars([2, 3, 4]) == [1, 2]
-    assert song.until(3).bar_numbers == [1]
-    assert song.until(3).grid.end_tick == 3 * 192
+    assert song.cut_after(3).bar_numbers == [1]
+    assert song.cut_after(3).grid.end_tick == 3 * 192
 
 
 def compose(song, path, cells, rows, n_bars=None, **options):
@@ -161,10 +161,10 @@ def test_new_bars_after_bars_of_another_length_have_a_time_signature(tmp_path):
     assert pairs_by_channel(file)[0] == [(0, 90, 60, 80), (THREE, THREE + 90, 62, 80), (end, end + 96, 64, 90)]
     assert file.messages(b"\xff\x58")[-1] == (end, meter(4, 4)[:2] + meter(4, 4)[3:])
     assert file.ends()[1] == end + BAR
-    before = song.until(2)
+    before = song.cut_after(2)
     assert (before.piece.n_bars, before.grid.end_tick) == (1, TWO)
     with pytest.raises(ConfigError, match=r"no bar of .* up to bar 1 is 4 quarter notes long"):
-        song.until(1)
+        song.cut_after(1)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -45,7 +45,7 @@ def test_names_are_shown_and_found_and_their_bytes_stay(encoding, names):
     assert [part.name for part in read_score(data).parts] == names
     song = read(data, None)
     assert [part.name for part in song.parts] == names
-    assert song.choose([names[-1]])[1] == [names[-1]]
+    assert song.choose_parts([names[-1]])[1] == [names[-1]]
     assert tracks_to_bytes(read_tracks(data, "x.mid"), 96).count(names[0].encode(encoding)) == 1
 
 

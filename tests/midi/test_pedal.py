@@ -56,15 +56,15 @@ def pedalled(*extra):
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_both_readers_hold_the_notes_of_the_channel_of_the_pedal(lift, expected, is_quick):
     keys, bass, drums = read_score(pedalled(lift), is_quick=is_quick).parts
-    assert keys.ends("hold").tolist() == expected
-    assert keys.ends("ignore").tolist() == keys.end.tolist() == [48, 144, 400]
+    assert keys.find_ends("hold").tolist() == expected
+    assert keys.find_ends("ignore").tolist() == keys.end.tolist() == [48, 144, 400]
     assert bass.moves is drums.moves is None
 
 
 def test_a_pedal_in_another_track_of_the_channel_counts():
     data = smf(track([(0, program(0)), *notes((0, 48, 60))]), track([pedal(20, 127), pedal(300, 0)]))
     (part,) = read_score(data).parts
-    assert part.ends("hold").tolist() == [300]
+    assert part.find_ends("hold").tolist() == [300]
 
 
 def test_corpora_and_songs_hear_held_notes_and_write_the_file_as_it_is(tmp_path):

@@ -39,9 +39,9 @@ def tracks_of(song):
 def test_parts_without_a_name_are_called_by_program_and_number():
     song = song_of(("", 19, 50), ("Low", 33, 90), ("", None, 9))
     assert [track.name for track in name_tracks(song.grid.score)] == ["Church Organ 1", "Low", "Drums 3"]
-    assert song.choose(["low", "church organ 1", "drums"])[1] == ["drums", "keys", "bass"]
+    assert song.choose_parts(["low", "church organ 1", "drums"])[1] == ["drums", "keys", "bass"]
     with pytest.raises(MidiError, match="it has 1 'Church Organ 1', 2 'Low', 3 'Drums 3'"):
-        song.choose(["organ"])
+        song.choose_parts(["organ"])
     assert tracks_of(song) == ["keys", "bass", "drums"]
 
 
@@ -62,22 +62,22 @@ def test_of_several_parts_that_are_kept_on_a_track_the_longest_is_heard_and_drum
         ("Snare", None, 20),
         ("Low", 33, 9),
     )
-    chosen, tracks = song.choose(["Keys 1", "2", "drums"])
+    chosen, tracks = song.choose_parts(["Keys 1", "2", "drums"])
     assert tracks == ["drums", "keys"]
     assert tracks_of(chosen) == [None, "keys", "keys", "drums", "drums", "bass"]
     assert chosen.grid.removed == {2}
     assert chosen.piece.roll.any((1, 2, 3)).tolist() == [True, True, True, False, False]
-    whole, _ = song.choose(["keys"])
+    whole, _ = song.choose_parts(["keys"])
     assert tracks_of(whole)[:3] == [None, None, "keys"]
     assert not whole.grid.removed
     several = replace(BAND, one_part_a_track=False)
-    both, _ = song_of(("Keys 1", 0, 50), ("Keys 2", 1, 90), spec=several).choose(["keys"])
+    both, _ = song_of(("Keys 1", 0, 50), ("Keys 2", 1, 90), spec=several).choose_parts(["keys"])
     assert tracks_of(both) == ["keys", "keys"]
 
 
 def test_a_part_that_is_kept_where_its_track_is_composed_is_not_heard():
     song = song_of(("Pad", 50, 50), ("Vocal", 53, 90), ("Violins", 48, 80))
-    chosen, tracks = song.choose(["1", "lead"], ["strings"])
+    chosen, tracks = song.choose_parts(["1", "lead"], ["strings"])
     assert tracks == ["lead"]
     assert tracks_of(chosen) == [None, "lead", "strings"]
     assert chosen.grid.removed == {2}
@@ -85,9 +85,9 @@ def test_a_part_that_is_kept_where_its_track_is_composed_is_not_heard():
 
 def test_by_default_all_is_kept_that_is_not_composed():
     song = song_of(("Keys", 0, 50), ("Low", 33, 90), ("Bells", 120, 80))
-    chosen, tracks = song.choose(None, ["bass", "drums"])
+    chosen, tracks = song.choose_parts(None, ["bass", "drums"])
     assert tracks == ["keys"]
     assert tracks_of(chosen) == ["keys", "bass", None]
     assert chosen.grid.removed == {1}
     with pytest.raises(MidiError, match="nothing that is kept of the MIDI data is on one of the tracks"):
-        song.choose(["Bells"])
+        song.choose_parts(["Bells"])

@@ -502,7 +502,7 @@ def test_of_a_track_that_is_all_new_the_old_tracks_go_and_the_new_one_bears_its_
 
 def test_a_file_can_be_cut_before_it_goes_on(tmp_path):
     """Parts of no track end with it too, and what rings is ended."""
-    song = read(make_file(), SPEC).until(1)
+    song = read(make_file(), SPEC).cut_after(1)
     longer = np.pad(song.piece.roll, ((0, 0), (0, 1), (0, 0), (0, 0)))
     piece = replace(song.piece, roll=longer, given=np.array([[True, False]] * 3))
     song.write(piece, tmp_path / "out.mid", humanize=0)

@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.metrics.independent.batch import Batch, Columns
-from musegan.metrics.independent.drums import drums
-from musegan.metrics.independent.form import bar_likeness, repeats, sections
-from musegan.metrics.independent.harmony import above_bass, chords
-from musegan.metrics.independent.lines import bar_lines, melody, rhythm, top_line
+from musegan.metrics.independent.drums import measure_drums
+from musegan.metrics.independent.form import measure_bar_likeness, measure_repeats, measure_sections
+from musegan.metrics.independent.harmony import measure_above_bass, measure_chords
+from musegan.metrics.independent.lines import measure_bar_lines, measure_melody, measure_rhythm, measure_top_line
 from musegan.music.spec import RollSpec
 
 __all__ = ["independent_feature_names", "independent_features"]
@@ -56,15 +56,26 @@ def independent_features(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np
         Finite, in the order of `independent_feature_names`.
     """
     chunks = (rolls[first : first + CHUNK] for first in range(0, max(len(rolls), 1), CHUNK))
-    return np.concatenate([np.stack(list(_columns(chunk, spec).values()), axis=-1) for chunk in chunks])
+    return np.concatenate([np.stack(list(_measure_columns(chunk, spec).values()), axis=-1) for chunk in chunks])
 
 
 def independent_feature_names(spec: RollSpec) -> list[str]:
     """A name for every feature of an ensemble."""
-    return list(_columns(np.zeros((0, *spec.shape(4)), np.uint8), spec))
+    return list(_measure_columns(np.zeros((0, *spec.shape(4)), np.uint8), spec))
 
 
-def _columns(rolls: NDArray[np.uint8], spec: RollSpec) -> Columns:
-    batch = Batch.of(rolls, spec)
-    kinds = (melody, rhythm, bar_lines, above_bass, drums, chords, repeats, bar_likeness, top_line, sections)
+def _measure_columns(rolls: NDArray[np.uint8], spec: RollSpec) -> Columns:
+    batch = Batch.from_rolls(rolls, spec)
+    kinds = (
+        measure_melody,
+        measure_rhythm,
+        measure_bar_lines,
+        measure_above_bass,
+        measure_drums,
+        measure_chords,
+        measure_repeats,
+        measure_bar_likeness,
+        measure_top_line,
+        measure_sections,
+    )
     return {name: column for features in kinds for name, column in features(batch).items()}

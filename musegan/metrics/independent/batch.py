@@ -45,7 +45,7 @@ class Batch:
     highest: NDArray[np.int64]  # (phrase, time)
 
     @classmethod
-    def of(cls, rolls: NDArray[np.uint8], spec: RollSpec) -> Batch:
+    def from_rolls(cls, rolls: NDArray[np.uint8], spec: RollSpec) -> Batch:
         n_phrases, n_tracks, n_bars = rolls.shape[:3]
         n_times = n_bars * spec.steps_per_bar
         table = find_notes(rolls)
@@ -76,40 +76,42 @@ class Batch:
         return values.reshape(self.n_phrases, self.spec.n_tracks, *values.shape[1:])
 
 
-def ratio(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
+def divide(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
     """``part / whole``, 0 where there is no whole."""
     shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
     return np.divide(part, whole, out=np.zeros(shape), where=np.broadcast_to(whole, shape) > 0)
 
 
-def count(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
+def count_kinds(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
     """How often each kind occurs in each row: (row, kind)."""
     return np.bincount(row * n_kinds + kind, minlength=n_rows * n_kinds).reshape(n_rows, n_kinds).astype(float)
 
 
-def shares(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
-    """`count` as shares of the row."""
-    counts = count(row, kind, n_rows, n_kinds)
-    return ratio(counts, counts.sum(-1, keepdims=True))
+def measure_shares(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
+    """`count_kinds` as shares of the row."""
+    counts = count_kinds(row, kind, n_rows, n_kinds)
+    return divide(counts, counts.sum(-1, keepdims=True))
 
 
-def named(prefix: str, labels: Iterable[object], values: NDArray) -> Columns:
+def name_columns(prefix: str, labels: Iterable[object], values: NDArray) -> Columns:
     """Columns of ``values : (phrase, label)``."""
     return {f"{prefix} {label}": values[:, index] for index, label in enumerate(labels)}
 
 
-def of_tracks(batch: Batch, name: str, labels: Iterable[object], values: NDArray, *, drums: bool) -> Columns:
+def name_track_columns(
+    batch: Batch, name: str, labels: Iterable[object], values: NDArray, *, drums: bool
+) -> Columns:
     """Columns of ``values : (phrase * track, label)``, for drum tracks only where `drums` is set."""
     labels, by_track = list(labels), batch.by_track(values)
     return {
         key: column
         for index, track in enumerate(batch.spec.tracks)
         if drums or not track.is_drum
-        for key, column in named(f"{track.name} {name}", labels, by_track[:, index]).items()
+        for key, column in name_columns(f"{track.name} {name}", labels, by_track[:, index]).items()
     }
 
 
-def bigrams(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
+def measure_bigram_shares(row: NDArray, kind: NDArray, n_rows: int, n_kinds: int) -> NDArray[np.float64]:
     """Shares of the pairs of neighbouring entries of a row: (row, kind * kind)."""
     is_pair = row[:-1] == row[1:]
-    return shares(row[:-1][is_pair], (kind[:-1] * n_kinds + kind[1:])[is_pair], n_rows, n_kinds**2)
+    return measure_shares(row[:-1][is_pair], (kind[:-1] * n_kinds + kind[1:])[is_pair], n_rows, n_kinds**2)

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.metrics.independent.batch import Batch, Columns, count, named, ratio
+from musegan.metrics.independent.batch import Batch, Columns, count_kinds, divide, name_columns
 
 DRUMS: dict[str, tuple[int, ...]] = {
     "kick": (35, 36),
@@ -21,7 +21,7 @@ INSTRUMENTS = (*DRUMS, "others")
 PLACES = ("first beat", "odd beats", "even beats", "half beats", "elsewhere")
 
 
-def instrument_of(pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+def find_instruments(pitch: NDArray[np.int64]) -> NDArray[np.int64]:
     """Index into `INSTRUMENTS` of MIDI drum notes."""
     lookup = np.full(128, len(DRUMS))
     for index, pitches in enumerate(DRUMS.values()):
@@ -29,7 +29,7 @@ def instrument_of(pitch: NDArray[np.int64]) -> NDArray[np.int64]:
     return lookup[pitch]
 
 
-def drums(batch: Batch) -> Columns:
+def measure_drums(batch: Batch) -> Columns:
     """Hits a bar by instrument and place, and how many drum notes are used; none without a drum track."""
     spec = batch.spec
     if not any(spec.is_drum):
@@ -40,22 +40,24 @@ def drums(batch: Batch) -> Columns:
     on_beat = np.where(beat == 0, 0, 1 + beat % 2)
     place = np.where(within == 0, on_beat, np.where(2 * within == spec.steps_per_beat, 3, 4))
     n_kinds = len(INSTRUMENTS) * len(PLACES)
-    places = count(hits.phrase, instrument_of(hits.pitch) * len(PLACES) + place, batch.n_phrases, n_kinds)
-    used = count(hits.phrase * batch.n_bars + bar, hits.pitch, batch.n_phrases * batch.n_bars, 128) > 0
+    places = count_kinds(hits.phrase, find_instruments(hits.pitch) * len(PLACES) + place, batch.n_phrases, n_kinds)
+    used = count_kinds(hits.phrase * batch.n_bars + bar, hits.pitch, batch.n_phrases * batch.n_bars, 128) > 0
     used = used.reshape(batch.n_phrases, batch.n_bars, 128)
     per_bar = used.sum(-1)
-    at_once = count(hits.phrase, hits.time, batch.n_phrases, batch.n_bars * spec.steps_per_bar)
+    at_once = count_kinds(hits.phrase, hits.time, batch.n_phrases, batch.n_bars * spec.steps_per_bar)
     values = np.stack(
         [
-            ratio(per_bar.sum(-1), (per_bar > 0).sum(-1)),
+            divide(per_bar.sum(-1), (per_bar > 0).sum(-1)),
             per_bar.std(-1),
             used.any(1).sum(-1),
-            ratio(at_once.sum(-1), (at_once > 0).sum(-1)),
+            divide(at_once.sum(-1), (at_once > 0).sum(-1)),
             at_once.max(-1),
         ],
         axis=-1,
     )
     return {
-        **named("hits", (" on ".join(pair) for pair in product(INSTRUMENTS, PLACES)), places / batch.n_bars),
-        **named("drums", ("a bar", "a bar spread", "in all", "at once", "most at once"), values),
+        **name_columns(
+            "hits", (" on ".join(pair) for pair in product(INSTRUMENTS, PLACES)), places / batch.n_bars
+        ),
+        **name_columns("drums", ("a bar", "a bar spread", "in all", "at once", "most at once"), values),
     }
