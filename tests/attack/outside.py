@@ -16,7 +16,7 @@ import numpy as np
 from attack import Attack
 from notation import notation_files
 from safetensors.numpy import save
-from structures import mutate_csv, mutate_json, mutate_safetensors, mutate_tar, mutate_toml, mutate_value
+from structures import mutate_archive, mutate_csv, mutate_json, mutate_safetensors, mutate_toml, mutate_value
 
 PARSE_SECONDS = 8.0  # of the processor: the start of the process that parses, and its limit
 VERBS = ("info", "continue", "render musicxml")
@@ -237,17 +237,18 @@ def _load_project(path: Path) -> None:
 
 
 def tarred(attack: Attack, n: int, seed: int) -> None:
-    """Archives whose heads are not true: walked through here, and now and then prepared."""
+    """Archives whose heads are not true: walked through here, and prepared together."""
     from musegan.corpus.sources import find_files, read_items
 
-    rng, path = Random(seed), attack.folder / "odd.tar"
+    rng, folder = Random(seed), attack.folder / "odd archives"
+    folder.mkdir()
     for index in range(n):
-        mutate_tar(rng, path)
-        attack.call("archives: read", f"archive {index}", lambda: list(read_items(find_files([path]))))
-        if index % 50 == 0:
-            attack.run(
-                "archives: prepare",
-                f"archive {index}",
-                ["prepare", str(path), "-o", "o.npz", "--workers", "1", "--force"],
-            )
-    path.unlink(missing_ok=True)
+        path = mutate_archive(rng, attack.folder)
+        attack.call("archives: read", f"archive {index}", lambda path=path: list(read_items(find_files([path]))))
+        path.rename(folder / f"{index}{path.name}")
+    arguments = ["prepare", str(folder), "-o", "o.npz", "--workers", "1", "--force", "--json"]
+    outcome = attack.run("archives: prepare", "all", arguments, seconds=PARSE_SECONDS + 0.05 * n, kill_after=600)
+    row = attack.rows["archives: prepare"]
+    row.attacks += n - 1
+    skipped = json.loads(outcome.output)["skipped"] if outcome.status == 0 else {}
+    row.problems += [reason for reason in skipped if "unexpected" in reason or "crashed" in reason]
