@@ -97,8 +97,8 @@ class Song:
             return None
         return (
             f"only {share:.0%} of the notes start near the beats of {self.name} or their divisions: it was played "
-            "freely, or beside its tempo map. What is composed follows the bar lines of the file, so give it its "
-            "beats with --tempo-map, or quantize the notes in the DAW"
+            "freely, or beside its tempo map. What is composed follows the bar lines of the file, so give its "
+            "beats as a tempo map, or quantize the notes in the DAW"
         )
 
     def find_bars(self, bars: Iterable[int]) -> list[int]:

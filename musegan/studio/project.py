@@ -47,8 +47,8 @@ def hold_project(folder: Path) -> Iterator[None]:
             held.enter_context(hold_folder(folder))
         except BlockingIOError as error:
             raise MuseganError(
-                f"another studio works on {folder} and does not answer; end it, or choose another folder with "
-                "--project"
+                f"another studio works on {folder} and does not answer; end it, or choose another folder for the "
+                "project"
             ) from error
         yield
 
