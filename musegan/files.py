@@ -40,11 +40,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name[:40]}."  # the whole name with more to it may be too long for a system
     _remove_abandoned(path.parent, prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix, suffix=".part", dir=path.parent) as folder, _lock(folder):
+    with _make_temporary(prefix, path) as folder, hold_folder(folder):
         temporary = Path(folder) / path.name
         yield temporary
         temporary.chmod(_default_mode())  # some libraries make files that only their owner can read
         os.replace(temporary, path)
+
+
+def _make_temporary(prefix: str, path: Path) -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder beside `path`. Where there can be none, the `OSError` names `path`."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=prefix, suffix=".part", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
@@ -52,14 +61,14 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
     if fcntl is None:
         return
     for folder in parent.glob(f"{glob.escape(prefix)}*.part"):
-        with suppress(OSError), _lock(folder):
+        with suppress(OSError), hold_folder(folder):
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(folder)
 
 
 @contextmanager
-def _lock(folder: str | Path) -> Iterator[None]:
-    """Hold a folder. Raises `OSError` where another process does."""
+def hold_folder(folder: str | Path) -> Iterator[None]:
+    """Hold a folder, until the block or the process ends. Raises `BlockingIOError` where somebody else does."""
     if fcntl is None:
         yield
         return

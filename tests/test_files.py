@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -53,6 +54,31 @@ def test_what_a_killed_writer_left_goes_with_the_next_but_for_what_is_young_or_h
         assert held.is_file()
     assert path.read_text() == "1"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@LINUX
+def test_a_clock_that_jumps_takes_nothing_from_those_who_write(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    now = time.time()
+    for jump in (1e9, -1e9, 1e9):
+        monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+        with atomic_write(path) as held:
+            held.write_text(f"{jump}")
+            with atomic_write(path) as part:
+                part.write_text("2")
+            assert held.is_file()
+        assert path.read_text() == f"{jump}"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", ".a.txt.x.part")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)  # whoever runs the tests may be allowed everything
+    with pytest.raises(PermissionError) as found, atomic_write(tmp_path / "a.txt"):
+        pass
+    assert found.value.filename == str(tmp_path / "a.txt")
 
 
 @LINUX

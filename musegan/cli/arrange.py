@@ -13,6 +13,7 @@ from musegan.cli.composing_options import (
     ComposingOptions,
     Input,
     Output,
+    TempoMap,
     composing_command,
     load_model_and_request,
     output_paths,
@@ -39,6 +40,7 @@ def arrange(
         ),
     ] = None,
     pedal: Pedal = "hold",
+    tempo_map: TempoMap = None,
 ) -> None:
     """Keep the melody of a file (MIDI, MusicXML, ABC) and compose a band to its chords.
 
@@ -52,7 +54,7 @@ def arrange(
 
     paths = output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
-    song = read(source, model.spec, pedal=pedal)
+    song = read(source, model.spec, pedal=pedal, tempo_map=tempo_map)
     song = song.cut_after(song.grid.music_end_bar)
     other = None if like is None else read(like, model.spec, pedal=pedal).piece
     found = extract_melody(song, melody, on)

@@ -16,6 +16,7 @@ from musegan.cli.composing_options import (
     Input,
     Maps,
     Output,
+    TempoMap,
     Tracks,
     composing_command,
     load_model_and_request,
@@ -95,6 +96,7 @@ def accompany(
     arrangement: Arranged = "full",
     maps: Maps = None,
     pedal: Pedal = "hold",
+    tempo_map: TempoMap = None,
 ) -> None:
     """Keep some tracks of a file and compose the others.
 
@@ -111,7 +113,7 @@ def accompany(
         piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
         return piece, chosen
 
-    _compose_on_file(options, source, output, maps, pedal, "accompany", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "accompany", ask)
 
 
 @composing_command
@@ -125,6 +127,7 @@ def continue_(
     ] = None,
     maps: Maps = None,
     pedal: Pedal = "hold",
+    tempo_map: TempoMap = None,
 ) -> None:
     """Write a file followed by new bars.
 
@@ -135,7 +138,7 @@ def continue_(
         before = song.cut_after(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _compose_on_file(options, source, output, maps, pedal, "continue", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "continue", ask)
 
 
 @composing_command
@@ -147,6 +150,7 @@ def infill(
     tracks: Tracks = None,
     maps: Maps = None,
     pedal: Pedal = "hold",
+    tempo_map: TempoMap = None,
 ) -> None:
     """Compose some bars of a file anew and keep all others.
 
@@ -157,7 +161,7 @@ def infill(
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.infill(song.piece, song.find_bars(bars), parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, pedal, "infill", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "infill", ask)
 
 
 @composing_command
@@ -171,6 +175,7 @@ def vary(
     tracks: Tracks = None,
     maps: Maps = None,
     pedal: Pedal = "hold",
+    tempo_map: TempoMap = None,
 ) -> None:
     """Compose a share of a file anew, here and there.
 
@@ -180,7 +185,7 @@ def vary(
     def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.vary(song.piece, amount, parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, maps, pedal, "vary", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "vary", ask)
 
 
 @composing_command
@@ -218,15 +223,16 @@ def _compose_on_file(
     options: ComposingOptions,
     source: Path,
     output: Path | None,
-    maps: list[str] | None,
-    pedal: Literal["hold", "ignore"],
+    reading: tuple[list[str] | None, Literal["hold", "ignore"], Path | None],
     verb: str,
     ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
-    """Compose on a user's file and write the result into a copy of that file, or of what is left of it."""
+    """Compose on a user's file and write the result into a copy of that file, or of what is left of it.
+    `reading` says how it is read: parts and their tracks, the pedal, a tempo map."""
     paths = output_paths(options, output, verb)
     model, request = load_model_and_request(options)
-    song = read_song(source, maps, model, pedal)
+    maps, pedal, tempo_map = reading
+    song = read_song(source, maps, model, pedal, tempo_map)
     request = count_bars_in_song(request, song)
     for index, path in enumerate(paths):
         result, base = ask(model, song, replace(request, seed=request.seed + index))

@@ -34,6 +34,14 @@ Tracks = Annotated[str | None, typer.Option(help="Only these tracks, with commas
 Maps = Annotated[
     list[str] | None, typer.Option("--map", metavar="PART=TRACK", help="Take a part of the file for a track.")
 ]
+TempoMap = Annotated[
+    Path | None,
+    typer.Option(
+        help="The beats of what was played freely: a text with a time in seconds a line, or a MIDI file.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
 
 
 @dataclass
@@ -148,7 +156,11 @@ def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> l
 
 
 def read_song(
-    source: Path, maps: list[str] | None, model: Model, pedal: Literal["hold", "ignore"] = "hold"
+    source: Path,
+    maps: list[str] | None,
+    model: Model,
+    pedal: Literal["hold", "ignore"] = "hold",
+    tempo_map: Path | None = None,
 ) -> Song:
     from musegan.midi.song import read
 
@@ -157,9 +169,8 @@ def read_song(
     pairs = [item.partition("=") for item in maps or []]
     if not all(equals for _, equals, _ in pairs):
         raise ConfigError("write --map as PART=TRACK: number or name of a part of the file, and a track")
-    song = read(
-        source, model.spec, track_map={part.strip(): track.strip() for part, _, track in pairs}, pedal=pedal
-    )
+    track_map = {part.strip(): track.strip() for part, _, track in pairs}
+    song = read(source, model.spec, track_map=track_map, pedal=pedal, tempo_map=tempo_map)
     rows = list_part_rows(map(vars, song.parts))
     for line in format_table([row | {"track": row["track"] or "kept as it is"} for row in rows]):
         print_message(line)

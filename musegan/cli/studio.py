@@ -38,7 +38,7 @@ def studio(
 
         typer.echo(shortcut.install_shortcut())
         return
-    from musegan.studio.project import data_folder
+    from musegan.studio.project import data_folder, hold_project
     from musegan.studio.serve import find_running_server, send_file, serve
 
     folder = project or data_folder()
@@ -58,12 +58,13 @@ def studio(
         )
     from musegan.composing.model import load_model
 
-    serve(
-        load_model(model, device),
-        folder,
-        file=source,
-        host=host,
-        port=port,
-        open_browser=browser,
-        say=typer.echo,
-    )
+    with hold_project(folder):
+        serve(
+            load_model(model, device),
+            folder,
+            file=source,
+            host=host,
+            port=port,
+            open_browser=browser,
+            say=typer.echo,
+        )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.corpus.dataset import SPLITS, Dataset
+from musegan.corpus.verify import find_list_problem
 from musegan.errors import DatasetError
 from musegan.files import atomic_write
 from musegan.music.cells import CellNotes
@@ -128,13 +129,16 @@ class NoteList:
 
     @classmethod
     def load(cls, path: Path) -> NoteList:
-        """Read what `save` wrote. Raises `DatasetError`."""
+        """Read what `save` wrote, and check all of it. Raises `DatasetError`."""
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 header = make_fields(_Header, read_json(bytes(archive["header"]), "header"), "header")
                 if header.format != FORMAT:
                     raise ValueError(f"it has format {header.format!r}; this version reads {FORMAT!r}")
-                return cls(spec=header.spec, styles=header.styles, **{name: archive[name] for name in _ARRAYS})
+                arrays = {name: archive[name] for name in _ARRAYS}
+            if problem := find_list_problem(arrays, header.spec, len(header.styles)):
+                raise ValueError(problem)
+            return cls(spec=header.spec, styles=header.styles, **arrays)
         except Exception as error:  # zipfile and numpy let every kind of error through
             raise DatasetError(f"{path} is not a list of notes or is damaged: {error}") from error
 
@@ -142,6 +146,20 @@ class NoteList:
     def open(cls, path: Path) -> NoteList:
         """The notes of a dataset, or a list of notes that was saved. Raises `DatasetError`."""
         return cls.load(path) if _is_note_list(path) else cls.from_dataset(Dataset(path))
+
+    def require_same_songs(self, path: Path) -> None:
+        """Raise `DatasetError` where a dataset, or a list of notes, has other songs, `ConfigError` where it is for
+        another ensemble. A file that is gone is not missed: training needs the list only."""
+        if not path.is_file():
+            return
+        other = NoteList.load(path) if _is_note_list(path) else Dataset(path)
+        bar_end = other.bar_end if isinstance(other, NoteList) else other.songs["bar_end"]
+        self.spec.require_same(other.spec, "the run", f"the dataset {path}")
+        if not np.array_equal(bar_end, self.bar_end):
+            raise DatasetError(
+                f"{path} has other songs than those that the run was started with; resume it with its own "
+                "dataset, or start another run"
+            )
 
     def with_styles(self, styles: Sequence[str]) -> NoteList:
         """The same songs with the numbers that labels have among `styles`; those of other labels have none."""

@@ -18,6 +18,7 @@ from musegan.live.band import MEMORY_BARS, Band
 from musegan.live.clock import CLOCK, PULSES, START, STOP, Clock, FollowedClock, SteadyClock
 from musegan.live.composer_process import ComposerProcess
 from musegan.live.listener import Listener, played_to_roll
+from musegan.live.message_reader import MessageReader
 from musegan.live.performer import Performer
 from musegan.live.player import COMPOSING, Message, Player, ask_for_priority
 from musegan.midi.channels import assign_channels
@@ -47,20 +48,22 @@ class Jam:
         self.n_beats = spec.beats_per_bar
         self._composer = ComposerProcess(self.band)
         self._clock: Clock = FollowedClock() if self.tempo_qpm is None else SteadyClock(self.tempo_qpm)
+        self._reader = MessageReader()
         self._listener = Listener(spec, self.band.kept, self._clock)
         self._player = Player(self.send, self._clock)
         self._performer = Performer(spec, self.band.model.feel, self.band.request.seed, self.humanize)
         self._stop_beat: float | None = None
         self._is_stopped = False
 
-    def hear(self, message: Sequence[int]) -> None:
-        """Take a message from the input, at the time it comes."""
+    def hear(self, data: Sequence[int]) -> None:
+        """Take what comes from the input, at the time it comes: mostly the bytes of one message."""
         now = time.perf_counter()
-        if message[0] >= 0xF8:
-            if isinstance(self._clock, FollowedClock):
-                self._clock.hear(message[0], now)
-        else:
-            self._listener.hear(message, now)
+        for message in self._reader.read(data):
+            if message[0] >= 0xF8:
+                if isinstance(self._clock, FollowedClock):
+                    self._clock.hear(message[0], now)
+            else:
+                self._listener.hear(message, now)
 
     def place(self) -> tuple[float, float]:
         """The beat that it is now, negative in the count-in and before, and the tempo."""

@@ -24,9 +24,9 @@ class Listener:
         self._held: dict[int, tuple[float, int]] = {}  # by pitch: first beat, velocity
 
     def hear(self, message: Sequence[int], time: float) -> None:
-        """Take a message that arrived at `time`; what is not a note is let pass."""
+        """Take a whole message that arrived at `time`; what is not a note is let pass."""
         status = message[0] & 0xF0
-        if status not in (0x80, 0x90) or len(message) < 3:
+        if status not in (0x80, 0x90):
             return
         beat, pitch, velocity = self._clock.beat_at(time), message[1], message[2]
         with self._lock:

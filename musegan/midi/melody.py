@@ -160,7 +160,9 @@ def score_melodies(
 
 def measure_polyphony(part: Part, ticks_per_beat: int) -> float:
     """Mean number of notes that begin together."""
-    places = np.sort(_round_onsets(part.start, ticks_per_beat))
+    places = _round_onsets(part.start, ticks_per_beat)
+    if (places[1:] < places[:-1]).any():
+        places = np.sort(places)
     return len(places) / (1 + np.count_nonzero(places[1:] != places[:-1]))
 
 
@@ -200,24 +202,27 @@ def describe_part(part: Part, ticks_per_beat: int, end: int) -> NDArray[np.float
     """What tells melodies from other parts: log of the share of the song in which it sounds, log of the notes that
     begin at once, distance from a singing pace in octaves, mean pitch in octaves, squared distance from the
     usual pitch, mean interval of the upper line in octaves, share of repeated pitches in it: (7,)."""
-    order = np.argsort(part.start, kind="stable")
-    start, ends, pitch = part.start[order], part.end[order], part.pitch[order].astype(np.float64)
+    start, ends, pitch = part.start, part.end, part.pitch.astype(np.float64)
+    if (start[1:] < start[:-1]).any():
+        order = np.argsort(start, kind="stable")
+        start, ends, pitch = start[order], ends[order], pitch[order]
     until = np.maximum.accumulate(ends)
     sounding = until[-1] - start[0] - np.maximum(start[1:] - until[:-1], 0).sum()
     places = _round_onsets(start, ticks_per_beat)
-    firsts = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+    firsts = np.append(0, np.flatnonzero(places[1:] != places[:-1]) + 1)
     top = np.maximum.reduceat(pitch, firsts)
-    intervals = np.abs(np.diff(top)) if len(top) > 1 else np.zeros(1)
+    intervals = np.abs(top[1:] - top[:-1]) if len(top) > 1 else np.zeros(1)
+    mean_pitch = pitch.mean()
     rate = len(top) / max(sounding / ticks_per_beat, 1 / _PLACES)
     return np.array(
         [
             np.log(sounding / max(end, 1) + _NEVER),
             np.log(len(start) / len(top)),
             abs(np.log2(rate / _USUAL_RATE)),
-            pitch.mean() / 12,
-            ((pitch.mean() - _USUAL_PITCH) / 12) ** 2,
+            mean_pitch / 12,
+            ((mean_pitch - _USUAL_PITCH) / 12) ** 2,
             intervals.mean() / 12,
-            np.mean(intervals == 0),
+            np.count_nonzero(intervals == 0) / len(intervals),
         ]
     )
 

@@ -67,7 +67,7 @@ class InputPort:
 
     def _read_messages(self) -> None:
         while not self._is_closing.wait(_POLL_SECONDS):
-            while event := self._device.get_message():
+            while not self._is_closing.is_set() and (event := self._device.get_message()):
                 self._hear(event[0])
 
     def __enter__(self) -> InputPort:

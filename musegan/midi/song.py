@@ -19,6 +19,7 @@ from musegan.midi.read import read_bytes, read_score
 from musegan.midi.score import Score
 from musegan.midi.splice import splice
 from musegan.midi.stems import write_file
+from musegan.midi.tempo_map import lay_on_beats, read_beats
 from musegan.music.key import estimate_key
 from musegan.music.pianoroll import notes_to_roll, sounding_shares
 from musegan.music.piece import Piece
@@ -96,8 +97,8 @@ class Song:
             return None
         return (
             f"only {share:.0%} of the notes start near the beats of {self.name} or their divisions: it was played "
-            "freely, or beside its tempo map. What is composed follows the bar lines of the file, so quantize the "
-            "notes in the DAW, or have it lay its tempo map over them"
+            "freely, or beside its tempo map. What is composed follows the bar lines of the file, so give its "
+            "beats as a tempo map, or quantize the notes in the DAW"
         )
 
     def find_bars(self, bars: Iterable[int]) -> list[int]:
@@ -222,6 +223,7 @@ def read(
     *,
     track_map: Mapping[str, str] | None = None,
     pedal: Pedal = "hold",
+    tempo_map: str | os.PathLike | None = None,
 ) -> Song:
     """Read a MIDI, MusicXML, ABC or Humdrum file to work on it.
 
@@ -237,6 +239,9 @@ def read(
     pedal : Pedal
         ``hold``: notes of the piece last as long as the sustain pedal holds them; ``ignore``: as they are written.
         What is written back is the file's own.
+    tempo_map : path, optional
+        The beats of what was played freely, as `musegan.midi.tempo_map.read_beats` reads them. What is written
+        back then has these beats, and the notes of the file where they were in seconds.
 
     Raises
     ------
@@ -247,6 +252,8 @@ def read(
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = "the MIDI data" if isinstance(source, bytes) else str(source)
+    if tempo_map is not None:
+        data = lay_on_beats(data, read_beats(Path(tempo_map)), name)
     if spec is None:
         spec = guess_ensemble(read_score(data, name))
         track_map = {str(i + 1): track for i, track in enumerate(spec.track_names)}

@@ -81,12 +81,15 @@ def _scan_track(track: Events) -> _Scan:
     sounding: defaultdict[int, deque[Note]] = defaultdict(deque)
     for index, event in enumerate(track):
         tick, status, body = event
-        if 0x90 <= status < 0xA0 and body[1]:
-            note = Note(index, None, tick, tick, body[0], body[1])
-            notes.append((status & 0xF, note))
-            sounding[(status & 0xF) << 7 | body[0]].append(note)
-        elif status < 0xA0:
-            if waiting := sounding[(status & 0xF) << 7 | body[0]]:
+        if status < 0xA0:
+            pitch, velocity = body
+            channel = status & 0xF
+            waiting = sounding[channel << 7 | pitch]
+            if status >= 0x90 and velocity:
+                note = Note(index, None, tick, tick, pitch, velocity)
+                notes.append((channel, note))
+                waiting.append(note)
+            elif waiting:
                 note = waiting.popleft()
                 note.off, note.end = index, tick
         elif 0xC0 <= status < 0xD0 or status == SYSEX or (0xB0 <= status < 0xC0 and body[0] in _CONTROLS):

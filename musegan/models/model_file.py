@@ -33,6 +33,7 @@ from musegan.music.controls import Controls, find_controls
 from musegan.music.spec import RollSpec
 from musegan.networks import Composer
 from musegan.networks.performance_head import PerformanceHead
+from musegan.schema import read_json
 
 FORMAT = "musegan model 18"
 _MANNERS = ("quantiles", "correlation", "song_share")
@@ -229,8 +230,8 @@ def read_description(path: Path, expected: str = FORMAT) -> dict[str, Any]:
         raise ModelError(f"there is no file {path}")
     try:
         with safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {})["musegan"])
-    except (SafetensorError, KeyError, ValueError, RecursionError, OSError) as error:
+            description = read_json((file.metadata() or {})["musegan"], "its description")
+    except (SafetensorError, KeyError, ConfigError, OSError) as error:
         raise ModelError(f"{path} is not a musegan file or is damaged: {error}") from error
     kind = description.get("format") if isinstance(description, dict) else None
     if kind != expected:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +91,11 @@ def write_score(
     _name_drums(exporter.parse(), hits)
     with atomic_write(path) as temporary:
         if path.suffix.lower() == ".mxl":
-            with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
-                archive.writestr("META-INF/container.xml", _CONTAINER)
-                archive.writestr("score.musicxml", exporter.asBytes())
+            members: dict[str, str | bytes] = {"META-INF/container.xml": _CONTAINER}
+            members["score.musicxml"] = exporter.asBytes()
+            with ZipFile(temporary, "w") as archive:
+                for name, content in members.items():  # without the date, which a zip of 1970 cannot hold
+                    archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)
         else:
             temporary.write_bytes(exporter.asBytes())
     return path

@@ -8,13 +8,15 @@ import json
 import os
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from musegan.composing.model import Model
 from musegan.errors import ConfigError, MuseganError
-from musegan.files import atomic_write
+from musegan.files import atomic_write, hold_folder
 from musegan.schema import make_fields, read_json
 from musegan.studio.state import State
 
@@ -33,6 +35,22 @@ def data_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home)) / "musegan" / "studio"
     return Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "musegan" / "studio"
+
+
+@contextmanager
+def hold_project(folder: Path) -> Iterator[None]:
+    """Work on the projects in a folder alone. Raises `MuseganError` while another studio does, for each would save
+    over what the other has saved."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold_folder(folder))
+        except BlockingIOError as error:
+            raise MuseganError(
+                f"another studio works on {folder} and does not answer; end it, or choose another folder for the "
+                "project"
+            ) from error
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +172,9 @@ class Project:
             with atomic_write(self.path) as temporary:
                 temporary.write_text(json.dumps(values), encoding="utf-8")
         except OSError as error:
-            raise MuseganError(f"the project cannot be saved: {error}; make room on the disk") from error
+            raise MuseganError(
+                f"the project cannot be saved: {error}; make room or allow writing there"
+            ) from error
 
 
 def _pack_state(state: State) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +68,10 @@ def train(
     processes = Distributed(device)
     parent = load_model_file(init, torch.device("cpu")) if init is not None else None
     with run_folder(run, resume, [CHECKPOINT], processes.is_main) as can_resume:
-        notes = NoteList.open(run / NOTES if can_resume and (run / NOTES).is_file() else dataset)
+        has_notes = can_resume and (run / NOTES).is_file()
+        notes = NoteList.open(run / NOTES if has_notes else dataset)
+        if has_notes:
+            notes.require_same_songs(dataset)
         if parent is not None:
             parent.spec.require_same(notes.spec, f"the model {init}", f"the dataset {dataset}")
             notes = notes.with_styles(parent.config.model.styles)
@@ -92,7 +94,7 @@ class _Loop:
     def __init__(self, trainer: Trainer, run: Path, stop: Callable[[], bool]) -> None:
         self.trainer, self.run_folder, self.stop = trainer, run, stop
         self.prior = sample_prior(trainer.notes, trainer.config)
-        self.facts: dict[str, Any] = {"best_score": math.inf}
+        self.facts: dict[str, Any] = {"best_score": None}
 
     def resume(self) -> None:
         """Go on from the checkpoint of the run. What was logged after it will be logged again."""
@@ -141,7 +143,8 @@ class _Loop:
         measures = self.trainer.measure()
         model = self.trainer.as_model(self.prior, {"score": measures["score"]})
         save_model(model, self.run_folder / "model.safetensors")
-        if measures["score"] < self.facts["best_score"]:
+        best = self.facts["best_score"]
+        if best is None or measures["score"] < best:
             self.facts["best_score"] = measures["score"]
             save_model(model, self.run_folder / "best.safetensors")
         write_samples(model, self.run_folder / "samples", self.trainer.windows_seen)

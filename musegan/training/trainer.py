@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from musegan.config import Config
 from musegan.corpus.note_list import NoteList
 from musegan.errors import DatasetError, ModelError
-from musegan.models.model_file import load_weights, read_description, save_tensors
+from musegan.models.model_file import load_weights, save_tensors
 from musegan.models.runtime import is_faster_in_bfloat16
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
@@ -28,6 +28,7 @@ from musegan.networks.cells import track_of
 from musegan.random_streams import Stream, make_rng
 from musegan.training import ema
 from musegan.training.cell_masks import draw_known_cells, draw_turns, free_some_controls, leave_out_tracks
+from musegan.training.checkpoint import read_facts, read_optimizer
 from musegan.training.distributed import Distributed
 from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
@@ -259,16 +260,13 @@ class Trainer:
 
     def load(self, path: Path) -> dict[str, Any]:
         """Go on from a checkpoint; returns its facts. Raises `ModelError`."""
-        facts = read_description(path, FORMAT)
+        facts = read_facts(path, FORMAT)
         tensors = load_file(path)
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("adam."):
-                _, index, slot = name.split(".")
-                slots.setdefault(int(index), {})[slot] = value
+        trained = [parameter.shape for group in self.optimizer.param_groups for parameter in group["params"]]
         try:
             load_weights(self.composer, tensors, "composer")
             load_weights(self.average, tensors, "average")
+            slots = read_optimizer(tensors, trained, path)
             self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{path} was made with other settings: {error}") from error

@@ -15,10 +15,12 @@ import midibytes
 import numpy as np
 from attack import Attack
 from notation import notation_files
-from structures import mutate_csv, mutate_json, mutate_safetensors, mutate_tar, mutate_toml, mutate_value
+from safetensors.numpy import save
+from structures import mutate_archive, mutate_csv, mutate_json, mutate_safetensors, mutate_toml, mutate_value
 
 PARSE_SECONDS = 8.0  # of the processor: the start of the process that parses, and its limit
 VERBS = ("info", "continue", "render musicxml")
+_CHECKPOINT = save({"adam.0.step": np.ones((), np.float32)}, {"musegan": "{}"})
 ASSETS = Path(__file__).parents[2] / "musegan" / "assets"
 
 
@@ -122,26 +124,59 @@ def _kinds(attack: Attack) -> Iterator[Kind]:
             lambda r: _change_dataset(r, attack, folder),
             ["info", "{path}", *verify],
         )
+    yield "notes", lambda r: _change_notes(r, attack, folder), _read_notes
+    yield "checkpoint", lambda r: _change_checkpoint(r, folder), _read_checkpoint
     yield "project", lambda r: _change_project(r, folder), _load_project
 
 
 def _change_dataset(rng: Random, attack: Attack, folder: Path) -> tuple[Path, bytes]:
-    """A dataset with another header, or with other numbers."""
-    source = attack.folder / "outside.npz"
+    source = _make_dataset(attack)
+    names = ["bar_offsets", "songs", "bar_tracks", "names", "notes", "feel"]
+    return folder / "d.npz", _change_arrays(rng, source, names)
+
+
+def _change_notes(rng: Random, attack: Attack, folder: Path) -> tuple[Path, bytes]:
+    """A list of notes, as a run keeps it."""
+    from musegan.corpus.dataset import Dataset
+    from musegan.corpus.note_list import NoteList
+
+    source = attack.folder / "notes.npz"
     if not source.is_file():
-        (folder / "song.mid").write_bytes(midibytes.band(n_bars=6))
-        attack.run(
-            "structures: prepare",
-            "dataset",
-            ["prepare", str(folder / "song.mid"), "-o", str(source), "--workers", "1"],
-        )
+        NoteList.from_dataset(Dataset(_make_dataset(attack))).save(source)
+    names = ["track", "pitch", "start", "duration", "bar_offsets", "bar_end", "tones", "split", "style", "tempo"]
+    return folder / "n.npz", _change_arrays(rng, source, names)
+
+
+def _read_notes(path: Path) -> None:
+    """Load a list of notes and read all windows of it."""
+    from musegan.corpus.note_list import NoteList
+
+    notes = NoteList.load(path)
+    for split in ("train", "valid"):
+        starts = notes.windows(2, split)
+        if len(starts):
+            notes.read(starts, 2, np.arange(len(starts)) % 12 - 6)
+
+
+def _make_dataset(attack: Attack) -> Path:
+    path = attack.folder / "outside.npz"
+    if not path.is_file():
+        song = attack.folder / "song.mid"
+        song.write_bytes(midibytes.band(n_bars=6))
+        arguments = ["prepare", str(song), "-o", str(path), "--workers", "1"]
+        attack.run("structures: prepare", "dataset", arguments)
+    return path
+
+
+def _change_arrays(rng: Random, source: Path, names: list[str]) -> bytes:
+    """An archive of arrays with another header, or with other numbers in one of `names`."""
     with np.load(source) as archive:
         members = dict(archive)
     if rng.random() < 0.5:
         header = mutate_value(rng, json.loads(bytes(members["header"])))
         members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     else:
-        name = rng.choice(["bar_offsets", "songs", "bar_tracks", "names", "notes", "feel"])
+        name = rng.choice(names)
         raw = bytearray(members[name].tobytes())
         for _ in range(rng.choice([1, 2, 8])):
             raw[rng.randrange(len(raw))] = rng.choice([0, 1, 127, 128, 255])
@@ -150,7 +185,24 @@ def _change_dataset(rng: Random, attack: Attack, folder: Path) -> tuple[Path, by
             members[name] = rng.choice([members[name][:-1], members[name][:0], members[name][None]])
     file = io.BytesIO()
     np.savez(file, **members)
-    return folder / "d.npz", file.getvalue()
+    return file.getvalue()
+
+
+def _change_checkpoint(rng: Random, folder: Path) -> tuple[Path, bytes]:
+    """A checkpoint with other facts."""
+    from musegan.training.trainer import FORMAT
+
+    facts = {"format": FORMAT, "windows_seen": 8, "best_score": 1.5}
+    return folder / "c.safetensors", mutate_safetensors(rng, _CHECKPOINT, facts)
+
+
+def _read_checkpoint(path: Path) -> None:
+    from musegan.training.checkpoint import read_facts
+    from musegan.training.trainer import FORMAT
+
+    facts = read_facts(path, FORMAT)
+    assert facts["windows_seen"] >= 0
+    assert facts["best_score"] is None or abs(facts["best_score"]) < 1e300
 
 
 def _stand_in() -> Any:
@@ -185,17 +237,18 @@ def _load_project(path: Path) -> None:
 
 
 def tarred(attack: Attack, n: int, seed: int) -> None:
-    """Archives whose heads are not true: walked through here, and now and then prepared."""
+    """Archives whose heads are not true: walked through here, and prepared together."""
     from musegan.corpus.sources import find_files, read_items
 
-    rng, path = Random(seed), attack.folder / "odd.tar"
+    rng, folder = Random(seed), attack.folder / "odd archives"
+    folder.mkdir()
     for index in range(n):
-        mutate_tar(rng, path)
-        attack.call("archives: read", f"archive {index}", lambda: list(read_items(find_files([path]))))
-        if index % 50 == 0:
-            attack.run(
-                "archives: prepare",
-                f"archive {index}",
-                ["prepare", str(path), "-o", "o.npz", "--workers", "1", "--force"],
-            )
-    path.unlink(missing_ok=True)
+        path = mutate_archive(rng, attack.folder)
+        attack.call("archives: read", f"archive {index}", lambda path=path: list(read_items(find_files([path]))))
+        path.rename(folder / f"{index}{path.name}")
+    arguments = ["prepare", str(folder), "-o", "o.npz", "--workers", "1", "--force", "--json"]
+    outcome = attack.run("archives: prepare", "all", arguments, seconds=PARSE_SECONDS + 0.05 * n, kill_after=600)
+    row = attack.rows["archives: prepare"]
+    row.attacks += n - 1
+    skipped = json.loads(outcome.output)["skipped"] if outcome.status == 0 else {}
+    row.problems += [reason for reason in skipped if "unexpected" in reason or "crashed" in reason]

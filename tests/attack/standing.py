@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import signal
@@ -154,6 +155,39 @@ def killed(attack: Attack, n: int, seed: int) -> None:
             row.problems.append(f"left behind: {left}")
 
 
+def killed_studio(attack: Attack, n: int, seed: int) -> None:
+    """Kill a studio while it saves its project: what is loaded next is whole and has all that was saved before."""
+    from musegan.composing.model import load_model
+    from musegan.studio.project import Project
+
+    rng, row = random.Random(seed), attack.rows["kills: studio"]
+    model, folder = load_model("chorale"), attack.folder / "killed"
+    Project.load(folder, model).save()
+    for index in range(n):
+        n_before = len(Project.load(folder, model).packed)
+        child = os.fork()
+        if not child:
+            project = Project.load(folder, model)
+            while True:
+                project.push(project.state)
+                project.save()
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        project = Project.load(folder, model)
+        row.attacks += 1
+        row.done += 1
+        if len(project.packed) < n_before:
+            row.problems.append(f"kill {index}: states are lost")
+        project.packed, project.parents, project.position = project.packed[:2], project.parents[:2], 0
+        project.save()
+    for left in folder.glob(".*.part"):
+        os.utime(left, (0, 0))
+    project.save()
+    if left := [path.name for path in folder.iterdir() if path != project.path]:
+        row.problems.append(f"left behind: {left}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prepared", type=int, default=2000, help="mutated files through prepare")
@@ -183,6 +217,7 @@ def main() -> None:
             "archived": lambda: archived(attack),
             "flipped": lambda: flipped(attack, options.each, options.seed),
             "killed": lambda: killed(attack, options.kills, options.seed),
+            "studio killed": lambda: killed_studio(attack, 10 * options.kills, options.seed),
         }
         for name, run in attacks.items():
             if options.only in name:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import copy
 import csv
+import gzip
 import io
 import json
+import lzma
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -108,6 +112,47 @@ def mutate_safetensors(rng: Random, data: bytes, description: dict[str, Any]) ->
         head = mutate_value(rng, head)
     text = json.dumps(head).encode()
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+def mutate_archive(rng: Random, folder: Path) -> Path:
+    """Write an archive of any kind that is read, in which something is not true; the path."""
+    if rng.random() < 0.3:
+        path = folder / "odd.zip"
+        mutate_zip(rng, path)
+        return path
+    path = folder / "odd.tar"
+    mutate_tar(rng, path)
+    suffix, compress = rng.choice(
+        [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+    )
+    if not suffix:
+        return path
+    data = bytearray(compress(path.read_bytes()))
+    if rng.random() < 0.3:
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    (folder / f"odd.tar{suffix}").write_bytes(data)
+    return folder / f"odd.tar{suffix}"
+
+
+def mutate_zip(rng: Random, path: Path) -> None:
+    """Write a zip file whose heads claim other sizes, names and methods than its members have."""
+    song = midibytes.band(n_bars=1)
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(rng.choice([1, 3, 8])):
+            name = rng.choice(["#.mid", "a/" * 80 + "#.mid", "#.mp4", "../../#.mid", "#.abc", "#.mxl"])
+            name = name.replace("#", str(index))
+            method = rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+            archive.writestr(zipfile.ZipInfo(name), song, method)
+    data = bytearray(path.read_bytes())
+    heads = [place for mark in (b"PK\3\4", b"PK\1\2", b"PK\5\6") for place in _find_all(data, mark)]
+    for _ in range(rng.choice([0, 1, 1, 4])):
+        place = min(rng.choice(heads) + rng.randrange(4, 46), len(data) - 1)
+        data[place] = rng.choice([0, 1, 8, 9, 99, 127, 255, rng.randrange(256)])
+    path.write_bytes(data[: rng.randrange(len(data))] if rng.random() < 0.1 else data)
+
+
+def _find_all(data: bytes | bytearray, mark: bytes) -> list[int]:
+    return [place for place in range(len(data)) if data.startswith(mark, place)]
 
 
 def mutate_tar(rng: Random, path: Path) -> None:

@@ -9,7 +9,7 @@ from songs import TRIO, WALTZ
 from musegan.corpus.dataset import Dataset
 from musegan.corpus.note_list import NoteList
 from musegan.corpus.packing import DatasetWriter, Song
-from musegan.errors import DatasetError
+from musegan.errors import ConfigError, DatasetError
 from musegan.midi.performance import FEEL_SUMS
 from musegan.music.chords import harmony_plan
 from musegan.music.excerpts import Music
@@ -199,3 +199,39 @@ def test_another_ensemble_in_three(tmp_path):
     assert same(music.notes, wanted.notes)
     assert (music.is_sounding == wanted.is_sounding).all()
     assert (music.tones == wanted.tones).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("track", lambda values: values + np.uint8(3), "track goes from 3 to"),
+        ("pitch", lambda values: values[1:], "pitch is uint8"),
+        ("start", lambda values: values.astype(np.int32), "start is int32"),
+        ("duration", lambda values: values * np.uint16(0), "duration goes from 0 to 0"),
+        ("bar_offsets", lambda values: values[::-1].copy(), "bar_offsets is not in order"),
+        ("bar_end", lambda values: values - 1, "does not end at"),
+        ("bass", lambda values: np.full_like(values, 12), "bass goes from 12 to 12"),
+        ("style", lambda values: np.full_like(values, 40), "style goes from 40 to 40"),
+        ("tempo", lambda values: values * np.float32(np.nan), "tempo goes from nan to nan"),
+        ("feel", lambda values: values[:, 1:], "feel is float32"),
+    ],
+)
+def test_a_list_that_does_not_fit_its_header_is_refused(notes, tmp_path, name, change, problem):
+    path = tmp_path / "notes.npz"
+    replace(notes, **{name: change(getattr(notes, name))}).save(path)
+    with pytest.raises(DatasetError, match=rf"notes\.npz is not a list of notes or is damaged: .*{problem}"):
+        NoteList.load(path)
+
+
+def test_a_list_knows_the_dataset_that_it_was_made_from(notes, dataset, tmp_path):
+    notes.require_same_songs(dataset.path)
+    notes.require_same_songs(tmp_path / "gone.npz")
+    path = tmp_path / "notes.npz"
+    notes.save(path)
+    notes.require_same_songs(path)
+    other = dataset_of(tmp_path / "a.npz", TIES)
+    with pytest.raises(DatasetError, match=r"a\.npz has other songs"):
+        notes.require_same_songs(other.path)
+    waltz = dataset_of(tmp_path / "b.npz", [(0, 17, 1, 30)], spec=WALTZ)
+    with pytest.raises(ConfigError, match=r"the run and the dataset .*b\.npz do not fit"):
+        notes.require_same_songs(waltz.path)

@@ -213,7 +213,7 @@ def jack(monkeypatch):
         server.kill()
         server.wait()
         pytest.skip("jackd does not start here")
-    yield
+    yield server
     server.terminate()
     server.wait()
 
@@ -272,3 +272,36 @@ def test_jam_through_jack_until_ctrl_c(jack, model_path, tmp_path):
     heard = [message[1] for _, message in sent[start:] if message[0] == 0x90 | 1]
     assert set(heard) <= set(onsets["bass"])
     assert len(heard) == pytest.approx(len(onsets["bass"]), rel=0.2)
+
+
+@pytest.mark.tool
+def test_odd_input_and_the_end_of_all_ports_lose_no_recording(jack, model_path, tmp_path):
+    import rtmidi
+
+    command = [sys.executable, "-m", "musegan", "jam", "--model", str(model_path), "--keep", "keys"]
+    command += ["--tempo", "480", "--seed", "4", "-o", str(tmp_path / "jam.mid")]
+    hands = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="hands")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        connect(hands, ":in")
+        for pitch in range(48, 78):
+            hands.send_message((0x90, pitch, 70))
+            for odd in [(0xFE,)] * 200 + [(0xF0, 0x7E, 1, 0xF7), (0x90, 200, 3), (0xF6,)]:
+                hands.send_message(odd)
+            time.sleep(0.1)
+            hands.send_message((0x80, pitch, 0))
+        jack.kill()
+        jack.wait()
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    keys = next(track for track in mido.MidiFile(tmp_path / "jam.mid").tracks if track.name == "keys")
+    pitches = [message.note for message in keys if message.type == "note_on"]
+    assert len(pitches) > 15
+    assert pitches == list(range(78 - len(pitches), 78))

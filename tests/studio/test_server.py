@@ -351,6 +351,16 @@ def test_a_second_start_finds_the_first(studio, song):
     assert studio.get("state")["file"]["name"] == "song.mid"
 
 
+def test_two_studios_never_save_over_each_other(studio):
+    (studio.folder / "address.json").rename(studio.folder / "away")  # as before the first one answers
+    try:
+        result = CliRunner().invoke(app, ["studio", "--no-browser", "--project", str(studio.folder)])
+    finally:
+        (studio.folder / "away").rename(studio.folder / "address.json")
+    assert result.exit_code == 1
+    assert f"another studio works on {studio.folder}" in result.stderr
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -19,10 +19,10 @@ from musegan.composing.model import load_model
 from musegan.config import Config, preset
 from musegan.corpus.note_list import NoteList
 from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
-from musegan.models.model_file import describe_model, load_model_file
+from musegan.models.model_file import describe_model, load_model_file, read_description, save_tensors
 from musegan.training import loop
 from musegan.training.loop import train
-from musegan.training.trainer import Trainer
+from musegan.training.trainer import FORMAT, Trainer
 
 CPU = torch.device("cpu")
 TINY = preset("tiny").with_settings(["train.n_windows=48", "train.measure_every=24", "train.precision=float32"])
@@ -271,6 +271,41 @@ def test_a_damaged_checkpoint_is_one_sentence(dataset, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"checkpoint\.safetensors is not a musegan file or is damaged"):
         run(dataset, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("windows_seen", "8"),
+        ("windows_seen", -8),
+        ("windows_seen", None),
+        ("best_score", "low"),
+        ("best_score", [1]),
+    ],
+)
+def test_facts_of_a_checkpoint_of_another_type_are_one_sentence(dataset, tmp_path, fact, value):
+    run(dataset, tmp_path / "run", TINY.with_settings(["train.n_windows=8"]))
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    facts = {**read_description(path, FORMAT), fact: value}
+    save_tensors(load_file(path), path, facts)
+    with pytest.raises(ModelError, match=rf"checkpoint\.safetensors is damaged: {fact} is "):
+        run(dataset, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("name", ["adam.x.exp_avg", "adam.900000.exp_avg", "adam.0", "adam.0.exp_avg"])
+def test_an_optimizer_that_does_not_fit_is_one_sentence(dataset, tmp_path, name):
+    run(dataset, tmp_path / "run", TINY.with_settings(["train.n_windows=8"]))
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    save_tensors({**load_file(path), name: torch.zeros(3, 2)}, path, read_description(path, FORMAT))
+    with pytest.raises(ModelError, match=rf"checkpoint\.safetensors is damaged: .*{name}"):
+        run(dataset, tmp_path / "run", resume=True)
+
+
+def test_a_run_is_not_resumed_with_another_dataset(dataset, tmp_path):
+    run(dataset, tmp_path / "run", TINY.with_settings(["train.n_windows=8"]))
+    other = write_dataset(tmp_path / "other.npz", n_songs=5)
+    with pytest.raises(DatasetError, match=r"other\.npz has other songs"):
+        run(other, tmp_path / "run", resume=True)
 
 
 def test_one_held_out_song_is_enough_to_start(tmp_path):
