@@ -104,7 +104,7 @@ def _read_keys(part: Any) -> Iterator[tuple[float, Key]]:
     import music21
 
     for key in part[music21.key.Key]:
-        yield float(key.getOffsetInHierarchy(part)), Key.of_signature(key.sharps, key.mode == "minor")
+        yield float(key.getOffsetInHierarchy(part)), Key.from_signature(key.sharps, key.mode == "minor")
 
 
 def _read_meters(part: Any) -> Iterator[tuple[float | Fraction, tuple[int, int]]]:

@@ -47,7 +47,7 @@ def convert_score(parsed: Any) -> Score | None:
     meter = _sort_ticks(meter_ticks, fractions.min(-1) > 0)
     meter = meter[np.diff(meter_ticks[meter], append=-1) != 0]  # of several at one tick the last counts
     signatures = [
-        (item.time, Key.of_signature(item.key, item.tonality == 1))
+        (item.time, Key.from_signature(item.key, item.tonality == 1))
         for item in parsed.key_signatures
         if abs(item.key) <= MOST_SHARPS and item.time >= 0
     ]

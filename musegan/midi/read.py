@@ -159,7 +159,7 @@ def _read_tempos(metas: Events) -> Iterator[tuple[int, float]]:
 
 
 def _read_key(body: bytes) -> Key:
-    return Key.of_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
+    return Key.from_signature(int.from_bytes(body[1:2], "big", signed=True), bool(body[2]))
 
 
 def _make_part(voice: Voice, notes: list[Note], name: str, moves: PedalMoves | None) -> Part:

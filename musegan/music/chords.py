@@ -97,10 +97,10 @@ def estimate_chords(roll: NDArray[np.uint8], spec: RollSpec, key: Key | None = N
         another note of the chord, ``C/E``; ``N.C.`` where nothing sounds.
     """
     shares, bass = _measure_beats(roll, spec)
-    path = _best_path(_score_chords(shares, bass), spec.beats_per_bar)
+    path = _find_best_path(_score_chords(shares, bass), spec.beats_per_bar)
     names = (key or estimate_key(sounding_shares(roll, spec))).note_names(plain=True)
     changes = np.flatnonzero(np.diff(path, prepend=-1)).tolist()
-    return [(beat, _chord_symbol(int(path[beat]), int(bass[beat]), names)) for beat in changes]
+    return [(beat, _name_chord(int(path[beat]), int(bass[beat]), names)) for beat in changes]
 
 
 def beats_per_chord(spec: RollSpec) -> int:
@@ -265,7 +265,7 @@ def transpose_plan(
     )
 
 
-def _best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64]:
+def _find_best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64]:
     """The chord of each beat that fits best in all, changes paid for: (beat,)."""
     n_beats = len(fit)
     score = fit[0] if n_beats else np.zeros(fit.shape[1])
@@ -285,7 +285,7 @@ def _best_path(fit: NDArray[np.float64], beats_per_bar: int) -> NDArray[np.int64
     return path
 
 
-def _chord_symbol(chord: int, bass: int, names: tuple[str, ...]) -> str:
+def _name_chord(chord: int, bass: int, names: tuple[str, ...]) -> str:
     if chord == _SILENT:
         return NO_CHORD
     kind, root = divmod(chord, 12)

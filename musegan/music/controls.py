@@ -16,7 +16,7 @@ from musegan.music.spec import RollSpec
 
 _AXES = ("track", "bar", "beat", "step", "pitch", "pitch class")  # that controls of users may have
 _DTYPES = (np.float32, np.int8, np.int16)
-_own: dict[str, Control] = {}
+_registered: dict[str, Control] = {}
 
 
 def register_control(control: Control) -> None:
@@ -32,15 +32,15 @@ def register_control(control: Control) -> None:
         raise ConfigError(f"{name!r} has the axes {control.axes}; there are {', '.join(_AXES)}")
     if control.dtype not in _DTYPES:
         raise ConfigError(f"{name!r} is {control.dtype}; controls are {', '.join(t.__name__ for t in _DTYPES)}")
-    _own[name] = control
+    _registered[name] = control
 
 
 def find_controls(own: Sequence[str]) -> tuple[Control, ...]:
     """`CONTROLS`, and those registered as ``own``. Raises `ConfigError` for a name that is not."""
     for name in own:
-        if name not in _own:
+        if name not in _registered:
             raise ConfigError(f"there is no control {name!r}; call register_control with its class first")
-    return (*CONTROLS, *(_own[name] for name in own))
+    return (*CONTROLS, *(_registered[name] for name in own))
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,14 @@ class Controls:
     @classmethod
     def measure(cls, music: Music) -> Controls:
         """The controls of given music."""
-        return cls({item.name: item.measure(music).astype(item.dtype) for item in find_controls(tuple(_own))})
+        return cls(
+            {item.name: item.measure(music).astype(item.dtype) for item in find_controls(tuple(_registered))}
+        )
 
     @property
     def kinds(self) -> tuple[Control, ...]:
         """The controls that these are values of."""
-        return find_controls([name for name in self.values if name in _own])
+        return find_controls([name for name in self.values if name in _registered])
 
     @property
     def n_pieces(self) -> int:

@@ -73,7 +73,7 @@ class Key:
         return [(self.tonic + step) % 12 for step in steps]
 
     @classmethod
-    def of_signature(cls, sharps: int, is_minor: bool = False) -> Key:
+    def from_signature(cls, sharps: int, is_minor: bool = False) -> Key:
         """The key of a key signature of so many `sharps`, -7 to 7, negative for flats."""
         return cls((sharps * 7 + 9 * is_minor) % 12, is_minor, sharps)
 

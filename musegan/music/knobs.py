@@ -42,7 +42,7 @@ def _move_texture(place: int, by_step: float, low: float, high: float) -> Callab
     return turn
 
 
-def _drum_more(controls: Controls, steps: float, spec: RollSpec) -> Controls:
+def _add_drum_hits(controls: Controls, steps: float, spec: RollSpec) -> Controls:
     """More hits, and more of them at once: of the number alone the drums take little notice."""
     is_drum = np.array(spec.is_drum)
     density, texture = controls["density"].copy(), controls["texture"].copy()
@@ -53,7 +53,7 @@ def _drum_more(controls: Controls, steps: float, spec: RollSpec) -> Controls:
 
 KNOBS: Mapping[str, Knob] = {
     "busier": Knob("more notes in every bar", _scale_density),
-    "drumming": Knob("more drum hits", _drum_more),
+    "drumming": Knob("more drum hits", _add_drum_hits),
     "higher": Knob("every track by a minor third", _raise_register),
     "fuller": Knob("more notes at once", _move_texture(AT_ONCE, 0.4, 0, 3)),
     "longer": Knob("notes that last longer", _move_texture(LENGTH, 0.5, 0, 7.5)),

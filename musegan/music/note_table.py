@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musegan.music.pianoroll import sorted_cells
+from musegan.music.pianoroll import sort_cells
 from musegan.music.spec import RollSpec
 
 
@@ -41,7 +41,7 @@ def find_notes(rolls: NDArray[np.uint8]) -> NoteTable:
     """The notes of ``rolls : (..., track, bar, step, pitch)``, each from its onset until its pitch falls silent or
     starts again."""
     *lead, n_bars, n_steps, n_pitches = rolls.shape
-    cells, is_onset, is_first = sorted_cells(rolls)
+    cells, is_onset, is_first = sort_cells(rolls)
     begin = np.flatnonzero(is_first)
     end = np.append(begin[1:], len(cells))[is_onset[begin]]  # one past the last cell of each note
     begin = begin[is_onset[begin]]
@@ -54,7 +54,7 @@ def find_notes(rolls: NDArray[np.uint8]) -> NoteTable:
 def find_stretches(rolls: NDArray[np.uint8], spec: RollSpec) -> Stretches:
     """The sounding cells of ``rolls : (..., track, bar, step, pitch)`` and whether an onset leads to them."""
     n_bars, n_steps, n_pitches = rolls.shape[-3:]
-    cells, is_onset, is_first = sorted_cells(rolls)
+    cells, is_onset, is_first = sort_cells(rolls)
     stretch = np.cumsum(is_first) - 1
     at_start = cells // n_pitches % (n_bars * n_steps) == 0
     is_drum = np.array(spec.is_drum)[cells // (n_bars * n_steps * n_pitches) % spec.n_tracks]

@@ -99,7 +99,7 @@ def notes_to_roll(notes: NDArray, spec: RollSpec, n_bars: int) -> NDArray[np.uin
     return roll
 
 
-def sorted_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+def sort_cells(rolls: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Sounding cells in order of time within each pitch of each track, which of them are onsets, and where a
     stretch of sound begins: each (cell,).
 
@@ -136,7 +136,7 @@ def roll_to_notes(roll: NDArray[np.uint8], spec: RollSpec, velocity: int = 90) -
         Sorted by (track, start, pitch).
     """
     _, n_bars, n_steps, n_pitches = roll.shape
-    cells, is_onset, is_first = sorted_cells(roll)
+    cells, is_onset, is_first = sort_cells(roll)
     begin = np.flatnonzero(is_first)
     duration = np.diff(begin, append=len(cells))
     begin, duration = begin[is_onset[begin]], duration[is_onset[begin]]
@@ -165,7 +165,7 @@ def drop_orphan_holds(
         out[:] = roll
     for track, is_drum in enumerate(spec.is_drum):  # one by one: a long piece is large
         line = out[track : track + 1]
-        cells, is_onset, is_first = sorted_cells(line)
+        cells, is_onset, is_first = sort_cells(line)
         is_kept = is_onset if is_drum else is_onset[is_first][np.cumsum(is_first) - 1]
         np.put(line, cells[~is_kept], 0)
     return out

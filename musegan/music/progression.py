@@ -66,12 +66,12 @@ def harmonize_melody(roll: NDArray[np.uint8], spec: RollSpec, key: Key) -> list[
         fit = share - _MISSED * (1 - share) + usual - _SAME * (np.arange(7) == before)
         best = int(fit.argmax())
         if best != before:
-            chords.append((bar * spec.beats_per_bar, names[scale[best]] + _triad_kind(triads[best])))
+            chords.append((bar * spec.beats_per_bar, names[scale[best]] + _find_triad_kind(triads[best])))
         before = best
     return chords
 
 
-def _triad_kind(triad: list[int]) -> str:
+def _find_triad_kind(triad: list[int]) -> str:
     tones = tuple((pitch - triad[0]) % 12 for pitch in triad)
     return next(kind for kind, known in KINDS.items() if known == tones)
 

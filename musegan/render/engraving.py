@@ -90,7 +90,7 @@ def make_drum_chords(start: NDArray, pitch: NDArray, lines: NDArray) -> list[Cho
     ]
 
 
-def note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
+def split_note_values(start: int, end: int) -> Iterator[tuple[int, int]]:
     """Split a time within a bar into single note values that show the beat: (start, end) of each, in ticks."""
     while start < end:
         place, left = start % BEAT, end - start
@@ -116,23 +116,25 @@ def _snap_times(start: NDArray, end: NDArray, lines: NDArray) -> tuple[NDArray[n
     """Times in ticks moved to sixteenths or, in whole beats whose onsets are nearer to them, triplet eighths."""
     beats = _find_beats(lines)
 
-    def find(times: NDArray) -> NDArray[np.int64]:
+    def find_beat(times: NDArray) -> NDArray[np.int64]:
         return np.searchsorted(beats, times, side="right") - 1
 
-    def miss(unit: int) -> NDArray:
-        rest = start - beats[find(start)]
+    def measure_error(unit: int) -> NDArray:
+        rest = start - beats[find_beat(start)]
         return np.abs(rest - np.rint(rest / unit) * unit)
 
-    gain = np.bincount(find(start), weights=miss(_SIXTEENTH) - miss(_TRIPLET), minlength=len(beats))
+    gain = np.bincount(
+        find_beat(start), weights=measure_error(_SIXTEENTH) - measure_error(_TRIPLET), minlength=len(beats)
+    )
     is_whole = np.diff(beats, append=beats[-1] + BEAT) == BEAT
     units = np.where((gain > 1e-6) & is_whole, _TRIPLET, _SIXTEENTH)
     ends_of_beats = np.append(beats[1:], beats[-1] + BEAT)
 
-    def snap(times: NDArray) -> NDArray[np.int64]:
-        beat = find(times)
+    def snap_to_unit(times: NDArray) -> NDArray[np.int64]:
+        beat = find_beat(times)
         moved = beats[beat] + np.rint((times - beats[beat]) / units[beat]).astype(np.int64) * units[beat]
         return np.minimum(moved, ends_of_beats[beat])
 
-    snapped = np.minimum(snap(start), beats[-1] - units[find(start)])
-    shortest = np.minimum(snapped + units[find(snapped)], ends_of_beats[find(snapped)])
-    return snapped, np.maximum(snap(end), shortest)
+    snapped = np.minimum(snap_to_unit(start), beats[-1] - units[find_beat(start)])
+    shortest = np.minimum(snapped + units[find_beat(snapped)], ends_of_beats[find_beat(snapped)])
+    return snapped, np.maximum(snap_to_unit(end), shortest)

@@ -153,7 +153,7 @@ def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: Lane, first: in
     shown = (stop > 0) & (start < n_steps)
     start, stop, pitch = start[shown], stop[shown], notes["pitch"][shown]
     is_stray = ~np.isin(pitch, lane.pitches)
-    _mark_stray(axes, lane, start[is_stray], pitch[is_stray])
+    _mark_stray_notes(axes, lane, start[is_stray], pitch[is_stray])
     notes, start, stop, pitch = (of[~is_stray] for of in (notes[shown], start, stop, pitch))
     row = np.searchsorted(np.array(lane.pitches), pitch)
     given = np.zeros(len(start), bool)
@@ -179,7 +179,7 @@ def _draw_lane(axes: Axes, layout: Layout, notes: NDArray, lane: Lane, first: in
         axes.add_artist(PathPatch(strokes, edgecolor="black", alpha=0.28, linewidth=1.1, fill=False))
 
 
-def _mark_stray(axes: Axes, lane: Lane, start: NDArray, pitch: NDArray) -> None:
+def _mark_stray_notes(axes: Axes, lane: Lane, start: NDArray, pitch: NDArray) -> None:
     """Notes far outside the lane as triangles at its edge that point to where they are."""
     for is_above, marker, row in ((True, "^", len(lane.pitches) - 1), (False, "v", 0)):
         x = start[(pitch > lane.pitches[-1]) == is_above]

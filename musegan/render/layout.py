@@ -64,7 +64,7 @@ class Layout:
             bars_before=self.bars_before + first,
         )
 
-    def choose(self, track: int) -> Layout:
+    def choose_track(self, track: int) -> Layout:
         """One track alone."""
         notes = self.notes[self.notes["track"] == track]
         notes["track"] = 0

@@ -40,14 +40,14 @@ def measure_loudness(samples: Samples) -> float:
     total = np.concatenate([[0.0], np.cumsum(power)])
     begins = np.arange(0, max(len(power) - block, 0) + 1, hop)
     blocks = (total[np.minimum(begins + block, len(power))] - total[begins]) / block
-    loud = blocks[_to_lufs(blocks) > _ABSOLUTE_GATE]
+    loud = blocks[_convert_to_lufs(blocks) > _ABSOLUTE_GATE]
     if not len(loud):
         return float("-inf")
-    loud = loud[_to_lufs(loud) > _to_lufs(loud.mean()) + _RELATIVE_GATE]
-    return float(_to_lufs(loud.mean()))
+    loud = loud[_convert_to_lufs(loud) > _convert_to_lufs(loud.mean()) + _RELATIVE_GATE]
+    return float(_convert_to_lufs(loud.mean()))
 
 
-def _to_lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
+def _convert_to_lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
     return -0.691 + 10 * np.log10(np.maximum(power, 1e-12))
 
 

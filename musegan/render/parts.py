@@ -38,7 +38,7 @@ def write_parts(piece: Piece | Layout, path: Path, *, chords: bool = False, forc
     symbols = layout.find_chords() if chords else []
     for target, track in targets.items():
         own_symbols = [] if layout.tracks[track].is_drum else symbols
-        write_score(layout.choose(track), target, chords=own_symbols, is_for_player=True)
+        write_score(layout.choose_track(track), target, chords=own_symbols, is_for_player=True)
     return list(targets)
 
 

@@ -53,7 +53,7 @@ class Pen:
     transposition: str | None  # interval from written to sounding pitch
 
     @classmethod
-    def of(cls, track: TrackSpec, pitches: NDArray, key: Key, is_for_player: bool) -> Pen:
+    def from_track(cls, track: TrackSpec, pitches: NDArray, key: Key, is_for_player: bool) -> Pen:
         """`pitches` are the MIDI numbers of all notes of the track; they choose its clef. What is for a player is
         transposed as the instrument reads it."""
         from music21 import clef
@@ -77,21 +77,21 @@ class Pen:
         )
 
     @property
-    def up(self) -> int:
+    def written_shift(self) -> int:
         """Semitones from sounding to written pitch."""
         return -_SEMITONES[self.transposition] if self.transposition else 0
 
     @cached_property
-    def names(self) -> list[str]:
+    def pitch_class_names(self) -> list[str]:
         """Of the pitch classes, as music21 writes them."""
         return [name.replace("b", "-") for name in self.key.note_names()]
 
     def name_chord(self, note: str) -> str:
         """The root or bass of a chord symbol that begins like `note`, transposed, as music21 writes it."""
         pitch_class = parse_note(note)[0]
-        if not self.up % 12 or pitch_class is None:
+        if not self.written_shift % 12 or pitch_class is None:
             return note[: 1 + len(note[1:]) - len(note[1:].lstrip("#b"))].replace("b", "-")
-        return self.key.note_names(plain=True)[(pitch_class + self.up) % 12].replace("b", "-")
+        return self.key.note_names(plain=True)[(pitch_class + self.written_shift) % 12].replace("b", "-")
 
     def make_instrument(self, track: TrackSpec, number: int) -> Instrument:
         import music21 as m21
@@ -107,24 +107,24 @@ class Pen:
         instrument.partId, instrument.instrumentId = f"P{number + 1}", f"I{number + 1}"
         return instrument
 
-    def write(self, chord: Chord) -> GeneralNote:
+    def write_chord(self, chord: Chord) -> GeneralNote:
         """A note or chord without its duration."""
         import music21 as m21
 
         if self.is_drum:
-            notes = [self._hit(pitch) for pitch in chord.pitches]
+            notes = [self._make_drum_note(pitch) for pitch in chord.pitches]
             return notes[0] if len(notes) == 1 else m21.percussion.PercussionChord(notes)
-        pitches = [self._pitch(pitch + self.up) for pitch in chord.pitches]
+        pitches = [self._make_pitch(pitch + self.written_shift) for pitch in chord.pitches]
         return m21.note.Note(pitches[0]) if len(pitches) == 1 else m21.chord.Chord(pitches)
 
-    def _pitch(self, number: int) -> Pitch:
+    def _make_pitch(self, number: int) -> Pitch:
         from music21.pitch import Pitch
 
-        name = self.names[number % 12]
+        name = self.pitch_class_names[number % 12]
         octave = (number - name.count("#") + name.count("-")) // 12 - 1
         return Pitch(name, octave=min(max(octave, 0), 9))  # MusicXML has no others
 
-    def _hit(self, number: int) -> Unpitched:
+    def _make_drum_note(self, number: int) -> Unpitched:
         from music21.note import Unpitched
 
         place, head = KIT.get(number, OTHER_DRUM)

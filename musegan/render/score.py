@@ -19,7 +19,7 @@ from musegan.midi.bars import name_meters
 from musegan.music.chords import NO_CHORD
 from musegan.music.key import parse_note
 from musegan.music.piece import Piece
-from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.engraving import BEAT, Chord, make_drum_chords, split_note_values, split_voices
 from musegan.render.layout import Layout, lay_out_piece
 from musegan.render.names import drum_name
 from musegan.render.pen import Pen
@@ -112,7 +112,7 @@ def _build_score(layout: Layout, title: str, is_for_player: bool) -> tuple[Score
     for track in np.unique(notes["track"]).tolist() or range(len(layout.tracks)):
         mine = notes[notes["track"] == track]
         above, below = _split_track_voices(layout, mine, layout.tracks[track].is_drum)
-        pens.append(Pen.of(layout.tracks[track], mine["pitch"], key, is_for_player))
+        pens.append(Pen.from_track(layout.tracks[track], mine["pitch"], key, is_for_player))
         score.insert(0, _build_part(layout, track, pens[-1], above, below))
         if layout.tracks[track].is_drum:
             hits += [pitch for chord in above for pitch in chord.pitches]
@@ -203,14 +203,16 @@ def _build_bar(
     place = 0
     for chord in inside:
         begin, end = max(chord.start - first, 0), min(chord.end - first, length)
-        elements += [(Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in note_values(place, begin)]
-        for a, b in note_values(begin, end):
-            element = pen.write(chord)
+        elements += [(Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in split_note_values(place, begin)]
+        for a, b in split_note_values(begin, end):
+            element = pen.write_chord(chord)
             element.quarterLength = Fraction(b - a, BEAT)
             _set_tie(element, first + a > chord.start, first + b < chord.end)
             elements.append((Fraction(a, BEAT), element))
         place = end
-    return elements + [(Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in note_values(place, length)]
+    return elements + [
+        (Fraction(a, BEAT), _make_rest(b - a, is_lower)) for a, b in split_note_values(place, length)
+    ]
 
 
 def _make_rest(ticks: int, is_hidden: bool, is_whole_bar: bool = False) -> Rest:

@@ -20,7 +20,7 @@ from musegan.corpus.dataset import SPLITS, Dataset
 from musegan.errors import ConfigError
 from musegan.models.model_file import describe_model
 from musegan.music.key import estimate_key
-from musegan.music.pianoroll import ONSET, sorted_cells, sounding_shares
+from musegan.music.pianoroll import ONSET, sort_cells, sounding_shares
 from musegan.music.piece import Piece
 from musegan.music.spec import FASTEST_QPM, SLOWEST_QPM, RollSpec
 from musegan.synthesis.manifest import Row, describe_piece, format_grid
@@ -119,7 +119,7 @@ def _vary_songs(model: Model, settings: Settings, seeds: Sequence[int]) -> list[
 def _restrike_cut_notes(piece: Piece) -> Piece:
     """The piece with an onset wherever a note goes on whose start is cut off or composed anew."""
     roll = piece.roll.copy()
-    cells, is_onset, is_first = sorted_cells(roll)
+    cells, is_onset, is_first = sort_cells(roll)
     roll.flat[cells[is_first & ~is_onset]] = ONSET
     return replace(piece, roll=roll)
 

@@ -62,7 +62,7 @@ def test_other_words_are_refused(text):
 )
 def test_key_signatures(key, sharps):
     assert Key.parse(key).sharps == sharps
-    assert Key.of_signature(sharps, Key.parse(key).is_minor) == Key.parse(key)
+    assert Key.from_signature(sharps, Key.parse(key).is_minor) == Key.parse(key)
 
 
 def test_notes_are_spelled_in_their_key():

@@ -16,7 +16,7 @@ from musegan.music.pianoroll import NOTE, notes_to_roll, sort_notes
 from musegan.music.piece import Piece
 from musegan.music.spec import CHORALE, RollSpec, TrackSpec
 from musegan.render import write
-from musegan.render.engraving import BEAT, Chord, make_drum_chords, note_values, split_voices
+from musegan.render.engraving import BEAT, Chord, make_drum_chords, split_note_values, split_voices
 from musegan.render.score import write_score
 
 QUARTET = RollSpec(
@@ -295,7 +295,7 @@ def test_hits_last_until_the_next_or_the_beat():
     ],
 )
 def test_note_values_show_the_beat(start, end, ends):
-    values = list(note_values(start, end))
+    values = list(split_note_values(start, end))
     assert [stop for _, stop in values] == ends
     assert [begin for begin, _ in values] == [start, *ends[:-1]]
 
