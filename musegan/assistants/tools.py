@@ -75,12 +75,12 @@ class Tools:
         """Keep some tracks or parts of a file (by name, or number from 1) and compose the others."""
         song = self._read(source)
 
-        def ask() -> tuple[Piece, Song]:
+        def compose() -> tuple[Piece, Song]:
             chosen, kept = song.choose_parts(keep)
             asked = count_bars_in_song(request, song)
             return self._model.accompany(chosen.piece, kept, request=asked), chosen
 
-        return self._compose(output, replace_file, ask)
+        return self._compose(output, replace_file, compose)
 
     def arrange(
         self,
@@ -95,12 +95,12 @@ class Tools:
         song = self._read(source)
         other = None if like is None else self._read(like).piece
 
-        def ask() -> tuple[Piece, Song]:
+        def compose() -> tuple[Piece, Song]:
             found = extract_melody(song.cut_after(song.grid.music_end_bar), melody)
             asked = replace(count_bars_in_song(request, song), progression=request.progression or found.chords)
             return self._model.arrange(found.song.piece, found.track, like=other, request=asked), found.song
 
-        return self._compose(output, replace_file, ask)
+        return self._compose(output, replace_file, compose)
 
     def continue_(
         self, request: GenerationRequest, source: str, output: str, bars: int = 8, replace_file: bool = False
@@ -108,12 +108,12 @@ class Tools:
         """Write a file followed by new bars."""
         song = self._read(source)
 
-        def ask() -> tuple[Piece, Song]:
+        def compose() -> tuple[Piece, Song]:
             before = song.cut_after(song.grid.music_end_bar)
             asked = count_bars_in_song(request, before)
             return self._model.continue_(before.piece, bars, at=before.piece.n_bars, request=asked), before
 
-        return self._compose(output, replace_file, ask)
+        return self._compose(output, replace_file, compose)
 
     def infill(
         self,
@@ -164,7 +164,7 @@ class Tools:
         on."""
         stem, dot, suffix = output.rpartition(".")
         names = [f"{stem}-{number}{dot}{suffix}" for number in range(1, count + 1)]
-        paths = [self._workspace.make(name, WRITTEN_MIDI_SUFFIXES, replace_file) for name in names]
+        paths = [self._workspace.make_path(name, WRITTEN_MIDI_SUFFIXES, replace_file) for name in names]
         a, b = (int(end) if end.isdecimal() else self._read(end).piece for end in (first, last))
         with self._lock:
             pieces = self._model.interpolate(a, b, count, bars, request=request)
@@ -184,7 +184,7 @@ class Tools:
         replace_file: bool = False,
     ) -> Answer:
         """Give typed notes of a file the velocities and the timing of players, like another file if named."""
-        path = self._workspace.make(output, WRITTEN_MIDI_SUFFIXES, replace_file)
+        path = self._workspace.make_path(output, WRITTEN_MIDI_SUFFIXES, replace_file)
         song, manner = self._read(source), None if like is None else measure_song_manner(self._read(like))
         with self._lock:
             done = humanize_song(
@@ -216,13 +216,13 @@ class Tools:
         Scores can be one a part, for the players, or a lead sheet.
         """
         suffixes = SCORE_SUFFIXES if kind != "whole" else IMAGE_SUFFIXES + AUDIO_SUFFIXES + SCORE_SUFFIXES
-        path = self._workspace.make(output, suffixes, replace_file)
-        file, chosen = self._workspace.find(source), parse_bar_range(bars) if bars else None
+        path = self._workspace.make_path(output, suffixes, replace_file)
+        file, chosen = self._workspace.find_file(source), parse_bar_range(bars) if bars else None
         suffix = path.suffix.lower()
         if kind == "lead sheet":
             written = [write_lead_sheet(file, path, chosen)]
         elif suffix in AUDIO_SUFFIXES:
-            written = [self._play(file, path, chosen)]
+            written = [self._write_sound(file, path, chosen)]
         else:
             layout = read_layout(file)
             layout = layout.cut(*chosen) if chosen else layout
@@ -266,7 +266,7 @@ class Tools:
         )
 
     @staticmethod
-    def _play(file: Path, path: Path, chosen: tuple[int, int] | None) -> Path:
+    def _write_sound(file: Path, path: Path, chosen: tuple[int, int] | None) -> Path:
         """A file, or some of its bars, as sound."""
         if chosen is None:
             return convert_to_audio(file, path)
@@ -275,14 +275,16 @@ class Tools:
         return write_audio(song.piece.cut(bars[0], bars[-1] + 1), path)
 
     def _read(self, source: str) -> Song:
-        return read(self._workspace.find(source), self._model.spec)
+        return read(self._workspace.find_file(source), self._model.spec)
 
-    def _compose(self, output: str, replace_file: bool, ask: Callable[[], Piece | tuple[Piece, Song]]) -> Answer:
+    def _compose(
+        self, output: str, replace_file: bool, compose: Callable[[], Piece | tuple[Piece, Song]]
+    ) -> Answer:
         """Compose, write the result, into a copy of the file that it is made from if any, and describe it."""
-        path: Path = self._workspace.make(output, WRITTEN_MIDI_SUFFIXES, replace_file)
+        path: Path = self._workspace.make_path(output, WRITTEN_MIDI_SUFFIXES, replace_file)
         with self._lock:
-            asked = ask()
-        piece, song = (asked, None) if isinstance(asked, Piece) else asked
+            composed = compose()
+        piece, song = (composed, None) if isinstance(composed, Piece) else composed
         if song is None:
             write_files(piece, path)
         else:

@@ -20,20 +20,20 @@ class Workspace:
         if not self.folder.is_dir():
             raise ConfigError(f"there is no folder {self.folder}; make it, or name another")
 
-    def find(self, name: str) -> Path:
+    def find_file(self, name: str) -> Path:
         """A file that is there. Raises `ConfigError` for a name outside, `MuseganError` for no file."""
-        path = self._resolve(name)
+        path = self._resolve_name(name)
         if not path.is_file():
             raise MuseganError(f"there is no file {name!r}; the tool list_files names those that there are")
         return path
 
-    def make(self, name: str, suffixes: Collection[str], replace: bool) -> Path:
+    def make_path(self, name: str, suffixes: Collection[str], replace: bool) -> Path:
         """A path to write to, in a folder that is there.
 
         Raises `ConfigError` for a name outside or of another kind, `MuseganError` for a file that exists, unless
         it is to be replaced.
         """
-        path = self._resolve(name)
+        path = self._resolve_name(name)
         if path.suffix.lower() not in suffixes:
             raise ConfigError(f"{name!r} does not end in one of {' '.join(suffixes)}")
         if not path.parent.is_dir():
@@ -57,7 +57,7 @@ class Workspace:
             if (root / path).is_file() and not any(part.startswith(".") for part in path.parts)
         )
 
-    def _resolve(self, name: str) -> Path:
+    def _resolve_name(self, name: str) -> Path:
         root = self.folder.resolve()
         path = (root / name).resolve()
         if not path.is_relative_to(root) or path == root or "\0" in name:

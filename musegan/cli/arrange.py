@@ -15,9 +15,9 @@ from musegan.cli.composing_options import (
     Output,
     TempoMap,
     composing_command,
+    list_output_paths,
     load_model_and_request,
-    output_paths,
-    tell_fit,
+    print_fit,
     write_piece,
 )
 
@@ -52,7 +52,7 @@ def arrange(
     from musegan.midi.melody import extract_melody
     from musegan.midi.song import read
 
-    paths = output_paths(options, output, "arrange")
+    paths = list_output_paths(options, output, "arrange")
     model, request = load_model_and_request(options)
     song = read(source, model.spec, pedal=pedal, tempo_map=tempo_map)
     song = song.cut_after(song.grid.music_end_bar)
@@ -65,7 +65,7 @@ def arrange(
     for place, candidate in zip(("melody", "second"), found.candidates[:2], strict=False):
         name = rows[candidate.part]["name"]
         print_message(f"{place}: part {candidate.part + 1}, {name} ({candidate.evidence})")
-    tell_fit(song)
+    print_fit(song)
     print_message(f"key {found.song.piece.key}; chords, as for --progression:")
     progression = request.progression or found.chords
     print_message(f"'{progression}'")

@@ -19,8 +19,8 @@ from musegan.cli.composing_options import (
     TempoMap,
     Tracks,
     composing_command,
+    list_output_paths,
     load_model_and_request,
-    output_paths,
     read_song,
     write_piece,
 )
@@ -62,7 +62,7 @@ def generate(
     Example: musegan generate --bars 8 -o song.mid
     """
     n_bars = bars or (4 * len(form) if form else 8)
-    paths = output_paths(options, output, "generate")
+    paths = list_output_paths(options, output, "generate")
     model, request = load_model_and_request(options)
     for index, path in enumerate(paths):
         piece = model.generate(
@@ -106,14 +106,14 @@ def accompany(
     if keep is None and wanted is None:
         raise ConfigError("say what stays (--keep piano), what is composed (--tracks bass), or both")
 
-    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+    def compose(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         chosen, kept = song.choose_parts(parse_names(keep), wanted or ())
         if request.seed == options.seed:
-            _tell_unheard(song, chosen)
+            _print_unheard_parts(song, chosen)
         piece = model.accompany(chosen.piece, kept, tracks=wanted, arrangement=arrangement, request=request)
         return piece, chosen
 
-    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "accompany", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "accompany", compose)
 
 
 @composing_command
@@ -134,11 +134,11 @@ def continue_(
     Example: musegan continue song.mid --bars 8 -o longer.mid
     """
 
-    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+    def compose(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         before = song.cut_after(song.grid.music_end_bar if at is None else at - 1)
         return model.continue_(before.piece, bars, at=before.piece.n_bars, request=request), before
 
-    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "continue", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "continue", compose)
 
 
 @composing_command
@@ -158,10 +158,10 @@ def infill(
     """
     bars = parse_bar_list(at)
 
-    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+    def compose(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.infill(song.piece, song.find_bars(bars), parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "infill", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "infill", compose)
 
 
 @composing_command
@@ -182,10 +182,10 @@ def vary(
     Example: musegan vary song.mid --amount 0.3 -o variation.mid
     """
 
-    def ask(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
+    def compose(model: Model, song: Song, request: GenerationRequest) -> tuple[Piece, Song]:
         return model.vary(song.piece, amount, parse_names(tracks), request=request), song
 
-    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "vary", ask)
+    _compose_on_file(options, source, output, (maps, pedal, tempo_map), "vary", compose)
 
 
 @composing_command
@@ -203,15 +203,15 @@ def interpolate(
     options.count = 8 if options.count is None else options.count
     if options.count < 2:
         raise ConfigError("interpolating takes 2 or more pieces", field="count")
-    paths = output_paths(options, output, "interpolate")
-    model, request = load_model_and_request(options, tell_seed=not (a.isdigit() and b.isdigit()))
+    paths = list_output_paths(options, output, "interpolate")
+    model, request = load_model_and_request(options, print_seed=not (a.isdigit() and b.isdigit()))
     first, last = (int(end) if end.isdigit() else read_song(Path(end), None, model).piece for end in (a, b))
     pieces = model.interpolate(first, last, len(paths), bars, request=request)
     for piece, path in zip(pieces, paths, strict=True):
         write_piece(piece, path, options)
 
 
-def _tell_unheard(song: Song, chosen: Song) -> None:
+def _print_unheard_parts(song: Song, chosen: Song) -> None:
     """Print which parts are kept, but not heard."""
     for number, (before, after) in enumerate(zip(song.grid.mapping, chosen.grid.mapping, strict=True), start=1):
         if before is not None and after is None:
@@ -225,15 +225,15 @@ def _compose_on_file(
     output: Path | None,
     reading: tuple[list[str] | None, Literal["hold", "ignore"], Path | None],
     verb: str,
-    ask: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
+    compose: Callable[[Model, Song, GenerationRequest], tuple[Piece, Song]],
 ) -> None:
     """Compose on a user's file and write the result into a copy of that file, or of what is left of it.
     `reading` says how it is read: parts and their tracks, the pedal, a tempo map."""
-    paths = output_paths(options, output, verb)
+    paths = list_output_paths(options, output, verb)
     model, request = load_model_and_request(options)
     maps, pedal, tempo_map = reading
     song = read_song(source, maps, model, pedal, tempo_map)
     request = count_bars_in_song(request, song)
     for index, path in enumerate(paths):
-        result, base = ask(model, song, replace(request, seed=request.seed + index))
+        result, base = compose(model, song, replace(request, seed=request.seed + index))
         write_piece(result, path, options, base)

@@ -121,11 +121,11 @@ def _find_default(option: Option) -> Any:
     return None if option.field == "seed" or option.default in (None, {}) else option.default
 
 
-def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) -> tuple[Model, GenerationRequest]:
+def load_model_and_request(options: ComposingOptions, print_seed: bool = True) -> tuple[Model, GenerationRequest]:
     from musegan.composing.model import load_model
 
     model = load_model(options.model, options.device)
-    if tell_seed:
+    if print_seed:
         print_message(f"seed {options.seed}")
     asked: dict[str, Any] = {}
     for option in _REQUESTED:
@@ -138,7 +138,7 @@ def load_model_and_request(options: ComposingOptions, tell_seed: bool = True) ->
     return model, GenerationRequest(**asked)
 
 
-def output_paths(options: ComposingOptions, output: Path | None, verb: str) -> list[Path]:
+def list_output_paths(options: ComposingOptions, output: Path | None, verb: str) -> list[Path]:
     """The files to write; refuses names that are taken before anything is composed."""
     path = output or Path(f"{verb}-{options.seed}.mid")
     if path.is_dir():
@@ -178,11 +178,11 @@ def read_song(
         print_message(
             f"{n} notes are out of the range of the model, which does not hear them; they stay where they are kept"
         )
-    tell_fit(song)
+    print_fit(song)
     return song
 
 
-def tell_fit(song: Song) -> None:
+def print_fit(song: Song) -> None:
     """Print how a song does not fit the bars and beats in which is composed."""
     for line in (song.describe_passed_over(), song.describe_free_time()):
         if line:

@@ -17,8 +17,8 @@ from musegan.cli.composing_options import (
     Output,
     Tracks,
     composing_command,
+    list_output_paths,
     load_model_and_request,
-    output_paths,
 )
 from musegan.composing.parse import parse_names
 from musegan.errors import ConfigError
@@ -62,7 +62,7 @@ def jam(
     tempo = options.given["tempo_qpm"]
     if follow_clock and tempo:
         raise ConfigError("the tempo comes with the clock: give --tempo or --follow-clock, not both")
-    (path,) = output_paths(options, output, "jam")
+    (path,) = list_output_paths(options, output, "jam")
     with OutputPort(output_port) as port:
         model, request = load_model_and_request(options)
         band = Band(model, keep, tracks=parse_names(tracks), request=request)

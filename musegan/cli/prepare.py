@@ -76,7 +76,7 @@ def prepare(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
         return
-    for line in _summarize(report):
+    for line in _format_report(report):
         print_message(line)
     typer.echo(output)
 
@@ -89,7 +89,7 @@ def _make_progress_bar() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _summarize(report: PrepareReport) -> list[str]:
+def _format_report(report: PrepareReport) -> list[str]:
     lines = [f"{report.files} files: {report.songs} songs, {report.duplicates} duplicates left out"]
     lines += [f"  {count} skipped: {reason}" for reason, count in report.skipped.items()]
     lines += [f"  {count} mended: {what}" for what, count in report.repaired.items()]

@@ -26,7 +26,7 @@ class SteadyClock:
         """Beat 0 is at `time`."""
         self._origin = time
 
-    def change(self, tempo_qpm: float, time: float) -> None:
+    def change_tempo(self, tempo_qpm: float, time: float) -> None:
         """Another tempo from `time` on; the beat goes on from where it is."""
         beat, self.tempo_qpm = self.beat_at(time), tempo_qpm
         self._origin = time - beat * 60 / tempo_qpm

@@ -72,7 +72,7 @@ class Jam:
     def change_tempo(self, tempo_qpm: float) -> None:
         """Play on at another tempo. A clock that is followed has its own."""
         if isinstance(self._clock, SteadyClock) and tempo_qpm != self._clock.tempo_qpm:
-            self._clock.change(tempo_qpm, time.perf_counter())
+            self._clock.change_tempo(tempo_qpm, time.perf_counter())
 
     def stop(self) -> None:
         """Let `run` return, from another thread or a signal."""
@@ -111,7 +111,7 @@ class Jam:
         if not self._stop_beat:
             return None
         spec, end = self.band.spec, round(self._stop_beat * TICKS_PER_BEAT)
-        composed = self._performer.played(end)
+        composed = self._performer.list_played_notes(end)
         played = np.concatenate([self._listener.played(self._stop_beat), composed])
         played = played[np.lexsort((played["pitch"], played["start"], played["track"]))]
         n_bars = -int(-self._stop_beat // self.n_beats)
@@ -142,7 +142,7 @@ class Jam:
         heard = self._listener.played(bar * self.n_beats, since=first * self.n_beats)
         known = played_to_roll(heard, self.band.spec, first, bar - first)
         roll = self._composer.next_bar(bar, known, *self.band.ask(bar))
-        messages = self._performer.perform(bar, roll)
+        messages = self._performer.perform_bar(bar, roll)
         self.composing.append(time.perf_counter() - begun)
         if time.perf_counter() > self._clock.time_of(
             min([beat for beat, _ in messages], default=bar * self.n_beats)

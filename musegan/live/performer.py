@@ -39,7 +39,7 @@ class Performer:
         self._notes: list[_Note] = []
         self._open: dict[tuple[int, int], _Note] = {}  # by track and pitch
 
-    def perform(self, bar: int, roll: NDArray[np.uint8]) -> list[tuple[float, Message]]:
+    def perform_bar(self, bar: int, roll: NDArray[np.uint8]) -> list[tuple[float, Message]]:
         """The messages of a bar, by beat from the start of the music; notes may begin a little before it.
 
         Parameters
@@ -60,7 +60,7 @@ class Performer:
         self._notes += new
         return messages
 
-    def played(self, end: int) -> NDArray:
+    def list_played_notes(self, end: int) -> NDArray:
         """All notes that began before tick `end`, cut there: (note,), PLAYED."""
         rows = [
             (

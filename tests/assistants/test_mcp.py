@@ -163,10 +163,10 @@ def test_names_do_not_lead_out_of_the_folder(tmp_path):
         with pytest.raises(ConfigError, match="not in the folder"):
             space.find(name)
     with pytest.raises(ConfigError, match="does not end"):
-        space.make("a.txt", [".mid"], False)
+        space.make_path("a.txt", [".mid"], False)
     with pytest.raises(ConfigError, match="no folder for"):
-        space.make("no/a.mid", [".mid"], False)
+        space.make_path("no/a.mid", [".mid"], False)
     with pytest.raises(MuseganError, match="exists"):
-        space.make("sub/b.mid", [".mid"], False)
+        space.make_path("sub/b.mid", [".mid"], False)
     with pytest.raises(ConfigError, match="there is no folder"):
         Workspace(tmp_path / "none")

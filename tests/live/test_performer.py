@@ -18,7 +18,7 @@ def bars(*rows, n_bars=3):
 
 def send(rolls, feel=None, humanize=0.0):
     performer = Performer(TRIO, feel, 5, humanize)
-    messages = [item for bar, roll in enumerate(rolls) for item in performer.perform(bar, roll)]
+    messages = [item for bar, roll in enumerate(rolls) for item in performer.perform_bar(bar, roll)]
     return performer, messages
 
 
@@ -34,7 +34,7 @@ def test_notes_end_where_they_end_in_whatever_bar():
             (3.75, 0x99, 36), (4.0, 0x89, 36),
         ]
     )  # fmt: skip
-    played = performer.played(9999)
+    played = performer.list_played_notes(9999)
     assert played[["track", "step", "start", "end"]].tolist()[0] == (DRUMS, 15, 1800, 1920)
     assert (BASS, 8, 960, 4560) in played[["track", "step", "start", "end"]].tolist()
 
@@ -62,9 +62,9 @@ def test_a_note_that_comes_early_ends_the_one_before_it_on_its_pitch():
 def test_the_record_is_cut_where_the_music_stops():
     rolls = bars((KEYS, 0, 2, 60), (BASS, 8, 30, 40), n_bars=2)
     performer, _ = send(rolls)
-    assert performer.played(1000)[["start", "end"]].tolist() == [(0, 240), (960, 1000)]
-    assert performer.played(900)[["start", "end"]].tolist() == [(0, 240)]
-    assert performer.played(5000)[["start", "end"]].tolist() == [(0, 240), (960, 5000)]
+    assert performer.list_played_notes(1000)[["start", "end"]].tolist() == [(0, 240), (960, 1000)]
+    assert performer.list_played_notes(900)[["start", "end"]].tolist() == [(0, 240)]
+    assert performer.list_played_notes(5000)[["start", "end"]].tolist() == [(0, 240), (960, 5000)]
 
 
 def test_every_note_ends_once_and_after_it_began():

@@ -58,7 +58,7 @@ def test_own_controls_that_cannot_be_used_are_refused(changed, message):
 
 
 def test_own_controls_go_where_the_others_go(monkeypatch):
-    monkeypatch.setattr("musegan.music.controls._own", {})
+    monkeypatch.setattr("musegan.music.controls._registered", {})
     alone = measure(MUSIC, MUSIC, tempo=90)
     register_control(own_control())
     assert [item.name for item in find_controls(["speed"])] == [*BY_NAME, "speed"]
