@@ -13,7 +13,6 @@ class Stream(IntEnum):
     """What random numbers are used for. The streams of one seed are independent."""
 
     SECTION = 1  # which section of a real song a piece follows
-    KEY = 2  # the key of a piece
     CELLS = 3  # which cells a pass draws, and what is drawn
     FORM = 4  # what changes when a section returns
     VARIATION = 5  # which cells `vary` composes anew

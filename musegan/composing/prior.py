@@ -10,7 +10,7 @@ from musegan.errors import ConfigError
 from musegan.models.trained_model import TrainedModel, count_chord_tones
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
-from musegan.music.key import key_scores
+from musegan.music.key import Key, estimate_key, key_scores
 from musegan.random_streams import Stream, make_rng
 
 _MIN_TRACKS = 3  # that play in the phrase with which a piece begins, where a section has such
@@ -22,7 +22,7 @@ _N_EXCERPTS_IN_KEY, _CLEAR_MARGIN_IN_KEY = 32, 0.35  # the same where the user a
 
 
 def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -> Controls:
-    """Controls of one piece of `n_bars`: those of a section of a real song, in C major or A minor.
+    """Controls of one piece of `n_bars`: those of a section of a real song, in its key.
 
     Of some sections the first is taken whose chords say its key clearly. A piece that is longer than a section
     goes through it again.
@@ -44,6 +44,12 @@ def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -
             break
     assert best is not None
     return best
+
+
+def move_to_key(controls: Controls, key: Key) -> Controls:
+    """Controls of one piece in a key, or in the relative key of the other mode; moved by 6 semitones at most."""
+    shift = estimate_key(controls["key"][0]).to_canonical - key.to_canonical
+    return controls.transpose(np.array([(shift + 6) % 12 - 6]))
 
 
 def _cut_excerpt(model: TrainedModel, rng: np.random.Generator, section: Controls, n_bars: int) -> Controls:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegan.composing.forms import Arrangement, arrange_tracks, find_form_bars
-from musegan.composing.prior import draw_section
+from musegan.composing.prior import draw_section, move_to_key
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
 from musegan.models.trained_model import TrainedModel
@@ -20,11 +20,6 @@ from musegan.music.excerpts import Music
 from musegan.music.key import Key, estimate_key
 from musegan.music.knobs import turn_knobs
 from musegan.music.piece import Piece
-from musegan.random_streams import Stream, make_rng
-
-# Of 4,145 songs: 2,757 in major and 1,388 in minor keys, percent by tonic from C up, as `estimate_key` hears them.
-_MAJOR_SHARES = (14, 3, 17, 4, 8, 9, 3, 18, 3, 13, 5, 3)
-_MINOR_SHARES = (9, 5, 13, 5, 17, 5, 5, 10, 3, 17, 3, 7)
 
 
 def plan_new_piece(
@@ -35,15 +30,16 @@ def plan_new_piece(
     arrangement: Arrangement,
     form: str,
 ) -> tuple[Controls, Key]:
-    """Controls of a piece from nothing, and its key: the one asked for or told by chords, or one as songs have."""
+    """Controls of a piece from nothing, and its key: the one asked for or told by chords, or that of a song."""
     size = n_bars // len(form) if form else model.phrase_bars
     bars = find_form_bars(form, size) if form else np.arange(n_bars)
     key = find_requested_key(model, request)
     section = draw_section(model, request, int(bars.max()) + 1).bars(bars)
     controls = section.replace(play=arrange_tracks(section["play"], model.spec, arrangement, size))
     if key is None:
-        key = draw_key(request.seed, estimate_key(controls["key"][0]).is_minor)
-    controls = controls.transpose(np.array([-key.to_canonical]))
+        key = estimate_key(controls["key"][0])
+    else:
+        controls = move_to_key(controls, key)
     controls = restrict_controls(model, controls, tracks, request)
     return set_progression(model, _free_repetition(controls, section), request), key
 
@@ -69,7 +65,7 @@ def plan_filling(
     music = Music.from_rolls(material[None], model.spec, piece.tempo_qpm)
     known = Controls.measure(music)
     if like is None:
-        usual = draw_section(model, request, piece.n_bars).transpose(np.array([-key.to_canonical]))
+        usual = move_to_key(draw_section(model, request, piece.n_bars), key)
     else:
         usual = _measure_manner(model, like, piece.n_bars)
     sounds: NDArray[np.bool_] = np.any(material, axis=(2, 3))
@@ -181,12 +177,6 @@ def find_requested_key(model: TrainedModel, request: GenerationRequest) -> Key |
             return request.key
     weights = np.where(np.arange(len(tones)) < model.spec.beats_per_bar, 2, 1)  # it begins at home, more often
     return estimate_key(weights @ (unpack_tones(tones) + (bass[:, None] == np.arange(12))))
-
-
-def draw_key(seed: int, is_minor: bool) -> Key:
-    """A key of this mode, as often as songs are in it."""
-    shares = np.array(_MINOR_SHARES if is_minor else _MAJOR_SHARES, np.float64)
-    return Key(int(make_rng(seed, Stream.KEY).choice(12, p=shares / shares.sum())), is_minor)
 
 
 def _free_repetition(controls: Controls, section: Controls) -> Controls:

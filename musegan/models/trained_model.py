@@ -30,7 +30,7 @@ class TrainedModel:
     config: Config
     composer: Composer
     feel: NDArray[np.float32] | ComposedFeel  # a table (track, step, 4), see midi.performance.FEEL, or a head
-    prior: Controls  # of sections of real songs in C major or A minor: drawn from where the user asks for nothing
+    prior: Controls  # of sections of real songs: drawn from where the user asks for nothing
     facts: dict[str, Any] = field(default_factory=dict)  # where it is from: windows seen, corpus, date
 
     def __repr__(self) -> str:

@@ -31,7 +31,7 @@ _CHUNK = 64  # sections that are read at once
 
 
 def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Controls:
-    """The controls of `size` random sections of the training songs, or of all, in C major or A minor.
+    """The controls of `size` random sections of the training songs, or of all, in their keys.
 
     Every song has one before any has two. Three tracks play in them where half of the songs have such sections.
     Raises `DatasetError` where no training song has a bar in which enough tracks sound.
@@ -47,7 +47,8 @@ def sample_prior(notes: NoteList, config: Config, size: int = PRIOR_SIZE) -> Con
     order = spread_over_songs(notes.song_of(starts), make_rng(config.train.seed, Stream.PRIOR))
     chosen = starts[order[:size]]
     parts = [chosen[first : first + _CHUNK] for first in range(0, len(chosen), _CHUNK)]
-    return Controls.join([Controls.measure(notes.read(part, length, notes.key_shifts(part))) for part in parts])
+    as_is = [notes.read(part, length, np.zeros(len(part), np.int64)) for part in parts]
+    return Controls.join([Controls.measure(music) for music in as_is])
 
 
 def change_prior(model: TrainedModel, notes: NoteList, source: str) -> TrainedModel:

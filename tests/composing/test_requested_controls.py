@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from songs import pieces
 
-from musegan.composing.prior import draw_section
+from musegan.composing.prior import draw_section, move_to_key
 from musegan.composing.request import GenerationRequest
 from musegan.composing.requested_controls import (
-    draw_key,
     find_requested_key,
     plan_filling,
     plan_new_piece,
@@ -49,7 +48,7 @@ def first_bars(model, n_bars, n_given):
 
 
 def section(model, n_bars, request, key):
-    return draw_section(model, request, n_bars).transpose(np.array([-key.to_canonical]))
+    return move_to_key(draw_section(model, request, n_bars), key)
 
 
 def by_bar(controls, column):
@@ -319,13 +318,20 @@ def test_sections_whose_chords_are_in_another_key_are_not_followed(model):
     assert found == {1, 4, 6}
 
 
-def test_a_key_is_drawn_as_songs_have_them_and_the_same_again():
-    drawn = [draw_key(seed, is_minor=False) for seed in range(400)]
-    assert drawn == [draw_key(seed, is_minor=False) for seed in range(400)]
-    counts = np.bincount([key.tonic for key in drawn], minlength=12)
-    assert (counts > 0).all()
-    assert set(np.argsort(-counts)[:4].tolist()) == {0, 2, 7, 9}  # C, D, G, A
-    assert draw_key(3, is_minor=True).is_minor
+def test_a_piece_has_the_key_of_its_section_unless_another_is_asked_for(model):
+    """All sections are in D major, on its chord."""
+    key, told = np.zeros_like(model.prior["key"]), np.zeros_like(model.prior["chords"])
+    key[:, [2, 6, 9]] = 1 / 3
+    told[:] = int(parse_progression("D", 1)[0][0]), 2
+    register = np.full_like(model.prior["register"], 60)
+    in_d = replace(model, prior=model.prior.replace(key=key, chords=told, register=register))
+    controls, found = plan_new_piece(in_d, GenerationRequest(seed=1), 4, None, "full", "")
+    assert found == Key(2)
+    assert (controls["register"] == 60).all()
+    for asked, moved in ((Key(2), 0), (Key(11, True), 0), (Key(4), 2), (Key(9), -5), (Key(8), -6)):
+        controls, found = plan_new_piece(in_d, GenerationRequest(seed=1, key=asked), 4, None, "full", "")
+        assert found == asked
+        assert (controls["register"] == 60 + moved).all()
 
 
 @pytest.mark.parametrize("name", KNOBS)
