@@ -77,7 +77,7 @@ def main() -> None:
         print(f"{'  nearer to the other song':36} {nearer.sum()} of {len(nearer)}")
     print("\ntwo-sample AUC against other held-out songs")
     for name, rolls in (("arrangements", arranged), ("the songs themselves", songs)):
-        print(f"{name:36} {measure_agreement(rest, rolls, spec):.3f}")
+        print(f"{name:36} {measure_auc(rest, rolls, spec):.3f}")
 
 
 def draw_sections(
@@ -140,7 +140,7 @@ def measure_textures(
     }
 
 
-def measure_agreement(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
+def measure_auc(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
     """Two-sample AUC of all phrases of some pieces against real ones, split by piece."""
     matrices, groups = [], []
     for pieces in (real, keep_notes(rolls, spec)):
