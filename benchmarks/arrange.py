@@ -48,12 +48,12 @@ def main() -> None:
     options = parser.parse_args()
     dataset, model = Dataset(options.dataset), musegan.load_model(options.model)
     spec, rng = dataset.spec, np.random.default_rng(options.seed)
-    songs, rest = sections(dataset, rng, options.songs)
+    songs, rest = draw_sections(dataset, rng, options.songs)
     others = np.roll(songs, 1, axis=0)
     done, rows, is_kept = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for index, (own, other) in enumerate(zip(songs, others, strict=True)):
-            piece, row, kept = arrange(model, own, other, Path(folder), options.seed + index)
+            piece, row, kept = arrange_sections(model, own, other, Path(folder), options.seed + index)
             done.append(piece)
             rows.append(row)
             is_kept.append(kept)
@@ -66,20 +66,21 @@ def main() -> None:
     plan, _ = harmony_plan(songs, spec)
     for row in np.flatnonzero(~np.array(spec.is_drum)).tolist():
         shares = [chord_tone_share(rolls, plan, spec)[is_new[:, row], row] for rolls in (arranged, songs)]
-        print(f"on chord tones, {spec.track_names[row]:20} {mean(shares[0]):22} {mean(shares[1])}")
+        print(f"on chord tones, {spec.track_names[row]:20} {format_mean(shares[0]):22} {format_mean(shares[1])}")
     print(f"\n{'distance of new tracks':36} {'to the other song':22} {'to their own song':22} between the songs")
     pairs = ((arranged, others), (arranged, songs), (songs, others))
-    found = [textures(first, second, is_new, spec) for first, second in pairs]
+    found = [measure_textures(first, second, is_new, spec) for first, second in pairs]
     for name in found[0]:
-        print(f"{name:36} {mean(found[0][name]):22} {mean(found[1][name]):22} {mean(found[2][name])}")
+        first, second, third = (format_mean(values[name]) for values in found)
+        print(f"{name:36} {first:22} {second:22} {third}")
         nearer = found[0][name] < found[1][name]
         print(f"{'  nearer to the other song':36} {nearer.sum()} of {len(nearer)}")
     print("\ntwo-sample AUC against other held-out songs")
     for name, rolls in (("arrangements", arranged), ("the songs themselves", songs)):
-        print(f"{name:36} {against(rest, rolls, spec):.3f}")
+        print(f"{name:36} {measure_auc(rest, rolls, spec):.3f}")
 
 
-def sections(
+def draw_sections(
     dataset: Dataset, rng: np.random.Generator, n_songs: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """16 bars of each of `n_songs` held-out songs in which three tracks play or more, and of all other songs."""
@@ -89,7 +90,7 @@ def sections(
     return rolls[:n_songs], rolls[n_songs:]
 
 
-def arrange(
+def arrange_sections(
     model: musegan.Model, own: NDArray[np.uint8], other: NDArray[np.uint8], folder: Path, seed: int
 ) -> tuple[NDArray[np.uint8], int, bool]:
     """An arrangement through files, the track of its melody, and whether that is kept."""
@@ -103,14 +104,18 @@ def arrange(
     score = found.song.grid.score
     melody = score.parts[found.part - 1 if len(score.parts) > 1 else 0]
     written = musegan.read(target, model.spec).grid.score.parts
-    return piece.roll, model.spec.track_index(found.track), any(notes(melody) == notes(part) for part in written)
+    return (
+        piece.roll,
+        model.spec.track_index(found.track),
+        any(list_notes(melody) == list_notes(part) for part in written),
+    )
 
 
-def notes(part) -> list[tuple[int, int, int]]:
+def list_notes(part) -> list[tuple[int, int, int]]:
     return sorted(zip(part.start.tolist(), part.end.tolist(), part.pitch.tolist(), strict=True))
 
 
-def textures(
+def measure_textures(
     first: NDArray[np.uint8], second: NDArray[np.uint8], is_new: NDArray[np.bool_], spec: RollSpec
 ) -> dict[str, NDArray[np.float64]]:
     """How far the tracks that are new are apart in two sets of pieces: (piece,) each."""
@@ -135,7 +140,7 @@ def textures(
     }
 
 
-def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
+def measure_auc(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -> float:
     """Two-sample AUC of all phrases of some pieces against real ones, split by piece."""
     matrices, groups = [], []
     for pieces in (real, keep_notes(rolls, spec)):
@@ -145,7 +150,7 @@ def against(real: NDArray[np.uint8], rolls: NDArray[np.uint8], spec: RollSpec) -
     return two_sample_auc(*matrices, *groups).estimate
 
 
-def mean(values: NDArray) -> str:
+def format_mean(values: NDArray) -> str:
     values = values[~np.isnan(values)]
     return f"{values.mean():.3f} ±{1.96 * values.std() / np.sqrt(len(values)):.3f}" if len(values) else "-"
 

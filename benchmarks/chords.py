@@ -39,21 +39,21 @@ class Chorale:
 def main() -> None:
     warnings.simplefilter("ignore")
     folder = Path(music21.__file__).parent / "corpus/bach/choraleAnalyses"
-    chorales = [chorale for path in sorted(folder.glob("*.rntxt")) if (chorale := load(path))]
+    chorales = [chorale for path in sorted(folder.glob("*.rntxt")) if (chorale := load_chorale(path))]
     n_beats = sum(len(chorale.labels) for chorale in chorales)
     print(f"{len(chorales)} chorales, {n_beats} beats")
-    for name, analyse in (("musegan", ours), ("music21", theirs)):
-        counts = np.sum([agreement(analyse(chorale), chorale.labels) for chorale in chorales], axis=0)
+    for name, analyse in (("musegan", estimate_with_musegan), ("music21", estimate_with_music21)):
+        counts = np.sum([count_agreement(analyse(chorale), chorale.labels) for chorale in chorales], axis=0)
         root, both = counts / n_beats
         print(f"{name}: same root {root:.1%}, same root and triad {both:.1%}")
 
 
-def agreement(found: list[Label | None], wanted: list[Label]) -> tuple[int, int]:
+def count_agreement(found: list[Label | None], wanted: list[Label]) -> tuple[int, int]:
     roots = sum(mine is not None and mine[0] == label[0] for mine, label in zip(found, wanted, strict=True))
     return roots, sum(mine == label for mine, label in zip(found, wanted, strict=True))
 
 
-def load(path: Path) -> Chorale | None:
+def load_chorale(path: Path) -> Chorale | None:
     """None when the score of an analysis is not in the corpus or has another length."""
     number = re.search(r"BWV:\s*([\d.]+)", path.read_text())
     try:
@@ -77,25 +77,25 @@ def load(path: Path) -> Chorale | None:
         for pitch in note.pitches:
             steps[begin:end, pitch.midi - spec.lowest_pitch] = 1
             steps[begin, pitch.midi - spec.lowest_pitch] = 2
-    labels = hand_labels(analysis, length)
+    labels = read_hand_labels(analysis, length)
     return Chorale(score, steps.reshape(1, -1, per_bar * 4, spec.n_pitches), spec, labels) if labels else None
 
 
-def hand_labels(analysis: music21.stream.Score, n_beats: int) -> list[Label]:
+def read_hand_labels(analysis: music21.stream.Score, n_beats: int) -> list[Label]:
     numerals = list(analysis.recurse().getElementsByClass("RomanNumeral"))
     offsets = np.array([float(numeral.getOffsetInHierarchy(analysis)) for numeral in numerals])
     places = np.searchsorted(offsets, np.arange(n_beats) + 1e-6, side="right") - 1
-    return [label_of(numerals[max(place, 0)]) for place in places.tolist()]
+    return [name_chord(numerals[max(place, 0)]) for place in places.tolist()]
 
 
-def label_of(chord: music21.chord.Chord) -> Label:
+def name_chord(chord: music21.chord.Chord) -> Label:
     root = chord.root().pitchClass
     classes = {(pitch.pitchClass - root) % 12 for pitch in chord.pitches}
     triads = [name for tones, name in QUALITIES.items() if set(tones) <= classes]
     return root, triads[0] if triads else "other"
 
 
-def ours(chorale: Chorale) -> list[Label | None]:
+def estimate_with_musegan(chorale: Chorale) -> list[Label | None]:
     n_beats = chorale.roll.shape[1] * chorale.spec.beats_per_bar
     labels: list[Label | None] = [None] * n_beats
     for beat, symbol in estimate_chords(chorale.roll, chorale.spec):
@@ -112,11 +112,11 @@ def read_symbol(symbol: str) -> Label | None:
     return root, QUALITIES.get(KINDS[parts[2]][1:3], "other")
 
 
-def theirs(chorale: Chorale) -> list[Label | None]:
+def estimate_with_music21(chorale: Chorale) -> list[Label | None]:
     chords = list(chorale.score.chordify().flatten().getElementsByClass("Chord"))
     offsets = np.array([float(chord.offset) for chord in chords])
     places = np.searchsorted(offsets, np.arange(len(chorale.labels)) + 1e-6, side="right") - 1
-    return [label_of(chords[max(place, 0)]) for place in places.tolist()]
+    return [name_chord(chords[max(place, 0)]) for place in places.tolist()]
 
 
 if __name__ == "__main__":

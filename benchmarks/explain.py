@@ -39,12 +39,14 @@ def main() -> None:
     print(f"{'':34} {'ranked first':16} chance   mean rank (0 first)")
     for label, moved in (("foreign, in its own key", np.zeros_like(shifts)), ("foreign, in the same key", shifts)):
         rolls = keep_notes(dataset.rolls(starts, options.bars, moved), dataset.spec)
-        cells, mixed = foreign(rolls, np.random.default_rng(options.seed + 1))
-        report(model, label, mixed, cells)
-        report(model, "  the same cells as they were", rolls, cells)
+        cells, mixed = insert_foreign_bars(rolls, np.random.default_rng(options.seed + 1))
+        report_ranks(model, label, mixed, cells)
+        report_ranks(model, "  the same cells as they were", rolls, cells)
 
 
-def foreign(rolls: np.ndarray, rng: np.random.Generator) -> tuple[list[tuple[int, int] | None], np.ndarray]:
+def insert_foreign_bars(
+    rolls: np.ndarray, rng: np.random.Generator
+) -> tuple[list[tuple[int, int] | None], np.ndarray]:
     """A cell of each piece that sounds in the next piece too, and pieces in which it is that of the next."""
     mixed, cells = rolls.copy(), []
     sounds = rolls.any((3, 4))
@@ -59,7 +61,7 @@ def foreign(rolls: np.ndarray, rng: np.random.Generator) -> tuple[list[tuple[int
     return cells, mixed
 
 
-def report(model: musegan.Model, label: str, rolls: np.ndarray, cells: list) -> None:
+def report_ranks(model: musegan.Model, label: str, rolls: np.ndarray, cells: list) -> None:
     first, chance, ranks = [], [], []
     for roll, cell in zip(keep_notes(rolls, model.spec), cells, strict=True):
         if cell is None or not roll[cell].any():

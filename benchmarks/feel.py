@@ -40,16 +40,20 @@ def main() -> None:
     parser.add_argument("--humanize", type=float, default=1.0)
     options = parser.parse_args()
     dataset = Dataset(options.dataset)
-    pieces = composed(options.model, options.pieces) if options.model else real(dataset, options.pieces)
-    written = [play(piece, options.humanize) for piece in pieces]
-    report("written", written, dataset.spec)
+    pieces = (
+        compose_pieces(options.model, options.pieces)
+        if options.model
+        else read_real_pieces(dataset, options.pieces)
+    )
+    written = [play_piece(piece, options.humanize) for piece in pieces]
+    report_files("written", written, dataset.spec)
     if options.corpus:
-        report("corpus", from_files(options.corpus, dataset.spec, options.pieces), dataset.spec)
+        report_files("corpus", read_files(options.corpus, dataset.spec, options.pieces), dataset.spec)
     else:
         report_table(dataset)
 
 
-def real(dataset: Dataset, count: int, n_bars: int = 16) -> list[Piece]:
+def read_real_pieces(dataset: Dataset, count: int, n_bars: int = 16) -> list[Piece]:
     rng = np.random.default_rng(0)
     windows = dataset.windows(n_bars, "valid")
     rolls = dataset.rolls(rng.choice(windows, min(count, len(windows)), replace=False), n_bars)
@@ -59,28 +63,28 @@ def real(dataset: Dataset, count: int, n_bars: int = 16) -> list[Piece]:
     ]
 
 
-def composed(name: str, count: int) -> list[Piece]:
+def compose_pieces(name: str, count: int) -> list[Piece]:
     from musegan.composing.model import load_model
 
     model = load_model(name)
     return [model.generate(16, seed=seed) for seed in range(count)]
 
 
-def play(piece: Piece, humanize: float) -> Played:
+def play_piece(piece: Piece, humanize: float) -> Played:
     with tempfile.TemporaryDirectory() as folder:
         path = write_midi(piece, Path(folder) / "piece.mid", humanize=humanize)
         try:
-            return measure(read_notes(path, piece.spec), piece.spec)
+            return measure_file(read_notes(path, piece.spec), piece.spec)
         except MidiError:  # a silent piece
             return tuple(np.empty(0) for _ in range(4))
 
 
-def from_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
+def read_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
     found = []
     for index in np.random.default_rng(0).permutation(len(files)).tolist():
         try:
-            found.append(measure(read_notes(files[index], spec), spec))
+            found.append(measure_file(read_notes(files[index], spec), spec))
         except MidiError:
             continue
         if len(found) == count:
@@ -88,7 +92,7 @@ def from_files(folder: Path, spec: RollSpec, count: int) -> list[Played]:
     return found
 
 
-def measure(grid: GridNotes, spec: RollSpec) -> Played:
+def measure_file(grid: GridNotes, spec: RollSpec) -> Played:
     ticks, _ = drop_out_of_range(gather_notes(grid.score.parts, grid.mapping), spec)
     ruler = grid.ruler(spec)
     steps, is_inside = ruler.steps_of(ticks.start)
@@ -98,7 +102,7 @@ def measure(grid: GridNotes, spec: RollSpec) -> Played:
     return ticks.track, step, ticks.velocity.astype(float), late
 
 
-def report(title: str, files: list[Played], spec: RollSpec) -> None:
+def report_files(title: str, files: list[Played], spec: RollSpec) -> None:
     print(f"\n{title}: {len(files)} files")
     print("track     notes  velocity  spread  within a piece  p5-p95     late   spread  p5-p95")
     for index, name in enumerate(spec.track_names):

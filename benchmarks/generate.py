@@ -26,7 +26,7 @@ from musegan.composing.request import GenerationRequest
 PEER = "MuseGAN v3 generator, 2 x 4 bars"
 
 
-def shortest(turns: dict[str, Callable[[int], object]], n_seeds: int, repeats: int) -> dict[str, float]:
+def measure_shortest(turns: dict[str, Callable[[int], object]], n_seeds: int, repeats: int) -> dict[str, float]:
     """The shortest seconds of each function for each seed, called in turns; means over the seeds."""
     seconds = {name: [float("inf")] * n_seeds for name in turns}
     for _ in range(repeats):
@@ -38,11 +38,11 @@ def shortest(turns: dict[str, Callable[[int], object]], n_seeds: int, repeats: i
     return {name: sum(found) / len(found) for name, found in seconds.items()}
 
 
-def compose(model: Model, n_bars: int, passes: int, seed: int) -> object:
+def compose_piece(model: Model, n_bars: int, passes: int, seed: int) -> object:
     return model.generate(n_bars, request=GenerationRequest(seed=seed, passes=passes))
 
 
-def cold_start(model: str | None, repeats: int) -> float:
+def measure_cold_start(model: str | None, repeats: int) -> float:
     """The shortest seconds of the command that composes 8 bars."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -72,14 +72,15 @@ def main() -> None:
         return original(latents)
 
     turns: dict[str, Callable[[int], object]] = {
-        f"{n_bars} bars, {passes} passes": partial(compose, model, n_bars, passes)
+        f"{n_bars} bars, {passes} passes": partial(compose_piece, model, n_bars, passes)
         for n_bars in options.bars
         for passes in options.passes
     }
-    found = shortest({PEER: original_forward, **turns}, options.seeds, options.repeats)
+    found = measure_shortest({PEER: original_forward, **turns}, options.seeds, options.repeats)
     for name, seconds in found.items():
         print(f"{name:34} {1000 * seconds:9.1f} ms  {seconds / found[PEER]:7.2f} x")
-    print(f"{'cold musegan generate --bars 8':34} {1000 * cold_start(options.model, options.repeats):9.1f} ms")
+    seconds = measure_cold_start(options.model, options.repeats)
+    print(f"{'cold musegan generate --bars 8':34} {1000 * seconds:9.1f} ms")
 
 
 if __name__ == "__main__":

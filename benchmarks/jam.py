@@ -32,7 +32,7 @@ PERIOD = 64  # samples that JACK delivers together at 48 kHz: 1.3 ms
 
 
 @contextmanager
-def running(command, **options):
+def run_process(command, **options):
     process = subprocess.Popen(command, **options)
     try:
         yield process
@@ -42,12 +42,12 @@ def running(command, **options):
 
 
 @contextmanager
-def jack_server():
+def run_jack_server():
     """A server of its own, which everything started within the block talks to."""
     name = f"musegan-{os.getpid()}"
     os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "RTMIDI_API": "UNIX_JACK"}
     command = ["jackd", "-R", "--sync", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
-    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    with run_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         for _ in range(300):
             time.sleep(0.1)
             with suppress(rtmidi.RtMidiError):
@@ -58,7 +58,7 @@ def jack_server():
         yield
 
 
-def port_of(device, ending: str, jam: subprocess.Popen) -> int:
+def find_port(device, ending: str, jam: subprocess.Popen) -> int:
     """Number of the port of the jam whose name ends so, once it is there."""
     while jam.poll() is None:
         names = device.get_ports()
@@ -78,7 +78,7 @@ def play_forever(song: Path, device, stop: threading.Event) -> None:
                 device.send_message(message.bytes())
 
 
-def wanted_onsets(path: Path, kept: str) -> dict[tuple[int, int], list[float]]:
+def read_wanted_onsets(path: Path, kept: str) -> dict[tuple[int, int], list[float]]:
     """Seconds from the first beat of the composed notes in the written file, by channel and pitch."""
     midi = mido.MidiFile(path)
     tempo = next(message.tempo for message in midi.tracks[0] if message.type == "set_tempo")
@@ -93,7 +93,7 @@ def wanted_onsets(path: Path, kept: str) -> dict[tuple[int, int], list[float]]:
     return onsets
 
 
-def heard_onsets(ears) -> tuple[dict[tuple[int, int], list[float]], float]:
+def read_heard_onsets(ears) -> tuple[dict[tuple[int, int], list[float]], float]:
     """Seconds, by JACK's clock, of the notes that arrived, by channel and pitch, and of the start of the music."""
     onsets, now, start = defaultdict(list), 0.0, 0.0
     while event := ears.get_message():
@@ -106,7 +106,7 @@ def heard_onsets(ears) -> tuple[dict[tuple[int, int], list[float]], float]:
     return onsets, start
 
 
-def compare(wanted, heard, start: float, tempo: float) -> tuple[int, np.ndarray]:
+def compare_onsets(wanted, heard, start: float, tempo: float) -> tuple[int, np.ndarray]:
     """Bars that miss a note, and the distance of every onset from its time, in milliseconds, less the median."""
     bar = 4 * 60 / tempo
     distances, missing = [], set()
@@ -122,30 +122,30 @@ def compare(wanted, heard, start: float, tempo: float) -> tuple[int, np.ndarray]
     return len(missing), distances - np.median(distances)
 
 
-def run(options, folder: Path) -> None:
+def run_session(options, folder: Path) -> None:
     recording = folder / "jam.mid"
     with ExitStack() as stack:
-        stack.enter_context(jack_server())
+        stack.enter_context(run_jack_server())
         for _ in range(os.cpu_count() if options.load else 0):
-            stack.enter_context(running([sys.executable, "-c", "while True: pass"]))
+            stack.enter_context(run_process([sys.executable, "-c", "while True: pass"]))
         command = [sys.executable, "-m", "musegan", "jam", "--keep", "piano", "--tempo", str(options.tempo)]
         command += ["--bars", str(options.bars), "--seed", "1", "--json", "-o", str(recording)]
-        jam = stack.enter_context(running(command, stdout=subprocess.PIPE, text=True))
+        jam = stack.enter_context(run_process(command, stdout=subprocess.PIPE, text=True))
         # Messages wait in a queue, with their times, until all is over: nothing of Python runs when one arrives.
         ears = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="ears", queue_size_limit=QUEUE)
         ears.ignore_types(timing=False)  # or the times would not add up
-        ears.open_port(port_of(ears, ":out", jam))
+        ears.open_port(find_port(ears, ":out", jam))
         hands = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="hands")
-        hands.open_port(port_of(hands, ":in", jam))
+        hands.open_port(find_port(hands, ":in", jam))
         stop = threading.Event()
         player = threading.Thread(target=play_forever, args=(options.play, hands, stop))
         player.start()
         facts = json.loads(jam.communicate()[0])
         stop.set()
         player.join()
-        heard, start = heard_onsets(ears)
+        heard, start = read_heard_onsets(ears)
         ears.close_port()
-    n_missing, distances = compare(wanted_onsets(recording, "piano"), heard, start, options.tempo)
+    n_missing, distances = compare_onsets(read_wanted_onsets(recording, "piano"), heard, start, options.tempo)
     late, composing = np.abs(distances), facts["composing_ms"]
     bar = 4 * 60_000 / options.tempo
     print(f"{facts['bars']} bars at {options.tempo:g}{', all cores busy beside it' if options.load else ''}")
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--play", type=Path, default=SONG, help="MIDI file that is played into the jam")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        run(options, Path(folder))
+        run_session(options, Path(folder))
 
 
 if __name__ == "__main__":

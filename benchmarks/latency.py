@@ -53,7 +53,7 @@ print(json.dumps([loaded - begin, time.time() - begin_clips, time.process_time()
 LOAD = "while True: pass"
 
 
-def measure(model: str, repeats: int) -> tuple[dict[str, float], float, float]:
+def measure_start(model: str, repeats: int) -> tuple[dict[str, float], float, float]:
     """Shortest seconds of each stage, of a warm call, and of the whole command."""
     stages: dict[str, float] = {}
     warm = whole = float("inf")
@@ -85,7 +85,7 @@ def measure_clips(model: str, n_threads: int, n_beside: int) -> tuple[float, flo
     return tuple(json.loads(found.stdout))
 
 
-def installed_megabytes(package: str, sizes: dict[str, float] | None = None) -> dict[str, float]:
+def measure_installed_size(package: str, sizes: dict[str, float] | None = None) -> dict[str, float]:
     """Of a package and of all that it needs, extras left out."""
     sizes = {} if sizes is None else sizes
     name = re.sub(r"[-_.]+", "-", package).lower()
@@ -99,7 +99,7 @@ def installed_megabytes(package: str, sizes: dict[str, float] | None = None) -> 
     sizes[name] = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) / 1e6
     for requirement in found.requires or ():
         if "extra ==" not in requirement:
-            installed_megabytes(re.match(r"[\w.-]+", requirement)[0], sizes)
+            measure_installed_size(re.match(r"[\w.-]+", requirement)[0], sizes)
     return sizes
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--model", default="")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    stages, warm, whole = measure(options.model, options.repeats)
+    stages, warm, whole = measure_start(options.model, options.repeats)
     for name, seconds in stages.items():
         print(f"{name:26} {seconds:7.3f} s  {seconds / whole:5.1%}")
     print(f"{'musegan generate --bars 8':26} {whole:7.3f} s")
@@ -118,7 +118,7 @@ def main() -> None:
             load, clock, cpu = measure_clips(options.model, n_threads, n_beside)
             what = f"{n_threads} thread{'s' if n_threads > 1 else ''}, {n_beside} busy processes beside"
             print(f"{what:40} load {load:6.2f} s, 10 pieces {clock:6.2f} s, of the processor {cpu:6.2f} s")
-    sizes = installed_megabytes("musegan-band")
+    sizes = measure_installed_size("musegan-band")
     largest = sorted(sizes, key=sizes.get, reverse=True)[:6]
     print(f"installed {sum(sizes.values()):.0f} MB: " + ", ".join(f"{n} {sizes[n]:.0f}" for n in largest))
 

@@ -36,49 +36,50 @@ def main() -> None:
     options = parser.parse_args()
     paths = sorted(path for folder in options.folders for path in folder.rglob("*.mid"))
     chosen = np.random.default_rng(options.seed).permutation(len(paths))[: options.files]
-    songs = [song for index in chosen if (song := load(paths[index], 0 if options.fit else 1))]
+    songs = [song for index in chosen if (song := load_song(paths[index], 0 if options.fit else 1))]
     if options.fit:
-        print(f"weights fitted to {len(songs)} songs: {fit(songs).round(2).tolist()}")
+        print(f"weights fitted to {len(songs)} songs: {fit_weights(songs).round(2).tolist()}")
         return
     right = [
         score_melodies(score.parts, score.ticks_per_beat, by_name=False).argmax() == row for score, row in songs
     ]
-    highest = [highest_part(score) == row for score, row in songs]
-    chance = [1 / len(pitched(score)) for score, _ in songs]
-    print(f"{len(songs)} songs\nchosen by its notes: {rate(right)}\nhighest mean pitch:  {rate(highest)}")
+    highest = [find_highest_part(score) == row for score, row in songs]
+    chance = [1 / len(list_pitched_parts(score)) for score, _ in songs]
+    print(f"{len(songs)} songs\nchosen by its notes: {format_rate(right)}")
+    print(f"highest mean pitch:  {format_rate(highest)}")
     print(f"chance:              {np.mean(chance):.3f}")
-    found = [notes_found(score, score.parts[row]) for score, row in songs]
+    found = [measure_notes_found(score, score.parts[row]) for score, row in songs]
     print(f"notes of the melody in the skyline of all parts: {np.mean(found):.3f}")
 
 
-def load(path: Path, half: int) -> tuple[Score, int] | None:
+def load_song(path: Path, half: int) -> tuple[Score, int] | None:
     """The score and the index of its melody, of files of one half that tell it."""
     try:
         data = read_bytes(path)
         score = read_score(data, str(path)) if zlib.crc32(data) % 2 == half else None
     except MidiError:
         return None
-    if score is None or len(pitched(score)) < 3:
+    if score is None or len(list_pitched_parts(score)) < 3:
         return None
-    named = [index for index in pitched(score) if is_named_melody(score.parts[index].name)]
+    named = [index for index in list_pitched_parts(score) if is_named_melody(score.parts[index].name)]
     return (score, named[0]) if len(named) == 1 and len(score.parts[named[0]].start) >= FEWEST_NOTES else None
 
 
-def pitched(score: Score) -> list[int]:
+def list_pitched_parts(score: Score) -> list[int]:
     return [index for index, part in enumerate(score.parts) if not part.is_drum]
 
 
-def highest_part(score: Score) -> int:
-    return max(pitched(score), key=lambda index: float(score.parts[index].pitch.mean()))
+def find_highest_part(score: Score) -> int:
+    return max(list_pitched_parts(score), key=lambda index: float(score.parts[index].pitch.mean()))
 
 
-def rate(values: list) -> str:
+def format_rate(values: list) -> str:
     return f"{np.mean(values):.3f} ±{1.96 * np.std(values) / np.sqrt(len(values)):.3f}"
 
 
-def notes_found(score: Score, melody: Part) -> float:
+def measure_notes_found(score: Score, melody: Part) -> float:
     """Share of the notes of the melody, by onset and pitch, that are in the skyline of everything."""
-    parts = [score.parts[index] for index in pitched(score)]
+    parts = [score.parts[index] for index in list_pitched_parts(score)]
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("start", "end", "pitch", "velocity")
@@ -89,13 +90,19 @@ def notes_found(score: Score, melody: Part) -> float:
     return float(np.mean([note in found for note in own]))
 
 
-def described(score: Score, index: int) -> np.ndarray:
+def describe_features(score: Score, index: int) -> np.ndarray:
     return describe_part(score.parts[index], score.ticks_per_beat, score.end_tick)
 
 
-def fit(songs: list[tuple[Score, int]], n_steps: int = 2000) -> np.ndarray:
+def fit_weights(songs: list[tuple[Score, int]], n_steps: int = 2000) -> np.ndarray:
     """Weights of a softmax over the parts of each song, by gradient ascent."""
-    rows = [(np.array([described(s, index) for index in pitched(s)]), pitched(s).index(row)) for s, row in songs]
+    rows = [
+        (
+            np.array([describe_features(s, index) for index in list_pitched_parts(s)]),
+            list_pitched_parts(s).index(row),
+        )
+        for s, row in songs
+    ]
     scale = np.concatenate([features for features, _ in rows]).std(0)
     weights = np.zeros(len(scale))
     for _ in range(n_steps):

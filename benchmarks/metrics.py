@@ -38,7 +38,7 @@ def to_muspy(roll: np.ndarray, spec: RollSpec) -> list[muspy.Music]:
     return pieces
 
 
-def ours(rolls: np.ndarray, spec: RollSpec) -> dict[str, np.ndarray]:
+def measure_with_musegan(rolls: np.ndarray, spec: RollSpec) -> dict[str, np.ndarray]:
     """Measures of whole phrases: name -> (phrase, track)."""
     whole = metrics.as_one_bar(rolls)
     return {
@@ -53,7 +53,7 @@ def ours(rolls: np.ndarray, spec: RollSpec) -> dict[str, np.ndarray]:
     }
 
 
-def theirs(piece: muspy.Music, spec: RollSpec) -> dict[str, float]:
+def measure_with_muspy(piece: muspy.Music, spec: RollSpec) -> dict[str, float]:
     length = piece.tracks[0].get_end_time()
     scale = length / (N_BARS * spec.steps_per_bar)
     return {
@@ -80,7 +80,7 @@ def main() -> None:
     pieces = [to_muspy(roll, spec) for roll in rolls]
 
     start = time.perf_counter()
-    found = ours(rolls, spec)
+    found = measure_with_musegan(rolls, spec)
     our_time = time.perf_counter() - start
 
     start = time.perf_counter()
@@ -89,7 +89,7 @@ def main() -> None:
         for track, piece in enumerate(per_track):
             if spec.is_drum[track] or not piece.tracks[0].notes:
                 continue
-            values = theirs(piece, spec)
+            values = measure_with_muspy(piece, spec)
             steps = spec.steps_per_bar
             ends_inside = (N_BARS - 1) * steps < piece.tracks[0].get_end_time() < N_BARS * steps
             ends_at_line = any(note.end % steps == 0 for note in piece.tracks[0].notes)

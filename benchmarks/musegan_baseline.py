@@ -37,26 +37,26 @@ CRITIC_STEPS, FIRST_CRITIC_STEPS, FIRST_STEPS = 5, 50, 10
 PARAMETERS = 2_578_127, 1_365_841  # of the original generator and discriminator, for 5 tracks
 
 
-def up(
+def make_upsampling(
     inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] | None = None
 ) -> nn.Module:
     """Transposed convolution, batch norm, ReLU. Kernels are (bar, time, pitch)."""
     layer = nn.ConvTranspose3d(inputs, outputs, kernel, stride or kernel)
-    return nn.Sequential(initialise(layer), norm(outputs), nn.ReLU())
+    return nn.Sequential(initialise_layer(layer), make_norm(outputs), nn.ReLU())
 
 
-def down(
+def make_downsampling(
     inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] | None = None
 ) -> nn.Module:
     """Convolution and leaky ReLU, no norm."""
-    return nn.Sequential(initialise(nn.Conv3d(inputs, outputs, kernel, stride or kernel)), nn.LeakyReLU(0.2))
+    return nn.Sequential(initialise_layer(nn.Conv3d(inputs, outputs, kernel, stride or kernel)), nn.LeakyReLU(0.2))
 
 
-def norm(channels: int) -> nn.Module:
+def make_norm(channels: int) -> nn.Module:
     return nn.BatchNorm3d(channels, eps=1e-3, momentum=0.01)
 
 
-def initialise(layer: nn.Module) -> nn.Module:
+def initialise_layer(layer: nn.Module) -> nn.Module:
     nn.init.trunc_normal_(layer.weight, std=0.05, a=-0.1, b=0.1)
     nn.init.zeros_(layer.bias)
     return layer
@@ -69,16 +69,21 @@ class Generator(nn.Module):
         super().__init__()
         c512, c256, c128, c32, c16 = (max(round(width * c), 4) for c in (512, 256, 128, 32, 16))
         self.shared = nn.Sequential(
-            up(LATENT, c512, (4, 1, 1)), up(c512, c256, (1, 4, 3)), up(c256, c128, (1, 4, 3), (1, 4, 2))
+            make_upsampling(LATENT, c512, (4, 1, 1)),
+            make_upsampling(c512, c256, (1, 4, 3)),
+            make_upsampling(c256, c128, (1, 4, 3), (1, 4, 2)),
         )
         self.pitch_time = nn.ModuleList(
-            nn.Sequential(up(c128, c32, (1, 1, 12)), up(c32, c16, (1, 3, 1))) for _ in range(n_tracks)
+            nn.Sequential(make_upsampling(c128, c32, (1, 1, 12)), make_upsampling(c32, c16, (1, 3, 1)))
+            for _ in range(n_tracks)
         )
         self.time_pitch = nn.ModuleList(
-            nn.Sequential(up(c128, c32, (1, 3, 1)), up(c32, c16, (1, 1, 12))) for _ in range(n_tracks)
+            nn.Sequential(make_upsampling(c128, c32, (1, 3, 1)), make_upsampling(c32, c16, (1, 1, 12)))
+            for _ in range(n_tracks)
         )
         self.merge = nn.ModuleList(
-            nn.Sequential(initialise(nn.ConvTranspose3d(2 * c16, 1, 1)), norm(1)) for _ in range(n_tracks)
+            nn.Sequential(initialise_layer(nn.ConvTranspose3d(2 * c16, 1, 1)), make_norm(1))
+            for _ in range(n_tracks)
         )
 
     def forward(self, z: Tensor) -> Tensor:
@@ -96,17 +101,25 @@ class Critic(nn.Module):
         n = spec.n_tracks
         self.steps_per_beat = spec.steps_per_beat
         self.pitch_time = nn.ModuleList(
-            nn.Sequential(down(n, c16, (1, 1, 12)), down(c16, c32, (1, 3, 1))) for _ in range(n)
+            nn.Sequential(make_downsampling(n, c16, (1, 1, 12)), make_downsampling(c16, c32, (1, 3, 1)))
+            for _ in range(n)
         )
         self.time_pitch = nn.ModuleList(
-            nn.Sequential(down(n, c16, (1, 3, 1)), down(c16, c32, (1, 1, 12))) for _ in range(n)
+            nn.Sequential(make_downsampling(n, c16, (1, 3, 1)), make_downsampling(c16, c32, (1, 1, 12)))
+            for _ in range(n)
         )
-        self.merge = nn.ModuleList(down(2 * c32, c64, (1, 1, 1)) for _ in range(n))
-        self.shared = nn.Sequential(down(n * c64, c128, (1, 4, 3), (1, 4, 2)), down(c128, c256, (1, 4, 3)))
-        self.chroma = nn.Sequential(down(n, c32, (1, 1, 12)), down(c32, c64, (1, 4, 1)))
-        self.onsets = nn.Sequential(down(n, c16, (1, 3, 1)), down(c16, c32, (1, 4, 1)), down(c32, c64, (1, 4, 1)))
-        self.join = down(c256 + 2 * c64, c512, (2, 1, 1), (1, 1, 1))
-        self.score = initialise(nn.Linear(c512, 1))
+        self.merge = nn.ModuleList(make_downsampling(2 * c32, c64, (1, 1, 1)) for _ in range(n))
+        self.shared = nn.Sequential(
+            make_downsampling(n * c64, c128, (1, 4, 3), (1, 4, 2)), make_downsampling(c128, c256, (1, 4, 3))
+        )
+        self.chroma = nn.Sequential(make_downsampling(n, c32, (1, 1, 12)), make_downsampling(c32, c64, (1, 4, 1)))
+        self.onsets = nn.Sequential(
+            make_downsampling(n, c16, (1, 3, 1)),
+            make_downsampling(c16, c32, (1, 4, 1)),
+            make_downsampling(c32, c64, (1, 4, 1)),
+        )
+        self.join = make_downsampling(c256 + 2 * c64, c512, (2, 1, 1), (1, 1, 1))
+        self.score = initialise_layer(nn.Linear(c512, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         tracks = zip(self.pitch_time, self.time_pitch, self.merge, strict=True)
@@ -118,7 +131,7 @@ class Critic(nn.Module):
         return self.score(h.flatten(2).transpose(1, 2))
 
 
-def penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+def measure_gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """Gradient penalty at random points between real and generated phrases."""
     share = torch.rand(len(real), 1, 1, 1, 1, device=real.device)
     between = (share * real + (1 - share) * fake).requires_grad_()
@@ -149,7 +162,7 @@ def to_rolls(values: np.ndarray, spec: RollSpec) -> np.ndarray:
     return rolls.reshape(values.shape)
 
 
-def train(
+def train_generator(
     dataset: Dataset,
     minutes: float,
     width: float,
@@ -180,7 +193,7 @@ def train(
             real = torch.from_numpy(to_signs(rolls)).to(device)
             with torch.no_grad():
                 fake = generator(draw_latents(batch_size, device))
-            loss = critic(fake).mean() - critic(real).mean() + 10 * penalty(critic, real, fake)
+            loss = critic(fake).mean() - critic(real).mean() + 10 * measure_gradient_penalty(critic, real, fake)
             optimisers[1].zero_grad()
             loss.backward()
             optimisers[1].step()
@@ -197,7 +210,7 @@ def train(
 
 
 @torch.no_grad()
-def sample(generator: Generator, spec: RollSpec, n: int, device: torch.device, seed: int) -> np.ndarray:
+def sample_phrases(generator: Generator, spec: RollSpec, n: int, device: torch.device, seed: int) -> np.ndarray:
     torch.manual_seed(seed + 1)
     parts = [generator(draw_latents(min(64, n - i), device)).cpu().numpy() for i in range(0, n, 64)]
     return to_rolls(np.concatenate(parts), spec)
@@ -218,10 +231,10 @@ def main() -> None:
     dataset, device = Dataset(options.dataset), torch.device(options.device)
     if dataset.spec.shape(N_BARS)[2:] != (48, 84) or dataset.spec.steps_per_beat != 12:
         raise ConfigError("the original networks need 48 steps a bar, 12 steps a beat and 84 pitches")
-    generator = train(
+    generator = train_generator(
         dataset, options.minutes, options.width, options.batch_size, options.min_tracks, device, options.seed
     )
-    rolls = sample(generator, dataset.spec, options.n_samples, device, options.seed)
+    rolls = sample_phrases(generator, dataset.spec, options.n_samples, device, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "phrases.npy", rolls)
     for index, roll in enumerate(rolls[:20]):

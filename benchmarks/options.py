@@ -39,7 +39,7 @@ FEWEST_PLAYING = 3  # tracks of a real section
 Rolls = NDArray[np.uint8]
 
 
-def real_sections(dataset: Dataset, n_bars: int, rng: np.random.Generator, n_songs: int = 128) -> Rolls:
+def draw_real_sections(dataset: Dataset, n_bars: int, rng: np.random.Generator, n_songs: int = 128) -> Rolls:
     """One section of each of some held-out songs, in one key."""
     starts = [dataset.windows(n_bars, split, FEWEST_PLAYING) for split in ("valid", "test")]
     starts = rng.permutation(np.concatenate(starts))
@@ -49,18 +49,18 @@ def real_sections(dataset: Dataset, n_bars: int, rng: np.random.Generator, n_son
     return keep_notes(dataset.rolls(starts, n_bars, shifts), dataset.spec)
 
 
-def likeness(rolls: Rolls, first: int, second: int) -> float:
+def measure_likeness(rolls: Rolls, first: int, second: int) -> float:
     """Mean share of notes in common of two bars."""
     return float(average(metrics.bar_similarity(rolls[:, :, [first, second]], 1)))
 
 
-def overlap(rolls: Rolls, first: int, second: int) -> float:
+def measure_overlap(rolls: Rolls, first: int, second: int) -> float:
     """The same of two sections, bar by bar."""
-    pairs = [likeness(rolls, first * SECTION + bar, second * SECTION + bar) for bar in range(SECTION)]
+    pairs = [measure_likeness(rolls, first * SECTION + bar, second * SECTION + bar) for bar in range(SECTION)]
     return float(np.nanmean(pairs))
 
 
-def compose(
+def compose_pieces(
     model: musegan.Model, n_pieces: int, n_bars: int, options: Mapping | None = None, **wanted: object
 ) -> Rolls:
     pieces = [
@@ -70,40 +70,43 @@ def compose(
     return np.stack([piece.roll for piece in pieces])
 
 
-def line(label: str, composed: str, real: str = "") -> None:
+def print_line(label: str, composed: str, real: str = "") -> None:
     print(f"{label:42} {composed:34} {real}", flush=True)
 
 
-def by_track(values: NDArray, spec: RollSpec) -> str:
+def format_by_track(values: NDArray, spec: RollSpec) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in zip(spec.track_names, values, strict=True))
 
 
-def form(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    rolls = compose(model, n_pieces, 4 * SECTION, {"form": "AABA"})
+def report_forms(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
+    rolls = compose_pieces(model, n_pieces, 4 * SECTION, {"form": "AABA"})
     pairs = [(a, b) for b in range(4) for a in range(b)]
-    found = np.array([[overlap(roll[None], a, b) for a, b in pairs] for roll in real])
+    found = np.array([[measure_overlap(roll[None], a, b) for a, b in pairs] for roll in real])
     found = np.sort(found[~np.isnan(found).any(1)], axis=1)
-    line("overlap of sections, A1-A2, A1-B", f"{overlap(rolls, 0, 1):.3f}, {overlap(rolls, 0, 2):.3f}")
-    line("  real: most alike sections, others", "", f"{found[:, -1].mean():.3f}, {found[:, :-1].mean():.3f}")
+    print_line(
+        "overlap of sections, A1-A2, A1-B",
+        f"{measure_overlap(rolls, 0, 1):.3f}, {measure_overlap(rolls, 0, 2):.3f}",
+    )
+    print_line("  real: most alike sections, others", "", f"{found[:, -1].mean():.3f}, {found[:, :-1].mean():.3f}")
 
 
-def loop(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
+def report_loops(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
     for n_bars in (4, 8, 16):
-        rows = compose(model, n_pieces, n_bars, {"loop": True}), real[:, :, :n_bars]
+        rows = compose_pieces(model, n_pieces, n_bars, {"loop": True}), real[:, :, :n_bars]
         texts = []
         for rolls in rows:
             inner = float(average(metrics.bar_similarity(rolls, 1)))
-            texts.append(f"{likeness(rolls, -1, 0):.3f} / {inner:.3f}")
-        line(f"loop of {n_bars} bars, seam / inner lines", *texts)
+            texts.append(f"{measure_likeness(rolls, -1, 0):.3f} / {inner:.3f}")
+        print_line(f"loop of {n_bars} bars, seam / inner lines", *texts)
 
 
-def band(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    silent = metrics.empty_bars(compose(model, n_pieces, 8)).mean((0, 2))
-    line("silent bars when everyone plays", by_track(silent, model.spec))
-    line("  real sections", "", by_track(metrics.empty_bars(real).mean((0, 2)), model.spec))
+def report_bands(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
+    silent = metrics.empty_bars(compose_pieces(model, n_pieces, 8)).mean((0, 2))
+    print_line("silent bars when everyone plays", format_by_track(silent, model.spec))
+    print_line("  real sections", "", format_by_track(metrics.empty_bars(real).mean((0, 2)), model.spec))
 
 
-def keys(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
+def report_keys(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
     tonics = np.resize(np.arange(0, 60, 5) % 12, max(n_pieces, 10)).tolist()
     wanted = [Key(tonic, is_minor=seed % 2 == 1) for seed, tonic in enumerate(tonics)]
     rolls = [
@@ -113,7 +116,9 @@ def keys(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
         heard = [find_key(roll, model.spec, finder) for roll in rolls]
         right = [key == other for key, other in zip(wanted, heard, strict=True)]
         own = [find_key(roll[:, :8], model.spec, finder) in (Key(0), Key(9, True)) for roll in real]
-        line(f"keys as asked, {finder}", f"{sum(right)} of {len(right)}", f"as the whole song {np.mean(own):.2f}")
+        print_line(
+            f"keys as asked, {finder}", f"{sum(right)} of {len(right)}", f"as the whole song {np.mean(own):.2f}"
+        )
 
 
 def find_key(roll: Rolls, spec: RollSpec, finder: str) -> Key | None:
@@ -130,7 +135,7 @@ def find_key(roll: Rolls, spec: RollSpec, finder: str) -> Key | None:
     return Key(found.tonic.pitchClass, found.mode == "minor")
 
 
-def traits(rolls: Rolls, spec: RollSpec) -> dict[str, NDArray[np.float64]]:
+def measure_traits(rolls: Rolls, spec: RollSpec) -> dict[str, NDArray[np.float64]]:
     """Numbers of each piece that a style may move: name -> (piece,)."""
     onsets = (rolls == ONSET).sum(-1)
     places = (rolls == ONSET).any(-1)
@@ -148,21 +153,21 @@ def traits(rolls: Rolls, spec: RollSpec) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def styles(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
-    usual = traits(compose(model, 2 * n_pieces, 8), model.spec)
+def report_styles(model: musegan.Model, real: Rolls, n_pieces: int) -> None:
+    usual = measure_traits(compose_pieces(model, 2 * n_pieces, 8), model.spec)
     for style, n_sections in model.offered_styles.items():
-        own = traits(compose(model, 2 * n_pieces, 8, style=style), model.spec)
+        own = measure_traits(compose_pieces(model, 2 * n_pieces, 8, style=style), model.spec)
         moved = []
         for name, values in own.items():
             here, there = (v[~np.isnan(v)] for v in (values, usual[name]))
             error = np.hypot(here.std() / np.sqrt(max(len(here), 1)), there.std() / np.sqrt(max(len(there), 1)))
             if len(here) and len(there) and abs(here.mean() - there.mean()) > CERTAIN * error:
                 moved.append(f"{name} {there.mean():.3g} -> {here.mean():.3g}")
-        line(f"style {style}, {n_sections} sections", ", ".join(moved) or "nothing certain")
+        print_line(f"style {style}, {n_sections} sections", ", ".join(moved) or "nothing certain")
 
 
 PARTS: dict[str, Callable[[musegan.Model, Rolls, int], None]] = {
-    part.__name__: part for part in (form, loop, band, keys, styles)
+    part.__name__: part for part in (report_forms, report_loops, report_bands, report_keys, report_styles)
 }
 
 
@@ -174,8 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(PARTS))
     options = parser.parse_args(arguments)
     model = musegan.load_model(options.model)
-    real = real_sections(Dataset(options.dataset), 4 * SECTION, np.random.default_rng(0))
-    line("", "composed", "real")
+    real = draw_real_sections(Dataset(options.dataset), 4 * SECTION, np.random.default_rng(0))
+    print_line("", "composed", "real")
     for name in options.only.split(","):
         PARTS[name](model, real, options.pieces)
 

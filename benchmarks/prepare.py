@@ -34,7 +34,7 @@ except ImportError:
     pypianoroll = None
 
 
-def cpu_ms(readers: dict[str, Callable[[str], object]], paths: list[str], rounds: int) -> dict[str, float]:
+def measure_cpu_ms(readers: dict[str, Callable[[str], object]], paths: list[str], rounds: int) -> dict[str, float]:
     """CPU milliseconds a file of each reader, the best of some rounds in which all take their turn."""
     times: dict[str, list[float]] = {name: [] for name in readers}
     for _ in range(rounds):
@@ -46,20 +46,20 @@ def cpu_ms(readers: dict[str, Callable[[str], object]], paths: list[str], rounds
     return {name: min(values) / len(paths) * 1000 for name, values in times.items()}
 
 
-def bare(path: str) -> object:
+def read_with_symusic(path: str) -> object:
     return symusic.Score.from_midi(Path(path).read_bytes(), ttype="tick")
 
 
-def with_pretty_midi(path: str) -> object:
+def read_with_pretty_midi(path: str) -> object:
     midi = pretty_midi.PrettyMIDI(path)
     return [instrument.get_piano_roll(fs=24) for instrument in midi.instruments]
 
 
-def with_pypianoroll(path: str) -> object:
+def read_with_pypianoroll(path: str) -> object:
     return pypianoroll.read(path, resolution=BAND.steps_per_beat)
 
 
-def ours(writer: DatasetWriter) -> Callable[[str], None]:
+def prepare_with_musegan(writer: DatasetWriter) -> Callable[[str], None]:
     def work(path: str) -> None:
         song = read_song(Item(path, path), BAND)
         if isinstance(song, Lost):
@@ -79,7 +79,7 @@ def ours(writer: DatasetWriter) -> Callable[[str], None]:
     return work
 
 
-def windows_per_second(dataset: Dataset, seconds: float = 2.0, batch: int = 64, n_bars: int = 4) -> float:
+def measure_windows_per_second(dataset: Dataset, seconds: float = 2.0, batch: int = 64, n_bars: int = 4) -> float:
     """Random transposed windows drawn as rolls."""
     rng = np.random.default_rng(0)
     starts = dataset.windows(n_bars, "train")
@@ -102,20 +102,25 @@ def main() -> None:
     chosen = paths[:: max(len(paths) // arguments.files, 1)][: arguments.files]
     with TemporaryDirectory() as folder:
         with DatasetWriter(Path(folder) / "few.npz", BAND) as writer:
-            times = cpu_ms({"bare symusic parse": bare, "musegan prepare": ours(writer)}, chosen, 9)
-        peers: dict[str, Callable[[str], object]] = {"pretty_midi + get_piano_roll": with_pretty_midi}
+            times = measure_cpu_ms(
+                {"bare symusic parse": read_with_symusic, "musegan prepare": prepare_with_musegan(writer)},
+                chosen,
+                9,
+            )
+        peers: dict[str, Callable[[str], object]] = {"pretty_midi + get_piano_roll": read_with_pretty_midi}
         if pypianoroll is None:
             print("pypianoroll is not installed: left out (pip install pypianoroll)")
         else:
-            peers["pypianoroll.read"] = with_pypianoroll
-        times |= cpu_ms(peers, chosen, 1)
+            peers["pypianoroll.read"] = read_with_pypianoroll
+        times |= measure_cpu_ms(peers, chosen, 1)
         mine = times["musegan prepare"]
         print(f"{len(chosen)} files on one core, CPU time")
         for name, value in times.items():
             print(f"{name:30} {value:8.2f} ms a file {1000 / value:8.1f} files/s {value / mine:7.2f} x our time")
         report = prepare([arguments.folder], Path(folder) / "all.npz", BAND)
         print(f"whole folder, all cores: {report.files} files in {report.seconds:.1f} s")
-        print(f"random windows of 4 bars: {windows_per_second(Dataset(report.dataset)):.0f} a second on one core")
+        rate = measure_windows_per_second(Dataset(report.dataset))
+        print(f"random windows of 4 bars: {rate:.0f} a second on one core")
 
 
 if __name__ == "__main__":

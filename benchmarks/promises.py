@@ -41,7 +41,7 @@ Effect = Callable[[NDArray[np.uint8], RollSpec], NDArray[np.float64]]
 """Of rolls ``(piece, track, bar, step, pitch)`` one number a piece."""
 
 
-def control(name: str, place: int | None = None, drums_only: bool = False) -> Effect:
+def measure_control(name: str, place: int | None = None, drums_only: bool = False) -> Effect:
     """The mean of a control, or of one place in it, over the tracks and bars of a piece."""
 
     def measure(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
@@ -54,30 +54,30 @@ def control(name: str, place: int | None = None, drums_only: bool = False) -> Ef
     return measure
 
 
-def repeats(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
+def measure_repeats(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
     return average(repeated_bars(rolls), 1)
 
 
-def variety(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
+def measure_variety(rolls: NDArray[np.uint8], spec: RollSpec) -> NDArray[np.float64]:
     return average(pitch_entropy(rolls), (1, 2))
 
 
 EFFECTS: dict[str, tuple[str, Effect]] = {
-    "busier": ("notes a bar", control("density")),
-    "drumming": ("drum hits a bar", control("density", drums_only=True)),
-    "higher": ("mean pitch", control("register")),
-    "fuller": ("log2 notes at once", control("texture", AT_ONCE)),
-    "longer": ("log2 steps a note", control("texture", LENGTH)),
-    "wider": ("spread, octaves", control("texture", SPREAD)),
-    "straighter": ("share on beats", control("texture", ON_BEAT)),
-    "offbeat": ("share half-way", control("texture", HALF_BEAT)),
-    "density": ("notes a bar", control("density")),
-    "temperature": ("pitch entropy, bits", variety),
-    "repetition": ("bars equal to one before", repeats),
+    "busier": ("notes a bar", measure_control("density")),
+    "drumming": ("drum hits a bar", measure_control("density", drums_only=True)),
+    "higher": ("mean pitch", measure_control("register")),
+    "fuller": ("log2 notes at once", measure_control("texture", AT_ONCE)),
+    "longer": ("log2 steps a note", measure_control("texture", LENGTH)),
+    "wider": ("spread, octaves", measure_control("texture", SPREAD)),
+    "straighter": ("share on beats", measure_control("texture", ON_BEAT)),
+    "offbeat": ("share half-way", measure_control("texture", HALF_BEAT)),
+    "density": ("notes a bar", measure_control("density")),
+    "temperature": ("pitch entropy, bits", measure_variety),
+    "repetition": ("bars equal to one before", measure_repeats),
 }
 
 
-def ask(name: str, step: float, seed: int, passes: int, spec: RollSpec) -> GenerationRequest:
+def make_request(name: str, step: float, seed: int, passes: int, spec: RollSpec) -> GenerationRequest:
     """The request with one knob or slider at a step."""
     if name in KNOBS:
         return GenerationRequest(seed=seed, passes=passes, knobs={name: step})
@@ -88,12 +88,12 @@ def ask(name: str, step: float, seed: int, passes: int, spec: RollSpec) -> Gener
     return GenerationRequest(seed=seed, passes=passes, repetition=2.0 * step)
 
 
-def measure(model: musegan.Model, name: str, n_seeds: int, passes: int) -> NDArray[np.float64]:
+def measure_effect(model: musegan.Model, name: str, n_seeds: int, passes: int) -> NDArray[np.float64]:
     """The effect at every step: (step, seed)."""
     _, effect = EFFECTS[name]
     rows = []
     for step in STEPS:
-        requests = [ask(name, step, seed, passes, model.spec) for seed in range(1, n_seeds + 1)]
+        requests = [make_request(name, step, seed, passes, model.spec) for seed in range(1, n_seeds + 1)]
         # One after the other: a batch is drawn at the temperature of its first piece, and rounds otherwise.
         rolls = np.stack([model.generate(N_BARS, request=request).roll for request in requests])
         rows.append(effect(rolls, model.spec))
@@ -132,7 +132,7 @@ def main() -> None:
         if name == "chords":
             report_chords(model, options.seeds, options.passes)
             continue
-        found = measure(model, name, options.seeds, options.passes)
+        found = measure_effect(model, name, options.seeds, options.passes)
         means = average(found, 1)
         whole = means[WHOLE_STEPS]
         n_up = int((found[-1] > found[0]).sum())

@@ -77,7 +77,7 @@ FRAMES = """async (scrolls) => {
 }"""
 
 
-def frames(page: Page, scrolls: bool) -> dict[str, float]:
+def measure_frame_times(page: Page, scrolls: bool) -> dict[str, float]:
     """Milliseconds between frames, and of work of the page's thread for each."""
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor, not of the clock
@@ -93,18 +93,24 @@ def frames(page: Page, scrolls: bool) -> dict[str, float]:
 
 
 def measure_frames(page: Page) -> dict[str, dict[str, float]]:
-    """`frames` of a long piece that is looked at, scrolled and played."""
+    """`measure_frame_times` of a long piece that is looked at, scrolled and played."""
     page.evaluate("(bars) => studio.send('compose', { changes: { n_bars: bars } })", LONG)
     page.wait_for_function(f"studio.store.state.piece.n_bars === {LONG}")
     page.wait_for_timeout(2000)
-    found = {"scrolling": frames(page, True)}
+    found = {"scrolling": measure_frame_times(page, True)}
     page.click("#play")
     page.wait_for_function("studio.sound.isPlaying", timeout=120_000)
     page.wait_for_timeout(1000)
-    return {**found, "playing": frames(page, False), "scrolling while playing": frames(page, True)}
+    return {
+        **found,
+        "playing": measure_frame_times(page, False),
+        "scrolling while playing": measure_frame_times(page, True),
+    }
 
 
-def measure(address: str, chromium: str, bars: int, repeats: int) -> tuple[dict[str, list[dict]], dict[str, dict]]:
+def measure_page(
+    address: str, chromium: str, bars: int, repeats: int
+) -> tuple[dict[str, list[dict]], dict[str, dict]]:
     """Milliseconds of each turn of the knob and each start of the sound; frames."""
     from playwright.sync_api import sync_playwright
 
@@ -140,7 +146,7 @@ def main() -> None:
         try:
             assert server.stdout is not None
             address = server.stdout.readline().split()[-1]
-            found, smoothness = measure(address, options.chromium, options.bars, options.repeats)
+            found, smoothness = measure_page(address, options.chromium, options.bars, options.repeats)
         finally:
             server.terminate()
             server.wait()

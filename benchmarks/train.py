@@ -42,20 +42,20 @@ class FlopCounter(TorchDispatchMode):
         return result
 
 
-def wait(device: torch.device) -> None:
+def wait_for_device(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def seconds_each(call: Any, device: torch.device, repeats: int) -> float:
+def measure_seconds(call: Any, device: torch.device, repeats: int) -> float:
     """Mean seconds of a call, after a few to warm up."""
     for _ in range(5):
         call()
-    wait(device)
+    wait_for_device(device)
     begin = time.perf_counter()
     for _ in range(repeats):
         call()
-    wait(device)
+    wait_for_device(device)
     return (time.perf_counter() - begin) / repeats
 
 
@@ -77,11 +77,11 @@ def main() -> None:
     with FlopCounter() as counter:
         for _ in range(options.repeats):
             trainer.iterate()
-    seconds = seconds_each(trainer.iterate, device, options.repeats)
+    seconds = measure_seconds(trainer.iterate, device, options.repeats)
 
     size = 8192 if device.type == "cuda" else 2048
     square = torch.randn(size, size, device=device, dtype=dtype)
-    rate = 2 * size**3 / seconds_each(lambda: square @ square, device, 10)
+    rate = 2 * size**3 / measure_seconds(lambda: square @ square, device, 10)
 
     batch = config.train.batch_size
     n_operations = counter.total / options.repeats

@@ -45,19 +45,19 @@ Chord = tuple[int, str]
 """Root (C = 0) and kind; the kind of what is no chord is "other"."""
 
 
-def voices(rolls: NDArray[np.uint8]) -> NDArray[np.int64]:
+def find_voices(rolls: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The highest note of each voice at every step, -1 where it is silent: ``(piece, voice, step)``."""
     sounds = (rolls > 0).reshape(*rolls.shape[:2], -1, rolls.shape[-1])
     highest = sounds.shape[-1] - 1 - sounds[..., ::-1].argmax(-1)
     return np.where(sounds.any(-1), highest, -1)
 
 
-def crossing(lines: NDArray[np.int64], spec: RollSpec) -> float:
+def measure_crossing(lines: NDArray[np.int64], spec: RollSpec) -> float:
     both = (lines[:-1] >= 0) & (lines[1:] >= 0)
     return float(((lines[1:] > lines[:-1]) & both).sum() / max(both.sum(), 1))
 
 
-def parallels(interval: int) -> Callable[[NDArray[np.int64], RollSpec], float]:
+def count_parallels(interval: int) -> Callable[[NDArray[np.int64], RollSpec], float]:
     def count(lines: NDArray[np.int64], spec: RollSpec) -> float:
         found = 0
         for upper, lower in combinations(lines, 2):
@@ -70,23 +70,25 @@ def parallels(interval: int) -> Callable[[NDArray[np.int64], RollSpec], float]:
     return count
 
 
-def leaps(lines: NDArray[np.int64], spec: RollSpec) -> float:
+def measure_leaps(lines: NDArray[np.int64], spec: RollSpec) -> float:
     moves = [np.diff(line[line >= 0]) for line in lines]
     sizes = np.abs(np.concatenate(moves))
     return float((sizes > 12).sum() / max((sizes > 0).sum(), 1))
 
 
-def silence(lines: NDArray[np.int64], spec: RollSpec) -> float:
+def measure_silence(lines: NDArray[np.int64], spec: RollSpec) -> float:
     return float((lines < 0).mean())
 
 
-def chords_of(lines: NDArray[np.int64], spec: RollSpec) -> list[Chord]:
+def find_chords(lines: NDArray[np.int64], spec: RollSpec) -> list[Chord]:
     """The chord on each beat at which four voices sound."""
     beats = lines[:, :: spec.steps_per_beat].T
-    return [name(frozenset(((spec.lowest_pitch + notes) % 12).tolist())) for notes in beats if (notes >= 0).all()]
+    return [
+        name_chord(frozenset(((spec.lowest_pitch + notes) % 12).tolist())) for notes in beats if (notes >= 0).all()
+    ]
 
 
-def name(classes: frozenset[int]) -> Chord:
+def name_chord(classes: frozenset[int]) -> Chord:
     """The first of the kinds that has all these pitch classes, and of which at most the fifth is missing."""
     for kind, tones in KINDS.items():
         for root in range(12):
@@ -96,33 +98,33 @@ def name(classes: frozenset[int]) -> Chord:
     return 0, "other"
 
 
-def share_of_chords(lines: NDArray[np.int64], spec: RollSpec) -> float:
-    found = chords_of(lines, spec)
+def measure_chord_share(lines: NDArray[np.int64], spec: RollSpec) -> float:
+    found = find_chords(lines, spec)
     return float(np.mean([kind != "other" for _, kind in found])) if found else float("nan")
 
 
 MEASURES: dict[str, Callable[[NDArray[np.int64], RollSpec], float]] = {
-    "crossing": crossing,
-    "parallel fifths": parallels(FIFTH),
-    "parallel octaves": parallels(OCTAVE),
-    "leaps": leaps,
-    "silence": silence,
-    "chords": share_of_chords,
+    "crossing": measure_crossing,
+    "parallel fifths": count_parallels(FIFTH),
+    "parallel octaves": count_parallels(OCTAVE),
+    "leaps": measure_leaps,
+    "silence": measure_silence,
+    "chords": measure_chord_share,
 }
 
 
-def inventory(pieces: Iterable[NDArray[np.int64]], spec: RollSpec) -> Counter[Chord]:
-    return Counter(chord for lines in pieces for chord in chords_of(lines, spec))
+def count_chords(pieces: Iterable[NDArray[np.int64]], spec: RollSpec) -> Counter[Chord]:
+    return Counter(chord for lines in pieces for chord in find_chords(lines, spec))
 
 
-def distance(a: Counter[Chord], b: Counter[Chord]) -> float:
+def measure_distance(a: Counter[Chord], b: Counter[Chord]) -> float:
     """Half the sum of the differences of shares (total variation); 1 where one of them has no chord at all."""
     if not a or not b:
         return 1.0
     return sum(abs(a[chord] / a.total() - b[chord] / b.total()) for chord in a | b) / 2
 
 
-def mean(values: list[float], rng: np.random.Generator) -> str:
+def format_mean(values: list[float], rng: np.random.Generator) -> str:
     known = np.array([value for value in values if not np.isnan(value)])
     if not len(known):
         return "-"
@@ -131,7 +133,7 @@ def mean(values: list[float], rng: np.random.Generator) -> str:
     return f"{known.mean():.3f} ±{(high - low) / 2:.3f}"
 
 
-def held_out(dataset: Dataset, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def draw_held_out(dataset: Dataset, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Stretches of held-out chorales end to end, in C major or A minor, and the chorale of each."""
     firsts: list[int] = []
     starts = np.concatenate([dataset.windows(n_bars, split, dataset.spec.n_tracks) for split in ("valid", "test")])
@@ -144,7 +146,7 @@ def held_out(dataset: Dataset, n_bars: int) -> tuple[NDArray[np.uint8], NDArray[
     return dataset.rolls(places, n_bars, canonical_shifts(dataset.songs["pitch_classes"][owners])), owners
 
 
-def shown(chord: Chord) -> str:
+def format_chord(chord: Chord) -> str:
     root, kind = chord
     return kind if kind == "other" else f"{PITCH_CLASS_NAMES[root]}{kind}"
 
@@ -159,25 +161,29 @@ def main() -> None:
     options = parser.parse_args()
     dataset, model = Dataset(options.dataset), musegan.load_model(options.model)
     model.spec.require_same(dataset.spec, "the model", "the dataset")
-    real, owners = held_out(dataset, options.bars)
+    real, owners = draw_held_out(dataset, options.bars)
     requests = [GenerationRequest(seed=options.seed + index) for index in range(options.pieces)]
     pieces = model.generate_many(requests, options.bars, arrangement="song")
     composed = np.stack([transpose(piece.roll, piece.key.to_canonical, model.spec) for piece in pieces])
-    sets = {"held out": voices(real), "mixed": voices(mix_tracks(real, owners)), "composed": voices(composed)}
+    sets = {
+        "held out": find_voices(real),
+        "mixed": find_voices(mix_tracks(real, owners)),
+        "composed": find_voices(composed),
+    }
     rng = np.random.default_rng(options.seed)
     print(f"{len(np.unique(owners))} held-out chorales, {len(real)} stretches of {options.bars} bars")
     print(f"{'':18}" + "".join(f"{title:>18}" for title in sets))
     for title, measure in MEASURES.items():
-        cells = [mean([measure(lines, dataset.spec) for lines in each], rng) for each in sets.values()]
+        cells = [format_mean([measure(lines, dataset.spec) for lines in each], rng) for each in sets.values()]
         print(f"{title:18}" + "".join(f"{cell:>18}" for cell in cells))
     is_first = np.isin(owners, np.unique(owners)[::2])
-    reference = inventory(sets["held out"][is_first], dataset.spec)
+    reference = count_chords(sets["held out"][is_first], dataset.spec)
     others = {**sets, "held out": sets["held out"][~is_first]}
-    counts = {title: inventory(pieces, dataset.spec) for title, pieces in others.items()}
-    print(f"{'inventory':18}" + "".join(f"{distance(reference, own):>18.3f}" for own in counts.values()))
+    counts = {title: count_chords(pieces, dataset.spec) for title, pieces in others.items()}
+    print(f"{'inventory':18}" + "".join(f"{measure_distance(reference, own):>18.3f}" for own in counts.values()))
     for title in ("held out", "composed"):
-        own = inventory(sets[title], dataset.spec)
-        common = ", ".join(f"{shown(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN))
+        own = count_chords(sets[title], dataset.spec)
+        common = ", ".join(f"{format_chord(chord)} {n / own.total():.3f}" for chord, n in own.most_common(N_SHOWN))
         print(f"{title}: {common}")
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the suffixes of MIDI."""
+"""Atomic writing of files, and the suffixes of MIDI files."""
 
 from __future__ import annotations
 

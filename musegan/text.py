@@ -1,4 +1,4 @@
-"""Text of strangers, such as the names in a file, made safe for the place where it is shown."""
+"""Text from outside, such as the names in a file, made safe for the place where it is shown."""
 
 from __future__ import annotations
 

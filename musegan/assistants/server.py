@@ -67,7 +67,7 @@ def serve(folder: Path, model: str | None = None) -> None:
 def _make_function(
     call: Callable[..., Answer], send: Callable[[Answer], list[Any]], failure: type[Exception]
 ) -> Callable[..., list[Any]]:
-    """What the SDK calls: as `call`, but with its answer as content, and what is wrong as the SDK tells it."""
+    """What the SDK calls: as `call`, but with its answer as content, and errors as those of the SDK."""
 
     @wraps(call)
     def run(**values: Any) -> list[Any]:

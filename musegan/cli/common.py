@@ -44,7 +44,7 @@ class MuseganGroup(TyperGroup):
     their traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Also tells where the help or the last of the output cannot be written, as on a full disk."""
+        """Also reports where the help or the end of the output cannot be written, as on a full disk."""
         status: Any = 0
         try:
             return super().main(*args, **kwargs)

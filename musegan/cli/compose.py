@@ -212,7 +212,7 @@ def interpolate(
 
 
 def _print_unheard_parts(song: Song, chosen: Song) -> None:
-    """Print which parts are kept, but not heard."""
+    """Print which parts are kept, but not read by the model."""
     for number, (before, after) in enumerate(zip(song.grid.mapping, chosen.grid.mapping, strict=True), start=1):
         if before is not None and after is None:
             track = song.piece.spec.track_names[before]

@@ -105,7 +105,7 @@ def composing_command(command: Callable[..., None], without: Collection[str] = (
 
 
 def _make_annotation(option: Option) -> Any:
-    """How Typer is told of an option of a request; what is no number or flag is given as text."""
+    """The annotation for Typer of an option of a request. Values that are no number or flag are given as text."""
     flag = f"--{option.name.replace('_', '-')}"
     if option.kind is bool:
         return Annotated[bool, typer.Option(flag, help=option.help)]

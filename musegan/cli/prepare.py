@@ -1,4 +1,4 @@
-"""``prepare`` makes a dataset of music files; ``info`` tells what is in a file."""
+"""``prepare`` makes a dataset of music files; ``info`` describes the content of a file."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _run_training(
 
 
 def _show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:
-    """The same steps, told on stderr: a bar on a terminal, else a line now and then, and every measurement."""
+    """The same steps, shown on stderr: a progress bar on a terminal, else a line now and then."""
     told: float | None = None
     with _make_progress_bar() as bar:
         task = bar.add_task("training", total=None, facts="")

@@ -193,7 +193,7 @@ class Dataset:
 
     @property
     def has_timing(self) -> bool:
-        """Whether the dataset tells when notes were played beside the grid, or has no notes."""
+        """Whether the dataset has the offsets of notes from the grid, or has no notes."""
         return len(self._late) > 0
 
     def measure_lateness(self, rows: slice) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ class SongFile:
 
 
 def read_song(item: Item, spec: RollSpec, pedal: Pedal = "hold") -> SongFile | Lost:
-    """Read and quantise one file; `Lost` tells why it cannot be used."""
+    """Read and quantise one file; `Lost` gives the reason why it cannot be used."""
     if item.content is None:
         return Lost(item.problem)
     try:

@@ -101,7 +101,7 @@ def _render_summary(evaluation: Evaluation, row: str) -> str:
 
 
 def _render_first_pictures(evaluation: Evaluation, spec: RollSpec) -> str:
-    """A real phrase and a composed one, to see and to hear, and the distances of all rows."""
+    """A real phrase and a composed one, as pictures and sound, and the distances of all rows."""
     figures = [
         f"<figure>{draw_roll(evaluation.samples[row][0], spec)}{_render_player(evaluation.samples[row][0], spec)}"
         f"<figcaption>{escape(row)}: a phrase</figcaption></figure>"

@@ -52,12 +52,12 @@ class Band:
         return self.request, {}
 
     def plain(self) -> Band:
-        """A band like this one that asks nobody, for another process."""
+        """A copy with a fixed request, which can be sent to another process."""
         names = self.spec.track_names
         return Band(self.model, names[self.kept], tracks=[names[row] for row in self.rows], request=self.request)
 
     def warm_up(self) -> float:
-        """Compose twice for nothing, for the first pass of the networks is slow; the seconds of the second."""
+        """Compose two bars that are not used, because the first is slow, and return the seconds of the second."""
         for _ in range(2):
             begun = time.perf_counter()
             self.next_bar(0, np.zeros(self.spec.shape(0), np.uint8))
@@ -110,6 +110,6 @@ class Band:
         return composed
 
     def _estimate_key(self, heard: NDArray[np.uint8]) -> Key | None:
-        """Of what was played; None while that is nothing."""
+        """The key of what was played; None before the first note."""
         shares = sounding_shares(heard, self.spec)
         return estimate_key(shares) if shares.any() else None

@@ -1,4 +1,4 @@
-"""Where the beat is: a tempo of our own, or the MIDI clock of somebody else.
+"""Where the beat is: a fixed tempo, or an external MIDI clock.
 
 Beats are counted from the first one of the first bar; those of the count-in are negative. Times are seconds of
 `time.perf_counter`.
@@ -41,7 +41,7 @@ class SteadyClock:
 
 
 class FollowedClock:
-    """The beat of somebody else's MIDI clock, smoothed: pulses arrive early and late.
+    """The beat of an external MIDI clock, smoothed, because pulses arrive early and late.
 
     An alpha-beta filter: every pulse moves the next expected one by a part of what it was off, and the length of
     a pulse by a smaller part. After Start or Continue the next pulse is beat 0.

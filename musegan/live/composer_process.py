@@ -1,4 +1,4 @@
-"""The band in a process of its own: while it composes, nothing delays what is heard and sent."""
+"""The band in a process of its own: composing does not delay the input and output of MIDI."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Jam:
         return True
 
     def _lead_beats(self) -> float:
-        """Beats before the bar line at which composing begins: as late as is safe, to have heard most."""
+        """Beats before the bar line at which composing begins: late, so that most of the bar is known."""
         seconds = max(_LEAD_SECONDS, 2 * max(self.composing[-8:], default=self._composer.first_time))
         return min(max(_LEAD_BARS * self.n_beats, seconds * self._clock.tempo_qpm / 60), self.n_beats)
 

@@ -63,7 +63,7 @@ class Instruments:
 
 
 class ChannelInstruments:
-    """The instruments of one channel as one track hears them, by time."""
+    """The instruments of one channel as they apply to the notes of one track, by time."""
 
     def __init__(self, changes: list[tuple[tuple[int, bool, int], Instrument]], first: Instrument) -> None:
         self._keys = [key for key, _ in changes]

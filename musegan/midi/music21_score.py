@@ -83,7 +83,7 @@ def _read_tempos(piece: Any) -> Iterator[tuple[float, float]]:
 
 
 def _read_chord_symbols(piece: Any) -> Iterator[tuple[int, str]]:
-    """Tick and symbol of the chord symbols of a piece; a kind that we do not know is told as the triad in it."""
+    """Tick and symbol of the chord symbols of a piece; an unknown kind becomes the triad in it."""
     import music21
 
     for symbol in piece.flatten().getElementsByClass(music21.harmony.ChordSymbol):

@@ -25,7 +25,7 @@ _LEAST_STEADY = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Playing:
-    """What tells whether a part was played."""
+    """Measurements that show whether a part was played or typed."""
 
     n_notes: int
     n_velocities: int  # distinct

@@ -1,4 +1,4 @@
-"""In which manners the tracks of songs are played: what a piece draws its own from, so that its players agree.
+"""The distribution of manners of playing in songs. A piece draws those of its tracks from it, jointly.
 
 Manners are told to the performance head as normal scores: a manner that is louder than that of 84 % of the phrases
 of a track is 1.

@@ -94,7 +94,7 @@ def load_model_file(path: Path, device: torch.device) -> TrainedModel:
 
 
 class _DamageError(Exception):
-    """What a file has that a model file has not."""
+    """Why a file is not a valid model file."""
 
 
 _READ_ERRORS = (_DamageError, ConfigError, SafetensorError, OSError)

@@ -27,7 +27,7 @@ Row = dict[str, str]
 
 
 def describe_piece(piece: Piece, seed: int) -> Row:
-    """The fields of the manifest that are heard in a piece.
+    """The fields of the manifest that are measured in a piece.
 
     ``chords`` are one a beat with a bar between ``|``, where a beat without a change is a point; ``plays`` has for
     each track a 1 for every bar in which it sounds and a 0 for the others; ``notes_per_bar`` counts onsets.

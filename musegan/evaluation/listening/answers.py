@@ -152,7 +152,7 @@ def compare_sources(sources: Sequence[str], ratings: NDArray[np.float64]) -> Res
 
 
 def _test_signed_ranks(gaps: NDArray[np.float64]) -> float:
-    """Wilcoxon's p of paired differences, two-sided; 1 where nobody hears one. Differences of 0 are left out."""
+    """Wilcoxon's p of paired differences, two-sided; 1 where all are 0. Differences of 0 are left out."""
     from scipy.stats import wilcoxon
 
     gaps = np.round(gaps, 9)  # means of equal ratings may differ in their last bit
