@@ -24,6 +24,7 @@ class Stream(IntEnum):
     DRAFTS = 10  # cells that are the composer's own in training
     MANNER = 11  # how the tracks of a piece are played
     PLAYING = 12  # velocity and timing of each note
+    GAME = 13  # windows, requests and draws of a step of the adversarial stage
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:
