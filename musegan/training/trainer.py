@@ -31,7 +31,6 @@ from musegan.training.cell_masks import draw_known_cells, free_some_controls, le
 from musegan.training.distributed import Distributed
 from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
-FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
 
@@ -57,6 +56,8 @@ class Trainer:
     With a `parent` it starts from the weights of that model. Raises `DatasetError` when there is nothing to train
     on, `ConfigError` when the processes cannot share a batch.
     """
+
+    checkpoint_format = "musegan composer checkpoint 1"
 
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
@@ -267,11 +268,11 @@ class Trainer:
         for prefix, optimizer in self.optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 tensors |= {f"{prefix}.{index}.{slot}": value for slot, value in slots.items()}
-        save_tensors(tensors, path, {"format": FORMAT, "windows_seen": self.windows_seen, **facts})
+        save_tensors(tensors, path, {"format": self.checkpoint_format, "windows_seen": self.windows_seen, **facts})
 
     def load(self, path: Path) -> dict[str, Any]:
         """Go on from a checkpoint; returns its facts. Raises `ModelError`."""
-        facts = read_description(path, FORMAT)
+        facts = read_description(path, self.checkpoint_format)
         tensors = load_file(path)
         try:
             for prefix, network in self.networks.items():
