@@ -28,6 +28,7 @@ class ModelConfig:
     decoder_width: int = 256  # of the network that draws notes
     window_bars: int = 16  # bars that are composed at once
     dropout: float = 0.1
+    latent_size: int = 0  # numbers of each kind of latents; the adversarial stage gives a model its own
     styles: tuple[str, ...] = ()  # style labels, taken from the dataset when training starts
     own_controls: tuple[
         str, ...
@@ -41,6 +42,7 @@ class ModelConfig:
             raise ConfigError(f"model.width is {self.width}; it must be a multiple of 64")
         _check_range(self, "window_bars", 1, 64)
         _check_range(self, "dropout", 0, 0.9)
+        _check_range(self, "latent_size", 0, 64)
         if len(self.styles) > MOST_STYLES:
             raise ConfigError(
                 f"model.styles are {len(self.styles)} styles; there is room for {MOST_STYLES}: prepare a dataset "
@@ -115,6 +117,7 @@ class AdversarialConfig:
     n_draws: int = 2  # of each of them, which are compared with each other
     weight: float = 1.0  # of the game's loss beside that of likelihood
     pull: float = 0.1  # reward lost for each nat by which a cell is likelier than for the model at the start
+    latent_size: int = 8  # numbers of each kind of latents, for a model that has none
     from_share: float = 0.1  # of training, until which the discriminator learns alone
     width: int = 32  # numbers of a cell in the discriminator
     gamma: float = 1.0  # weight of its gradient penalties
@@ -124,6 +127,7 @@ class AdversarialConfig:
         for name in ("every", "batch_size", "n_bars"):
             _check_range(self, name, 1, 10**9)
         _check_range(self, "n_draws", 2, 64)
+        _check_range(self, "latent_size", 0, 64)
         _check_range(self, "width", 1, 1024)
         _check_range(self, "from_share", 0, 1)
         for name in ("weight", "pull", "gamma"):

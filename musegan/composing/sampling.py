@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from musegan.composing.latents import draw_latents
 from musegan.music.cells import CellNotes, length_classes
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
 from musegan.networks.cells import CellBatch, root_of, track_of
-from musegan.networks.composer import Composer
+from musegan.networks.composer import LATENT, Composer
 from musegan.networks.copy_pointer import SHIFTS, CellShares
 from musegan.networks.trunk import CellVectors
 
@@ -94,6 +95,10 @@ def compose_cells(
     piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select(is_known.reshape(-1)[given.cell])
     encoded, doubts = controls.encode(), np.zeros(len(free))
+    if composer.config.latent_size:
+        encoded[LATENT] = draw_latents(
+            draws.generators, spec.n_tracks, controls.n_bars, composer.config.latent_size
+        )
     for number in range(settings.n_passes):
         is_chosen = choose_cells(doubts, piece, share_of_pass(number, settings.n_passes), draws)
         target = free[is_chosen]

@@ -10,18 +10,21 @@ relativistic pairing loss with two gradient penalties (Huang et al., The GAN is 
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from musegan.composing.latents import draw_latents
 from musegan.config import Config
 from musegan.corpus.note_list import NoteList
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
-from musegan.networks import Composer
+from musegan.networks import LATENT, Composer
 from musegan.networks.discriminator import Conditions, Discriminator, draw_planes
 from musegan.random_streams import Stream, make_rng
 from musegan.training.credit import credit_cells
@@ -44,8 +47,10 @@ class AdversarialTrainer(Trainer):
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
     ) -> None:
-        super().__init__(notes, config, processes, parent)
         settings = config.adversarial
+        latent_size = config.model.latent_size or settings.latent_size
+        config = replace(config, model=replace(config.model, latent_size=latent_size))
+        super().__init__(notes, config, processes, parent)
         processes.share(settings.batch_size)  # or it says what is wrong
         self.start = copy.deepcopy(self.average)
         self.discriminator = Discriminator(notes.spec, settings.width).to(self.device)
@@ -99,7 +104,7 @@ class AdversarialTrainer(Trainer):
 
     def _draw_request(
         self, rng: np.random.Generator
-    ) -> tuple[CellNotes, np.ndarray, Request, list[np.random.Generator]]:
+    ) -> tuple[CellNotes, NDArray[np.bool_], Request, list[np.random.Generator]]:
         """Windows of songs, the cells of them that are given, what is asked of the composer, and generators of the
         draws. In half of the windows it is a first pass; in the others a later one, with drafts of its own."""
         settings, seed = self.config.adversarial, self.config.train.seed
@@ -111,16 +116,21 @@ class AdversarialTrainer(Trainer):
             [make_rng(seed, Stream.GAME, self.windows_seen, number, draw) for number in range(settings.batch_size)]
             for draw in range(settings.n_draws + 1)
         ]
+        latents = self._draw_latents(rng.spawn(settings.batch_size)[share], settings.n_bars)
+        encoded = controls.encode() | ({} if latents is None else {LATENT: latents})
         is_given = known & ~composed
         drafts = composed & ~is_first[share, None, None] & find_playing(controls, self.notes.spec)
         with self._autocast():
-            notes = redraw_cells(self.composer.eval(), song, is_given | drafts, drafts, controls, rngs[-1][share])
+            notes = redraw_cells(
+                self.composer.eval(), song, is_given | drafts, drafts, controls, rngs[-1][share], encoded
+            )
         is_known = is_given | drafts
         request = Request(
             notes=notes.select(is_known.reshape(-1)[notes.cell]),
             is_known=is_known,
             is_draft=drafts,
             controls=controls,
+            latents=latents,
         )
         return song, is_given, request, [each for draw in rngs[:-1] for each in draw[share]]
 
@@ -134,7 +144,8 @@ class AdversarialTrainer(Trainer):
             draws = draw_pass(composer, request, vectors, self.config.adversarial.n_draws, rngs)
             scores = score_draws(composer, vectors, draws)
             with torch.no_grad():
-                before = score_draws(self.start, read_request(self.start, request), draws)
+                plain = replace(request, latents=None)
+                before = score_draws(self.start, read_request(self.start, plain), draws)
         return draws, scores, scores.detach() - before
 
     def _train_discriminator(self, real: Tensor, drawn: Tensor, conditions: Conditions) -> Tensor:
@@ -177,10 +188,24 @@ class AdversarialTrainer(Trainer):
         notes, controls, known, _ = self._read_windows(rng, starts, settings.n_bars, shifts, slice(None))
         nothing = np.zeros_like(known)
         request = Request(
-            notes=notes.select(np.zeros(len(notes), bool)), is_known=nothing, is_draft=nothing, controls=controls
+            notes=notes.select(np.zeros(len(notes), bool)),
+            is_known=nothing,
+            is_draft=nothing,
+            controls=controls,
+        ).repeat(2)
+        rngs = rng.spawn(4 * settings.batch_size)
+        latents = self._draw_latents(rngs[: 2 * settings.batch_size], settings.n_bars)
+        request = replace(request, latents=None if composer is self.start else latents)
+        with self._autocast():
+            vectors = read_request(composer, request)
+            draws = draw_pass(composer, request, vectors, 1, rngs[2 * settings.batch_size :])
+        return float(
+            _measure_variety(replace(draws, n_windows=settings.batch_size), self.notes.spec.steps_per_beat)
         )
-        rngs = rng.spawn(settings.n_draws * settings.batch_size)
-        return float(_measure_variety(self._draw(composer, request, rngs)[0], self.notes.spec.steps_per_beat))
+
+    def _draw_latents(self, rngs: list[np.random.Generator], n_bars: int) -> NDArray[np.float32] | None:
+        size = self.config.model.latent_size
+        return draw_latents(rngs, self.notes.spec.n_tracks, n_bars, size) if size else None
 
     def find_faults(self, terms: dict[str, float], measures: dict[str, float]) -> list[str]:
         found = []

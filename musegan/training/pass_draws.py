@@ -13,7 +13,7 @@ from torch import Tensor
 from musegan.composing.sampling import Draws, SamplingSettings, draw_cells
 from musegan.music.cells import CellNotes
 from musegan.music.controls import Controls
-from musegan.networks import CellBatch, Composer
+from musegan.networks import LATENT, CellBatch, Composer
 from musegan.networks.trunk import CellVectors, Rows
 from musegan.training.own_drafts import find_playing
 
@@ -28,6 +28,11 @@ class Request:
     is_known: NDArray[np.bool_]  # (batch, track, beat)
     is_draft: NDArray[np.bool_]  # of the known cells, those that the composer drew
     controls: Controls
+    latents: NDArray[np.float32] | None = None  # see `draw_latents`
+
+    def encode(self) -> dict[str, NDArray[np.float32]]:
+        """What the composer reads of the controls and the latents."""
+        return self.controls.encode() | ({} if self.latents is None else {LATENT: self.latents})
 
     def repeat(self, count: int) -> Request:
         """The same requests several times, one batch after the other."""
@@ -37,6 +42,7 @@ class Request:
             is_known=self.is_known[index],
             is_draft=self.is_draft[index],
             controls=self.controls.pieces(index),
+            latents=None if self.latents is None else self.latents[index],
         )
 
     def targets(self, composer: Composer) -> NDArray[np.int64]:
@@ -65,7 +71,7 @@ class PassDraws:
 def read_request(composer: Composer, request: Request) -> CellVectors:
     """The composer's vectors of all cells, from which all draws of a request are made."""
     device = composer.track.device
-    batch = CellBatch.from_notes(request.notes, request.controls, composer.spec, device)
+    batch = CellBatch.from_notes(request.notes, request.controls, composer.spec, device, request.encode())
     known, drafts = (torch.from_numpy(mask).to(device) for mask in (request.is_known, request.is_draft))
     return composer.read(batch, known, drafts)
 

@@ -76,7 +76,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.composer = Composer(notes.spec, config.model)
         if parent is not None:
-            self.composer.load_state_dict(parent.composer.state_dict())
+            self.composer.load_state_dict({**self.composer.state_dict(), **parent.composer.state_dict()})
         self.composer.to(self.device)
         self.average = copy.deepcopy(self.composer).requires_grad_(False).eval()
         groups: list[dict[str, Any]] = [
