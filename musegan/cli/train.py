@@ -7,6 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -135,6 +136,7 @@ def _run_training(
     is_adversarial: bool,
 ) -> None:
     from musegan.corpus.dataset import Dataset
+    from musegan.errors import DatasetError
     from musegan.models.library import find_model
     from musegan.models.runtime import pick_device
     from musegan.training.adversarial import AdversarialTrainer
@@ -142,8 +144,9 @@ def _run_training(
     from musegan.training.loop import train as start
     from musegan.training.trainer import Trainer
 
-    if is_main_process() and (silent := Dataset(dataset).silent_tracks()):
-        print_message(describe_silent_tracks(silent))
+    with suppress(DatasetError):  # a list of notes, or what `start` says
+        if is_main_process() and (silent := Dataset(dataset).silent_tracks()):
+            print_message(describe_silent_tracks(silent))
     stopped = _catch_signals()
     steps = start(
         dataset,

@@ -8,13 +8,25 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from musegan.composing.latents import draw_latents
+from musegan.composing.model import load_model
+from musegan.composing.request import GenerationRequest
 from musegan.config import preset
 from musegan.corpus.note_list import NoteList
+from musegan.corpus.packing import DatasetWriter, Song
 from musegan.errors import ConfigError, ModelError
+from musegan.midi.performance import FEEL_SUMS
 from musegan.models.model_file import load_model_file
+from musegan.music.controls import Controls
+from musegan.music.pianoroll import NOTE, sort_notes
+from musegan.music.spec import RollSpec, TrackSpec
+from musegan.random_streams import Stream, make_rng
 from musegan.training.adversarial import AdversarialTrainer
 from musegan.training.distributed import Distributed
 from musegan.training.loop import train
+from musegan.training.pass_draws import Request, draw_pass, read_request
+from musegan.training.samples import sample_prior
+from musegan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 TINY = preset("tiny").with_settings(["train.n_windows=48", "train.measure_every=24", "train.precision=float32"])
@@ -45,6 +57,14 @@ def test_a_run_tells_how_the_game_goes(whole):
     measures = steps[-1].measures
     assert measures["score at the start"] == steps[0].measures["score at the start"]
     assert measures["variety at the start"] > 0
+
+
+def test_its_model_has_latents_and_composes(whole, model):
+    made = load_model(whole[0] / "model.safetensors", "cpu")
+    assert (made.composer.config.latent_size, model.composer.config.latent_size) == (8, 0)
+    one, two = (made.generate(2, request=GenerationRequest(seed=4, passes=1)) for _ in range(2))
+    assert (one.roll == two.roll).all()
+    assert one.roll.any()
 
 
 def test_a_run_that_is_stopped_goes_on_bit_for_bit(dataset, model_path, tmp_path, whole):
@@ -170,3 +190,79 @@ def test_what_goes_wrong_is_said(dataset, model_path, terms, measures, fault):
         "variety at the start": 0.8,
     }
     assert trainer.find_faults({"told apart": 0.9}, fine) == []
+
+
+PAIR = RollSpec(
+    tracks=(TrackSpec(name="one", program=0, programs=tuple(range(64))), TrackSpec(name="other", program=70)),
+    steps_per_beat=2,
+    beats_per_bar=2,
+    lowest_pitch=48,
+    n_pitches=12,
+)
+
+
+def make_pair_song(seed, n_bars=16):
+    """Two tracks with a note a beat, both on it or both half-way, bar by bar as a coin falls."""
+    late = np.repeat(np.random.default_rng(seed).random(n_bars) < 0.5, 2)
+    rows = [(track, 2 * beat + late[beat], 1, 50 + 5 * track, 90) for track in (0, 1) for beat in range(len(late))]
+    notes = sort_notes(np.array(rows, NOTE))
+    sums = np.zeros((2, PAIR.steps_per_bar, len(FEEL_SUMS)))
+    split = "valid" if seed % 5 == 4 else "train"
+    return Song(name=str(seed), source=seed, n_bars=n_bars, notes=notes, feel_sums=sums, split=split)
+
+
+def measure_agreement(composer, trainer, is_told):
+    """Share of the beats in which both tracks start where the other does, composed in one pass from nothing."""
+    music = trainer.notes.read(trainer.game_starts[:200:4], 4, np.zeros(50, np.int64))
+    controls = Controls.measure(music).free(["repetition", "groove"])
+    known = np.zeros(music.notes.shape, bool)
+    rngs = [make_rng(1, Stream.GAME, number) for number in range(50)]
+    request = Request(
+        notes=music.notes.select(np.zeros(len(music.notes), bool)),
+        is_known=known,
+        is_draft=known,
+        controls=controls,
+        latents=draw_latents(rngs, 2, 4, trainer.config.model.latent_size) if is_told else None,
+    )
+    draws = draw_pass(composer.eval(), request, read_request(composer, request), 1, rngs)
+    starts = np.zeros((*draws.notes.shape, 2), bool)
+    starts.reshape(-1, 2)[draws.notes.cell, draws.notes.step] = True
+    return (starts[:, 0] == starts[:, 1]).all(-1).mean()
+
+
+def test_tracks_that_cannot_hear_each_other_learn_to_agree(tmp_path):
+    """By likelihood each falls on its side by itself; told the same latents and judged together, they agree."""
+    with DatasetWriter(tmp_path / "pair.npz", PAIR) as writer:
+        for seed in range(30):
+            writer.add(make_pair_song(seed))
+    notes = NoteList.open(tmp_path / "pair.npz")
+    quick = ["model.dropout=0", "train.own_drafts=0", "train.precision=float32", "train.warm_up=0"]
+    config = preset("tiny").with_settings(
+        [
+            *quick,
+            "train.n_windows=800",
+            "train.batch_size=8",
+            "train.learning_rate=0.01",
+            "train.ema_half_life=100",
+        ]
+    )
+    likelihood = Trainer(notes, config, Distributed(CPU))
+    while not likelihood.is_finished:
+        likelihood.iterate()
+    game = ["every=1", "n_bars=4", "batch_size=16", "latent_size=2", "gamma=0.02", "learning_rate=0.005"]
+    config = config.with_settings(
+        [
+            "train.learning_rate=0.005",
+            "train.batch_size=2",
+            "train.n_windows=400",
+            "train.decay_from=0.9",
+            *(f"adversarial.{setting}" for setting in [*game, "weight=3", "pull=0"]),
+        ]
+    )
+    parent = likelihood.as_model(sample_prior(notes, config, 8), {})
+    trainer = AdversarialTrainer(notes, config, Distributed(CPU), parent)
+    before = measure_agreement(trainer.start, trainer, is_told=False)
+    while not trainer.is_finished:
+        trainer.iterate()
+    assert 0.4 < before < 0.6
+    assert measure_agreement(trainer.composer, trainer, is_told=True) > 0.7
