@@ -43,6 +43,7 @@ class AdversarialTrainer(Trainer):
     """The composer in its adversarial stage. Without a `parent` it is for going on with a checkpoint."""
 
     checkpoint_format = "musegan adversarial checkpoint 1"
+    keeps_likeliest = False  # that would be the model at the start
 
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None

@@ -143,7 +143,7 @@ class _Loop:
         measures = self.trainer.measure()
         model = self.trainer.as_model(self.prior, {"score": measures["score"]})
         save_model(model, self.run_folder / "model.safetensors")
-        if measures["score"] < self.facts["best_score"]:
+        if self.trainer.keeps_likeliest and measures["score"] < self.facts["best_score"]:
             self.facts["best_score"] = measures["score"]
             save_model(model, self.run_folder / "best.safetensors")
         write_samples(model, self.run_folder / "samples", self.trainer.windows_seen)

@@ -58,6 +58,7 @@ class Trainer:
     """
 
     checkpoint_format = "musegan composer checkpoint 1"
+    keeps_likeliest = True  # whether the best model by held-out likelihood is saved besides the last one
 
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
