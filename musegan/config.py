@@ -118,7 +118,7 @@ class AdversarialConfig:
     weight: float = 1.0  # of the game's loss beside that of likelihood
     pull: float = 0.1  # reward lost for each nat by which a cell is likelier than for the model at the start
     latent_size: int = 8  # numbers of each kind of latents, for a model that has none
-    from_share: float = 0.1  # of training, until which the discriminator learns alone
+    from_share: float = 0.2  # of training, until which the discriminator learns alone
     width: int = 32  # numbers of a cell in the discriminator
     gamma: float = 1.0  # weight of its gradient penalties
     learning_rate: float = 1e-3  # of the discriminator: Adam

@@ -34,6 +34,7 @@ from musegan.training.pass_draws import PassDraws, Request, draw_pass, exchange_
 from musegan.training.trainer import Trainer
 
 _BETAS = 0.0, 0.95  # of the discriminator's Adam
+_TOO_HARD = 0.02  # mean difference of the judgements of a drawn cell and of the song's
 _TOO_EASY = 0.98  # share of the drawn cells that the discriminator tells from the song's
 _TOO_UNLIKELY = 0.3  # nats that a held-out cell may cost more than at the start
 _TOO_ALIKE = 0.7  # of the variety at the start
@@ -210,6 +211,12 @@ class AdversarialTrainer(Trainer):
 
     def find_faults(self, terms: dict[str, float], measures: dict[str, float]) -> list[str]:
         found = []
+        is_on = self.windows_seen > self.config.adversarial.from_share * self.config.train.n_windows
+        if is_on and terms.get("gap", 1) < _TOO_HARD:
+            found.append(
+                "the discriminator hears no difference, so the composer learns from noise; lower adversarial.gamma or "
+                "raise adversarial.from_share"
+            )
         if terms.get("told apart", 0) > _TOO_EASY:
             found.append(
                 "the discriminator tells almost all that is drawn; raise adversarial.gamma, or lower its rate"
