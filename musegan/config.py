@@ -28,6 +28,7 @@ class ModelConfig:
     decoder_width: int = 256  # of the network that draws notes
     window_bars: int = 16  # bars that are composed at once
     dropout: float = 0.1
+    latent_size: int = 0  # numbers of each kind of latents; the adversarial stage gives a model its own
     styles: tuple[str, ...] = ()  # style labels, taken from the dataset when training starts
     own_controls: tuple[
         str, ...
@@ -41,6 +42,7 @@ class ModelConfig:
             raise ConfigError(f"model.width is {self.width}; it must be a multiple of 64")
         _check_range(self, "window_bars", 1, 64)
         _check_range(self, "dropout", 0, 0.9)
+        _check_range(self, "latent_size", 0, 64)
         if len(self.styles) > MOST_STYLES:
             raise ConfigError(
                 f"model.styles are {len(self.styles)} styles; there is room for {MOST_STYLES}: prepare a dataset "
@@ -106,12 +108,41 @@ class PerformanceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdversarialConfig:
+    """The adversarial stage, which goes on with a trained model. Its likelihood training follows `TrainConfig`."""
+
+    every: int = 5  # iterations; one of so many has a step of the game besides
+    batch_size: int = 8  # windows of a step of the game
+    n_bars: int = 4  # of these windows
+    n_draws: int = 2  # of each of them, which are compared with each other
+    weight: float = 1.0  # of the game's loss beside that of likelihood
+    pull: float = 0.1  # reward lost for each nat by which a cell is likelier than for the model at the start
+    latent_size: int = 8  # numbers of each kind of latents, for a model that has none
+    from_share: float = 0.2  # of training, until which the discriminator learns alone
+    width: int = 32  # numbers of a cell in the discriminator
+    gamma: float = 1.0  # weight of its gradient penalties
+    learning_rate: float = 1e-3  # of the discriminator: Adam
+
+    def __post_init__(self) -> None:
+        for name in ("every", "batch_size", "n_bars"):
+            _check_range(self, name, 1, 10**9)
+        _check_range(self, "n_draws", 2, 64)
+        _check_range(self, "latent_size", 0, 64)
+        _check_range(self, "width", 1, 1024)
+        _check_range(self, "from_share", 0, 1)
+        for name in ("weight", "pull", "gamma"):
+            _check_range(self, name, 0, 1e6)
+        _check_range(self, "learning_rate", 1e-12, 1e6)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything a run is made from, besides its dataset."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     performance: PerformanceConfig = field(default_factory=PerformanceConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -143,7 +174,7 @@ class Config:
         return config
 
     def with_file(self, path: Path) -> Config:
-        """A copy changed by a TOML file with the tables ``[model]``, ``[train]`` and ``[performance]``."""
+        """A copy changed by a TOML file with a table for each section, like ``[train]``."""
         try:
             return self.updated(read_toml(path.read_text(encoding="utf-8"), "the text"))
         except (OSError, UnicodeDecodeError, ConfigError) as error:
@@ -177,6 +208,7 @@ PRESETS: dict[str, Config] = {
     "tiny": Config(
         model=ModelConfig(width=64, n_blocks=1, feed_forward=1, note_size=8, decoder_width=16, window_bars=4),
         train=TrainConfig(n_windows=64, batch_size=4, min_tracks=1, warm_up=8, n_held_out=8, measure_every=32),
+        adversarial=AdversarialConfig(every=2, batch_size=4, n_bars=2, width=8),
     ),
     # For 2 cores: the bundled model.
     "cpu": Config(),

@@ -24,6 +24,7 @@ class Stream(IntEnum):
     MANNER = 11  # how the tracks of a piece are played
     PLAYING = 12  # velocity and timing of each note
     TURNS = 13  # in which order cells are drawn in training
+    GAME = 14  # windows, requests and draws of a step of the adversarial stage
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:

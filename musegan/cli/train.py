@@ -7,6 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from musegan.training.loop import Progress
 
 
-SHOWN = ("nats", "gradient")
+SHOWN = ("nats", "gradient", "told apart", "variety")
 """What the progress bar shows of the terms of an iteration."""
 
 _SECONDS_A_LINE = 30.0  # between lines where there is no terminal to draw a bar on
@@ -37,18 +38,22 @@ def train(
         typer.Option(help="tiny, cpu, base, large or finetune. cpu when left out, or finetune with --init."),
     ] = None,
     stage: Annotated[
-        Literal["composer", "performance"],
-        typer.Option(help="What is trained: a composer, or the head that plays the notes of --init."),
+        Literal["composer", "adversarial", "performance"],
+        typer.Option(
+            help="What is trained: a composer, the composer of --init against a discriminator, or the head that "
+            "plays the notes of --init."
+        ),
     ] = "composer",
     phrases: Annotated[
         int | None, typer.Option(help="Windows of songs to train on; bars in the performance stage.", min=1)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows per iteration.", min=1)] = None,
     init: Annotated[
-        str | None, typer.Option(help="Model to start from: fine-tuning; or that gets a head.")
+        str | None,
+        typer.Option(help="Model to start from: fine-tuning; or that is trained further by another stage."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with tables model, train and performance.")
+        Path | None, typer.Option(help="TOML file with tables model, train, performance and adversarial.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, like train.batch_size=16.")
@@ -64,11 +69,15 @@ def train(
     """
     from musegan.config import preset as find_preset
 
-    chosen = _load_settings(run) if resume else find_preset(preset or ("finetune" if init else "cpu"))
+    chosen = (
+        _load_settings(run)
+        if resume
+        else find_preset(preset or ("finetune" if init or stage != "composer" else "cpu"))
+    )
     if config is not None:
         chosen = chosen.with_file(config)
     chosen = chosen.with_settings(settings or [])
-    section, n_windows = ("train", "n_windows") if stage == "composer" else ("performance", "n_bars")
+    section, n_windows = ("performance", "n_bars") if stage == "performance" else ("train", "n_windows")
     flags = {n_windows: phrases, "batch_size": batch_size}
     chosen = chosen.updated({section: {name: value for name, value in flags.items() if value is not None}})
     if dry_run:
@@ -77,7 +86,7 @@ def train(
     if stage == "performance":
         _train_head(dataset, run, chosen, resume, init)
     else:
-        _run_training(dataset, run, chosen, device, resume, init, tensorboard)
+        _run_training(dataset, run, chosen, device, resume, init, tensorboard, stage == "adversarial")
 
 
 def _load_settings(run: Path) -> Config:
@@ -117,16 +126,27 @@ def _catch_signals() -> list[int]:
 
 
 def _run_training(
-    dataset: Path, run: Path, config: Config, device: str, resume: bool, init: str | None, tensorboard: bool
+    dataset: Path,
+    run: Path,
+    config: Config,
+    device: str,
+    resume: bool,
+    init: str | None,
+    tensorboard: bool,
+    is_adversarial: bool,
 ) -> None:
     from musegan.corpus.dataset import Dataset
+    from musegan.errors import DatasetError
     from musegan.models.library import find_model
     from musegan.models.runtime import pick_device
+    from musegan.training.adversarial import AdversarialTrainer
     from musegan.training.distributed import is_main_process
     from musegan.training.loop import train as start
+    from musegan.training.trainer import Trainer
 
-    if is_main_process() and (silent := Dataset(dataset).silent_tracks()):
-        print_message(describe_silent_tracks(silent))
+    with suppress(DatasetError):  # a list of notes, or what `start` says
+        if is_main_process() and (silent := Dataset(dataset).silent_tracks()):
+            print_message(describe_silent_tracks(silent))
     stopped = _catch_signals()
     steps = start(
         dataset,
@@ -134,8 +154,9 @@ def _run_training(
         config,
         device=pick_device(device),
         resume=resume,
-        init=find_model(init) if init else None,
+        init=find_model(init) if init or (is_adversarial and not resume) else None,
         stop=lambda: bool(stopped),
+        trainer=AdversarialTrainer if is_adversarial else Trainer,
     )
     if not is_main_process():
         deque(steps, maxlen=0)
@@ -155,6 +176,7 @@ def _run_training(
 def _show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:
     """The same steps, shown on stderr: a progress bar on a terminal, else a line now and then."""
     told: float | None = None
+    faults: list[str] = []
     with _make_progress_bar() as bar:
         task = bar.add_task("training", total=None, facts="")
         for step in steps:
@@ -169,6 +191,10 @@ def _show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:
             if step.measures:
                 score = f"{step.measures['score']:.3f} nats, of held-out songs (lower is better)"
                 bar.console.print(f"{step.windows_seen} windows: {score}")
+            for fault in step.faults:
+                if fault not in faults:
+                    print_message(f"{step.windows_seen} windows: {fault}")
+            faults = step.faults
             yield step
 
 

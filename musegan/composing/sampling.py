@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from musegan.composing.draws import CellDraws, Decision, Draws
+from musegan.composing.latents import draw_latents
 from musegan.music.cells import CellNotes, length_classes
 from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
 from musegan.networks.cells import CellBatch, root_of, track_of
-from musegan.networks.composer import Composer
+from musegan.networks.composer import LATENT, Composer
 from musegan.networks.copy_pointer import SHIFTS, CellShares
 from musegan.networks.surroundings import Surroundings
 from musegan.networks.trunk import CellVectors
@@ -76,7 +77,11 @@ def compose_cells(
     free = np.flatnonzero(is_free)
     piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select(is_known.reshape(-1)[given.cell])
-    windows, doubts = CellBatch.from_notes(notes, controls, spec, device), np.zeros(len(free))
+    encoded, doubts = controls.encode(), np.zeros(len(free))
+    if composer.config.latent_size:
+        generators = [np.random.default_rng(int(key)) for key in draws.keys]
+        encoded[LATENT] = draw_latents(generators, spec.n_tracks, controls.n_bars, composer.config.latent_size)
+    windows = CellBatch.from_notes(notes, controls, spec, device, encoded)
     for number in range(settings.n_passes):
         of_pass = draws.at(number)
         chances = of_pass.of_cells(free, is_free.shape)

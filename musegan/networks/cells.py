@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -63,8 +64,10 @@ class CellBatch:
         controls: Controls,
         spec: RollSpec,
         device: torch.device | str = "cpu",
+        encoded: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> CellBatch:
-        """Notes and what they are asked to be, as tensors on `device`."""
+        """Notes and what they are asked to be, as tensors on `device`. `encoded` is read instead of
+        `Controls.encode`."""
 
         tensor = partial(_to_tensor, device=device)
         tones, bass = controls["chords"][..., 0], controls["chords"][..., 1]
@@ -77,7 +80,7 @@ class CellBatch:
             kit=tensor(controls["kit"].astype(np.float32)),
             height=tensor(np.nan_to_num((pitches - controls["register"][..., None]) / 12).astype(np.float32)),
             is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
-            features={name: tensor(values) for name, values in controls.encode().items()},
+            features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )
 

@@ -16,6 +16,15 @@ from musegan.networks.note_decoder import NoteDecoder
 from musegan.networks.surroundings import Surroundings, SurroundingsReader, find_surroundings
 from musegan.networks.trunk import Block, CellVectors, Rows
 
+LATENT = "latent"  # the feature of a batch that holds them, if it has any: (batch, track, bar, kind * size)
+LATENT_KINDS = {
+    "piece": (False, False),
+    "bar": (False, True),
+    "track": (True, False),
+    "track and bar": (True, True),
+}
+"""The latents by name: whether each track has its own, and whether each bar has."""
+
 
 class Composer(nn.Module):
     """The network over cells. `n_beats` is the length of its windows, in beats."""
@@ -31,6 +40,9 @@ class Composer(nn.Module):
         for item in self.kinds:
             n_copies = n_tracks if "track" in item.axes else 1
             self.controls[item.name] = nn.Linear(item.n_features(spec), n_copies * width, bias=False)
+        if config.latent_size:
+            n_numbers = len(LATENT_KINDS) * config.latent_size
+            self.latent = nn.Parameter(torch.randn(n_tracks, n_numbers, width) * 0.02)
         self.track = nn.Parameter(torch.randn(n_tracks, width) * 0.5)
         self.beat = nn.Parameter(torch.zeros(n_tracks, spec.beats_per_bar, width))
         self.draft = nn.Parameter(torch.zeros(n_tracks, width))
@@ -78,6 +90,9 @@ class Composer(nn.Module):
                 read = layer(features)
                 read = read[:, None] if "beat" in item.axes else read[:, None, None]
             total = total + read
+        if self.config.latent_size and LATENT in batch.features:
+            read = torch.einsum("ztbf,tfc->ztbc", batch.features[LATENT], self.latent)
+            total = total + read.repeat_interleave(spec.beats_per_bar, 2)
         return total
 
     def log_likelihood(

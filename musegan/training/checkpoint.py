@@ -28,17 +28,17 @@ def read_facts(path: Path, expected: str) -> dict[str, Any]:
 
 
 def read_optimizer(
-    tensors: Mapping[str, Tensor], shapes: Sequence[Size], path: Path
+    tensors: Mapping[str, Tensor], shapes: Sequence[Size], prefix: str, path: Path
 ) -> dict[int, dict[str, Tensor]]:
-    """The state of the optimiser, by the index of the parameter: the tensors called ``adam.INDEX.SLOT``.
+    """The state of an optimiser, by the index of the parameter: the tensors called ``PREFIX.INDEX.SLOT``.
 
     ``shapes`` are those of the parameters. Raises `ModelError` for a name or a shape that fits none of them.
     """
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        if not name.startswith("adam."):
+        if not name.startswith(f"{prefix}."):
             continue
-        index, _, slot = name.removeprefix("adam.").partition(".")
+        index, _, slot = name.removeprefix(f"{prefix}.").partition(".")
         if not (index.isdecimal() and int(index) < len(shapes)):
             raise ModelError(f"{path} is damaged: there is no parameter for {name}")
         wanted = Size() if slot == "step" else shapes[int(index)]

@@ -45,6 +45,7 @@ class Progress:
     n_processes: int
     terms: dict[str, float]  # losses and health signals, averaged since the line before
     measures: dict[str, float] = field(default_factory=dict)  # on held-out songs, when they are due
+    faults: list[str] = field(default_factory=list)  # what goes wrong, a sentence each
 
 
 def train(
@@ -125,6 +126,7 @@ class _Loop:
             pending = []
             if is_due and processes.is_main:
                 progress.measures = self._measure()
+            progress.faults = trainer.find_faults(progress.terms, progress.measures)
             if processes.is_main:
                 with open(self.run_folder / LOG, "a", encoding="utf-8") as log:
                     log.write(json.dumps(asdict(progress)) + "\n")
@@ -144,7 +146,7 @@ class _Loop:
         model = self.trainer.as_model(self.prior, {"score": measures["score"]})
         save_model(model, self.run_folder / "model.safetensors")
         best = self.facts["best_score"]
-        if best is None or measures["score"] < best:
+        if self.trainer.keeps_likeliest and (best is None or measures["score"] < best):
             self.facts["best_score"] = measures["score"]
             save_model(model, self.run_folder / "best.safetensors")
         write_samples(model, self.run_folder / "samples", self.trainer.windows_seen)
@@ -202,12 +204,14 @@ def keep_freed_memory() -> None:
 def _average(pending: list[dict[str, Tensor]], trainer: Trainer) -> dict[str, float]:
     """Means of the terms of some iterations. Raises `MuseganError` naming the first that is not finite."""
     means = {}
-    for name in pending[0]:
-        values = torch.stack([terms[name].float() for terms in pending])
+    for name in dict.fromkeys(name for terms in pending for name in terms):
+        numbers = [number for number, terms in enumerate(pending) if name in terms]
+        values = torch.stack([pending[number][name].float() for number in numbers])
         trainer.processes.average_([values])
         bad = torch.nonzero(~torch.isfinite(values.cpu()))
         if len(bad):
-            iteration = trainer.windows_seen // trainer.config.train.batch_size - len(pending) + int(bad[0, 0]) + 1
+            before = trainer.windows_seen // trainer.config.train.batch_size - len(pending)
+            iteration = before + numbers[int(bad[0, 0])] + 1
             raise MuseganError(
                 f"training stopped: {name} is not a number in iteration {iteration}; the last checkpoint is from "
                 "before that. Resume it with a lower train.learning_rate",

@@ -6,7 +6,7 @@ build on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -46,18 +46,20 @@ def redraw_cells(
     is_redrawn: NDArray[np.bool_],
     controls: Controls,
     rngs: Sequence[np.random.Generator],
+    encoded: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> CellNotes:
     """Notes of which some cells are drawn by the composer, in one pass, given those that are known besides.
 
     `is_known` and `is_redrawn` are ``(batch, track, beat), bool``; redrawn are only cells of bars in which their
-    track plays. Cells that are not known stay as they are.
+    track plays. Cells that are not known stay as they are. `encoded` is what the composer reads instead of
+    `Controls.encode`.
     """
     target = np.flatnonzero(is_redrawn)
     if not len(target):
         return notes
     known = is_known & ~is_redrawn
     visible = notes.select(known.reshape(-1)[notes.cell])
-    batch = CellBatch.from_notes(visible, controls, composer.spec, composer.track.device)
+    batch = CellBatch.from_notes(visible, controls, composer.spec, composer.track.device, encoded)
     with torch.inference_mode():
         given = torch.from_numpy(known).to(composer.track.device)
         vectors = composer.read(batch, given)

@@ -32,7 +32,6 @@ from musegan.training.checkpoint import read_facts, read_optimizer
 from musegan.training.distributed import Distributed
 from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
 
-FORMAT = "musegan composer checkpoint 1"
 _LARGEST_GRADIENT = 1.0  # norm
 _EXCERPTS = 0.5  # share of the halves and quarters of which they are told what whole windows are told
 _PARTS = {1: 0.7, 2: 0.2, 4: 0.1}  # how often whole windows are trained on, halves and quarters, so many at once
@@ -61,6 +60,9 @@ class Trainer:
     on, `ConfigError` when the processes cannot share a batch.
     """
 
+    checkpoint_format = "musegan composer checkpoint 1"
+    keeps_likeliest = True  # whether the best model by held-out likelihood is saved besides the last one
+
     def __init__(
         self, notes: NoteList, config: Config, processes: Distributed, parent: TrainedModel | None = None
     ) -> None:
@@ -78,7 +80,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.composer = Composer(notes.spec, config.model)
         if parent is not None:
-            self.composer.load_state_dict(parent.composer.state_dict())
+            self.composer.load_state_dict({**self.composer.state_dict(), **parent.composer.state_dict()})
         self.composer.to(self.device)
         self.average = copy.deepcopy(self.composer).requires_grad_(False).eval()
         groups: list[dict[str, Any]] = [
@@ -99,43 +101,34 @@ class Trainer:
     def iterate(self) -> dict[str, Tensor]:
         """One step of the optimiser; what to watch of it: () each."""
         settings = self.config.train
-        rng = make_rng(settings.seed, Stream.WINDOWS, self.windows_seen)
+        loss, terms = self.compute_loss(make_rng(settings.seed, Stream.WINDOWS, self.windows_seen))
+        rate = self.learning_rate()
+        norm = self._step(self.composer, self.optimizer, loss, rate)
+        self.windows_seen += settings.batch_size
+        half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
+        ema.update(self.average, self.composer, settings.batch_size, half_life)
+        return {**terms, "gradient": norm, "rate": torch.tensor(rate)}
+
+    def compute_loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """What an iteration minimises, (), and what to watch of it. Means over all processes are of the whole
+        batch."""
+        settings = self.config.train
         torch.manual_seed(int(rng.integers(2**31)))  # of dropout
         part = int(rng.choice(list(_PARTS), p=list(_PARTS.values())))
         size = settings.batch_size * part
         n_bars, share = max(self.n_bars // part, 1), self.processes.share(size)
         n_read = self.n_bars if rng.random() < _EXCERPTS else n_bars
-        possible = self.starts[1 if n_read == self.n_bars else part]
-        starts = possible[rng.integers(0, len(possible), size)]
-        shifts = rng.integers(-6, 6, size)
-        shifts = np.where(rng.random(size) < settings.in_key, self.notes.key_shifts(starts), shifts)
+        starts, shifts = self._choose_windows(rng, self.starts[1 if n_read == self.n_bars else part], size)
         bars = rng.integers(0, n_read - n_bars + 1) + np.arange(n_bars)
         turns = make_rng(settings.seed, Stream.TURNS, self.windows_seen)
         task = self._prepare(rng, starts, n_read, bars, shifts, share, turns, settings.own_drafts)
         scores, doubts = self._score(self.composer.train(), task)
         counts = torch.tensor([len(scores), len(doubts)], dtype=torch.float32, device=self.device)
-        n_cells, n_drafts = self.processes.total(counts).clamp_min(1)
+        n_cells, n_drafts = self.processes.total(counts).clamp_min(1) / self.processes.count
         is_wrong = task.is_wrong[task.is_draft].float()
         doubt = F.binary_cross_entropy_with_logits(doubts, is_wrong, reduction="sum") / n_drafts
-        losses = self.loss(task.batch, task.targets, scores).sum() / n_cells
-        loss = (doubt + losses) * self.processes.count
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.processes.average_(self._collect_gradients())
-        norm = nn.utils.clip_grad_norm_(self.composer.parameters(), _LARGEST_GRADIENT)
-        rate = self.learning_rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.windows_seen += settings.batch_size
-        half_life = ema.half_life(self.windows_seen, settings.ema_half_life, settings.ema_ramp)
-        ema.update(self.average, self.composer, settings.batch_size, half_life)
-        return {
-            "nats": (loss - doubt).detach(),
-            "doubt": doubt.detach(),
-            "gradient": norm.detach(),
-            "rate": torch.tensor(rate),
-        }
+        nats = self.loss(task.batch, task.targets, scores).sum() / n_cells
+        return doubt + nats, {"nats": nats.detach(), "doubt": doubt.detach()}
 
     def loss(self, batch: CellBatch, target: Tensor, scores: Tensor) -> Tensor:
         """What is minimised in the mean, of each unknown cell: (target,). A subclass may have another one.
@@ -145,14 +138,22 @@ class Trainer:
         """
         return -scores
 
-    def _collect_gradients(self) -> list[Tensor]:
-        """The gradients of all weights, 0 where the windows of this process say nothing of them."""
+    def _step(self, network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Tensor:
+        """One step of an optimiser; the norm of the gradient: (). Weights of which the windows of this process say
+        nothing have a gradient of 0, as every process must have all."""
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
         gradients = []
-        for parameter in self.composer.parameters():
+        for parameter in network.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)
-        return gradients
+        self.processes.average_(gradients)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        return norm.detach()
 
     def learning_rate(self) -> float:
         """A short warm-up, a plateau, and a cosine to its end."""
@@ -205,6 +206,33 @@ class Trainer:
     def _find_windows(self, split: str, n_bars: int) -> NDArray[np.int64]:
         return self.notes.windows(max(n_bars, 1), split, self.config.train.min_tracks)
 
+    def _choose_windows(
+        self, rng: np.random.Generator, starts: NDArray[np.int64], size: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First bars of some windows and by how many semitones they are moved, each ``(size,)``."""
+        chosen = starts[rng.integers(0, len(starts), size)]
+        shifts = rng.integers(-6, 6, size)
+        return chosen, np.where(rng.random(size) < self.config.train.in_key, self.notes.key_shifts(chosen), shifts)
+
+    def _read_windows(
+        self,
+        rng: np.random.Generator,
+        starts: NDArray[np.int64],
+        n_read: int,
+        bars: NDArray[np.int64],
+        shifts: NDArray[np.int64],
+        share: slice,
+    ) -> tuple[CellNotes, Controls, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Notes and controls of successive `bars` of windows of `n_read` bars; what is told of a piece is told of
+        all of these. Then which cells are given, and which of them stand for composed ones. Of the whole batch,
+        of which `share` is made."""
+        spec = self.notes.spec
+        music = leave_out_tracks(self.notes.read(starts, n_read, shifts), rng)
+        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share).bars(bars)
+        known, composed = draw_known_cells(rng, len(starts), spec.n_tracks, len(bars), spec.beats_per_bar)
+        first, end = int(bars[0]) * spec.beats_per_bar, int(bars[-1] + 1) * spec.beats_per_bar
+        return music.notes.pieces(share).beats(first, end), controls, known[share], composed[share]
+
     def _prepare(
         self,
         rng: np.random.Generator,
@@ -216,17 +244,11 @@ class Trainer:
         turns: np.random.Generator,
         own_drafts: float = 0,
     ) -> _Task:
-        """What is asked of the composer: some cells of successive `bars` of windows of `n_read` bars, of which all
-        that is told of a piece is told. Of the whole batch, of which `share` is made."""
+        """What is asked of the composer: some cells of windows."""
         spec = self.notes.spec
-        music = leave_out_tracks(self.notes.read(starts, n_read, shifts), rng)
-        controls = free_some_controls(Controls.measure(music).blur(rng), rng).pieces(share).bars(bars)
-        masks = draw_known_cells(rng, len(starts), spec.n_tracks, len(bars), spec.beats_per_bar)
-        known, composed = (mask[share] for mask in masks)
-        first, end = int(bars[0]) * spec.beats_per_bar, int(bars[-1] + 1) * spec.beats_per_bar
-        notes: CellNotes = music.notes.pieces(share).beats(first, end)
+        notes, controls, known, composed = self._read_windows(rng, starts, n_read, bars, shifts, share)
         numbers = range(len(starts))[share]
-        order = draw_turns(turns, masks[0].shape)[share]
+        order = draw_turns(turns, (len(starts), *known.shape[1:]))[share]
         rngs = [make_rng(self.config.train.seed, Stream.DRAFTS, self.windows_seen, number) for number in numbers]
         is_draft, is_redrawn = choose_drafts(rngs, composed & find_playing(controls, spec), own_drafts)
         with self._autocast():
@@ -252,23 +274,42 @@ class Trainer:
 
     def save(self, path: Path, facts: dict[str, Any]) -> None:
         """Write a checkpoint with some facts of the loop, all or nothing."""
-        tensors = {f"composer.{name}": value for name, value in self.composer.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
-        save_tensors(tensors, path, {"format": FORMAT, "windows_seen": self.windows_seen, **facts})
+        tensors = {
+            f"{prefix}.{name}": value
+            for prefix, network in self.networks.items()
+            for name, value in network.state_dict().items()
+        }
+        for prefix, optimizer in self.optimizers.items():
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"{prefix}.{index}.{slot}": value for slot, value in slots.items()}
+        save_tensors(tensors, path, {"format": self.checkpoint_format, "windows_seen": self.windows_seen, **facts})
 
     def load(self, path: Path) -> dict[str, Any]:
         """Go on from a checkpoint; returns its facts. Raises `ModelError`."""
-        facts = read_facts(path, FORMAT)
+        facts = read_facts(path, self.checkpoint_format)
         tensors = load_file(path)
-        trained = [parameter.shape for group in self.optimizer.param_groups for parameter in group["params"]]
         try:
-            load_weights(self.composer, tensors, "composer")
-            load_weights(self.average, tensors, "average")
-            slots = read_optimizer(tensors, trained, path)
-            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+            for prefix, network in self.networks.items():
+                load_weights(network, tensors, prefix)
+            for prefix, optimizer in self.optimizers.items():
+                shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
+                slots = read_optimizer(tensors, shapes, prefix, path)
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{path} was made with other settings: {error}") from error
         self.windows_seen = facts["windows_seen"]
         return facts
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """What a checkpoint keeps, by the prefix of its tensors."""
+        return {"composer": self.composer, "average": self.average}
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Of which a checkpoint keeps the state, by the prefix of its tensors."""
+        return {"adam": self.optimizer}
+
+    def find_faults(self, terms: dict[str, float], measures: dict[str, float]) -> list[str]:
+        """What goes wrong, a sentence each, by the last terms and measures. A subclass may know signs of it."""
+        return []
