@@ -35,7 +35,7 @@ def plan_new_piece(
     arrangement: Arrangement,
     form: str,
 ) -> tuple[Controls, Key]:
-    """Controls of a piece from nothing, and its key: requested, of requested chords, or drawn as often as in songs."""
+    """Controls of a piece from nothing, and its key: requested, of the chords, or drawn as often as in songs."""
     size = n_bars // len(form) if form else model.phrase_bars
     bars = find_form_bars(form, size) if form else np.arange(n_bars)
     key = find_requested_key(model, request)
