@@ -7,7 +7,7 @@ are than shifted against each other.
 >>> from musegan.music.spec import CHORALE
 >>> rolls = np.zeros((1, *CHORALE.shape(2)), np.uint8)
 >>> rolls[0, :2, 0, :, 36], rolls[0, :2, 1, :, 41] = 1, 1  # two voices: a bar of C, a bar of F
->>> moves_together(rolls, np.array([[True, False, False, False]]), CHORALE)
+>>> harmonic_agreement(rolls, np.array([[True, False, False, False]]), CHORALE)
 array([1.])
 """
 
