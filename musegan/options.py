@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from musegan.errors import ConfigError
 from musegan.music.key import Key
 
-_LONGEST_TEXT = 4096  # characters
+_LONGEST_TEXT = 1 << 16  # characters; the chords of a long song are some thousand
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def read_song(
 
 def print_fit(song: Song) -> None:
     """Print how a song does not fit the bars and beats in which is composed."""
-    for line in (song.describe_passed_over(), song.describe_free_time()):
+    for line in (song.describe_left_out(), song.describe_passed_over(), song.describe_free_time()):
         if line:
             print_message(line)
 

@@ -45,7 +45,7 @@ def parse_notation(text: str, kind: str) -> Score:
         raise MidiError(f"it cannot be read as {kind}: {error}", "notation unreadable") from error
     if not scores:
         raise MidiError("it has no notes that can be read", "no notes")
-    return concatenate_scores(scores)
+    return concatenate_scores(scores, join_parts=True)
 
 
 def _to_ticks(quarters: Iterable[float | Fraction]) -> NDArray[np.int64]:

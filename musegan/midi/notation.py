@@ -10,16 +10,22 @@ import io
 import re
 import zipfile
 import zlib
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from musegan.errors import DatasetError, MidiError
 from musegan.midi.encoding import decode_document
 from musegan.midi.notation_process import parse_in_process
 from musegan.midi.percussion import spell_drums
-from musegan.midi.score import Score
+from musegan.midi.score import Score, concatenate_scores
 
 MAX_NOTATION_BYTES = 16 << 20  # larger files are refused
 MAX_PARTS = 512  # of a notation file
+MAX_COLLECTION = 8_000  # characters of the tunes of an ABC file that are read, but for the first: 400 bars or so
+MAX_CORPUS_COLLECTION = 40_000  # of one for a corpus
+TUNES_LEFT_OUT = "only the first tunes of a long collection are read"
+_AT_ONCE = 4_000  # characters of tunes that are read together, so that each time is far from the limit
 
 _FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
 NOTATION_SUFFIXES = tuple(_FORMATS)
@@ -41,6 +47,7 @@ _LARGEST = {
 _XML_NUMBER = re.compile(rf"<({'|'.join(_LARGEST)})(?:\s[^<>]*)?>\s*[-+]?(\d+)")
 _XML_PART = re.compile(r"<score-part\s")
 _ABC_METER = re.compile(r"^\s*[ML]:.*?(\d{4,})", re.MULTILINE)
+_ABC_TUNE = re.compile(r"^X:", re.MULTILINE)
 _ABC_NOTE = re.compile(r"^\s*(?![A-Za-z]:|%)[^\n\"%]*?[A-Ga-gxyzXZ\])][,']*/?(\d{5,})", re.MULTILINE)
 
 
@@ -54,8 +61,9 @@ def list_corpus_files(composer: str) -> list[Path]:
     return [path for path in found if path.suffix.lower() in NOTATION_SUFFIXES]
 
 
-def read_notation(data: bytes, name: str) -> Score:
-    """Read a file by the suffix of `name`; the tunes of a collection follow each other. Raises `MidiError`."""
+def read_notation(data: bytes, name: str, *, for_corpus: bool = False) -> Score:
+    """Read a file by the suffix of `name`; the tunes of a collection follow each other, and of a long one only
+    the first are read, which `Score.repairs` tells. Raises `MidiError`."""
     suffix = Path(name).suffix.lower()
     kind = _FORMATS[suffix]
     text = decode_document(_unzip_score(data, name) if suffix == ".mxl" else data)
@@ -63,10 +71,33 @@ def read_notation(data: bytes, name: str) -> Score:
         raise MidiError(f"{name}: {problem}; is it music?", "notation with absurd numbers")
     if kind == "musicxml":
         text = spell_drums(text)
+    most = MAX_CORPUS_COLLECTION if for_corpus else MAX_COLLECTION
     try:
-        return parse_in_process(text, kind)
+        return _read_collection(text, most) if kind == "abc" else parse_in_process(text, kind)
     except MidiError as error:
         raise MidiError(f"{name}: {error}", error.reason) from error
+
+
+def _read_collection(text: str, most: int) -> Score:
+    """The tunes of an ABC file, some at a time: a book of them would take longer than one file may."""
+    begins = [match.start() for match in _ABC_TUNE.finditer(text)]
+    if len(begins) < 2:
+        return parse_in_process(text, "abc")
+    head = text[: begins[0]]  # is for all tunes
+    first, ends = begins[0], [*begins[1:], len(text)]
+    ends = ends[:1] + [end for end in ends[1:] if end - first <= most]
+    cuts = [first, *{(end - first) // _AT_ONCE: end for end in ends}.values()]
+    scores = []
+    for begin, end in pairwise(cuts):
+        try:
+            scores.append(parse_in_process(head + text[begin:end], "abc"))
+        except MidiError as error:
+            if error.reason != "no notes":
+                raise
+    if not scores:
+        raise MidiError("it has no notes that can be read", "no notes")
+    score = concatenate_scores(scores, join_parts=True)
+    return score if ends[-1] == len(text) else replace(score, repairs=(*score.repairs, TUNES_LEFT_OUT))
 
 
 def _find_absurd(text: str, kind: str) -> str | None:

@@ -52,7 +52,7 @@ def read_score(source: str | Path | bytes, name: str | None = None, *, is_quick:
     name = name or ("the MIDI data" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     if Path(name).suffix.lower() in NOTATION_SUFFIXES:
-        return read_notation(data, name)
+        return read_notation(data, name, for_corpus=is_quick)
     data, repairs = repair.unwrap_midi(data, name)
     is_several = repair.holds_sequences(repair.read_header(data))
     score = _read_sequences(data) if is_several else _parse_midi(data, is_quick)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +81,9 @@ def find_main_key(changes: Sequence[tuple[float, Key]], end: float) -> Key | Non
     return max(lasting, key=lambda key: lasting[key], default=None)
 
 
-def concatenate_scores(scores: list[Score]) -> Score:
-    """Scores of the same ticks a beat as one."""
+def concatenate_scores(scores: list[Score], *, join_parts: bool = False) -> Score:
+    """Scores of the same ticks a beat as one, with the parts of all. With `join_parts` their first parts are one
+    part where they have the same name and program, and so on."""
     ticks_per_beat = scores[0].ticks_per_beat
     moved, chords = [], []
     begin = 0
@@ -95,9 +97,10 @@ def concatenate_scores(scores: list[Score]) -> Score:
         ticks_per_bar = max(1, ticks_per_beat * 4 * int(meters[-1, 0]) // int(meters[-1, 1]))
         n_bars = -((int(ticks[-1]) - score.end_tick) // ticks_per_bar)
         begin += int(ticks[-1]) + max(n_bars, 0) * ticks_per_bar
+    moved_parts = [parts for parts, *_ in moved]
     return Score(
         ticks_per_beat=ticks_per_beat,
-        parts=tuple(part for parts, *_ in moved for part in parts),
+        parts=tuple(_join_parts(moved_parts) if join_parts else chain.from_iterable(moved_parts)),
         tempo_ticks=np.concatenate([ticks for _, ticks, _, _ in moved]),
         tempo_qpm=np.concatenate([score.tempo_qpm for score in scores]),
         meter_ticks=np.concatenate([ticks for *_, ticks, _ in moved]),
@@ -105,4 +108,26 @@ def concatenate_scores(scores: list[Score]) -> Score:
         chords=tuple(chords),
         key=next((score.key for score in scores if score.key), None),
         repairs=tuple(sorted({text for score in scores for text in score.repairs})),
+    )
+
+
+def _join_parts(sequences: Sequence[Sequence[Part]]) -> Iterator[Part]:
+    """The parts of pieces that follow each other."""
+    same: dict[tuple[int, str, int, bool], list[Part]] = {}
+    for parts in sequences:
+        for index, part in enumerate(parts):
+            same.setdefault((index, part.name, part.program, part.is_drum), []).append(part)
+    return map(_join_part, same.values())
+
+
+def _join_part(parts: Sequence[Part]) -> Part:
+    first = parts[0]
+    moves = [part.moves for part in parts if part.moves is not None]
+    return replace(
+        first,
+        start=np.concatenate([part.start for part in parts]),
+        end=np.concatenate([part.end for part in parts]),
+        pitch=np.concatenate([part.pitch for part in parts]),
+        velocity=np.concatenate([part.velocity for part in parts]),
+        moves=(np.concatenate([m[0] for m in moves]), np.concatenate([m[1] for m in moves])) if moves else None,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from musegan.errors import ConfigError, MidiError
 from musegan.midi.musicfile import MusicFile
+from musegan.midi.notation import TUNES_LEFT_OUT
 from musegan.midi.notes import GridNotes, find_part, read_notes
 from musegan.midi.parts import PartInfo, describe_parts
 from musegan.midi.pedal import Pedal
@@ -100,6 +101,10 @@ class Song:
             "freely, or beside its tempo map. What is composed follows the bar lines of the file, so give its "
             "beats as a tempo map, or quantize the notes in the DAW"
         )
+
+    def describe_left_out(self) -> str | None:
+        """One line for people about tunes of a collection that were not read, None where all were."""
+        return f"{self.name}: {TUNES_LEFT_OUT}" if TUNES_LEFT_OUT in self.grid.score.repairs else None
 
     def find_bars(self, bars: Iterable[int]) -> list[int]:
         """The bars of the piece for bars of the file, both from 0, without those that are passed over; new bars

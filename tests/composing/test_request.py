@@ -32,6 +32,7 @@ from musegan.options import list_options
         ("rests", {"bass": [1, 2.5]}, "it must be lists of bars by track"),
         ("plays", {"bass": "1-2"}, "it must be lists of bars by track"),
         ("knobs", {"busier": -4.5}, "-4 to 4 are possible"),
+        ("progression", "C | " * 20_000, "a text of up to 65536 characters"),
         ("progression", ["C"], "progression is \\['C'\\]; it must be a text"),
     ],
 )

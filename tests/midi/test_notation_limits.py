@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from musegan.errors import MidiError
-from musegan.midi import notation_process
+from musegan.midi import notation, notation_process
 from musegan.midi.music21_score import NO_LENGTH
 from musegan.midi.read import read_score
 
@@ -54,6 +54,34 @@ def test_numbers_that_no_music_has_are_refused_before_it_is_parsed(monkeypatch, 
     assert caught.value.reason == "notation with absurd numbers"
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"{name}: ")
+
+
+def test_of_a_long_collection_the_first_tunes_are_read(monkeypatch):
+    """Each tune has a bar of a pitch of its own; the head, which is for all, says that notes are quarters."""
+    monkeypatch.setattr(notation, "MAX_COLLECTION", 100)
+    monkeypatch.setattr(notation, "_AT_ONCE", 40)
+    head, letters = "L:1/4\n", "CDEFG"
+    tunes = [f"X:{index}\nT:t\nM:4/4\nK:C\n{letter * 4}|\n" for index, letter in enumerate(letters, start=1)]
+    assert {len(tune) for tune in tunes} == {24}
+    short, long = read_score((head + "".join(tunes[:4])).encode(), "a.abc"), head + "".join(tunes)
+    assert short.repairs == ()
+    book = read_score(long.encode(), "a.abc")
+    assert book.repairs == (notation.TUNES_LEFT_OUT,)
+    for score in (short, book):
+        notes = sorted(
+            note for part in score.parts for note in zip(part.start.tolist(), part.pitch.tolist(), strict=True)
+        )
+        beat = score.ticks_per_beat
+        assert notes == [(beat * index, 60 + (0, 2, 4, 5)[index // 4]) for index in range(16)]
+
+
+def test_the_first_tune_is_read_however_long_it_is_and_tunes_of_words_are_passed_over(monkeypatch):
+    monkeypatch.setattr(notation, "MAX_COLLECTION", 10)
+    book = HEAD + "CDEF|\n" + HEAD.replace("X:1", "X:2") + "GABc|\n"
+    assert read_score(book.encode(), "a.abc").n_notes == 4
+    monkeypatch.setattr(notation, "MAX_COLLECTION", 1000)
+    monkeypatch.setattr(notation, "_AT_ONCE", 1)
+    assert read_score((HEAD + "\n" + book).encode(), "a.abc").n_notes == 8
 
 
 @LINUX
