@@ -216,8 +216,8 @@ class AdversarialTrainer(Trainer):
         is_on = self.windows_seen > self.config.adversarial.from_share * self.config.train.n_windows
         if is_on and terms.get("gap", 1) < _TOO_HARD:
             found.append(
-                "the discriminator hears no difference, so the composer learns from noise; "
-                "lower adversarial.gamma or raise adversarial.from_share"
+                "the discriminator hears no difference, so the composer learns from noise; lower "
+                "adversarial.gamma or raise adversarial.from_share"
             )
         if terms.get("told apart", 0) > _TOO_EASY:
             found.append(

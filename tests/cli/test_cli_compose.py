@@ -304,6 +304,18 @@ def test_train_makes_a_model_and_goes_on(musegan, dataset, tmp_path):
     assert facts["facts"]["windows_seen"] == 12
 
 
+def test_train_goes_on_with_a_model_against_a_discriminator(musegan, dataset, model_path):
+    arguments = ["train", dataset.path, "--run", "game", "--device", "cpu", "--stage", "adversarial"]
+    result = musegan.run(*arguments, "--preset", "tiny", "--init", model_path, "--phrases", 8)
+    assert result.stdout == "game/model.safetensors\n"
+    assert "8 windows: " in result.stderr
+    result = musegan.run(*arguments, "--resume", "--phrases", 12)
+    assert "12 windows: " in result.stderr
+    facts = json.loads(musegan.run("info", "game", "--json").stdout)
+    assert facts["facts"]["windows_seen"] == 12
+    assert facts["config"]["model"]["latent_size"] == 8
+
+
 def test_arrange_keeps_the_melody_and_shows_the_chords(musegan, tmp_path):
     (tmp_path / "tune.abc").write_text('X:1\nT:Tune\nM:4/4\nL:1/4\nK:G\n"G"GBdB|"C"c2e2|"D7"dcBA|"G"G4|]\n')
     result = musegan("arrange", "tune.abc", "--seed", 1, "-o", "band.mid")
