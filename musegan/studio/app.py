@@ -25,7 +25,7 @@ from musegan.studio.compose_file import compose_file
 from musegan.studio.import_export import MEDIA_TYPES
 from musegan.studio.jam_thread import list_ports
 from musegan.studio.session import Session
-from musegan.studio.view import make_thumbnail
+from musegan.studio.view import describe_studio, make_thumbnail
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -51,7 +51,7 @@ class Server:
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/api/hello", self._make_route(lambda request: self.session.hello())),
+                Route("/api/hello", self._make_route(lambda request: describe_studio(self.session.model))),
                 Route("/api/state", self._make_route(lambda request: self.session.view())),
                 Route("/api/explain", self._make_route(lambda request: self.session.explainer.view())),
                 Route("/api/jam", self._make_route(lambda request: self.session.jam.view())),
@@ -162,7 +162,7 @@ class Server:
         self.session.listeners.add(listen)
         view = await run_in_threadpool(self.session.view)
         for event in (
-            self.session.hello(),
+            describe_studio(self.session.model),
             view,
             self.session.strip.view(),
             self.session.jam.view(),

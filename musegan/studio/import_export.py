@@ -22,6 +22,7 @@ from musegan.midi.tracks import PROGRAM, Event, find_names, read_tracks, tracks_
 from musegan.music.piece import Piece
 from musegan.music.programs import name_part
 from musegan.render import write
+from musegan.studio.playing import play_state
 from musegan.studio.state import MAX_BARS, Source, State
 
 MEDIA_TYPES = {
@@ -64,6 +65,12 @@ def open_song(model: Model, song: Song, source: Source, state: State) -> State:
         mixer=state.mixer if state.source is not None and state.source.copy == source.copy else {},
         label=f"open {source.name}",
     )
+
+
+def describe_file(song: Song, source: Source) -> dict[str, Any]:
+    """The file that is worked on: its name, its parts, and what its user should know about its bars."""
+    hints = [song.describe_passed_over(), song.describe_free_time()]
+    return {"name": source.name, "parts": describe_parts(song), "hints": [hint for hint in hints if hint]}
 
 
 def describe_parts(song: Song) -> list[dict[str, Any]]:
@@ -121,12 +128,11 @@ def export_midi(state: State, song: Song | None, *, chords: bool = False) -> byt
     """The MIDI file of a state, byte for byte what the command line writes, with the instruments chosen here."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        humanize = state.settings.humanize
+        piece = replace(state.piece, feel=play_state(state, song))
         if song is None:
-            write(state.piece, path, humanize=humanize, chords=chords)
+            write(piece, path, chords=chords)
         else:
-            piece = replace(state.piece, given=state.from_file)
-            song.write(piece, path, humanize=humanize, chords=chords)
+            song.write(replace(piece, given=state.from_file), path, chords=chords)
         midi = path.read_bytes()
     programs = list_programs(state)
     return _change_programs(midi, programs, map_lanes(state, song)) if programs else midi

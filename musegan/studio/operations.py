@@ -1,20 +1,19 @@
-"""Operations on a state: each takes a state and returns the next one. What composes calls the same functions of
+"""What is composed into a state: each takes a state and returns the next one, and calls the same functions of
 `Model` as the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from musegan.composing.model import Model
 from musegan.composing.request import GenerationRequest
 from musegan.errors import ConfigError
-from musegan.music.pianoroll import NOTE, drop_orphan_holds, notes_to_roll, roll_to_notes, sort_notes
+from musegan.music.pianoroll import drop_orphan_holds
 from musegan.music.piece import Piece
+from musegan.studio.editing import pad_grid, read_whole_numbers, resize_piece
 from musegan.studio.state import MAX_BARS, Grid, State, StudioSettings
 
 SKETCH_PASSES = 4
@@ -108,7 +107,7 @@ def redo_cells(model: Model, state: State, cells: Sequence[Sequence[int]]) -> St
     is kept."""
     chosen = np.zeros_like(state.kept)
     for item in cells:
-        track, bar = _whole_numbers(item, 2)
+        track, bar = read_whole_numbers(item, 2)
         if not (0 <= track < chosen.shape[0] and 0 <= bar < chosen.shape[1]):
             raise ConfigError("a cell lies outside the piece")
         chosen[track, bar] = True
@@ -130,9 +129,9 @@ def continue_(model: Model, state: State, n_bars: int) -> State:
     return replace(
         state,
         piece=piece,
-        kept=_pad_grid(np.ones_like(state.kept), n_bars),
-        own=_pad_grid(state.own, n_bars),
-        from_file=_pad_grid(state.from_file, n_bars),
+        kept=pad_grid(np.ones_like(state.kept), n_bars),
+        own=pad_grid(state.own, n_bars),
+        from_file=pad_grid(state.from_file, n_bars),
         settings=replace(state.settings, n_bars=piece.n_bars),
         label=f"{n_bars} more bars",
     )
@@ -150,11 +149,6 @@ def vary(model: Model, state: State, amount: float) -> State:
         from_file=state.from_file & piece.given,
         label=f"vary {amount:.0%}",
     )
-
-
-def has_same_notes(a: State, b: State) -> bool:
-    """Whether two states sound alike, before tempo and mix."""
-    return np.array_equal(a.piece.roll, b.piece.roll)
 
 
 def next_seed(seed: int) -> int:
@@ -231,14 +225,6 @@ def take_variation(model: Model, state: State, variation: State, tracks: Sequenc
     )
 
 
-def find_lost_bars(state: State, n_bars: int) -> list[int]:
-    """Bars, 0-based, with notes of the user's own, or of a file, that a piece of `n_bars` would not have."""
-    lost = state.own[:, n_bars:] & state.piece.roll[:, n_bars:].any((2, 3))
-    if state.source is not None:
-        lost = lost | state.from_file[:, n_bars:]
-    return [int(bar) + n_bars for bar in np.flatnonzero(lost.any(0))]
-
-
 def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     """States from one to another: cells change sides, and some of those between are composed."""
     n_bars = min(a.n_bars, b.n_bars)
@@ -250,93 +236,3 @@ def interpolate(model: Model, a: State, b: State, count: int) -> list[State]:
     a = replace(a, settings=replace(a.settings, n_bars=n_bars))
     kept = a.kept[:, :n_bars] & b.kept[:, :n_bars]
     return [_with_piece(a, replace(piece, given=None), kept, "interpolate") for piece in pieces]
-
-
-def edit_notes(model: Model, state: State, remove: Sequence[Sequence[int]], add: Sequence[Sequence[int]]) -> State:
-    """Take notes away and put notes in; their cells become the user's own and are kept.
-
-    Parameters
-    ----------
-    remove : list of (track, start, pitch)
-    add : list of (track, start, duration, pitch)
-        Times in steps from the start of the piece.
-    """
-    spec, n_steps = model.spec, state.n_bars * model.spec.steps_per_bar
-    notes = roll_to_notes(state.piece.roll, spec)
-    gone = {tuple(_whole_numbers(item, 3)) for item in remove}
-    stays = np.array([key not in gone for key in zip(*_list_columns(notes), strict=True)], bool)
-    new = np.zeros(len(add), NOTE)
-    touched = np.zeros_like(state.kept)
-    for index, item in enumerate(add):
-        track, start, duration, pitch = _whole_numbers(item, 4)
-        if not (0 <= track < spec.n_tracks and 0 <= start < n_steps and duration >= 1):
-            raise ConfigError("a note lies outside the piece")
-        if not spec.lowest_pitch <= pitch < spec.lowest_pitch + spec.n_pitches:
-            raise ConfigError(f"pitch {pitch} is outside those of the ensemble")
-        new[index] = (track, start, min(duration, n_steps - start), pitch, 90)
-    for note in (*notes[~stays], *new):
-        last = int(note["start"] + note["duration"] - 1)
-        first_bar, last_bar = int(note["start"]) // spec.steps_per_bar, last // spec.steps_per_bar
-        touched[note["track"], first_bar : min(last_bar, state.n_bars - 1) + 1] = True
-    roll = notes_to_roll(sort_notes(np.concatenate([notes[stays], new])), spec, state.n_bars)
-    return replace(
-        state,
-        piece=replace(state.piece, roll=drop_orphan_holds(roll, spec)),
-        kept=state.kept | touched,
-        own=state.own | touched,
-        from_file=state.from_file & ~touched,
-        label="edit notes",
-    )
-
-
-def _list_columns(notes: NDArray) -> list[list[int]]:
-    return [notes[name].tolist() for name in ("track", "start", "pitch")]
-
-
-def _whole_numbers(item: Sequence[Any], count: int) -> list[int]:
-    if not isinstance(item, (list, tuple)) or len(item) != count or any(type(value) is not int for value in item):
-        raise ConfigError(f"a note is {count} whole numbers, not {item!r}")
-    return list(item)
-
-
-def mark_cells(state: State, cells: Sequence[Sequence[int]], kind: str, track_names: Sequence[str]) -> State:
-    """Say of cells (track, bar) that they are to be kept, are free, or rest when they are composed."""
-    if kind not in ("keep", "free", "rest"):
-        raise ConfigError(f"a cell can be keep, free or rest, not {kind!r}")
-    kept = state.kept.copy()
-    rests = {name: set(bars) for name, bars in state.settings.rests.items()}
-    for item in cells:
-        track, bar = _whole_numbers(item, 2)
-        if not (0 <= track < kept.shape[0] and 0 <= bar < kept.shape[1]):
-            raise ConfigError("a cell lies outside the piece")
-        kept[track, bar] = kind == "keep"
-        bars = rests.setdefault(track_names[track], set())
-        bars.add(bar) if kind == "rest" else bars.discard(bar)
-    settings = replace(state.settings, rests={name: tuple(sorted(bars)) for name, bars in rests.items() if bars})
-    return replace(state, kept=kept, settings=settings, label=kind)
-
-
-def resize_piece(state: State, n_bars: int) -> State:
-    """The piece with so many bars: cut, or with empty free bars after it. A cut piece leaves its file behind."""
-    change = n_bars - state.n_bars
-    if not change:
-        return state
-    piece = state.piece
-    roll = np.pad(piece.roll, ((0, 0), (0, max(change, 0)), (0, 0), (0, 0)))[:, :n_bars]
-    sections = tuple((bar, label) for bar, label in piece.sections if bar < n_bars)
-    piece = replace(piece, roll=drop_orphan_holds(roll, piece.spec), given=None, sections=sections)
-    from_file = _pad_grid(state.from_file, change)[:, :n_bars]
-    return replace(
-        state,
-        piece=piece,
-        kept=_pad_grid(state.kept, change)[:, :n_bars],
-        own=_pad_grid(state.own, change)[:, :n_bars],
-        from_file=from_file if change > 0 else np.zeros_like(from_file),
-        settings=replace(state.settings, n_bars=n_bars),
-        source=state.source if change > 0 else None,
-        label=f"{n_bars} bars",
-    )
-
-
-def _pad_grid(grid: Grid, n_bars: int) -> Grid:
-    return np.pad(grid, ((0, 0), (0, max(n_bars, 0))))

@@ -14,10 +14,9 @@ from typing import Any
 from musegan.composing.model import Model
 from musegan.errors import ConfigError
 from musegan.midi.song import Song
-from musegan.music.piece import Piece
-from musegan.options import list_options
-from musegan.studio import operations
+from musegan.studio import editing, operations
 from musegan.studio.audio_process import AudioProcess
+from musegan.studio.composer import Composer, check_cut
 from musegan.studio.explainer import Explainer
 from musegan.studio.harmony import change_chord, name_sections, repeat_section
 from musegan.studio.ideas import list_ideas, list_songs
@@ -26,22 +25,17 @@ from musegan.studio.jam_controller import JamController
 from musegan.studio.jam_thread import apply_played_bar
 from musegan.studio.messages import check_message
 from musegan.studio.mixdown import export
+from musegan.studio.playing import forget_lost_velocities
 from musegan.studio.project import Project
-from musegan.studio.state import Source, State, StudioSettings
+from musegan.studio.state import Source, State
 from musegan.studio.stems import Stems
 from musegan.studio.strip import Strip
 from musegan.studio.upload_store import UploadStore
-from musegan.studio.view import describe_studio, make_piece_view, make_state_view
+from musegan.studio.view import PieceView, make_state_view
 from musegan.studio.worker import Worker, merge_messages
-
-_NEW_NOTES = {option.field for option in list_options(StudioSettings)} - {"tempo_qpm", "humanize"}
-"""Values that compose at once when they change; tempo and humanise change how the same notes are played."""
 
 _NOT_IN_A_JAM = {"continue", "vary", "variations", "interpolate", "take", "new", "open", "map", "explain"}
 _NOT_IN_A_JAM |= {"redo_cells", "repeat_section", "idea"}
-
-_LONGEST_TITLE = 80  # characters
-_MOST_SEEDS = 4  # that are tried for other notes
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -66,16 +60,15 @@ class Session:
         self.stems = Stems(folder / "sound", [AudioProcess(font), AudioProcess(font)])
         self.listeners: set[Listener] = set()
         self.revision = 0
-        self._composed: State | None = None  # the last that was composed as it asks
         self._sketched: dict[str, Any] | None = None  # the message whose answer was a sketch, so far
-        self._songs: dict[Source, Song] = {}
         self._view: dict[str, Any] | None = None
-        self._shown: tuple[Piece, float, dict[str, Any]] | None = None  # a piece as it is shown
+        self._piece_view = PieceView()
         self._lock = threading.Lock()
         self._worker = Worker(self._handle_message, merge_messages)
         self.jam = JamController(
             model, folder, state=lambda: self.project.state, submit=self._worker.submit, tell=self._notify
         )
+        self._composer = Composer(model, lambda: self.jam.is_playing)
         self.strip = Strip(model, self._notify)
         self.explainer = Explainer(model, self._worker, self._notify)
 
@@ -94,32 +87,19 @@ class Session:
         self.listeners.discard(listener)
         self._worker.submit({"type": "settle"})
 
-    def hello(self) -> dict[str, Any]:
-        return describe_studio(self.model)
-
     def view(self) -> dict[str, Any]:
         """The state that is shown, as the page is told it."""
         with self._lock:
             if self._view is None:
-                view = make_state_view(self.project, self.song(), self._piece_view(self.project.state))
+                song = self.song()
+                view = make_state_view(self.project, song, self._piece_view.get(self.project.state, song))
                 self._view = {**view, "revision": self.revision}
             return self._view
-
-    def _piece_view(self, state: State) -> dict[str, Any]:
-        """Made anew only when other notes sound, not for a changed cell or volume."""
-        piece, humanize = state.piece, state.settings.humanize
-        if self._shown is None or self._shown[0] is not piece or self._shown[1] != humanize:
-            self._shown = piece, humanize, make_piece_view(piece, humanize)
-        return self._shown[2]
 
     def song(self, state: State | None = None) -> Song | None:
         """The file that a state is made from."""
         source = (state or self.project.state).source
-        if source is None:
-            return None
-        if source not in self._songs:
-            self._songs = {source: self.uploads.read(source, self.model.spec)}
-        return self._songs[source]
+        return None if source is None else self.uploads.read(source, self.model.spec)
 
     def export(self, kind: str, *, chords: bool = False, audio: bool = False) -> bytes:
         """The state that is shown as a file; as `musegan.studio.mixdown.export`."""
@@ -156,7 +136,7 @@ class Session:
         self.strip.forget_others(self.project.state)
 
     def _push_state(self, state: State, message: dict[str, Any]) -> None:
-        self.project.push(state, message.get("gesture"))
+        self.project.push(forget_lost_velocities(state), message.get("gesture"))
         self._invalidate_view()
         self._sketched = message if message.get("sketch") else None
 
@@ -164,46 +144,16 @@ class Session:
         """Compose; where that would give what is there already, the next seed."""
         state, changes = self._apply_changes(message), message.get("changes") or {}
         if "n_bars" in changes:
-            _check_cut(state)
-        if "seed" in changes or self.jam.is_playing:
-            self._push_state(self._compose_state(state), message)
-            return
-        composed = None if self._is_as_asked(state) else self._compose_state(state)
-        if composed is None or operations.has_same_notes(composed, state):
-            composed = self._compose_next(state)
-        self._composed = composed
-        self._push_state(composed, message)
-
-    def _is_as_asked(self, state: State) -> bool:
-        """Whether a state is known to be what composing it again would give."""
-        last = self._composed
-        same = last is not None and (last.piece is state.piece) and bool((last.kept == state.kept).all())
-        return same and last is not None and last.settings == state.settings
-
-    def _compose_next(self, state: State) -> State:
-        """Composed with the first of the next seeds that gives other notes. Raises `ConfigError` if none does."""
-        before, settings = state, state.settings
-        for _ in range(_MOST_SEEDS):
-            settings = replace(settings, seed=operations.next_seed(settings.seed))
-            state = self._compose_state(replace(state, settings=settings))
-            if self.jam.is_playing or not operations.has_same_notes(state, before):
-                return state
-        raise ConfigError("other seeds give the same notes here; raise the temperature or free more bars")
+            check_cut(state)
+        compose = self._composer.compose if "seed" in changes else self._composer.compose_other
+        self._push_state(compose(state), message)
 
     def _do_wishes(self, message: dict[str, Any]) -> None:
         """Change what is asked for and, where that changes the notes, compose."""
-        state = self._apply_changes(message)
-        changes = set(message["changes"])
+        state, changes = self._apply_changes(message), set(message["changes"])
         if "n_bars" in changes and not message.get("may_cut"):
-            _check_cut(state)
-        # With everything kept or nothing composed yet there is nothing that a knob could change.
-        is_idle = bool(state.kept.all()) or not state.piece.roll.any()
-        if changes & _NEW_NOTES and not is_idle:
-            is_sketch = message.get("sketch", False)
-            state = self._compose_state(state, sketch=is_sketch)
-            self._composed = None if is_sketch else state
-        elif "n_bars" in changes:
-            state = operations.resize_piece(state, state.settings.n_bars)
+            check_cut(state)
+        state = self._composer.follow(state, changes, sketch=message.get("sketch", False))
         tempo = state.settings.tempo_qpm or self._own_tempo(state)
         if "tempo_qpm" in changes and tempo != state.piece.tempo_qpm:
             state = replace(state, piece=replace(state.piece, tempo_qpm=tempo))
@@ -214,12 +164,6 @@ class Session:
         if self._sketched is not None:
             self._do_wishes({**self._sketched, "sketch": False})
 
-    def _compose_state(self, state: State, *, sketch: bool = False) -> State:
-        """With what is free composed anew. In a jam that comes bar by bar."""
-        if self.jam.is_playing:
-            return operations.resize_piece(state, state.settings.n_bars)
-        return operations.compose(self.model, state, sketch=sketch)
-
     def _own_tempo(self, state: State) -> float:
         song = self.song(state)
         return song.piece.tempo_qpm if song else state.piece.tempo_qpm
@@ -229,20 +173,18 @@ class Session:
         return replace(state, settings=state.settings.with_plain(message.get("changes") or {}))
 
     def _do_another(self, message: dict[str, Any]) -> None:
-        composed = replace(self._compose_next(self._apply_changes(message)), label="another")
-        self._composed = composed
-        self._push_state(composed, message)
+        state = self._composer.compose_next(self._apply_changes(message))
+        self._push_state(replace(state, label="another"), message)
 
     def _do_surprise(self, message: dict[str, Any]) -> None:
         state = self._apply_changes(message)
         settings = replace(state.settings, seed=secrets.randbelow(2**31))
-        self._push_state(replace(self._compose_state(replace(state, settings=settings)), label="another"), message)
+        composed = self._composer.compose(replace(state, settings=settings))
+        self._push_state(replace(composed, label="another"), message)
 
     def _do_cells(self, message: dict[str, Any]) -> None:
         names = self.model.spec.track_names
-        self._push_state(
-            operations.mark_cells(self.project.state, message["cells"], message["kind"], names), message
-        )
+        self._push_state(editing.mark_cells(self.project.state, message["cells"], message["kind"], names), message)
 
     def _do_redo_cells(self, message: dict[str, Any]) -> None:
         self._push_state(operations.redo_cells(self.model, self.project.state, message["cells"]), message)
@@ -251,7 +193,7 @@ class Session:
         """Ask for other chords in a bar; what is free follows at once."""
         state = change_chord(self.project.state, message["bar"], message["symbols"])
         if not state.kept.all():
-            state = replace(self._compose_state(state), label=state.label)
+            state = replace(self._composer.compose(state), label=state.label)
         self._push_state(state, message)
 
     def _do_sections(self, message: dict[str, Any]) -> None:
@@ -263,8 +205,8 @@ class Session:
         self._push_state(state, message)
 
     def _do_edit(self, message: dict[str, Any]) -> None:
-        remove, add = message.get("remove") or [], message.get("add") or []
-        self._push_state(operations.edit_notes(self.model, self.project.state, remove, add), message)
+        remove, add, state = message.get("remove") or [], message.get("add") or [], self.project.state
+        self._push_state(editing.edit_notes(self.model, state, remove, add, self.song(state)), message)
 
     def _do_continue(self, message: dict[str, Any]) -> None:
         state = operations.continue_(self.model, self._apply_changes(message), message["bars"])
@@ -279,8 +221,8 @@ class Session:
         self.strip.fill(self.project.state, lambda: self._worker.is_awaited)
 
     def _do_interpolate(self, message: dict[str, Any]) -> None:
-        a, b = self._get_variation(message["from"]), self._get_variation(message["to"])
-        self.strip.fill_between(a, b)
+        shown = self.project.state
+        self.strip.fill_between(*(shown if i < 0 else self.strip.get(i) for i in (message["from"], message["to"])))
 
     def _do_explain(self, message: dict[str, Any]) -> None:
         """What is surprising, told in ``explain`` events; whatever else is asked for comes first."""
@@ -293,18 +235,13 @@ class Session:
         what = f"{', '.join(tracks)} of variation" if tracks else "variation"
         self._push_state(replace(taken, label=f"{what} {index + 1}"), message)
 
-    def _get_variation(self, index: int) -> State:
-        """A variation of the strip; -1 is the state that is shown."""
-        return self.strip.get(index) if index >= 0 else self.project.state
-
     def _do_idea(self, message: dict[str, Any]) -> None:
         """Show any state of the history, of this song or of another."""
         self.project.show(message["index"])
         self._invalidate_view()
 
     def _do_rename(self, message: dict[str, Any]) -> None:
-        title = message["title"].strip()[:_LONGEST_TITLE]
-        self._push_state(replace(self.project.state, title=title, label="name"), message)
+        self._push_state(editing.rename_song(self.project.state, message["title"]), message)
 
     def ideas(self) -> dict[str, Any]:
         """The songs of the project and the ideas of the one that is shown."""
@@ -320,12 +257,7 @@ class Session:
 
     def _do_mixer(self, message: dict[str, Any]) -> None:
         """Mute, solo and volume of a track or of another part of the file, by name."""
-        kinds = ("mute", "solo", "volume", "program")
-        values: dict[str, Any] = {key: message[key] for key in kinds if key in message}
-        name, state = message["track"][:200], self.project.state
-        mixer = {**state.mixer, name: {**state.mixer.get(name, {}), **values}}
-        words = ", ".join("instrument" if key == "program" else key for key in sorted(values))
-        self._push_state(replace(state, mixer=mixer, label=f"{words} of {name}"), message)
+        self._push_state(editing.change_mixer(self.project.state, message), message)
 
     def _do_jam(self, message: dict[str, Any]) -> None:
         """Let the band play along to what comes in on a MIDI port."""
@@ -345,9 +277,7 @@ class Session:
 
     def _do_new(self, message: dict[str, Any]) -> None:
         """An empty page with the settings as they are at first."""
-        empty = State.empty(self.model, message.get("bars", 8))
-        settings = replace(empty.settings, seed=self.project.state.settings.seed)
-        self._push_state(replace(empty, settings=settings, song=_new_song()), message)
+        self._push_state(editing.start_song(self.model, self.project.state, message.get("bars", 8)), message)
 
     def _do_open(self, message: dict[str, Any]) -> None:
         """A file, as bytes in ``data``: only from this program, a message of the page has none."""
@@ -363,21 +293,7 @@ class Session:
 
     def _open_source(self, source: Source, message: dict[str, Any]) -> None:
         song = self.uploads.read(source, self.model.spec)
-        self._songs = {source: song}
         before = self.project.state
         is_same = before.source is not None and before.source.copy == source.copy
         opened = open_song(self.model, song, source, before)
-        self._push_state(replace(opened, song=before.song if is_same else _new_song()), message)
-
-
-def _new_song() -> str:
-    """What tells a new song from others."""
-    return secrets.token_hex(4)
-
-
-def _check_cut(state: State) -> None:
-    """Raise `ConfigError` where fewer bars would drop notes that are the user's."""
-    bars = operations.find_lost_bars(state, state.settings.n_bars)
-    if bars:
-        what = f"bar {bars[0] + 1}" if len(bars) == 1 else f"bars {bars[0] + 1} to {bars[-1] + 1}"
-        raise ConfigError(f"{what} have notes of your own; say that they may be cut, or keep the length")
+        self._push_state(replace(opened, song=before.song if is_same else editing.make_song_id()), message)

@@ -22,6 +22,9 @@ from musegan.schema import make_fields
 Grid = NDArray[np.bool_]
 """(track, bar)"""
 
+NoteKey = tuple[int, int, int]
+"""What tells a note from others: track, start in steps of the piece, pitch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudioSettings(GenerationRequest):
@@ -55,6 +58,7 @@ class State:
     own: Grid  # the user's music: read from a file, or edited by hand
     from_file: Grid  # exactly what the file has there
     settings: StudioSettings = field(default_factory=StudioSettings)
+    velocities: Mapping[NoteKey, int] = field(default_factory=dict)  # that were set by hand, in cells of one's own
     source: Source | None = None  # the file that was read
     mixer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # mute, solo, volume by track
     song: str = ""  # tells songs of a project apart
@@ -81,6 +85,7 @@ class State:
         return {
             "n_bars": piece.n_bars,
             "notes": [notes[name].tolist() for name in ("track", "start", "duration", "pitch")],
+            "velocities": [[*key, velocity] for key, velocity in sorted(self.velocities.items())],
             "tempo": piece.tempo_qpm,
             "key": str(piece.key) if piece.key else None,
             "sections": piece.sections,
@@ -116,6 +121,7 @@ class State:
             kept=_read_grid(saved.kept, shape, "kept"),
             own=_read_grid(saved.own, shape, "own"),
             from_file=_read_grid(saved.from_file, shape, "from_file"),
+            velocities=saved.read_velocities(),
             settings=StudioSettings().with_plain(saved.asked),
             source=saved.source,
             mixer=saved.mixer,
@@ -153,10 +159,17 @@ class _Saved:
     song: str = ""
     title: str = ""
     label: str
+    velocities: tuple[tuple[int, int, int, int], ...] = ()  # track, start, pitch and velocity of notes
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_bars <= MAX_BARS:
             raise ConfigError(f"state.n_bars is {self.n_bars}; 1 to {MAX_BARS} are possible")
+
+    def read_velocities(self) -> dict[NoteKey, int]:
+        """The velocities that were set by hand. Raises `ConfigError` for one that MIDI has not."""
+        if any(not 1 <= velocity <= 127 for *_, velocity in self.velocities):
+            raise ConfigError("state.velocities has a velocity outside 1 to 127")
+        return {(track, start, pitch): velocity for track, start, pitch, velocity in self.velocities}
 
     def read_notes(self, spec: RollSpec) -> NDArray:
         """The notes as `NOTE` rows. Raises `ConfigError` where one is outside the piece."""

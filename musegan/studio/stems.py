@@ -26,6 +26,7 @@ from musegan.render.balance import balance_gain
 from musegan.render.synthesizer import measure_seconds
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.import_export import export_midi, list_programs, map_lanes
+from musegan.studio.playing import play_state
 from musegan.studio.state import State
 
 PIECE_BARS = 2  # of a piece of sound
@@ -54,7 +55,7 @@ class Stems:
         at which the next one does, and at which its last note ends. ``bar_seconds`` are those at which bars begin.
         """
         with self._listing_lock:  # who asks for the same meanwhile gets it when it is there
-            made_of = (state.piece, song, state.from_file, state.settings.humanize, list_programs(state))
+            made_of = (state.piece, song, state.from_file, play_state(state, song), list_programs(state))
             if self._listed is None or not _is_same(self._listed[0], made_of):
                 self._listed = made_of, self._list(state, song)
             return self._listed[1]
@@ -150,8 +151,8 @@ class Stems:
 
 
 def _is_same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
-    """Whether two listings are of the same music: the first three are the same objects, the others equal."""
-    return all(x is y for x, y in zip(a[:3], b[:3], strict=True)) and a[3:] == b[3:]
+    """Whether two listings are of the same music: the first four are the same objects, the others equal."""
+    return all(x is y for x, y in zip(a[:4], b[:4], strict=True)) and a[4:] == b[4:]
 
 
 def list_stems(midi: bytes, lanes: Mapping[Any, int | None]) -> Iterator[tuple[dict[str, Any], bytes]]:

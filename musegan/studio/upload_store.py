@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from musegan.errors import MidiError
@@ -19,6 +19,7 @@ class UploadStore:
     """Copies of the files that were read, named by their content; no name from outside is ever a path."""
 
     folder: Path
+    _newest: dict[Source, Song] = field(default_factory=dict)  # the file that was read last
 
     def put(self, data: bytes, name: str) -> Source:
         suffix = Path(name).suffix.lower()
@@ -30,8 +31,13 @@ class UploadStore:
 
     def read(self, source: Source, spec: RollSpec) -> Song:
         """The file as the user sees it, with its mapping. Raises `MidiError` by the user's own name for it."""
-        path = self.folder / Path(source.copy).name
-        try:
-            return read(path, spec, track_map=dict(source.mapping))
-        except MidiError as error:
-            raise MidiError(str(error).replace(str(path), source.name), error.reason) from error
+        song = self._newest.get(source)
+        if song is None:
+            path = self.folder / Path(source.copy).name
+            try:
+                song = read(path, spec, track_map=dict(source.mapping))
+            except MidiError as error:
+                raise MidiError(str(error).replace(str(path), source.name), error.reason) from error
+            self._newest.clear()
+            self._newest[source] = song
+        return song

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 import musegan
 from musegan.composing.model import Model
-from musegan.midi.performance import perform_piece
 from musegan.midi.song import Song
 from musegan.music.chords import estimate_chords
 from musegan.music.knobs import KNOBS
@@ -20,7 +17,8 @@ from musegan.render.colours import colour_of
 from musegan.render.names import DRUM_NAMES, INSTRUMENT_FAMILIES, INSTRUMENTS
 from musegan.studio.guard import MOST_BYTES
 from musegan.studio.harmony import SECTION_NAMES, suggest_chords
-from musegan.studio.import_export import describe_parts
+from musegan.studio.import_export import describe_file
+from musegan.studio.playing import Playing, play_state
 from musegan.studio.project import Project
 from musegan.studio.state import State, StudioSettings
 
@@ -60,7 +58,7 @@ def _describe_option(option: Option) -> dict[str, Any]:
     return {"help": option.help, "low": low, "high": high}
 
 
-def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
+def make_piece_view(piece: Piece, playing: Playing) -> dict[str, Any]:
     """What sounds."""
     return {
         "n_bars": piece.n_bars,
@@ -68,9 +66,22 @@ def make_piece_view(piece: Piece, humanize: float) -> dict[str, Any]:
         "key": str(piece.key) if piece.key else None,
         "sections": piece.sections,
         "suggestions": suggest_chords(piece.key),
-        "notes": list_notes(piece, humanize),
+        "notes": list_notes(piece, playing.list_velocities()),
         "chords": estimate_chords(piece.roll, piece.spec, piece.key) if piece.roll.any() else [],
     }
+
+
+class PieceView:
+    """The `make_piece_view` of the newest state, made anew only when other notes sound, not for a changed cell."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Piece, Playing, dict[str, Any]] | None = None
+
+    def get(self, state: State, song: Song | None) -> dict[str, Any]:
+        piece, playing = state.piece, play_state(state, song)
+        if self._made is None or self._made[0] is not piece or self._made[1] is not playing:
+            self._made = piece, playing, make_piece_view(piece, playing)
+        return self._made[2]
 
 
 def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) -> dict[str, Any]:
@@ -88,17 +99,15 @@ def make_state_view(project: Project, song: Song | None, piece: dict[str, Any]) 
         "undo": state.label if project.parents[position] >= 0 else None,
         "redo": project.next_label(),
         "mixer": state.mixer,
-        "file": {"name": state.source.name, "parts": describe_parts(song)} if state.source and song else None,
+        "file": describe_file(song, state.source) if state.source and song else None,
     }
 
 
-def list_notes(piece: Piece, humanize: float = 0.0) -> list[list[int]]:
-    """Notes as track, start, duration (steps), pitch and velocity."""
+def list_notes(piece: Piece, velocities: list[int] | None = None) -> list[list[int]]:
+    """Notes as track, start, duration (steps), pitch and, where they are given, velocity."""
     notes = roll_to_notes(piece.roll, piece.spec)
-    velocity = perform_piece(piece, humanize)
-    order = np.lexsort((velocity["pitch"], velocity["step"], velocity["track"]))
     columns = [notes[name].tolist() for name in ("track", "start", "duration", "pitch")]
-    return [list(row) for row in zip(*columns, velocity["velocity"][order].tolist(), strict=True)]
+    return [list(row) for row in zip(*columns, *([velocities] if velocities is not None else []), strict=True)]
 
 
 def make_thumbnail(state: State) -> dict[str, Any]:
@@ -107,5 +116,5 @@ def make_thumbnail(state: State) -> dict[str, Any]:
         "n_bars": state.n_bars,
         "seed": state.settings.seed,
         "key": str(state.piece.key) if state.piece.key else None,
-        "notes": [row[:4] for row in list_notes(state.piece)],
+        "notes": list_notes(state.piece),
     }

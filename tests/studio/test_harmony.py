@@ -9,7 +9,7 @@ import pytest
 
 from musegan.errors import ConfigError
 from musegan.music.key import Key
-from musegan.studio import operations
+from musegan.studio import editing
 from musegan.studio.harmony import change_chord, list_chords, name_sections, repeat_section, suggest_chords
 from musegan.studio.state import State, StudioSettings
 
@@ -20,7 +20,7 @@ def state(model):
     bars = [((0, 16), (60, 64, 67)), ((16, 16), (60, 64, 67)), ((32, 16), (53, 57, 60)), ((48, 8), (55, 59, 62))]
     bars.append(((56, 8), (57, 60, 64)))
     notes = [(1, *time, pitch) for time, pitches in bars for pitch in pitches]
-    state = operations.edit_notes(model, State.empty(model, 4), [], notes)
+    state = editing.edit_notes(model, State.empty(model, 4), [], notes)
     return replace(state, piece=replace(state.piece, sections=((0, "Verse"), (3, "Chorus"))))
 
 

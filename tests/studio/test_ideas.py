@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from musegan.errors import MuseganError
-from musegan.studio import operations
+from musegan.studio import editing
 from musegan.studio import project as module
 from musegan.studio.ideas import list_ideas, list_songs
 from musegan.studio.project import Project
@@ -16,7 +16,7 @@ from musegan.studio.state import State
 
 
 def draw(model, project, pitch, **changes):
-    project.push(replace(operations.edit_notes(model, project.state, [], [(1, 0, 4, pitch)]), **changes))
+    project.push(replace(editing.edit_notes(model, project.state, [], [(1, 0, 4, pitch)]), **changes))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def project(model, tmp_path):
     draw(model, project, 52)  # 2
     project.undo()
     draw(model, project, 55)  # 3, made from 1
-    locked = operations.mark_cells(project.state, [(0, 0)], "keep", model.spec.track_names)
+    locked = editing.mark_cells(project.state, [(0, 0)], "keep", model.spec.track_names)
     project.push(locked)  # 4
     project.push(replace(State.empty(model, 4), song="b", title="Second"))  # 5
     draw(model, project, 60)  # 6

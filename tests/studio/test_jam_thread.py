@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from musegan.errors import ConfigError
-from musegan.studio import jam_thread, operations
+from musegan.music.pianoroll import roll_to_notes
+from musegan.studio import editing, jam_thread
 from musegan.studio.jam_thread import PageBand, PlayedBar, apply_played_bar
 from musegan.studio.serve import studio_font
 from musegan.studio.session import Session
@@ -27,13 +28,13 @@ def roll(model, n_bars, *notes):
 
 def test_a_bar_of_the_jam_is_shown_where_the_round_is(model):
     """Bar 7 of the jam is the fourth of four on the page; bars 5 and 6 were played to it."""
-    state = operations.edit_notes(model, State.empty(model, 4), [], [(2, 3 * 16, 4, 40)])
+    state = editing.edit_notes(model, State.empty(model, 4), [], [(2, 3 * 16, 4, 40)])
     heard = roll(model, 7, (1, 5, 2, 60), (1, 6, 5, 62))
     bar = PlayedBar(
         number=7, roll=roll(model, 1, (0, 0, 0, 36), (2, 0, 8, 45))[:, 0], rows=[0, 2], keep=1, heard=heard
     )
     after = apply_played_bar(state, bar)
-    notes = operations.roll_to_notes(after.piece.roll, model.spec)
+    notes = roll_to_notes(after.piece.roll, model.spec)
     found = {(*tuple(note)[:2], note["pitch"]) for note in notes}
     assert found == {(0, 48, 36), (1, 18, 60), (1, 37, 62), (2, 48, 40)}  # the bass is kept there
     assert np.argwhere(after.kept).tolist() == [[1, 1], [1, 2], [2, 3]]
@@ -41,8 +42,8 @@ def test_a_bar_of_the_jam_is_shown_where_the_round_is(model):
 
 
 def test_the_band_keeps_what_is_kept_and_asks_for_what_is_asked(model, monkeypatch):
-    state = operations.edit_notes(model, State.empty(model, 2), [], [(2, 16, 4, 40)])  # bass, second bar: kept
-    state = operations.mark_cells(state, [(0, 1)], "rest", model.spec.track_names)
+    state = editing.edit_notes(model, State.empty(model, 2), [], [(2, 16, 4, 40)])  # bass, second bar: kept
+    state = editing.mark_cells(state, [(0, 1)], "rest", model.spec.track_names)
     state = replace(
         state, settings=state.settings.with_plain({"temperature": 1.5, "seed": 8, "density": {"drums": 2}})
     )

@@ -13,7 +13,7 @@ import pytest
 from musegan.errors import ConfigError, MidiError
 from musegan.render.soundfont import shipped_font
 from musegan.render.synthesizer import SAMPLE_RATE, read_samples
-from musegan.studio import operations
+from musegan.studio import editing
 from musegan.studio.audio_process import AudioProcess
 from musegan.studio.import_export import export_midi
 from musegan.studio.mixdown import export, mixer_level
@@ -31,7 +31,7 @@ def stems(tmp_path_factory):
 @pytest.fixture
 def state(model):
     """Five bars of two seconds: keys in the first, a bass in the last."""
-    return operations.edit_notes(model, State.empty(model, 5), [], [(1, 0, 16, 60), (2, 64, 16, 40)])
+    return editing.edit_notes(model, State.empty(model, 5), [], [(1, 0, 16, 60), (2, 64, 16, 40)])
 
 
 def loudness(sound, begin, end):
@@ -88,8 +88,8 @@ def test_a_changed_bar_makes_one_new_piece_of_sound(model, stems, state):
     def keys(state):
         return {part["key"] for stem in stems.listing(state, None)["stems"] for part in stem["parts"]}
 
-    filled = operations.edit_notes(model, state, [], [(1, 16 * bar, 8, 62) for bar in range(5)])
-    changed = operations.edit_notes(model, filled, [], [(1, 66, 4, 65)])
+    filled = editing.edit_notes(model, state, [], [(1, 16 * bar, 8, 62) for bar in range(5)])
+    changed = editing.edit_notes(model, filled, [], [(1, 66, 4, 65)])
     assert len(keys(changed) - keys(filled)) == 1
     parts = stems.listing(filled, None)["stems"][0]["parts"]
     assert [(part["begin"], part["stop"]) for part in parts] == [(0, 4), (4, 8), (8, 10)]

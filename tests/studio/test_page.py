@@ -107,7 +107,9 @@ def test_what_is_surprising_is_red_until_the_notes_change(page):
     assert shown[1] == hidden[1]
     tab.click("#explain")
     tab.wait_for_function("studio.store.heat.is_done")
-    top = 0, int(np.nanargmax(surprise[0]))  # the list of surprises may lie over the lowest lane
+    lists, roll = (tab.locator(name).bounding_box() for name in ("#surprises", "#scroller"))
+    assert lists["y"] >= roll["y"] + roll["height"]  # no lane is under the list
+    top = 0, int(np.nanargmax(surprise[0]))
     tab.mouse.move(*page.point(top[0], top[1] + 0.5, 2.5, "notes"))
     told = f"surprise {surprise[top]:.2f} nats"
     tab.wait_for_function(f"document.querySelector('#readout').innerText.includes('{told}')")

@@ -141,3 +141,48 @@ def test_an_instrument_is_chosen(drawn):
     state = drawn.does(lambda: tab.get_by_label("Instrument of bass").select_option("synth bass 1"))
     assert state["mixer"]["bass"] == {"program": 38}
     assert "program" not in drawn.does(lambda: tab.click("#undo"))["mixer"].get("bass", {})
+
+
+def velocities(page):
+    return {tuple(note[:4]): note[4] for note in page.state()["piece"]["notes"]}
+
+
+def test_velocities_of_the_enlarged_track_are_drawn_and_undone(drawn):
+    tab = drawn.tab
+    assert not tab.locator("#velocities").is_visible()
+    tab.locator(".track[data-track=keys] .name").click()
+    tab.wait_for_selector("#velocities:not([hidden])")
+    before = velocities(drawn)
+    box = tab.locator("#velocities").bounding_box()
+    width = tab.evaluate("studio.geometry.pxPerBar")
+    steps = 16
+
+    def x(step):
+        return box["x"] + step / steps * width + 2
+
+    # From the first key to the second, along a quarter of the height; the third and the bass stay.
+    y = box["y"] + 5 + 0.75 * (box["height"] - 10)
+    drawn.does(lambda: drawn.drag((x(0), y), (x(5), y)))
+    after = velocities(drawn)
+    quarter = {after[1, 0, 4, 60], after[1, 5, 3, 64]}
+    assert all(abs(value - 32) <= 2 for value in quarter)
+    assert after[1, 18, 2, 62] == before[1, 18, 2, 62]
+    assert after[2, 0, 8, 40] == before[2, 0, 8, 40]
+    drawn.does(lambda: tab.keyboard.press("Control+z"))
+    assert velocities(drawn) == before
+
+
+def test_velocities_are_changed_by_keyboard_and_go_with_moved_notes(drawn):
+    tab = drawn.tab
+    tab.evaluate("studio.store.selected = new Set(['1,18,62'])")
+    before = velocities(drawn)[1, 18, 2, 62]
+    drawn.does(lambda: tab.keyboard.press("Alt+ArrowDown"))
+    assert velocities(drawn)[1, 18, 2, 62] == before - 5
+    drawn.does(lambda: tab.keyboard.press("ArrowUp"))
+    assert velocities(drawn)[1, 18, 2, 63] == before - 5
+    tab.locator(".track[data-track=keys] .name").click()
+    lane = tab.locator("#velocities")
+    lane.focus()
+    drawn.does(lambda: tab.keyboard.press("ArrowUp"))
+    assert velocities(drawn)[1, 18, 2, 63] == before
+    assert lane.get_attribute("aria-label") == "Velocity of keys"

@@ -181,3 +181,13 @@ def test_axe_finds_nothing_serious(composed, scheme):
             if item["impact"] in ("serious", "critical")
         ]
         assert serious == []
+
+
+def test_on_a_phone_the_drawer_covers_neither_the_header_nor_compose(page):
+    tab = page.tab
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.click("#panel-button")
+    tab.wait_for_selector(".drawer >> text=wildness")
+    page.does(lambda: tab.click("#compose", timeout=10_000))
+    tab.click("#panel-button", timeout=10_000)
+    tab.wait_for_function("getComputedStyle(document.querySelector('.drawer')).visibility === 'hidden'")

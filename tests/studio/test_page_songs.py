@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mido
 from studio_page import Page
 
 
@@ -76,3 +77,23 @@ def test_words_and_research_numbers(page):
         .filter((item) => !item.closest("[title]") && !item.closest("[hidden]"))
         .map((item) => item.id || item.getAttribute("name"))""")
     assert untold == []
+
+
+def test_odd_bars_of_a_file_are_told_when_it_is_opened(page, tmp_path):
+    """Two bars of four quarters, one of three, one of four."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    keys = mido.MidiTrack([mido.MetaMessage("track_name", name="keys")])
+    for meter, n_bars in ((4, 2), (3, 1), (4, 1)):
+        keys.append(mido.MetaMessage("time_signature", numerator=meter, denominator=4))
+        for _ in range(n_bars * meter):
+            keys.append(mido.Message("note_on", note=60, velocity=80))
+            keys.append(mido.Message("note_off", note=60, time=480))
+    file.tracks.append(keys)
+    file.save(tmp_path / "odd.mid")
+    tab = page.tab
+    page.does(lambda: tab.set_input_files("#file", tmp_path / "odd.mid"))
+    told = "1 of 4 bars (3) are not 4 quarter notes long"
+    tab.wait_for_selector(f".notice >> text={told}")
+    assert page.state()["piece"]["n_bars"] == 3
+    tab.click("#file-name")
+    assert told in tab.inner_text("#file-hints")

@@ -13,7 +13,7 @@ import pytest
 
 from musegan.errors import ConfigError, MuseganError
 from musegan.music.pianoroll import roll_to_notes
-from musegan.studio import operations
+from musegan.studio import editing, operations
 from musegan.studio.project import Project
 from musegan.studio.state import State, StudioSettings
 
@@ -63,7 +63,7 @@ def test_wishes_are_checked_and_told():
 def test_a_state_is_the_same_after_json(model, state):
     import json
 
-    state = operations.edit_notes(model, state, [], [(1, 3, 7, 45)])
+    state = editing.edit_notes(model, state, [], [(1, 3, 7, 45)])
     again = State.from_dict(json.loads(json.dumps(state.to_dict())), model)
     assert np.array_equal(again.piece.roll, state.piece.roll)
     assert again.to_dict() == state.to_dict()
@@ -76,7 +76,7 @@ def test_what_is_composed_from_nothing_is_what_the_model_generates(model, state)
 
 
 def test_only_free_cells_change(model, state):
-    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    kept = editing.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
     other = operations.compose(model, replace(kept, settings=replace(kept.settings, seed=9)))
     assert changed_cells(state, other)
     assert not {(0, bar) for bar in range(5)} & changed_cells(state, other)
@@ -88,7 +88,7 @@ def test_only_free_cells_change(model, state):
 def test_infilled_cells_are_those_of_the_command(model, state):
     """The bass in bars 3 and 4 anew: the same as `infill`, bit for bit."""
     kept = replace(state, kept=np.ones_like(state.kept), settings=replace(state.settings, seed=9))
-    freed = operations.mark_cells(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
+    freed = editing.mark_cells(kept, [(2, 2), (2, 3)], "free", model.spec.track_names)
     request = freed.settings.request(model.spec.track_names, 5)
     expected = model.infill(state.piece, range(2, 4), ["bass"], request=request)
     assert np.array_equal(operations.compose(model, freed).piece.roll, expected.roll)
@@ -97,35 +97,33 @@ def test_infilled_cells_are_those_of_the_command(model, state):
 def test_a_sketch_is_what_few_passes_make(model, state):
     settings = replace(state.settings, passes=9, best_of=3)
     for kept in ([], [(1, 2)]):
-        marked = operations.mark_cells(state, kept, "keep", model.spec.track_names)
+        marked = editing.mark_cells(state, kept, "keep", model.spec.track_names)
         few = replace(marked, settings=replace(settings, passes=4, best_of=1))
         sketch = operations.compose(model, replace(marked, settings=settings), sketch=True)
         assert np.array_equal(sketch.piece.roll, operations.compose(model, few).piece.roll)
 
 
 def test_rests_are_marked_and_kept_silent(model, state):
-    resting = operations.mark_cells(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
+    resting = editing.mark_cells(state, [(2, 1), (2, 3)], "rest", model.spec.track_names)
     assert resting.settings.rests == {"bass": (1, 3)}
-    assert operations.mark_cells(resting, [(2, 1)], "free", model.spec.track_names).settings.rests == {
-        "bass": (3,)
-    }
+    assert editing.mark_cells(resting, [(2, 1)], "free", model.spec.track_names).settings.rests == {"bass": (3,)}
     assert not operations.compose(model, resting).piece.roll[2, [1, 3]].any()
 
 
 def test_edited_cells_are_the_users_and_kept(model, state):
     empty = State.empty(model, 3)
     # Sixteen steps a bar: a note of seven steps from step 13 lies in bars 1 and 2.
-    drawn = operations.edit_notes(model, empty, [], [(1, 13, 7, 45), (0, 33, 9, 36)])
+    drawn = editing.edit_notes(model, empty, [], [(1, 13, 7, 45), (0, 33, 9, 36)])
     notes = roll_to_notes(drawn.piece.roll, model.spec)
     assert [tuple(note)[:4] for note in notes.tolist()] == [(0, 33, 1, 36), (1, 13, 7, 45)]
     assert np.argwhere(drawn.kept).tolist() == [[0, 2], [1, 0], [1, 1]]
     assert np.array_equal(drawn.own, drawn.kept)
-    moved = operations.edit_notes(model, drawn, [(1, 13, 45)], [(1, 40, 2, 47)])
+    moved = editing.edit_notes(model, drawn, [(1, 13, 45)], [(1, 40, 2, 47)])
     assert [tuple(note)[:4] for note in roll_to_notes(moved.piece.roll, model.spec).tolist()][1] == (1, 40, 2, 47)
     assert np.argwhere(moved.kept[1]).ravel().tolist() == [0, 1, 2]
     for note in [(3, 0, 1, 45), (1, 48, 1, 45), (1, 0, 1, 29), (1, 0, 0, 45), (1, 0, 1), (1, 0.5, 1, 45)]:
         with pytest.raises(ConfigError):
-            operations.edit_notes(model, empty, [], [note])
+            editing.edit_notes(model, empty, [], [note])
 
 
 def test_continue_keeps_what_was_there(model, state):
@@ -139,10 +137,10 @@ def test_continue_keeps_what_was_there(model, state):
 
 
 def test_bars_are_cut_and_added(model, state):
-    short = operations.resize_piece(state, 2)
+    short = editing.resize_piece(state, 2)
     assert short.n_bars == short.settings.n_bars == 2
     assert short.kept.shape == (3, 2)
-    longer = operations.resize_piece(state, 7)
+    longer = editing.resize_piece(state, 7)
     assert np.array_equal(longer.piece.roll[:, :5], state.piece.roll)
     assert not longer.piece.roll[:, 5:].any()
 
@@ -170,8 +168,8 @@ def test_what_is_taken_from_the_strip_is_what_the_model_composes_for_its_seed(mo
 def test_what_was_kept_since_then_stays_when_a_variation_is_taken(model, state):
     """A note drawn into the second bar of the bass, and bar 4 of the drums, after the strip was made."""
     (found,) = operations.compose_variations(model, state, 2)
-    now = operations.mark_cells(state, [(0, 3)], "keep", model.spec.track_names)
-    now = operations.edit_notes(model, now, [], [(2, 17, 3, 45)])
+    now = editing.mark_cells(state, [(0, 3)], "keep", model.spec.track_names)
+    now = editing.edit_notes(model, now, [], [(2, 17, 3, 45)])
     taken = operations.take_variation(model, now, found[0])
     assert not {(0, 3), (2, 1)} & changed_cells(now, taken)
     assert changed_cells(now, taken)
@@ -180,7 +178,7 @@ def test_what_was_kept_since_then_stays_when_a_variation_is_taken(model, state):
     one = operations.take_variation(model, now, found[1], ["bass"])
     assert {track for track, _ in changed_cells(now, one)} == {2}
     assert (2, 1) not in changed_cells(now, one)
-    longer = operations.resize_piece(now, 7)
+    longer = editing.resize_piece(now, 7)
     with pytest.raises(ConfigError, match="5 bars, the piece has 7"):
         operations.take_variation(model, longer, found[0])
 
@@ -194,14 +192,14 @@ def test_cards_of_another_piece_are_told_apart(model, state):
 
 def test_bars_that_would_be_lost_are_found(model):
     empty = State.empty(model, 6)
-    drawn = operations.edit_notes(model, empty, [], [(1, 35, 2, 45), (2, 66, 2, 45)])  # sixteen steps a bar
-    assert operations.find_lost_bars(drawn, 2) == [2, 4]
-    assert operations.find_lost_bars(drawn, 3) == [4]
-    assert operations.find_lost_bars(drawn, 5) == operations.find_lost_bars(drawn, 9) == []
+    drawn = editing.edit_notes(model, empty, [], [(1, 35, 2, 45), (2, 66, 2, 45)])  # sixteen steps a bar
+    assert editing.find_lost_bars(drawn, 2) == [2, 4]
+    assert editing.find_lost_bars(drawn, 3) == [4]
+    assert editing.find_lost_bars(drawn, 5) == editing.find_lost_bars(drawn, 9) == []
 
 
 def test_variations_of_free_cells_come_in_one_batch_and_leave_the_rest(model, state):
-    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
+    kept = editing.mark_cells(state, [(0, bar) for bar in range(5)] + [(1, 2)], "keep", model.spec.track_names)
     kept = replace(kept, settings=replace(kept.settings, out=("bass",)))
     (found,) = operations.compose_variations(model, kept, 2)
     alone = operations.compose(model, replace(kept, settings=replace(kept.settings, seed=6)))
@@ -228,7 +226,7 @@ def likeness(state, piece):
 
 def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
     cells = [(0, bar) for bar in range(5)] + [(1, 0), (1, 1), (2, 4)]
-    kept = operations.mark_cells(state, cells, "keep", model.spec.track_names)
+    kept = editing.mark_cells(state, cells, "keep", model.spec.track_names)
     varied = operations.vary(model, replace(kept, settings=replace(kept.settings, seed=9)), 0.5)
     assert (~varied.piece.given).sum() == 4  # of seven that are free, rounded to even
     assert varied.piece.given[tuple(zip(*cells, strict=True))].all()
@@ -239,7 +237,7 @@ def test_vary_changes_free_cells_of_tracks_that_are_partly_kept(model, state):
 
 
 def test_vary_of_free_tracks_is_that_of_the_command(model, state):
-    kept = operations.mark_cells(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
+    kept = editing.mark_cells(state, [(0, bar) for bar in range(5)], "keep", model.spec.track_names)
     expected = model.vary(
         state.piece, 0.3, ["keys", "bass"], request=kept.settings.request(model.spec.track_names, 5)
     )
@@ -249,7 +247,7 @@ def test_vary_of_free_tracks_is_that_of_the_command(model, state):
 def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project = Project.load(tmp_path, model)
     for pitch in (40, 41, 42):
-        project.push(operations.edit_notes(model, project.state, [], [(1, 0, 4, pitch)]))
+        project.push(editing.edit_notes(model, project.state, [], [(1, 0, 4, pitch)]))
     project.save()
     assert Project.load(tmp_path, model).state.to_dict() == project.state.to_dict()
     for _ in range(5):
@@ -260,7 +258,7 @@ def test_history_goes_back_to_the_first_state_and_survives(model, tmp_path):
     project.save()
     project = Project.load(tmp_path, model)
     assert (project.position, len(project.packed), project.next_label()) == (1, 4, "edit notes")
-    project.push(operations.edit_notes(model, project.state, [], [(2, 0, 4, 50)]))
+    project.push(editing.edit_notes(model, project.state, [], [(2, 0, 4, 50)]))
     assert len(project.packed) == 5  # a branch: what was undone is there
     project.undo()
     project.redo()
@@ -349,7 +347,7 @@ def test_a_state_that_does_not_fit_says_where(model, state, change, says):
 
 def test_a_damaged_state_before_the_shown_one_is_told_when_it_is_asked_for(model, tmp_path):
     project = Project.load(tmp_path, model)
-    project.push(operations.edit_notes(model, project.state, [], [(1, 0, 4, 40)]))
+    project.push(editing.edit_notes(model, project.state, [], [(1, 0, 4, 40)]))
     project.packed[0] = packed({"n_bars": 3})
     with pytest.raises(MuseganError, match=r"state.* is missing"):
         project.undo()

@@ -22,7 +22,7 @@ from musegan.errors import ConfigError, DatasetError, ModelError, MuseganError
 from musegan.models.model_file import describe_model, load_model_file, read_description, save_tensors
 from musegan.training import loop
 from musegan.training.loop import train
-from musegan.training.trainer import FORMAT, Trainer
+from musegan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 TINY = preset("tiny").with_settings(["train.n_windows=48", "train.measure_every=24", "train.precision=float32"])
@@ -286,7 +286,7 @@ def test_a_damaged_checkpoint_is_one_sentence(dataset, tmp_path):
 def test_facts_of_a_checkpoint_of_another_type_are_one_sentence(dataset, tmp_path, fact, value):
     run(dataset, tmp_path / "run", TINY.with_settings(["train.n_windows=8"]))
     path = tmp_path / "run" / "checkpoint.safetensors"
-    facts = {**read_description(path, FORMAT), fact: value}
+    facts = {**read_description(path, Trainer.checkpoint_format), fact: value}
     save_tensors(load_file(path), path, facts)
     with pytest.raises(ModelError, match=rf"checkpoint\.safetensors is damaged: {fact} is "):
         run(dataset, tmp_path / "run", resume=True)
@@ -296,7 +296,9 @@ def test_facts_of_a_checkpoint_of_another_type_are_one_sentence(dataset, tmp_pat
 def test_an_optimizer_that_does_not_fit_is_one_sentence(dataset, tmp_path, name):
     run(dataset, tmp_path / "run", TINY.with_settings(["train.n_windows=8"]))
     path = tmp_path / "run" / "checkpoint.safetensors"
-    save_tensors({**load_file(path), name: torch.zeros(3, 2)}, path, read_description(path, FORMAT))
+    save_tensors(
+        {**load_file(path), name: torch.zeros(3, 2)}, path, read_description(path, Trainer.checkpoint_format)
+    )
     with pytest.raises(ModelError, match=rf"checkpoint\.safetensors is damaged: .*{name}"):
         run(dataset, tmp_path / "run", resume=True)
 

@@ -41,6 +41,14 @@ export function showParts() {
   const { file } = store.state;
   if (!file) return;
   document.getElementById("parts-title").textContent = file.name;
+  document.getElementById("file-hints").replaceChildren(
+    ...file.hints.map((text) => {
+      const line = document.createElement("p");
+      line.className = "hint";
+      line.textContent = text;
+      return line;
+    }),
+  );
   const rows = file.parts.map((part) => {
     const row = document.createElement("tr");
     const choice = document.createElement("select");
@@ -62,6 +70,16 @@ export function showParts() {
   });
   dialog.querySelector("tbody").replaceChildren(...rows);
   if (!dialog.open) dialog.showModal();
+}
+
+let told = null; // the revision that was told last
+
+/** Say of a file that was just opened what becomes of its odd bars, and that it is played freely. */
+function tellHints() {
+  const { file, label, revision } = store.state;
+  const isNew = file && revision !== told && label === `open ${file.name}`;
+  if (isNew) for (const text of file.hints) notice(text, "news");
+  told = revision;
 }
 
 function buildMenu() {
@@ -148,6 +166,7 @@ export function useFiles() {
     label.textContent = file ? file.name : "";
     label.hidden = !file;
     document.title = `${baseName() === "song" ? "" : `${baseName()} · `}musegan studio`;
+    tellHints();
     if (dialog.open && file && !opensNow) showParts();
     if (!file && dialog.open) dialog.close();
   });

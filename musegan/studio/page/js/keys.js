@@ -9,6 +9,7 @@ import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
 import { another, compose } from "./panel.js";
 import { stepsPerBar, store } from "./store.js";
+import { changeVelocity } from "./velocity.js";
 import { seek, togglePlay, toggleLoop, toStart } from "./transport.js";
 import { toggleFit, zoom } from "./pointer.js";
 
@@ -23,6 +24,7 @@ const KEYS = [
   ["← → ↑ ↓", "move the selected notes, or the cursor; with Shift by a bar or an octave"],
   ["In the roll: ← → ↑ ↓", "go from cell to cell, where no note is selected; K locks, R lets it rest"],
   ["In the roll: N, I", "go from note to note of the cell, put a note in"],
+  ["Alt ↑ ↓", "make the selected notes louder or softer"],
   ["Ctrl C, X, V", "copy, cut, paste notes at the cursor"],
   ["Q", "move the selected notes, or those of the enlarged track, to the sixteenths"],
   ["B", "the notes before the last change"],
@@ -35,6 +37,7 @@ const KEYS = [
   ["Drag on a lane", "draw a note; with Shift select"],
   ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
   ["Double click on a note", "delete it"],
+  ["Click on the name of a track", "enlarge it, with its velocities under the roll: drag over them"],
   ["Drag on the cells above a lane", "lock or free; with Alt or the right button let it rest"],
   ["Drag on the bar numbers", "choose what is looped; a double click clears it"],
   ["Ctrl and the wheel", "zoom"],
@@ -42,6 +45,10 @@ const KEYS = [
 
 function arrow(event) {
   const [across, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  if (event.altKey) {
+    if (up) changeVelocity(up);
+    return;
+  }
   const step = event.shiftKey ? stepsPerBar() : Math.max(Math.round(store.hello.steps_per_beat / 4), 1);
   if (nudge(across * step, up * (event.shiftKey ? 12 : 1)) || !across) return;
   const bar = store.position + across * (event.shiftKey ? 1 : 1 / store.hello.beats_per_bar);

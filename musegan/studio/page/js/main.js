@@ -23,6 +23,7 @@ import { useSongs } from "./songs.js";
 import { useStrip } from "./strip.js";
 import { useTracks } from "./tracks.js";
 import { seek, useTransport } from "./transport.js";
+import { useVelocity } from "./velocity.js";
 
 usePointer(seek);
 useTracks();
@@ -38,6 +39,7 @@ useJam();
 useHeat();
 useGlow();
 useOverview();
+useVelocity();
 useLanes();
 useCellCursor();
 useShell();

@@ -55,7 +55,7 @@ export const selectedNotes = () => store.state.piece.notes.filter((note) => stor
 
 function drawDrag(place, event) {
   const begin = Math.max(toGrid(place.step, event), 0);
-  const note = [place.lane.track, begin, place.lane.isDrum ? 1 : unit(event), place.pitch, 90];
+  const note = [place.lane.track, begin, place.lane.isDrum ? 1 : unit(event), place.pitch];
   select([]);
   return {
     move(now, moved) {
@@ -155,7 +155,7 @@ export function commit(removed, added) {
   store.selected = new Set(added.map(keyOf));
   send("edit", {
     remove: removed.map((note) => [note[0], note[1], note[3]]),
-    add: added.map((note) => note.slice(0, 4)),
+    add: added.map((note) => note.slice(0, 5)), // a note that was there takes its velocity along
   });
 }
 

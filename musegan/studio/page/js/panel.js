@@ -48,7 +48,7 @@ function show() {
     if (document.activeElement !== find(name)) find(name).value = asked[name] ?? "";
   }
   if (document.activeElement !== find("tempo_qpm")) find("tempo_qpm").value = Math.round(piece.tempo);
-  find("key").options[0].textContent = piece.key ? `${piece.key} (as it comes)` : "any key";
+  find("key").options[0].textContent = piece.key ? `${piece.key} (free)` : "any key";
   for (const name of ["snap", "loop"]) find(name).checked = asked[name];
   const isFresh = !kept.flat().some(Boolean);
   find("form").disabled = !isFresh;

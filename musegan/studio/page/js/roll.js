@@ -7,6 +7,7 @@ import { css, keyOf, on, stepsPerBar, store } from "./store.js";
 import { clearTiles, drawTiles } from "./tiles.js";
 
 const scroller = document.getElementById("scroller");
+const stage = document.querySelector(".stage");
 const spacer = document.getElementById("spacer");
 const canvas = document.getElementById("roll");
 const cursor = document.getElementById("cursor");
@@ -29,6 +30,8 @@ function drawSoon() {
 export function relayout() {
   if (!store.state) return;
   layOut(scroller.clientWidth, scroller.clientHeight);
+  const foot = stage.clientHeight - stage.firstElementChild.clientHeight;
+  stage.parentElement.style.setProperty("--foot", `${foot}px`);
   spacer.style.width = `${Math.ceil(geometry.width + 8)}px`;
   spacer.style.height = `${Math.ceil(geometry.height)}px`;
   document.dispatchEvent(new CustomEvent("layout"));

@@ -36,5 +36,13 @@ export function useShell() {
   document.querySelector(".stage").addEventListener("pointerdown", close);
   document.addEventListener("keydown", (event) => event.key === "Escape" && close());
   SMALL.addEventListener("change", close);
+  // The drawer of a small window lies between the header and the buttons under the roll.
+  const [header, verbs, footer] = ["header", ".verbs", "footer"].map((name) => document.querySelector(name));
+  const fitDrawer = () => {
+    document.body.style.setProperty("--above", `${header.offsetHeight}px`);
+    document.body.style.setProperty("--below", `${verbs.offsetHeight + footer.offsetHeight}px`);
+  };
+  const observer = new ResizeObserver(fitDrawer);
+  for (const element of [header, verbs, footer]) observer.observe(element);
   show();
 }

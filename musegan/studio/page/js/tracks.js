@@ -9,6 +9,7 @@ import { turn } from "./turning.js";
 
 const list = document.getElementById("tracks");
 const inner = document.getElementById("tracks-inner");
+const STACKED = matchMedia("(min-width: 641px) and (max-width: 960px)"); // the name has a line of its own
 const scroller = document.getElementById("scroller");
 
 function build() {
@@ -122,7 +123,7 @@ function place() {
     item.style.height = `${lane.height}px`;
     item.classList.toggle("narrow", lane.height < 58);
     item.classList.toggle("tight", lane.height < 76);
-    item.classList.toggle("low", lane.height < 84);
+    item.classList.toggle("low", lane.height < (STACKED.matches ? 106 : 84));
   });
 }
 
