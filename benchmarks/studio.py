@@ -63,6 +63,12 @@ HEAR = """async () => {
     return heard;
 }"""
 
+SILENCE = """() => {
+    const samples = new Float32Array(2048);
+    studio.sound.analyser.getFloatTimeDomainData(samples);
+    return !studio.sound.isPlaying && samples.every((value) => Math.abs(value) < 0.0005);
+}"""
+
 COMPOSE = """async (seed) => {
     const begin = performance.now();
     const before = studio.store.state.revision;
@@ -167,6 +173,8 @@ def measure_page(
         ]
         found["starts"] = starts[1:]
         smoothness = measure_frames(page)
+        page.click("#play")
+        page.wait_for_function(SILENCE)
         opened = page.evaluate(OPEN, list(make_long_file()))
         found["long file"] = [{"opened": opened, "sound": page.evaluate(HEAR)}]
         browser.close()

@@ -82,6 +82,28 @@ def test_notes_are_moved_to_the_grid(drawn):
     assert (1, 6, 3, 64) in drawn.notes()
 
 
+def test_the_grid_is_chosen(drawn):
+    """An eighth has two of the four steps of a beat."""
+    tab = drawn.tab
+    assert tab.locator("#grid").input_value() == "1"
+    tab.select_option("#grid", label="1/8")
+    tab.evaluate("studio.store.selected = new Set(['1,18,62'])")
+    drawn.does(lambda: tab.keyboard.press("ArrowRight"))
+    assert (1, 20, 2, 62) in drawn.notes()
+    tab.keyboard.press("Control+a")
+    drawn.does(lambda: tab.keyboard.press("q"))
+    assert sorted(drawn.notes()) == [(1, 0, 4, 60), (1, 6, 3, 64), (1, 20, 2, 62), (2, 0, 8, 40)]
+
+
+def test_selected_notes_are_duplicated_after_them(drawn):
+    """From step 0 to 8, two beats: the notes at 0 and 5 come again at 8 and 13."""
+    tab = drawn.tab
+    tab.evaluate("studio.store.selected = new Set(['1,0,60', '1,5,64'])")
+    drawn.does(lambda: tab.keyboard.press("Control+d"))
+    found = [(1, 0, 4, 60), (1, 5, 3, 64), (1, 8, 4, 60), (1, 13, 3, 64), (1, 18, 2, 62), (2, 0, 8, 40)]
+    assert sorted(drawn.notes()) == found
+
+
 LOUDEST = """async () => {
     const samples = new Float32Array(2048);
     let most = 0;

@@ -1,5 +1,6 @@
 // Copy, cut, paste and quantise the selected notes.
 
+import { gridSteps } from "./grid.js";
 import { announce } from "./notice.js";
 import { commit, selectedNotes } from "./notes.js";
 import { stepsPerBar, store } from "./store.js";
@@ -34,9 +35,22 @@ export function pasteNotes(seek) {
   seek(Math.min((at + length) / stepsPerBar(), store.state.piece.n_bars - 1 / store.hello.beats_per_bar));
 }
 
-/** Move the selected notes to the nearest sixteenth; where none is selected, those of the enlarged track. */
+/** The selected notes once more, right after them. */
+export function duplicateNotes() {
+  const notes = selectedNotes();
+  if (!notes.length) return;
+  const beat = store.hello.steps_per_beat;
+  const from = Math.floor(Math.min(...notes.map((note) => note[1])) / beat) * beat;
+  const length = Math.ceil((Math.max(...notes.map((note) => note[1] + note[2])) - from) / beat) * beat;
+  const end = store.state.piece.n_bars * stepsPerBar();
+  const again = notes.map((note) => [note[0], note[1] + length, ...note.slice(2)]).filter((note) => note[1] < end);
+  if (again.length) commit([], again);
+  announce(`${again.length} notes duplicated`);
+}
+
+/** Move the selected notes to the nearest place of the grid; where none is selected, those of the enlarged track. */
 export function quantise() {
-  const unit = Math.max(Math.round(store.hello.steps_per_beat / 4), 1);
+  const unit = gridSteps();
   const chosen = selectedNotes();
   const notes = chosen.length ? chosen : store.state.piece.notes.filter((note) => note[0] === store.focus);
   const off = notes.filter((note) => note[1] % unit);

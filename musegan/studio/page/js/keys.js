@@ -2,8 +2,9 @@
 
 import { clearLoop } from "./cells.js";
 import { cellKey } from "./cellcursor.js";
-import { copyNotes, cutNotes, pasteNotes, quantise } from "./clipboard.js";
+import { copyNotes, cutNotes, duplicateNotes, pasteNotes, quantise } from "./clipboard.js";
 import { toggleBefore } from "./glow.js";
+import { gridSteps } from "./grid.js";
 import { toggleHeat } from "./heat.js";
 import { send } from "./link.js";
 import { deleteSelected, nudge, select, selectAll } from "./notes.js";
@@ -26,7 +27,8 @@ const KEYS = [
   ["In the roll: N, I", "go from note to note of the cell, put a note in"],
   ["Alt ↑ ↓", "make the selected notes louder or softer"],
   ["Ctrl C, X, V", "copy, cut, paste notes at the cursor"],
-  ["Q", "move the selected notes, or those of the enlarged track, to the sixteenths"],
+  ["Ctrl D", "the selected notes once more, right after them"],
+  ["Q", "move the selected notes, or those of the enlarged track, to the grid"],
   ["B", "the notes before the last change"],
   ["Delete", "delete the selected notes"],
   ["Ctrl Z, Ctrl Y", "undo, redo"],
@@ -35,7 +37,7 @@ const KEYS = [
   ["+ − 0", "zoom in, out; always all bars"],
   ["?", "this sheet"],
   ["Drag on a lane", "draw a note; with Shift select"],
-  ["Drag a note", "move it; at its end lengthen it; with Shift off the sixteenths"],
+  ["Drag a note", "move it; at its end lengthen it; with Shift off the grid"],
   ["Double click on a note", "delete it"],
   ["Click on the name of a track", "enlarge it, with its velocities under the roll: drag over them"],
   ["Drag on the cells above a lane", "lock or free; with Alt or the right button let it rest"],
@@ -49,7 +51,7 @@ function arrow(event) {
     if (up) changeVelocity(up);
     return;
   }
-  const step = event.shiftKey ? stepsPerBar() : Math.max(Math.round(store.hello.steps_per_beat / 4), 1);
+  const step = event.shiftKey ? stepsPerBar() : gridSteps();
   if (nudge(across * step, up * (event.shiftKey ? 12 : 1)) || !across) return;
   const bar = store.position + across * (event.shiftKey ? 1 : 1 / store.hello.beats_per_bar);
   const beats = store.hello.beats_per_bar;
@@ -83,6 +85,7 @@ const WITH_CONTROL = {
   c: copyNotes,
   x: cutNotes,
   v: () => pasteNotes(seek),
+  d: duplicateNotes,
 };
 
 function press(event) {

@@ -1,6 +1,7 @@
 // Notes under the mouse: draw, move, lengthen, select, delete. What a gesture changes is sent once, when it ends.
 
 import { boxOf, geometry, stepOfX } from "./geometry.js";
+import { gridSteps } from "./grid.js";
 import { send } from "./link.js";
 import { ghost, redraw } from "./roll.js";
 import { hearNote } from "./touch.js";
@@ -8,8 +9,8 @@ import { changed, keyOf, stepsPerBar, store } from "./store.js";
 
 const EDGE = 6; // pixels at the end of a note that lengthen it
 
-/** The grid that notes are drawn on: a sixteenth, or with Shift every step. */
-const unit = (event) => (event.shiftKey ? 1 : Math.max(Math.round(store.hello.steps_per_beat / 4), 1));
+/** The grid that notes are drawn on, or with Shift every step. */
+const unit = (event) => (event.shiftKey ? 1 : gridSteps());
 const toGrid = (step, event) => Math.floor(step / unit(event)) * unit(event);
 
 /** The note at a point, or null. */
@@ -164,7 +165,7 @@ export function deleteSelected() {
   if (notes.length) commit(notes, []);
 }
 
-/** Arrow keys: move the selected notes by a sixteenth or a semitone; with Shift by a bar or an octave. */
+/** Arrow keys: move the selected notes along the grid or by a semitone; with Shift by a bar or an octave. */
 export function nudge(steps, semitones) {
   const notes = selectedNotes();
   if (!notes.length) return false;

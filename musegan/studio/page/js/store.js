@@ -9,6 +9,7 @@ export const store = {
   showsBefore: false, // whether the notes before the last change are outlined
   holdsLanes: false, // whether lanes keep their height, as while a knob is turned
   cell: null, // {track, bar} that the keyboard is at
+  gridSteps: 0, // of the grid of notes; 0: a sixteenth
   loop: null, // [first bar, end bar] that is repeated
   isLooping: true,
   pxPerBar: 0, // 0: as wide as is usual
