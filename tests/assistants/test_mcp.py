@@ -156,12 +156,12 @@ def test_names_do_not_lead_out_of_the_folder(tmp_path):
     (inside / ".hidden.mid").touch()
     (inside / "link").symlink_to(outside)
     space = Workspace(inside)
-    assert space.find("sub/b.mid") == (inside / "sub" / "b.mid").resolve()
+    assert space.find_file("sub/b.mid") == (inside / "sub" / "b.mid").resolve()
     assert space.name_of(Path(inside / "sub" / "b.mid")) == "sub/b.mid"
     assert space.list_files([".mid"]) == ["sub/b.mid"]
     for name in ("../out/a.mid", str(outside / "a.mid"), "link/a.mid", ".", ""):
         with pytest.raises(ConfigError, match="not in the folder"):
-            space.find(name)
+            space.find_file(name)
     with pytest.raises(ConfigError, match="does not end"):
         space.make_path("a.txt", [".mid"], False)
     with pytest.raises(ConfigError, match="no folder for"):

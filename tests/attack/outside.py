@@ -190,9 +190,9 @@ def _change_arrays(rng: Random, source: Path, names: list[str]) -> bytes:
 
 def _change_checkpoint(rng: Random, folder: Path) -> tuple[Path, bytes]:
     """A checkpoint with other facts."""
-    from musegan.training.trainer import FORMAT
+    from musegan.training.trainer import Trainer
 
-    facts = {"format": FORMAT, "windows_seen": 8, "best_score": 1.5}
+    facts = {"format": Trainer.checkpoint_format, "windows_seen": 8, "best_score": 1.5}
     return folder / "c.safetensors", mutate_safetensors(rng, _CHECKPOINT, facts)
 
 
