@@ -198,9 +198,9 @@ def _change_checkpoint(rng: Random, folder: Path) -> tuple[Path, bytes]:
 
 def _read_checkpoint(path: Path) -> None:
     from musegan.training.checkpoint import read_facts
-    from musegan.training.trainer import FORMAT
+    from musegan.training.trainer import Trainer
 
-    facts = read_facts(path, FORMAT)
+    facts = read_facts(path, Trainer.checkpoint_format)
     assert facts["windows_seen"] >= 0
     assert facts["best_score"] is None or abs(facts["best_score"]) < 1e300
 
