@@ -14,11 +14,9 @@ from musegan.music.key import Key, estimate_key, key_scores
 from musegan.random_streams import Stream, make_rng
 
 _MIN_TRACKS = 3  # that play in the phrase with which a piece begins, where a section has such
-_N_EXCERPTS, _CLEAR_MARGIN = (
-    8,
-    0.1,
-)  # sections among which one is sought whose chords say its key, by what margin
-_N_EXCERPTS_IN_KEY, _CLEAR_MARGIN_IN_KEY = 32, 0.35  # the same where the user asks for a key
+# Sections among which one is sought whose chords say its key, and by what margin; where the user asks for a key.
+_N_EXCERPTS, _CLEAR_MARGIN = 8, 0.1
+_N_EXCERPTS_IN_KEY, _CLEAR_MARGIN_IN_KEY = 32, 0.35
 
 
 def draw_section(model: TrainedModel, request: GenerationRequest, n_bars: int) -> Controls:
