@@ -19,8 +19,7 @@ from torch import Tensor
 from musegan.composing.draws import CellDraws, Decision, Draws
 from musegan.composing.latents import draw_latents
 from musegan.music.cells import CellNotes, length_classes
-from musegan.music.control_kinds import PLAYS
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_playing
 from musegan.networks.cells import CellBatch, root_of, track_of
 from musegan.networks.composer import LATENT, Composer
 from musegan.networks.copy_pointer import SHIFTS, CellShares
@@ -72,8 +71,7 @@ def compose_cells(
         Of all cells.
     """
     spec, device = composer.spec, composer.track.device
-    is_playing = (controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)
-    is_free = ~is_known & is_playing
+    is_free = ~is_known & find_playing(controls, spec)
     free = np.flatnonzero(is_free)
     piece = free // (is_free.shape[1] * is_free.shape[2])
     notes = given.select(is_known.reshape(-1)[given.cell])

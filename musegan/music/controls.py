@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from musegan.errors import ConfigError
 from musegan.music.cells import PLAN_KINDS
-from musegan.music.control_kinds import CONTROLS, N_TEXTURES, Control
+from musegan.music.control_kinds import CONTROLS, N_TEXTURES, PLAYS, Control
 from musegan.music.excerpts import Music
 from musegan.music.spec import RollSpec
 
@@ -148,3 +148,8 @@ class Controls:
         """What networks read: by name an array whose last axis are features, after the batch and the axes
         ``track``, ``bar`` and ``beat`` that the control has."""
         return {item.name: np.asarray(item.encode(self.values[item.name]), np.float32) for item in self.kinds}
+
+
+def find_playing(controls: Controls, spec: RollSpec) -> NDArray[np.bool_]:
+    """The cells of bars in which their track plays: ``(batch, track, beat), bool``."""
+    return (controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)

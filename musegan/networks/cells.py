@@ -23,8 +23,7 @@ from musegan.music.cells import (
     pitch_bounds,
 )
 from musegan.music.chords import unpack_tones
-from musegan.music.control_kinds import PLAYS
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_playing
 from musegan.music.spec import RollSpec
 
 N_TOLD = 5  # things that are asked of every pitch, see `CellBatch.told_pitches`
@@ -79,7 +78,7 @@ class CellBatch:
             key=tensor(12 * controls["key"][:, pitches % 12]),
             kit=tensor(controls["kit"].astype(np.float32)),
             height=tensor(np.nan_to_num((pitches - controls["register"][..., None]) / 12).astype(np.float32)),
-            is_playing=tensor((controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)),
+            is_playing=tensor(find_playing(controls, spec)),
             features={name: tensor(values) for name, values in (encoded or controls.encode()).items()},
             plan=tensor(controls["repetition"].astype(np.int64)),
         )

@@ -24,12 +24,13 @@ from musegan.config import Config
 from musegan.corpus.note_list import NoteList
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
+from musegan.music.controls import find_playing
 from musegan.networks import LATENT, Composer
 from musegan.networks.discriminator import Conditions, Discriminator, draw_planes
 from musegan.random_streams import Stream, make_rng
 from musegan.training.credit import credit_cells
 from musegan.training.distributed import Distributed
-from musegan.training.own_drafts import find_changed_cells, find_playing, redraw_cells
+from musegan.training.own_drafts import find_changed_cells, redraw_cells
 from musegan.training.pass_draws import PassDraws, Request, draw_pass, exchange_cells, read_request, score_draws
 from musegan.training.trainer import Trainer
 

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from musegan.composing.draws import Draws
 from musegan.composing.sampling import SamplingSettings, draw_cells
 from musegan.music.cells import CellNotes, hash_cells
-from musegan.music.control_kinds import PLAYS
 from musegan.music.controls import Controls
-from musegan.music.spec import RollSpec
 from musegan.networks import CellBatch, Composer
 
 
@@ -74,8 +72,3 @@ def find_changed_cells(notes: CellNotes, others: CellNotes, steps_per_beat: int)
     """The cells that are not the same in both: ``(batch, track, beat), bool``."""
     pairs = zip(hash_cells(notes, steps_per_beat), hash_cells(others, steps_per_beat), strict=True)
     return np.logical_or.reduce([one != other for one, other in pairs])
-
-
-def find_playing(controls: Controls, spec: RollSpec) -> NDArray[np.bool_]:
-    """The cells of bars in which their track plays: ``(batch, track, beat), bool``."""
-    return (controls["play"] == PLAYS).repeat(spec.beats_per_bar, axis=2)

@@ -13,10 +13,9 @@ from torch import Tensor
 from musegan.composing.draws import Draws
 from musegan.composing.sampling import SamplingSettings, draw_cells
 from musegan.music.cells import CellNotes
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_playing
 from musegan.networks import LATENT, CellBatch, Composer
 from musegan.networks.trunk import CellVectors, Rows
-from musegan.training.own_drafts import find_playing
 
 # Cells of a pass in one turn, as what a cell is worth is what another draw of it alone would change.
 _EXACT = SamplingSettings(step_temperature=1, pitch_temperature=1, copy_temperature=1, n_turns=1)

@@ -22,7 +22,7 @@ from musegan.models.model_file import load_weights, save_tensors
 from musegan.models.runtime import is_faster_in_bfloat16
 from musegan.models.trained_model import TrainedModel
 from musegan.music.cells import CellNotes
-from musegan.music.controls import Controls
+from musegan.music.controls import Controls, find_playing
 from musegan.networks import CellBatch, Composer
 from musegan.networks.cells import track_of
 from musegan.random_streams import Stream, make_rng
@@ -30,7 +30,7 @@ from musegan.training import ema
 from musegan.training.cell_masks import draw_known_cells, draw_turns, free_some_controls, leave_out_tracks
 from musegan.training.checkpoint import read_facts, read_optimizer
 from musegan.training.distributed import Distributed
-from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
+from musegan.training.own_drafts import choose_drafts, find_changed_cells, redraw_cells
 
 _LARGEST_GRADIENT = 1.0  # norm
 _EXCERPTS = 0.5  # share of the halves and quarters of which they are told what whole windows are told

@@ -6,7 +6,8 @@ from songs import TRIO, pieces
 
 from musegan.music.cells import CellNotes
 from musegan.music.control_kinds import RESTS
-from musegan.training.own_drafts import choose_drafts, find_changed_cells, find_playing, redraw_cells
+from musegan.music.controls import find_playing
+from musegan.training.own_drafts import choose_drafts, find_changed_cells, redraw_cells
 
 DRUMS, KEYS, BASS = range(3)
 
